@@ -1,6 +1,5 @@
 //! `handshark diff`: what changed between two captures.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::slice;
 use std::sync::Arc;
@@ -21,11 +20,8 @@ pub(super) fn diff(options: &DiffOptions) -> anyhow::Result<()> {
     let differences = diff::compare(&before, &after);
     let layout = options.screen.layout(&options.query.zone);
     let mut out = Pager::new(if options.json { Paging::Never } else { options.screen.paging });
-    let written = if options.json {
-        serde_json::to_writer(&mut out, &differences).map_err(io::Error::from).and_then(|()| writeln!(out))
-    } else {
-        output::diff::write(&mut out, &layout, &differences)
-    };
+    let written =
+        if options.json { output::json::line(&mut out, &differences) } else { output::diff::write(&mut out, &layout, &differences) };
     out.close().and(written).map_err(Into::into)
 }
 

@@ -4,7 +4,7 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::slice;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
     let layout = options.screen.layout(&options.query.zone);
     let mut out = Pager::new(if options.json { Paging::Never } else { options.screen.paging });
     let written = if options.json {
-        joined.iter().try_for_each(|joined| serde_json::to_writer(&mut out, joined).map_err(io::Error::from).and_then(|()| writeln!(out)))
+        joined.iter().try_for_each(|joined| output::json::line(&mut out, joined))
     } else {
         output::matched::write(&mut out, &layout, &joined, options.all)
     };

@@ -16,7 +16,7 @@ mod slice;
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -25,7 +25,7 @@ use std::thread;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::{self, Command};
+use crate::cli::{self, Command, Query};
 use crate::error::Error;
 use crate::output::escape::escape;
 use crate::output::pager::{self, Pager};
@@ -169,3 +169,9 @@ fn unless_interrupted() -> anyhow::Result<()> {
 
 /// The signal that ended the run before its end; 0 when none did.
 static INTERRUPTED: AtomicI32 = AtomicI32::new(0);
+
+/// What no output may replace: the files that are read, key logs too, and of these outputs those that a directory among the inputs brings along.
+fn kept(inputs: &[PathBuf], query: &Query, outputs: &[&Path]) -> Vec<PathBuf> {
+    let found = outputs.iter().filter(|output| crate::capture::is_found(output, inputs)).map(|output| output.to_path_buf());
+    inputs.iter().chain(&query.analysis.keylogs).cloned().chain(found).collect()
+}

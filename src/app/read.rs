@@ -1,8 +1,12 @@
 //! `handshark read`: captures in, reports out.
 
 use std::io::{self, IsTerminal};
+#[cfg(feature = "parquet")]
+use std::path::{Path, PathBuf};
 
 use super::job::Job;
+#[cfg(feature = "parquet")]
+use super::kept;
 use super::{is_broken_pipe, naming, stop_on_signal};
 use crate::capture::FrameSource;
 use crate::cli::{self, FailOn, ReadOptions};
@@ -45,8 +49,12 @@ pub(super) fn read_from(options: &ReadOptions, source: Option<Box<dyn FrameSourc
     let mut parquet = match options.parquet.as_deref() {
         None => None,
         Some(path) => {
-            let manner = Manner { force: options.force, inputs: &options.inputs, ..Manner::default() };
-            let tables = match beside(path) {
+            let side = beside(path);
+            let all: Vec<&Path> =
+                std::iter::once(path).chain(side.iter().flat_map(|(incidents, summary)| [incidents.as_path(), summary])).collect();
+            let kept = kept(&options.inputs, &options.query, &all);
+            let manner = Manner { force: options.force, inputs: &kept, ..Manner::default() };
+            let tables = match side {
                 Some((incidents, summary)) => Some((Delivery::begin(&incidents, &manner)?, Delivery::begin(&summary, &manner)?)),
                 None => None,
             };
@@ -147,12 +155,12 @@ fn on_stdout(source: io::Error) -> Error {
 /// Where incidents and the summary go beside `night.parquet`: `night.incidents.parquet`, `night.summary.parquet`. What is called otherwise, as a
 /// pipe is, has handshakes only.
 #[cfg(feature = "parquet")]
-fn beside(path: &std::path::Path) -> Option<(std::path::PathBuf, std::path::PathBuf)> {
+fn beside(path: &Path) -> Option<(PathBuf, PathBuf)> {
     path.extension().filter(|extension| *extension == "parquet")?;
     Some((path.with_extension("incidents.parquet"), path.with_extension("summary.parquet")))
 }
 
 #[cfg(feature = "parquet")]
-fn failed(path: &std::path::Path, source: io::Error) -> Error {
+fn failed(path: &Path, source: io::Error) -> Error {
     Error::Write { what: path.display().to_string(), source }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::job::Job;
-use super::{naming, stop_on_signal};
+use super::{kept, naming, stop_on_signal};
 use crate::anonymize::Anonymizer;
 use crate::cli::{Query, ReportFormat, ReportOptions};
 use crate::output::again::Again;
@@ -17,7 +17,10 @@ use crate::output::{Setting, Sink};
 pub(super) fn report(options: &ReportOptions) -> anyhow::Result<()> {
     let path = options.output.as_deref().unwrap_or_else(|| Path::new("-"));
     let text = options.format == ReportFormat::Markdown;
-    let mut delivery = Delivery::begin(path, &Manner { force: options.force, text, inputs: &options.inputs, ..Manner::default() })?;
+    let mut delivery = Delivery::begin(
+        path,
+        &Manner { force: options.force, text, inputs: &kept(&options.inputs, &options.query, &[path]), ..Manner::default() },
+    )?;
     let written = write(options, &mut delivery);
     written.map_err(|error| naming(error, |source| delivery.failed(source)))?;
     delivery.deliver()?;

@@ -18,7 +18,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::job::Job;
-use super::{is_dash, naming, stop_on_signal, unless_interrupted};
+use super::{is_dash, kept, naming, stop_on_signal, unless_interrupted};
 use crate::capture::{FrameSource, Inventory};
 use crate::cli::{Analysis, Secrets, SliceOptions};
 use crate::count::Count;
@@ -44,7 +44,8 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
         bail!("slice reads its input twice and cannot read a pipe; save it to a file first");
     }
     // It is read again before it is handed over.
-    let manner = Manner { force: options.force, inputs: &options.inputs, ..Manner::default() };
+    let kept = kept(&options.inputs, &options.query, &[&options.output]);
+    let manner = Manner { force: options.force, inputs: &kept, ..Manner::default() };
     let mut target = Delivery::begin(&options.output, &manner)?.staged()?;
     let mut chosen = Chosen::new(Filter::new(options.query.criteria.clone()), options.secrets, Arc::clone(&job.begin));
     let summary = job.run(&mut chosen)?;

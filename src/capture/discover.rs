@@ -78,6 +78,13 @@ pub(super) fn discover(paths: &[PathBuf], stop: Option<&Arc<AtomicBool>>) -> Res
     Ok(found)
 }
 
+/// Whether a file is a capture that is read because a directory that holds it was named.
+pub(super) fn is_found(path: &Path, inputs: &[PathBuf]) -> bool {
+    let Ok(place) = fs::canonicalize(path) else { return false };
+    let holds = |input: &PathBuf| is_directory(input) && fs::canonicalize(input).is_ok_and(|directory| place.starts_with(directory));
+    inputs.iter().any(holds) && regular_len(path).is_some() && peek(path, &mut Block::default()).is_ok()
+}
+
 /// A single stream.
 pub(super) fn from_stream(name: &Path, stream: Box<dyn Read + Send>) -> Result<Found> {
     let ties = Ties::default();

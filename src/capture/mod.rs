@@ -84,6 +84,11 @@ pub struct Inputs {
     pub filter: Option<String>,
 }
 
+/// Whether a file is a capture that is read because a directory that holds it was named as input.
+pub fn is_found(path: &Path, inputs: &[PathBuf]) -> bool {
+    discover::is_found(path, inputs)
+}
+
 /// Opens the inputs as one capture in time order.
 ///
 /// Frames of one file stay in the file's order even where its clock steps back. Files whose times overlap are merged frame by frame. Files in

@@ -191,6 +191,16 @@ fn is_plain(text: &[u8]) -> bool {
     odd == [0; 16]
 }
 
+/// Writes a value as a line, its strings without raw control, direction or invisible characters.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn line(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, SafeFormatter))?;
+    writeln!(out)
+}
+
 /// Strings without raw control, direction or invisible characters.
 struct SafeFormatter;
 
@@ -230,6 +240,13 @@ mod tests {
             assert!(!written.chars().any(is_hazard), "{written}");
             assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn values_are_lines_without_hazards() {
+        let mut out = Vec::new();
+        line(&mut out, &["\u{202e}x\u{9b}\u{85}", "plain"]).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "[\"\\u202ex\\u009b\\u0085\",\"plain\"]\n");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use crate::capture::Inventory;
 use crate::count::Count;
+use crate::diagnosis::remedy::parts::FilePath;
 use crate::frame::LinkType;
 use crate::packet::{Skip, link_name};
-use crate::report::{self, Input, Summary};
+use crate::report::{self, Command, Input, Summary};
 use crate::transport::TableCounters;
 use crate::wording::counted;
 
@@ -107,9 +108,14 @@ fn notes(inventory: &Inventory, counts: &RouterCounts, table: &TableCounters, to
     notes.extend(silences(inventory, counts, totals));
     for (one, other) in counts.points.iter().take(SILENCES) {
         if let (Some(one), Some(other)) = (inventory.inputs.get(*one), inventory.inputs.get(*other)) {
+            // A name that cannot be typed safely is in no command.
+            let command = FilePath::new(&one.path)
+                .zip(FilePath::new(&other.path))
+                .map(|(one, other)| format!(": {}", Command::new("handshark match").operand(one).operand(other)))
+                .unwrap_or_default();
             let (one, other) = (one.path.display(), other.path.display());
             notes.push(format!(
-                "{one} and {other} seem to capture the same connections at two points and were read as one capture. To compare the two points: handshark match {one} {other}"
+                "{one} and {other} seem to capture the same connections at two points and were read as one capture. `handshark match` compares the two points{command}"
             ));
         }
     }

@@ -129,4 +129,31 @@ fn an_output_never_replaces_an_input() {
     handshark().args(["read", copy, "--parquet", copy]).assert().code(2).stderr(predicate::str::contains("is an input"));
     assert_eq!(std::fs::read(copy).unwrap(), std::fs::read(capture()).unwrap());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "something is left beside the capture");
+    let (keys, page) = (dir.path().join("keys.log"), dir.path().join("page.html"));
+    std::fs::write(&keys, "# none\n").unwrap();
+    let (directory, keys, page) = (text(dir.path()), text(&keys), text(&page));
+    for arguments in [
+        &["report", directory, "-o", copy, "--force"] as &[&str],
+        &["slice", directory, "-o", copy, "--force"],
+        #[cfg(feature = "parquet")]
+        &["read", "-q", directory, "--parquet", copy, "--force"],
+        &["report", copy, "--keylog", keys, "-o", keys, "--force"],
+    ] {
+        handshark().args(arguments).assert().code(2).stderr(predicate::str::contains("is an input"));
+    }
+    // What is no capture may lie among them.
+    handshark().args(["report", directory, "-o", page]).assert().success();
+    handshark().args(["report", directory, "-o", page, "--force"]).assert().success();
+}
+
+/// Two copies of a capture are two points, and the note names the command that compares them.
+#[test]
+fn a_command_with_the_names_of_files_can_be_pasted() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["#c.pcap", "$(touch PWN).pcap"] {
+        std::fs::copy(capture(), dir.path().join(name)).unwrap();
+    }
+    let said = done(&["read", "--json", text(dir.path())]);
+    let at = text(dir.path());
+    assert!(said.contains(&format!("handshark match '{at}/#c.pcap' '{at}/$(touch PWN).pcap'\"")), "{said}");
 }

@@ -450,7 +450,9 @@
   // `#ID` opens a handshake, `#about-CAUSE` what is known of a cause; `#cause=…&name=…` and what else is asked for filters.
   const route = () => {
     const raw = location.hash.slice(1);
-    const hash = raw.includes("=") ? raw : decodeURIComponent(raw);
+    let hash = raw;
+    // An address that somebody cut short is none.
+    try { if (!raw.includes("=")) hash = decodeURIComponent(raw); } catch { return; }
     if (place.has(hash)) { open(place.get(hash)).catch((error) => console.error(error)); return; }
     if (dialog.open) dialog.close();
     const about = hash.startsWith("about-") && byId(hash);
