@@ -20,7 +20,7 @@
     return node;
   };
   // What would hide or reorder text is made visible.
-  const seen = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\u2028\u2029\u034f\u115f\u1160\u3164\uffa0\ufe00-\ufe0f]/gu, (c) => "\\u{" + c.codePointAt(0).toString(16) + "}");
+  const seen = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\u2028\u2029\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\uffa0\ufe00-\ufe0f\ufff0-\ufffb\u{e0000}-\u{e0fff}]/gu, (c) => "\\u{" + c.codePointAt(0).toString(16) + "}");
   const many = (n) => n.toLocaleString("en");
   const span = (us) => {
     if (us < 0) return "";

@@ -9,6 +9,7 @@ use super::ladder::wrap;
 use super::{INDENT, section};
 use crate::diagnosis::view::ordinal;
 use crate::output::escape::{clip, escape, width};
+use crate::output::figures::count;
 use crate::output::layout::Layout;
 use crate::report::{Certainty, Handshake, Offer, Speaker, word};
 
@@ -58,6 +59,44 @@ fn words<'a>(list: impl Iterator<Item = Cow<'a, str>>) -> Vec<String> {
     list.map(Cow::into_owned).collect()
 }
 
+/// A list in so many rows at most, each ending behind one of its items; what does not fit is counted.
+fn in_rows(items: &[String], room: usize, most: usize) -> Vec<String> {
+    let widths: Vec<usize> = items.iter().map(|item| width(&escape(item)).min(room)).collect();
+    let mut rows: Vec<String> = Vec::new();
+    let mut row = String::new();
+    for (place, (item, own)) in items.iter().zip(&widths).enumerate() {
+        let left = items.len().saturating_sub(place);
+        let comma = usize::from(left > 1);
+        let rest = widths.iter().skip(place).fold(0_usize, |sum, width| sum.saturating_add(width.saturating_add(2))).saturating_sub(2);
+        // The last row keeps room for what it leaves out.
+        let kept = |begun: usize, rows: &[String]| {
+            let in_last = rows.len().saturating_add(1) >= most && begun.saturating_add(rest) > room;
+            if in_last { width(&format!(" and {} more", count(left.saturating_sub(1) as u64))) } else { 0 }
+        };
+        let begun = if row.is_empty() { 0 } else { width(&row).saturating_add(1) };
+        if begun > 0 && begun.saturating_add(*own).saturating_add(comma).saturating_add(kept(begun, &rows)) > room {
+            if rows.len().saturating_add(1) >= most {
+                row.push_str(" and ");
+                row.push_str(&count(left as u64));
+                row.push_str(" more");
+                break;
+            }
+            rows.push(std::mem::take(&mut row));
+        }
+        if row.is_empty() {
+            row.push_str(&clip(&escape(item), room.saturating_sub(comma).saturating_sub(kept(0, &rows))));
+        } else {
+            row.push(' ');
+            row.push_str(&escape(item));
+        }
+        if comma > 0 {
+            row.push(',');
+        }
+    }
+    rows.push(row);
+    rows
+}
+
 /// A library in words: `OpenSSL (curl)`, `probably Go`.
 fn spoken(speaker: Speaker) -> String {
     let sure = if speaker.certainty == Certainty::Strong { "" } else { "probably " };
@@ -99,7 +138,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
     }
     for parameter in &list {
         let offered = if is_listed_in_a_row(parameter) {
-            wrap(&escape(&parameter.offered.join(", ")), room, FEW).into_iter().map(|line| (line, plain)).collect()
+            in_rows(&parameter.offered, room, ROWS).into_iter().map(|line| (line, plain)).collect()
         } else {
             offered_lines(parameter, left, layout)
         };
@@ -180,5 +219,26 @@ const SHORTEST: usize = 24;
 const ROOMY: usize = 44;
 /// Offers shown of a long list.
 const MANY: usize = 8;
+/// Rows of a list that stands in rows.
+const ROWS: usize = 8;
 /// Lines of one text.
 const FEW: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_in_rows_is_cut_between_its_items_only() {
+        let items: Vec<String> = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"].map(str::to_owned).into();
+        assert_eq!(in_rows(&items, 80, 2), ["alpha, beta, gamma, delta, epsilon, zeta"]);
+        assert_eq!(in_rows(&items, 19, 3), ["alpha, beta, gamma,", "delta, epsilon,", "zeta"]);
+        assert_eq!(in_rows(&items, 19, 2), ["alpha, beta, gamma,", "delta, and 2 more"]);
+        for room in 18..60 {
+            for most in 1..4 {
+                let rows = in_rows(&items, room, most);
+                assert!(rows.len() <= most && rows.iter().all(|row| width(row) <= room), "{room} {most} {rows:?}");
+            }
+        }
+    }
+}
