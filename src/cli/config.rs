@@ -101,8 +101,7 @@ pub(super) fn with_settings(command: &mut Command, arguments: Vec<OsString>, set
     // Each is right by itself: the first that does not go with those before it is told.
     let fits = |count: usize| command.clone().try_get_matches_from(with(all.get(..count).unwrap_or_default()));
     if fits(all.len()).is_err()
-        && let Some((setting, error)) =
-            (1..=all.len()).find_map(|count| Some((*all.get(count.checked_sub(1)?)?, fits(count).err()?)))
+        && let Some((setting, error)) = (1..=all.len()).find_map(|count| Some((*all.get(count.checked_sub(1)?)?, fits(count).err()?)))
     {
         let said = error.to_string();
         let said = said.lines().next().unwrap_or_default();
@@ -188,7 +187,11 @@ mod tests {
         let wrong = said("\n--color=sometimes");
         assert!(wrong.contains("config, line 2: invalid value 'sometimes' for '--color <WHEN>'"), "{wrong}");
         let both = said("--all\n--quiet");
-        assert!(both.contains("config, line 2: the argument '--all' cannot be used with '--quiet'") || both.contains("config, line 2: the argument '--quiet' cannot be used with '--all'"), "{both}");
+        assert!(
+            both.contains("config, line 2: the argument '--all' cannot be used with '--quiet'")
+                || both.contains("config, line 2: the argument '--quiet' cannot be used with '--all'"),
+            "{both}"
+        );
         let help = applied(&["read", "--help"], &file("--colour=never")).unwrap_err();
         assert!(help.contains("Usage: handshark read"), "{help}");
     }

@@ -163,10 +163,8 @@ impl Joined {
             half.sources = first.file.zip(last.file).map(<[String; 2]>::from);
         }
         for event in &mut self.between {
-            let ends = [
-                (&mut event.client_frame, &mut event.client_source, client),
-                (&mut event.server_frame, &mut event.server_source, server),
-            ];
+            let ends =
+                [(&mut event.client_frame, &mut event.client_source, client), (&mut event.server_frame, &mut event.server_source, server)];
             for (frame, source, files) in ends {
                 if let (Some(number), Some(files)) = (*frame, files) {
                     let place = report::Place::of(Some(files), number);

@@ -217,7 +217,11 @@ impl<'a> Comparison<'a> {
             || "so the path is not to blame".to_owned(),
             |nanos| {
                 let tenths = nanos / 100_000_000;
-                format!("but the way between the two points takes {}.{} s there and back: who waits no longer than that gives up", tenths / 10, tenths % 10)
+                format!(
+                    "but the way between the two points takes {}.{} s there and back: who waits no longer than that gives up",
+                    tenths / 10,
+                    tenths % 10
+                )
             },
         );
         let own = report.diagnosis.confidence.filter(|_| missed == 0 && cause == said);
