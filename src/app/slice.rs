@@ -383,7 +383,12 @@ impl<W: Write> Slice<W> {
         let named = self.named.get_or_insert_default();
         let mut fresh: BTreeSet<IpAddr> = if options.all_packets {
             // A name may stand anywhere before the packets that need it.
-            inventory.names.iter().skip(std::mem::replace(&mut self.names_read, inventory.names.len())).map(|(address, _)| *address).collect()
+            inventory
+                .names
+                .iter()
+                .skip(std::mem::replace(&mut self.names_read, inventory.names.len()))
+                .map(|(address, _)| *address)
+                .collect()
         } else if begins {
             chosen.addresses.clone()
         } else {

@@ -140,10 +140,14 @@ fn the_whole_capture_is_written_with_comments_on_what_was_asked_for() {
     let out = dir.path().join("told.pcapng");
     done(&["slice", text(&whole), "--server", ":4430", "--no-trust", "--all-packets", "-o", text(&out)]);
     let (before, after) = (handshakes(&whole), handshakes(&out));
-    let told = |all: &[Value]| -> Vec<(Value, Value)> { all.iter().map(|one| (one["handshake"]["id"].clone(), one["capture"]["first_frame"].clone())).collect() };
+    let told = |all: &[Value]| -> Vec<(Value, Value)> {
+        all.iter().map(|one| (one["handshake"]["id"].clone(), one["capture"]["first_frame"].clone())).collect()
+    };
     assert!(before.len() > 10);
     assert_eq!(told(&before), told(&after), "every handshake is there, in its own frames");
-    let Some(comments) = tshark(&out, &["-Y", "frame.comment contains \"handshark: \"", "-T", "fields", "-e", "tcp.dstport"]) else { return };
+    let Some(comments) = tshark(&out, &["-Y", "frame.comment contains \"handshark: \"", "-T", "fields", "-e", "tcp.dstport"]) else {
+        return;
+    };
     assert_eq!(comments.trim(), "4430");
     let hosts = tshark(&out, &["-q", "-z", "hosts"]).unwrap();
     assert!(hosts.contains("gateway.lab.test") && hosts.contains("elsewhere.test"), "{hosts}");
@@ -172,6 +176,9 @@ fn the_post_dissector_makes_fields_of_the_comments() {
         assert_eq!(with("completed", ""), 288);
         assert!(of_streams.iter().all(|row| row[2].is_empty() == row[3].is_empty()));
     }
-    let proof = tshark(&out, &["-X", &script, "-Y", "handshark.evidence contains \"certificate_expired (45)\"", "-T", "fields", "-e", "handshark.cause"]);
+    let proof = tshark(
+        &out,
+        &["-X", &script, "-Y", "handshark.evidence contains \"certificate_expired (45)\"", "-T", "fields", "-e", "handshark.cause"],
+    );
     assert_eq!(proof.unwrap().lines().filter(|cause| *cause == "certificate-expired").count(), 37);
 }
