@@ -172,6 +172,8 @@ pub struct SliceOptions {
     pub output: PathBuf,
     /// Replace what is there.
     pub force: bool,
+    /// Write every packet, whichever handshakes are chosen.
+    pub all_packets: bool,
     /// What becomes of keys.
     pub secrets: Secrets,
 }
