@@ -189,7 +189,8 @@ impl<I: Iterator<Item = CapturedFrame> + Send> FrameSource for Frames<I> {
                 number: input.frames,
                 time: frame.time,
                 link: LinkType(frame.link),
-                interface: 0, site: crate::site::Site::NONE,
+                interface: 0,
+                site: crate::site::Site::NONE,
                 original_len: frame.original_len,
             };
             block.push(head, &frame.bytes);

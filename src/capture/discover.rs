@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::{Inputs, Inventory};
 use super::reader::Reader;
 use super::source::{Source, Ties, Unpack};
+use super::{Inputs, Inventory};
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;

@@ -191,7 +191,18 @@ pub struct Input {
 impl Input {
     /// One of which nothing has been read.
     pub const fn new(path: PathBuf, format: String) -> Self {
-        Self { path, observer: Observer::NONE, format, frames: 0, bytes: 0, first: None, last: None, odd_times: 0, first_odd_time: None, damage: None }
+        Self {
+            path,
+            observer: Observer::NONE,
+            format,
+            frames: 0,
+            bytes: 0,
+            first: None,
+            last: None,
+            odd_times: 0,
+            first_odd_time: None,
+            damage: None,
+        }
     }
 }
 

@@ -73,7 +73,9 @@ impl Attempts {
 
     /// Enters the cause that was found for a handshake.
     pub(super) fn explain(&mut self, handshake: &Handshake, cause: Cause) {
-        let own = self.places((handshake.flow.key.site, handshake.client.address)).find(|place| self.row.get(*place).is_some_and(|attempt| attempt.is(handshake)));
+        let own = self
+            .places((handshake.flow.key.site, handshake.client.address))
+            .find(|place| self.row.get(*place).is_some_and(|attempt| attempt.is(handshake)));
         if let Some(own) = own.and_then(|place| self.row.get_mut(place)) {
             own.related.cause = Some(cause);
         }
@@ -85,7 +87,9 @@ impl Attempts {
         let latest = self.latest.get(self.bucket(client)).copied();
         let numbers = iter::successors(latest, |number| self.before.get(place(*number)).copied());
         let places = numbers.take_while(move |number| *number > written_over).map(place);
-        places.filter(move |place| self.row.get(*place).is_some_and(|attempt| (attempt.site, attempt.client.address) == client)).take(PER_CLIENT)
+        places
+            .filter(move |place| self.row.get(*place).is_some_and(|attempt| (attempt.site, attempt.client.address) == client))
+            .take(PER_CLIENT)
     }
 
     fn bucket(&self, client: (Site, IpAddr)) -> usize {

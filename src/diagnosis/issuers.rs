@@ -103,7 +103,8 @@ impl Issuers {
         knowledge.resigning_issuer = everybody(self.signed.get(&authority(site, leaf))).then(|| leaf.issuer.clone());
         knowledge.one_key_for_many = everybody(self.keys.get(&(site, leaf.spki_sha256)));
         knowledge.client_took_issuer = self.taken.get(&between((site, handshake.client.address), leaf)).is_some_and(|taken| *taken);
-        let others = name.and_then(|name| self.names.get(&at(site, name))).into_iter().flatten().filter(|(issuer, _)| **issuer != leaf.issuer);
+        let others =
+            name.and_then(|name| self.names.get(&at(site, name))).into_iter().flatten().filter(|(issuer, _)| **issuer != leaf.issuer);
         let other = others.max_by_key(|(_, trusted)| **trusted);
         knowledge.other_issuer_for_name = other.map(|(issuer, _)| issuer.clone());
         knowledge.other_issuer_trusted = other.is_some_and(|(_, trusted)| *trusted);

@@ -357,7 +357,8 @@ impl KnowledgeStore {
             knowledge.passed = passed(&around, handshake);
         }
         let window = handshake.flow.first.time.seconds().div_euclid(FLOOD_WINDOW);
-        let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.flow.key.site, handshake.server, slot)));
+        let around = (window.saturating_sub(1)..=window.saturating_add(1))
+            .filter_map(|slot| self.half_open.get(&(handshake.flow.key.site, handshake.server, slot)));
         knowledge.flood_half_open = around.fold(0u32, |sum, count| sum.saturating_add(*count));
         if let Some(visits) = self.visits.get(&visit(handshake)) {
             knowledge.scan = visits.scan(handshake);

@@ -119,7 +119,9 @@ impl FlowSink for Machine {
                     && quiet >= shared.stall_after()
                     && relevance(&snapshot) == Relevance::Report
                     && (outcome == Outcome::Stalled
-                        || outcome == Outcome::Refused && is_unanswered(flow) && shared.flags_unanswered((flow.key.site, snapshot.server), now.time)) =>
+                        || outcome == Outcome::Refused
+                            && is_unanswered(flow)
+                            && shared.flags_unanswered((flow.key.site, snapshot.server), now.time)) =>
             {
                 self.flagged = true;
                 snapshot.provisional = true;

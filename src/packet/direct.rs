@@ -127,7 +127,8 @@ mod tests {
             number: 1,
             time: Timestamp::default(),
             link: links::ETHERNET,
-            interface: 0, site: crate::site::Site::NONE,
+            interface: 0,
+            site: crate::site::Site::NONE,
             original_len: u32::try_from(bytes.len()).unwrap(),
         };
         let mut packet = Packet::nothing();
