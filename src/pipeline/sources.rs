@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::quality::FixedState;
 
 use crate::capture::Inventory;
+use crate::limits;
 use crate::site::Site;
 use crate::time::{Mark, Timestamp};
 use crate::watch::{GAP, Watch};
@@ -26,7 +27,21 @@ pub(super) struct Sources {
     silent_more: u64,
     /// Interfaces of different inputs that saw the same connections.
     met: Vec<(u32, u32)>,
+    /// Interfaces that were joined, not yet asked for.
+    joined: Vec<Joined>,
     changed: bool,
+}
+
+/// An interface was found to go on where another left off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Joined {
+    /// The frame that showed it.
+    pub(super) frame: u64,
+    /// The interface that was heard before.
+    pub(super) before: u32,
+    pub(super) interface: u32,
+    /// It was a connection that goes on, and not only the same stations.
+    pub(super) connection: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,6 +74,7 @@ impl Sources {
             silent: Vec::new(),
             silent_more: 0,
             met: Vec::new(),
+            joined: Vec::new(),
             changed: false,
         }
     }
@@ -157,7 +173,29 @@ impl Sources {
         if first.lapsed || second.lapsed {
             return;
         }
+        self.join((by, interface), (one, other), connection);
+    }
+
+    /// Somebody who saw more than is left knew that an interface goes on where another left off.
+    pub(super) fn told(&mut self, interface: u32, before: u32, connection: bool) {
+        let (one, other) = (self.watch.source(before), self.watch.source(interface));
+        let known = [one, other].iter().all(|source| self.heard.get(*source as usize).is_some_and(|heard| !heard.lapsed));
+        if one != other && known {
+            self.join((before, interface), (one, other), connection);
+        }
+    }
+
+    /// See [`super::router::Router::joined`].
+    pub(super) fn take_joined(&mut self) -> Vec<Joined> {
+        std::mem::take(&mut self.joined)
+    }
+
+    fn join(&mut self, (by, interface): (u32, u32), (one, other): (u32, u32), connection: bool) {
+        let [Some(first), Some(second)] = [one, other].map(|source| self.heard.get(source as usize).copied()) else { return };
         let low = self.watch.join(one, other);
+        if self.joined.len() < limits::INTERFACES {
+            self.joined.push(Joined { frame: self.last.frame, before: by, interface, connection });
+        }
         if connection && self.met.len() < SILENT {
             self.met.push((by, interface));
         }
