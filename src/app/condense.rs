@@ -8,7 +8,7 @@ use zstd::stream::write::Encoder;
 
 use super::job::Job;
 use super::{is_dash, kept, naming, stop_on_signal, unless_interrupted};
-use crate::capture::{FrameSource, Inventory};
+use crate::capture::{self, FrameSource, Inventory};
 use crate::cli::{CondenseOptions, Secrets};
 use crate::condensate::{self, Head};
 use crate::find::Criteria;
@@ -45,6 +45,9 @@ pub(super) fn condense(options: &CondenseOptions) -> anyhow::Result<()> {
 
 /// What is known before the first packet.
 fn head(options: &CondenseOptions, source: &dyn FrameSource) -> anyhow::Result<Head> {
+    if source.inventory().account.is_some() {
+        bail!("these are condensates; condense the captures that they were made of");
+    }
     let files = source.files();
     let mut observers: Vec<Observer> =
         files.iter().map(|(path, _)| options.query.analysis.observer.or(&Observer::of_path(path))).collect();
@@ -60,6 +63,8 @@ fn head(options: &CondenseOptions, source: &dyn FrameSource) -> anyhow::Result<H
     };
     let mut named = Vec::new();
     for (path, first) in files {
+        // Of an only file it was not looked for.
+        let first = first.or_else(|| if is_dash(path) { None } else { capture::first_time(path) });
         named.push(condensate::File { first: first.map(Timestamp::nanos), path: name(path, options.root.as_deref())? });
     }
     Ok(Head {

@@ -32,7 +32,7 @@ pub(super) struct Condensed {
     /// Where the frames come from, if there were several files, and what is to be entered there.
     origins: Option<Origins>,
     runs: Vec<Run>,
-    next_number: u64,
+    numbers: Numbers,
     /// The last frame that was given.
     last: Option<Key>,
     /// Secrets that are known.
@@ -51,6 +51,30 @@ struct Key {
     file: u32,
     own: u64,
     left_out: bool,
+}
+
+/// Numbers over all files. Within a file they grow as its own do, so that frames left out begin no new run.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// The file and number there of the last frame, and its number over all.
+    last: Option<(u32, u64)>,
+    number: u64,
+}
+
+impl Numbers {
+    fn next(&mut self, key: Key, runs: &mut Vec<Run>) -> u64 {
+        let more = match self.last {
+            Some((file, own)) if file == key.file => key.own.checked_sub(own),
+            _ => None,
+        };
+        // What is told again of a frame is told under its number.
+        self.number = self.number.saturating_add(more.unwrap_or(1));
+        if more.is_none() {
+            runs.push(Run { first: self.number, own: key.own, file: key.file });
+        }
+        self.last = Some((key.file, key.own));
+        self.number
+    }
 }
 
 /// An open condensate.
@@ -115,9 +139,9 @@ impl Condensed {
             inventory: Inventory { inputs, account: Some(Account::default()), ..Inventory::default() },
             places: originals.into_iter().zip(0..).collect(),
             interfaces: BTreeMap::new(),
-            origins: several.then(|| Origins::of_files(names)),
+            origins: several.then(|| Origins::of_condensed_files(names)),
             runs: Vec::new(),
-            next_number: 1,
+            numbers: Numbers::default(),
             last: None,
             secrets: BTreeSet::new(),
             ties: found.ties,
@@ -266,11 +290,10 @@ impl Condensed {
                     head.original_len = before.map_or(0, |before| lane.interface(before).0.saturating_add(1) | linked);
                 }
                 if !known || (key.left_out && head.original_len > 0) {
-                    head.number = if self.origins.is_some() { self.next_number } else { key.own };
-                    if self.origins.is_some() {
-                        self.runs.push(Run { first: self.next_number, own: key.own, file: key.file });
-                        self.next_number = self.next_number.saturating_add(1);
-                    }
+                    head.number = match &self.origins {
+                        None => key.own,
+                        Some(_) => self.numbers.next(key, &mut self.runs),
+                    };
                     let theirs = frame.head.number;
                     block.push(head, frame.bytes);
                     lane.pass_comments(theirs, head.number, &mut self.inventory);

@@ -165,7 +165,7 @@ fn walk(directory: &Path, root: usize, depth: usize, candidates: &mut Vec<Candid
 }
 
 /// The time of a file's first frame, and what a condensate says of itself.
-fn peek(path: &Path, scratch: &mut Block) -> Result<(Option<Timestamp>, Option<Head>)> {
+pub(super) fn peek(path: &Path, scratch: &mut Block) -> Result<(Option<Timestamp>, Option<Head>)> {
     let uncounted = Ties::default();
     let mut reader = Reader::new(path, Source::open(path, Unpack::Here, &uncounted)?, &uncounted.observer)?;
     reader.read_bytes = PEEK_BYTES;

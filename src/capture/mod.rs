@@ -99,6 +99,11 @@ pub fn is_found(path: &Path, inputs: &[PathBuf]) -> bool {
     discover::is_found(path, inputs)
 }
 
+/// The time of the first frame of a file; none where there is none, or no capture.
+pub fn first_time(path: &Path) -> Option<Timestamp> {
+    discover::peek(path, &mut Block::default()).ok().and_then(|(first, _)| first)
+}
+
 /// Opens the inputs as one capture in time order.
 ///
 /// Frames of one file stay in the file's order even where its clock steps back. Files whose times overlap are merged frame by frame. Files in

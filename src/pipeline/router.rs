@@ -8,7 +8,7 @@ use crate::capture::{Account, Inventory};
 use crate::condensate::{LEFT_OUT, LINKED};
 use crate::frame::{Block, Frame, FrameHead};
 use crate::limits;
-use crate::packet::{self, Decoder, Found, Packet, Skip};
+use crate::packet::{self, Decoder, Found, Packet, Skip, TcpFlags};
 use crate::time::{Mark, Timestamp};
 use crate::watch::GAP;
 
@@ -118,6 +118,12 @@ impl Router {
             }
             let mut packet = Packet::nothing();
             let found = self.decoder.read(&frame, &mut packet);
+            if let Packet::Tcp(segment) = &packet
+                && segment.flags.0 & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN
+                && let Some(sources) = &mut self.sources
+            {
+                sources.saw_begin(interface, segment.key.partition_hash());
+            }
             if let Some(sources) = self.sources.as_mut().filter(|sources| sources.asks()) {
                 saw(sources, &frame, &packet, found);
                 if let Packet::Udp(datagram) = &packet {

@@ -19,13 +19,15 @@ pub(super) struct Sources {
     heard: Vec<Heard>,
     /// Flows seen lately, each at the place that its hash gives it, with the interface.
     lately: Box<[(u64, u32)]>,
+    /// Connections that began lately, in the same way.
+    begun: Box<[(u64, u32)]>,
     /// Interfaces whose first frames are compared with what others saw.
     young: usize,
     /// The last frame of all, and the times in which nothing at all was captured.
     last: Mark,
     silent: Vec<(Timestamp, Timestamp)>,
     silent_more: u64,
-    /// Interfaces of different inputs that saw the same connections.
+    /// Interfaces of different inputs that saw the same connections begin.
     met: Vec<(u32, u32)>,
     /// Interfaces that were joined, not yet asked for.
     joined: Vec<Joined>,
@@ -69,6 +71,7 @@ impl Sources {
             watch: Watch::default(),
             heard: Vec::new(),
             lately: vec![(0, 0); LATELY].into_boxed_slice(),
+            begun: vec![(0, 0); LATELY].into_boxed_slice(),
             young: 0,
             last: Mark::default(),
             silent: Vec::new(),
@@ -148,6 +151,15 @@ impl Sources {
         self.compare(interface, hash, true);
     }
 
+    /// An interface saw a connection begin: if another did so just now, the two are points of capture of the same connections.
+    pub(super) fn saw_begin(&mut self, interface: u32, hash: u64) {
+        let Some(slot) = usize::try_from(hash & LATELY_MASK).ok().and_then(|place| self.begun.get_mut(place)) else { return };
+        let (known, by) = std::mem::replace(slot, (hash, interface));
+        if known == hash && by != interface && self.met.len() < SILENT && !self.met.contains(&(by, interface)) {
+            self.met.push((by, interface));
+        }
+    }
+
     /// An interface saw a frame between these two stations. Their link is captured further though none of the connections goes on: where all wait,
     /// stations still ask for each other's addresses.
     pub(super) fn saw_stations(&mut self, interface: u32, site: Site, (one, other): ([u8; 6], [u8; 6])) {
@@ -159,14 +171,7 @@ impl Sources {
         let Some(slot) = self.lately.get_mut(place) else { return };
         let (known, by) = std::mem::replace(slot, (hash, interface));
         let (one, other) = (self.watch.source(by), self.watch.source(interface));
-        if known != hash || by == interface {
-            return;
-        }
-        if one == other {
-            // They were joined by their stations.
-            if connection && self.met.len() < SILENT && !self.met.iter().any(|(one, other)| *one == interface || *other == interface) {
-                self.met.push((by, interface));
-            }
+        if known != hash || by == interface || one == other {
             return;
         }
         let [Some(first), Some(second)] = [one, other].map(|source| self.heard.get(source as usize).copied()) else { return };
@@ -195,9 +200,6 @@ impl Sources {
         let low = self.watch.join(one, other);
         if self.joined.len() < limits::INTERFACES {
             self.joined.push(Joined { frame: self.last.frame, before: by, interface, connection });
-        }
-        if connection && self.met.len() < SILENT {
-            self.met.push((by, interface));
         }
         let youth = if connection { 0 } else { first.youth.max(second.youth) };
         self.young = self.young.saturating_add(usize::from(youth > 0));
