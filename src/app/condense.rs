@@ -49,8 +49,7 @@ fn head(options: &CondenseOptions, source: &dyn FrameSource) -> anyhow::Result<H
         bail!("these are condensates; condense the captures that they were made of");
     }
     let files = source.files();
-    let mut observers: Vec<Observer> =
-        files.iter().map(|(path, _)| options.query.analysis.observer.or(&Observer::of_path(path))).collect();
+    let mut observers: Vec<Observer> = files.iter().map(|(path, _)| options.query.analysis.observer.or(&Observer::of_path(path))).collect();
     observers.dedup();
     let observer = match observers.as_slice() {
         [one] => one.clone(),
@@ -86,9 +85,9 @@ fn told(observer: &Observer) -> String {
 fn name(path: &Path, root: Option<&Path>) -> anyhow::Result<String> {
     let shown = match root {
         None => path,
-        Some(root) => path.strip_prefix(root).with_context(|| {
-            format!("{} does not lie in {}, the root that its name is to be told from", path.display(), root.display())
-        })?,
+        Some(root) => path
+            .strip_prefix(root)
+            .with_context(|| format!("{} does not lie in {}, the root that its name is to be told from", path.display(), root.display()))?,
     };
     Ok(shown.display().to_string())
 }
@@ -195,8 +194,7 @@ impl<W: Write> Pen<'_, W> {
             self.names = inventory.names.len();
         }
         if self.keeps_secrets && self.secrets < inventory.secrets.len() {
-            let log: Vec<u8> =
-                inventory.secrets.iter().skip(self.secrets).flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
+            let log: Vec<u8> = inventory.secrets.iter().skip(self.secrets).flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
             self.writer.secrets(&log)?;
             self.secrets = inventory.secrets.len();
         }

@@ -229,7 +229,14 @@ impl Reader {
             if rest.is_empty() {
                 break;
             }
-            let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, input: index, number: self.next_number, told: &mut self.told };
+            let mut cx = Context {
+                inventory,
+                comments: &mut self.comments,
+                name: &self.name,
+                input: index,
+                number: self.next_number,
+                told: &mut self.told,
+            };
             let step = match &mut self.format {
                 Format::Pcap(format) => format.next(rest, &mut cx),
                 Format::Pcapng(format) => format.next(rest, &mut cx),

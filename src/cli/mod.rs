@@ -24,8 +24,8 @@ mod values;
 pub use config::{CONFIG, Setting, of_environment, settings};
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Screen,
-    Secrets, ShowOptions, SliceOptions, Trust,
+    Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat,
+    ReportOptions, Screen, Secrets, ShowOptions, SliceOptions, Trust,
 };
 
 /// Exit code: done.

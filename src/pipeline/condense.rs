@@ -419,12 +419,7 @@ impl Shelf {
     }
 
     /// Gives what lies on the shelf, if it is full or a step is over.
-    fn turn(
-        &mut self,
-        inventory: &Inventory,
-        all: bool,
-        out: &mut dyn FnMut(&Inventory, Kept<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn turn(&mut self, inventory: &Inventory, all: bool, out: &mut dyn FnMut(&Inventory, Kept<'_>) -> io::Result<()>) -> io::Result<()> {
         if !(all || self.over || self.bytes.len() > ROOM || self.items.len() > ITEMS) {
             return Ok(());
         }

@@ -122,12 +122,12 @@ impl Router {
                 && segment.flags.0 & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN
                 && let Some(sources) = &mut self.sources
             {
-                sources.saw_begin(interface, segment.key.partition_hash());
+                sources.saw_begin(interface, segment.key.site_hash());
             }
             if let Some(sources) = self.sources.as_mut().filter(|sources| sources.asks()) {
                 saw(sources, &frame, &packet, found);
                 if let Packet::Udp(datagram) = &packet {
-                    sources.saw(interface, datagram.key.partition_hash());
+                    sources.saw(interface, datagram.key.site_hash());
                 }
             }
             match (&packet, packet.key()) {
@@ -252,7 +252,7 @@ impl Router {
 fn saw(sources: &mut Sources, frame: &Frame<'_>, packet: &Packet<'_>, found: Found) {
     let interface = frame.head.interface;
     if let (Some(key), Found::AtOnce) = (packet.key(), found) {
-        sources.saw(interface, key.partition_hash());
+        sources.saw(interface, key.site_hash());
     }
     if let Some(stations) = packet::stations(frame) {
         sources.saw_stations(interface, frame.head.site, stations);

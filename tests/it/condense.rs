@@ -132,7 +132,8 @@ fn moment(nanos: i64) -> String {
 fn condense(archive: &Archive, into: &Path, dice: &mut Dice) {
     let (first, last) = archive.span;
     for (number, (_, files)) in archive.sensors.iter().enumerate() {
-        let mut ends: Vec<i64> = (0..1 + dice.throw(5)).map(|_| first + dice.throw(((last - first) / 1000) as usize) as i64 * 1000).collect();
+        let mut ends: Vec<i64> =
+            (0..1 + dice.throw(5)).map(|_| first + dice.throw(((last - first) / 1000) as usize) as i64 * 1000).collect();
         ends.sort_unstable();
         ends.dedup();
         let mut since: Option<i64> = None;
@@ -180,7 +181,7 @@ fn read(path: &Path, more: &[&str]) -> String {
 fn whatever_the_cuts_condensates_say_what_the_captures_say() {
     let corpus = corpus();
     assert!(corpus.len() > 25, "{}", corpus.len());
-    let mut runner = TestRunner::new(Config { cases: 5, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 4, max_shrink_iters: 0, failure_persistence: None, ..Config::default() });
     runner
         .run(&any::<u64>(), |seed| {
             let mut dice = Dice(seed);
@@ -205,7 +206,7 @@ fn of_one_file_every_command_says_the_same() {
     let original = incident();
     done(&["condense", text(&original), "-o", text(&condensate)]);
     assert_eq!(read(&condensate, &["--json"]), read(&original, &["--json"]));
-    let named = |said: String, path: &Path| said.replace(text(path), "CAPTURE");
+    let named = |said: String, path: &Path| said.replace(text(path), "CAPTURE").replace(text(&original), "CAPTURE");
     for command in [
         &["read", "--no-trust"][..],
         &["read", "--no-trust", "--all"],
@@ -248,7 +249,9 @@ fn the_same_captures_give_the_same_bytes_wherever_they_lie() {
             done(&["condense", text(&root.join(name)), "--root", text(&root), "-o", text(&output)]);
             let said = objects(&read(&output, &["--json"]));
             assert_eq!(said.last().unwrap()["inputs"][0]["source"], name);
-            assert!(refused(&["condense", text(&incident()), "--root", text(&root), "-o", text(&root.join("x"))]).contains("does not lie in"));
+            assert!(
+                refused(&["condense", text(&incident()), "--root", text(&root), "-o", text(&root.join("x"))]).contains("does not lie in")
+            );
             fs::read(output).unwrap()
         })
         .collect();
@@ -296,5 +299,8 @@ fn other_programs_read_the_packets() {
     let condensate = dir.path().join("c.pcapng");
     done(&["condense", text(&incident()), "-o", text(&condensate)]);
     let Some(said) = tshark(&condensate, &["-T", "fields", "-e", "frame.len", "-Y", "tls.handshake.type == 1"]) else { return };
-    assert_eq!(said.lines().count(), objects(&read(&incident(), &["--json"])).iter().filter(|line| line["tls"]["client"].is_object()).count());
+    assert_eq!(
+        said.lines().count(),
+        objects(&read(&incident(), &["--json"])).iter().filter(|line| line["tls"]["client"].is_object()).count()
+    );
 }
