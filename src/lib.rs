@@ -28,6 +28,8 @@ pub mod cli;
 #[doc(hidden)]
 pub mod compare;
 #[doc(hidden)]
+pub mod condensate;
+#[doc(hidden)]
 pub mod count;
 #[doc(hidden)]
 pub mod diagnosis;
@@ -61,6 +63,8 @@ pub mod quic;
 pub mod recorder;
 #[doc(hidden)]
 pub mod secrets;
+#[doc(hidden)]
+pub mod site;
 #[doc(hidden)]
 pub mod time;
 #[doc(hidden)]

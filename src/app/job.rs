@@ -69,7 +69,7 @@ impl<'a> Job<'a> {
 
     /// Opens the captures.
     pub(super) fn open(&self) -> Result<Box<dyn FrameSource>> {
-        let inputs = Inputs { paths: self.inputs.to_vec(), filter: self.analysis.filter.clone() };
+        let inputs = Inputs { paths: self.inputs.to_vec(), filter: self.analysis.filter.clone(), observer: self.analysis.observer.clone() };
         capture::with_key_logs(capture::open_until(&inputs, &self.stop)?, &self.analysis.keylogs)
     }
 
@@ -297,6 +297,10 @@ impl FrameSource for Begin {
 
     fn origins(&self) -> Option<&Origins> {
         self.inner.origins()
+    }
+
+    fn files(&self) -> Vec<(&Path, Option<Timestamp>)> {
+        self.inner.files()
     }
 
     fn inventory(&self) -> &Inventory {

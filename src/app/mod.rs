@@ -1,6 +1,7 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
 mod certs;
+mod condense;
 mod demo;
 mod diff;
 mod digest;
@@ -36,9 +37,17 @@ use crate::time::Zone;
 /// Runs the command line and gives the exit code: 0 done; 1 done, and `--fail-on` matched; 2 it could not be done; 128 and the signal's number when
 /// one ended it before its end.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
     let settings = match settings::gather() {
         Ok(settings) => settings,
         Err(error) => {
+            // Who asks for help or the version gets it all the same.
+            if let Err(asked) = cli::parse(arguments, &[])
+                && asked.exit_code() == 0
+            {
+                cli::tell(asked);
+                return cli::EXIT_DONE.into();
+            }
             say(with_reasons(&error));
             return cli::EXIT_FAILED.into();
         }
@@ -94,6 +103,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Read(options) => return read::read(&options),
         Command::Live(command) => return live::live(&command),
         Command::Slice(options) => slice::slice(&options),
+        Command::Condense(options) => condense::condense(&options),
         Command::Certs(options) => certs::certs(&options),
         Command::Diff(options) => diff::diff(&options),
         Command::Match(options) => matched::matched(&options),

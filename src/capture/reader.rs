@@ -8,7 +8,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 
 use super::clock::InputClock;
-use super::format::{Context, Cut, Step};
+use super::format::{Context, Cut, Step, Told};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::source::Source;
@@ -16,12 +16,15 @@ use super::{Input, Inventory, magic};
 use crate::error::{Error, Result};
 use crate::frame::{Block, FrameHead};
 use crate::limits;
+use crate::site::{Observer, Site};
 use crate::time::Timestamp;
 
 /// An open input.
 pub(super) struct Reader {
     path: PathBuf,
     name: String,
+    /// Who captured it.
+    observer: Observer,
     source: Source,
     format: Format,
     /// The beginning of a record whose rest has not been read yet.
@@ -36,6 +39,8 @@ pub(super) struct Reader {
     pub(super) read_bytes: usize,
     /// Comments since they were last taken away, under the numbers that this reader gave.
     pub(super) comments: Vec<(Option<u64>, String)>,
+    /// What it tells besides, if it is a condensate.
+    pub(super) told: Told,
     input: Option<usize>,
     clock: InputClock,
     failed: Option<Error>,
@@ -51,7 +56,7 @@ enum Format {
 impl Reader {
     /// Recognises the format by the first bytes and waits for the file's header. An input that is none of the formats is [`Error::NotACapture`], one
     /// that ends within its header [`Error::CutShort`].
-    pub(super) fn new(path: &Path, mut source: Source) -> Result<Self> {
+    pub(super) fn new(path: &Path, mut source: Source, observer: &Observer) -> Result<Self> {
         let mut carry = Vec::new();
         let mut failed = source.read_at_least(HEAD, &mut carry).err();
         let format = if pcap::is_pcap(&carry) {
@@ -89,6 +94,7 @@ impl Reader {
         Ok(Self {
             path: path.to_owned(),
             name,
+            observer: observer.or(&Observer::of_path(path)),
             source,
             format,
             carry,
@@ -97,6 +103,7 @@ impl Reader {
             next_number: 1,
             read_bytes: limits::READ_BYTES,
             comments: Vec::new(),
+            told: Told::default(),
             input: None,
             clock: InputClock::default(),
             failed: None,
@@ -104,9 +111,15 @@ impl Reader {
         })
     }
 
+    /// Whether it says that it is a condensate.
+    pub(super) fn may_be_condensed(&self) -> bool {
+        matches!(self.format, Format::Pcapng(_)) && pcapng::is_condensate(&self.carry)
+    }
+
     /// Replaces the block's contents with the next frames: at least one unless the input ends. False at the end.
     pub(super) fn fill(&mut self, block: &mut Block, inventory: &mut Inventory) -> Result<bool> {
         block.forget_frames();
+        self.told.places.clear();
         let mut buffer = mem::take(block.buffer_mut());
         if buffer.capacity() > 2 * limits::READ_BYTES {
             buffer.truncate(limits::READ_BYTES);
@@ -199,7 +212,7 @@ impl Reader {
         self.skip = self.skip.saturating_sub(skipped as u64);
         self.offset = self.offset.saturating_add(skipped as u64);
         let (mut used, mut need) = (skipped, 0);
-        let mut seen = Seen::default();
+        let mut seen = Seen { site: self.observer.site, ..Seen::default() };
         let mut damage = None;
         while self.skip == 0 {
             if let Format::Pcap(format) = &self.format {
@@ -216,7 +229,14 @@ impl Reader {
             if rest.is_empty() {
                 break;
             }
-            let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, input: index, number: self.next_number };
+            let mut cx = Context {
+                inventory,
+                comments: &mut self.comments,
+                name: &self.name,
+                input: index,
+                number: self.next_number,
+                told: &mut self.told,
+            };
             let step = match &mut self.format {
                 Format::Pcap(format) => format.next(rest, &mut cx),
                 Format::Pcapng(format) => format.next(rest, &mut cx),
@@ -247,10 +267,14 @@ impl Reader {
         }
         if let Some(input) = inventory.inputs.get_mut(index) {
             let odd_before = input.odd_times;
-            self.clock.mend(block, [seen.first, seen.last], |odd| {
-                input.odd_times = input.odd_times.saturating_add(1);
-                input.first_odd_time.get_or_insert(odd);
-            });
+            // The times of a condensate were mended when it was made, and lie apart.
+            let whole = self.told.head.is_none();
+            if whole {
+                self.clock.mend(block, [seen.first, seen.last], |odd| {
+                    input.odd_times = input.odd_times.saturating_add(1);
+                    input.first_odd_time.get_or_insert(odd);
+                });
+            }
             if input.odd_times > odd_before {
                 seen.first = block.frames().map(|frame| frame.head.time).min().unwrap_or(seen.first);
                 seen.last = block.frames().map(|frame| frame.head.time).max().unwrap_or(seen.last);
@@ -276,7 +300,7 @@ impl Reader {
         };
         let format = if self.source.compression.is_some() { format!("{format}, {}", self.source.name()) } else { format.to_owned() };
         let index = inventory.inputs.len();
-        inventory.inputs.push(Input::new(self.path.clone(), format));
+        inventory.inputs.push(Input { observer: self.observer.clone(), ..Input::new(self.path.clone(), format) });
         self.input = Some(index);
         index
     }
@@ -301,6 +325,7 @@ impl Reader {
 
 /// What one fill found.
 struct Seen {
+    site: Site,
     frames: u64,
     captured: u64,
     first: Timestamp,
@@ -309,7 +334,7 @@ struct Seen {
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { frames: 0, captured: 0, first: Timestamp::MAX, last: Timestamp::MIN }
+        Self { site: Site::NONE, frames: 0, captured: 0, first: Timestamp::MAX, last: Timestamp::MIN }
     }
 }
 
@@ -319,7 +344,7 @@ impl Seen {
     fn point(&mut self, block: &mut Block, number: u64, at: usize, cut: Cut) {
         let Cut { time, link, interface, original_len, start, len, total: _ } = cut;
         block.point(
-            FrameHead { number, time, link, interface, original_len },
+            FrameHead { number, time, link, interface, site: self.site, original_len },
             u32::try_from(at.saturating_add(start)).unwrap_or(u32::MAX),
             len,
         );

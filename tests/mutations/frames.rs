@@ -30,7 +30,7 @@ pub struct Model {
 impl Model {
     /// Reads a capture; `None` for one that is no capture, is empty, or has several link types.
     pub fn read(path: &Path) -> Option<Self> {
-        let mut source = capture::open(&Inputs { paths: vec![path.to_owned()], filter: None }).ok()?;
+        let mut source = capture::open(&Inputs { paths: vec![path.to_owned()], ..Inputs::default() }).ok()?;
         let (mut block, mut shots, mut link) = (Block::default(), Vec::new(), None);
         while source.fill(&mut block).ok()? {
             for frame in block.frames() {
@@ -139,7 +139,14 @@ fn write16(bytes: &mut [u8], at: usize, value: usize) {
 
 /// Where the payload of TCP or UDP begins in a frame.
 fn payload_at(link: u32, shot: &Shot) -> Option<usize> {
-    let head = FrameHead { number: 1, time: Timestamp::default(), link: LinkType(link), interface: 0, original_len: shot.original_len };
+    let head = FrameHead {
+        number: 1,
+        time: Timestamp::default(),
+        link: LinkType(link),
+        interface: 0,
+        site: handshark::site::Site::NONE,
+        original_len: shot.original_len,
+    };
     let frame = Frame { head, bytes: &shot.bytes };
     debug_assert_eq!(frame.mark(), Mark { frame: 1, time: Timestamp::default() });
     let mut decoder = Decoder::default();
