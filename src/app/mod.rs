@@ -5,10 +5,12 @@ mod condense;
 mod demo;
 mod diff;
 mod digest;
+mod incidents;
 mod interfaces;
 mod job;
 mod live;
 mod matched;
+mod present;
 mod read;
 mod report;
 mod settings;
@@ -105,6 +107,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Slice(options) => slice::slice(&options),
         Command::Condense(options) => condense::condense(&options),
         Command::Certs(options) => certs::certs(&options),
+        Command::Incidents(options) => incidents::incidents(&options),
         Command::Diff(options) => diff::diff(&options),
         Command::Match(options) => matched::matched(&options),
         Command::Show(options) => show::show(&options),

@@ -10,7 +10,7 @@ use super::forensics::{Certs, Diff, Match, Slice};
 use super::live::Live;
 use super::options::{DemoOptions, FailOn, ReadOptions};
 use super::selection::QueryArguments;
-use super::shared::{OUTPUT, ScreenArguments, joined};
+use super::shared::{CompletedArgument, OUTPUT, ScreenArguments, joined};
 use super::{Command, values};
 use crate::output::format::{Format, Verbosity};
 use crate::output::formats::FORMATS;
@@ -30,7 +30,7 @@ use crate::output::{csv, ndjson};
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|condense|certs|diff|match …\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|condense|certs|diff|match|incidents …\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -52,6 +52,7 @@ enum Action {
     Slice(Box<Slice>),
     Condense(Box<super::condense::Condense>),
     Certs(Box<Certs>),
+    Incidents(Box<super::fleet::Incidents>),
     Diff(Box<Diff>),
     Match(Box<Match>),
     Show(Box<super::present::Show>),
@@ -123,6 +124,10 @@ struct Read {
     #[arg(long, conflicts_with = "format", help_heading = OUTPUT)]
     json: bool,
 
+    /// How JSON tells of handshakes that completed; all others are told one by one
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = CompletedArgument::All, help_heading = OUTPUT)]
+    completed: CompletedArgument,
+
     /// Write comma-separated values, one row for each handshake: the same as --format csv
     #[arg(long, conflicts_with_all = ["format", "json"], help_heading = OUTPUT)]
     csv: bool,
@@ -178,6 +183,7 @@ impl From<Arguments> for Command {
             Action::Slice(slice) => Self::Slice(Box::new((*slice).into())),
             Action::Condense(condense) => Self::Condense(Box::new((*condense).into())),
             Action::Certs(certs) => Self::Certs(Box::new((*certs).into())),
+            Action::Incidents(incidents) => Self::Incidents(Box::new((*incidents).into())),
             Action::Diff(diff) => Self::Diff(Box::new((*diff).into())),
             Action::Match(matched) => Self::Match(Box::new((*matched).into())),
             Action::Show(show) => Self::Show(Box::new((*show).into())),
@@ -202,6 +208,7 @@ impl From<Read> for ReadOptions {
                 (_, true) => &csv::FORMAT,
                 _ => read.format,
             },
+            completed: read.completed.into(),
             all: read.all,
             verbosity: match (read.quiet, read.verbose) {
                 (true, _) => Verbosity::Quiet,

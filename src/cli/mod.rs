@@ -13,6 +13,7 @@ mod args;
 mod condense;
 mod config;
 mod default;
+mod fleet;
 mod forensics;
 mod live;
 mod options;
@@ -22,9 +23,10 @@ mod shared;
 mod values;
 
 pub use config::{CONFIG, Setting, of_environment, settings};
+pub use fleet::IncidentsOptions;
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat,
+    Analysis, CertsOptions, Completed, CondenseOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat,
     ReportOptions, Screen, Secrets, ShowOptions, SliceOptions, Trust,
 };
 
@@ -51,6 +53,8 @@ pub enum Command {
     Slice(Box<SliceOptions>),
     /// Write certificates.
     Certs(Box<CertsOptions>),
+    /// Form the incidents of a fleet.
+    Incidents(Box<IncidentsOptions>),
     /// Compare two captures in time.
     Diff(Box<DiffOptions>),
     /// Compare two captures in space.
@@ -139,6 +143,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "live" => (format!("{NAME}-live"), live::LIVE_EXAMPLES),
             "slice" => (format!("{NAME}-slice"), forensics::SLICE_EXAMPLES),
             "certs" => (format!("{NAME}-certs"), forensics::CERTS_EXAMPLES),
+            "incidents" => (format!("{NAME}-incidents"), fleet::INCIDENTS_EXAMPLES),
             "diff" => (format!("{NAME}-diff"), forensics::DIFF_EXAMPLES),
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),

@@ -6,6 +6,7 @@ use crate::diagnosis::remedy::parts::FilePath;
 use crate::frame::LinkType;
 use crate::packet::{Skip, link_name};
 use crate::report::{self, Command, Input, Summary};
+use crate::site::Observer;
 use crate::transport::TableCounters;
 use crate::wording::counted;
 
@@ -44,6 +45,7 @@ pub(super) fn summary(
 ) -> Summary {
     let skipped = Skip::ALL.iter().zip(counts.skipped).filter(|(_, count)| *count > 0);
     Summary {
+        observer: Observer::default(),
         inputs: inventory
             .inputs
             .iter()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use handshark::report::schema::{Field, HANDSHAKE, INCIDENT, Kind, SUMMARY};
+use handshark::report::schema::{Field, HANDSHAKE, HEARTBEAT, INCIDENT, Kind, SENSOR, SUMMARY, TALLY};
 use handshark::report::{SCHEMA, StepKind};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
@@ -43,7 +43,7 @@ fn value(kind: Kind, strict: bool) -> Value {
 }
 
 fn schema() -> Value {
-    let kinds = [HANDSHAKE, INCIDENT, SUMMARY].map(|fields| object(fields, false));
+    let kinds = [HANDSHAKE, INCIDENT, TALLY, HEARTBEAT, SENSOR, SUMMARY].map(|fields| object(fields, false));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": SCHEMA,
@@ -60,6 +60,9 @@ fn of_kind(name: &str) -> Validator {
     let fields = match name {
         "handshake" => HANDSHAKE,
         "incident" => INCIDENT,
+        "tally" => TALLY,
+        "heartbeat" => HEARTBEAT,
+        "sensor" => SENSOR,
         "summary" => SUMMARY,
         other => panic!("{other} is no kind"),
     };
@@ -105,7 +108,7 @@ fn what_is_said_of_every_capture_is_as_the_schema_says() {
     }
     // The schema promises nothing that no capture shows, but for what only a live run tells, or a damaged or narrowed one.
     let promised: BTreeSet<String> = [HANDSHAKE, INCIDENT, SUMMARY].into_iter().flat_map(names).collect();
-    let rare = ["state", "last_source", "left_out", "unread", "unjudged", "sha256", "unverified", "damage"];
+    let rare = ["site", "sensor", "sensors", "state", "last_source", "left_out", "unread", "unjudged", "sha256", "unverified", "damage"];
     let missing: Vec<&String> = promised.difference(&told).filter(|name| !rare.contains(&name.as_str())).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -145,7 +148,7 @@ fn keys(value: &Value, out: &mut BTreeSet<String>) {
 #[test]
 fn the_documents_examples_are_reports() {
     let kinds: Vec<_> = examples().iter().map(|example| example["kind"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(kinds, ["handshake", "handshake", "incident", "summary"]);
+    assert_eq!(kinds, ["handshake", "handshake", "incident", "tally", "heartbeat", "sensor", "summary"]);
     for example in examples() {
         assert_eq!(faults(&of_kind(example["kind"].as_str().unwrap()), &example), [""; 0], "{example}");
     }
