@@ -8,6 +8,7 @@ use crate::flow::Endpoint;
 use crate::limits;
 use crate::secrets::KeyRing;
 use crate::time::{Mark, Timestamp};
+use crate::traffic::Traffic;
 use crate::tls::certificate::{Certificate, CertificateStore};
 
 use super::facts::Handshake;
@@ -24,6 +25,8 @@ pub struct Shared {
     stall_after: Duration,
     /// Handshakes are watched while they happen: stalls are told at once, and what has completed is not waited for.
     live: bool,
+    /// What the packets of the partition were.
+    pub traffic: Traffic,
     /// Handshakes that ended, in no particular order.
     pub concluded: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and are summed up instead of reported.
@@ -75,6 +78,7 @@ impl Shared {
             buffers: Vec::new(),
             stall_after,
             live,
+            traffic: Traffic::default(),
             concluded: Vec::new(),
             half_open: Vec::new(),
             unanswered: BTreeMap::new(),

@@ -13,6 +13,7 @@ use crate::limits;
 use crate::packet::Packet;
 use crate::secrets::{KeyLog, KeyRing, Tally};
 use crate::time::Mark;
+use crate::traffic::Volumes;
 use crate::transport::udp::UdpTable;
 use crate::transport::{Table, TableCounters, TableLimits};
 
@@ -131,6 +132,11 @@ impl Worker {
         self.partitions
             .iter()
             .fold(TableCounters::default(), |sum, partition| sum.plus(&partition.table.counters()).plus(&partition.flows.counters()))
+    }
+
+    /// Adds what the packets were to the sums of other workers.
+    pub(super) fn add_traffic(&self, volumes: &mut Volumes) {
+        self.partitions.iter().for_each(|partition| partition.shared.traffic.add_to(volumes));
     }
 
     /// Connections held, settled ones included.

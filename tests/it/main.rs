@@ -58,5 +58,6 @@ mod supply;
 mod support;
 mod terminal;
 mod threads;
+mod traffic;
 mod tls_oracle;
 mod verdicts;
