@@ -9,8 +9,8 @@ use crate::limits;
 use crate::secrets::KeyRing;
 use crate::site::Site;
 use crate::time::{Mark, Timestamp};
-use crate::traffic::Traffic;
 use crate::tls::certificate::{Certificate, CertificateStore};
+use crate::traffic::Traffic;
 
 use super::facts::Handshake;
 

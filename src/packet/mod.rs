@@ -35,8 +35,8 @@ pub(crate) use self::decoder::{Found, read};
 pub(crate) use self::direct::stations;
 pub use self::fragments::{FragmentCounters, LostFragments};
 pub use self::links::{link_name, reads_link};
-pub(crate) use self::unread::name_skipped;
 pub use self::options::{tcp_options, tcp_options_are_plain, tcp_timestamps};
+pub(crate) use self::unread::name_skipped;
 
 /// What a frame held.
 #[derive(Debug, Clone, Copy)]

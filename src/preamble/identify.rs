@@ -167,7 +167,9 @@ fn binary_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
         }
         [0xff, 0xfb..=0xfe, _, ..] => return Some("Telnet"),
         // a Connect packet: its length, no checksum, type and flags, the version and the oldest one
-        [high, low, 0, 0, 1, _, 0, 0, 1, _, 1, _, ..] if side == Side::Client && usize::from(u16::from_be_bytes([*high, *low])) == bytes.len() => {
+        [high, low, 0, 0, 1, _, 0, 0, 1, _, 1, _, ..]
+            if side == Side::Client && usize::from(u16::from_be_bytes([*high, *low])) == bytes.len() =>
+        {
             return Some("Oracle Net");
         }
         [0x10, len, 0, 4, b'M', b'Q', b'T', b'T', ..] if *len < 0x80 => return Some("MQTT"),

@@ -215,7 +215,10 @@ impl Run<'_> {
         }
         let frames = counted(self.frames, "frame", "frames");
         if let Some(carried) = self.carried() {
-            return format!("No TLS handshake was found in {frames}, which {} {carried}.", if self.frames == 1 { "carries" } else { "carry" });
+            return format!(
+                "No TLS handshake was found in {frames}, which {} {carried}.",
+                if self.frames == 1 { "carries" } else { "carry" }
+            );
         }
         let mut flows: Vec<_> = self.other_flows.iter().filter(|(_, count)| **count > 0).collect();
         flows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));

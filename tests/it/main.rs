@@ -59,6 +59,6 @@ mod supply;
 mod support;
 mod terminal;
 mod threads;
-mod traffic;
 mod tls_oracle;
+mod traffic;
 mod verdicts;

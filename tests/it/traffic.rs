@@ -23,7 +23,10 @@ fn a_tunnel_is_named_with_where_to_capture_instead() {
     ]);
     assert_eq!(summary["traffic"], rows);
     let answer = summary["answer"].as_str().unwrap();
-    assert!(answer.starts_with("No TLS handshake was found in 14 frames, which carry IPsec ESP (79 %, UDP port 4500), IKE (10 %"), "{answer}");
+    assert!(
+        answer.starts_with("No TLS handshake was found in 14 frames, which carry IPsec ESP (79 %, UDP port 4500), IKE (10 %"),
+        "{answer}"
+    );
     let notes: Vec<&str> = summary["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap()).collect();
     assert!(notes.len() == 1 && notes[0].contains("What travels in IPsec ESP (79 %, UDP port 4500) cannot be seen here."), "{notes:?}");
 }

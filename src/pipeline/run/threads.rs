@@ -85,7 +85,13 @@ pub(super) fn run(
             cancelled: &cancelled,
             upto: vec![0; workers],
             held: vec![0; workers],
-            ran: Ran { read: Read::default(), table: TableCounters::default(), traffic: Volumes::new(), tally: Tally::default(), written: Ok(()) },
+            ran: Ran {
+                read: Read::default(),
+                table: TableCounters::default(),
+                traffic: Volumes::new(),
+                tally: Tally::default(),
+                written: Ok(()),
+            },
         };
         // Until all have gone.
         for said in said {

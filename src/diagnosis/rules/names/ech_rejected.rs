@@ -23,13 +23,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let hello = handshake.last_hello().filter(|hello| hello.what.ech().is_some())?;
     let retry = retry_configurations(case);
-    let said = handshake.alerts.iter().find(|seen| {
-        seen.from == Side::Client && seen.alert.is_some_and(|alert| alert.description == AlertDescription::ECH_REQUIRED)
-    });
+    let said = handshake
+        .alerts
+        .iter()
+        .find(|seen| seen.from == Side::Client && seen.alert.is_some_and(|alert| alert.description == AlertDescription::ECH_REQUIRED));
     let (mark, confidence, what) = match (said, retry) {
-        (Some(seen), _) => {
-            (seen.mark, Confidence::Certain, format!("client sent alert {}", offer::spoken(AlertDescription::ECH_REQUIRED)))
-        }
+        (Some(seen), _) => (seen.mark, Confidence::Certain, format!("client sent alert {}", offer::spoken(AlertDescription::ECH_REQUIRED))),
         // A real key that the server does not have is answered so, and GREASE as well: the client tells them apart, and left.
         (None, Some(_)) => (left_unused(case)?, Confidence::Likely, "client left without having sent data".to_owned()),
         // Without keys a refusal looks like any other end after the handshake.

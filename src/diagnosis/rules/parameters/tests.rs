@@ -3,9 +3,9 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::testing::{BROAD, Scene, extensions, legacy, with, without};
-use crate::handshake::renegotiation::Renegotiation;
 use crate::flow::Side::{Client, Server};
 use crate::handshake::facts::{EncryptedRecord, Outcome, StoppedBy};
+use crate::handshake::renegotiation::Renegotiation;
 use crate::tls::registry::{AlertDescription as A, CipherSuite, ProtocolVersion as V};
 
 #[test]
