@@ -121,6 +121,12 @@ impl Traffic {
         self.add(row, Volume { packets: 1, bytes: u64::from(bytes), connections: 0 });
     }
 
+    /// Packets of one protocol.
+    pub fn packets_of(&self, protocol: &str) -> u64 {
+        let rows = self.rows.iter().filter(|(kind, _)| kind.protocol == protocol);
+        rows.fold(0, |sum, (_, volume)| sum.saturating_add(volume.packets))
+    }
+
     /// Adds these sums to those of others.
     pub fn add_to(&self, volumes: &mut Volumes) {
         for (kind, volume) in &self.rows {

@@ -7,7 +7,6 @@ use crate::count::Count;
 use crate::diagnosis::remedy::parts::FilePath;
 use crate::frame::LinkType;
 use crate::packet::{Skip, link_name};
-use crate::preamble::GOOGLE_QUIC;
 use crate::report::{self, Carried, Command, Input, Summary, total_bytes};
 use crate::traffic::Volumes;
 use crate::transport::TableCounters;
@@ -53,6 +52,8 @@ pub(super) fn summary(
         inputs: inventory
             .inputs
             .iter()
+            // Of what a condensate names and was not read for it nothing is known.
+            .filter(|input| !input.format.is_empty())
             .map(|input| Input {
                 source: input.path.display().to_string(),
                 format: input.format.clone(),
@@ -186,12 +187,10 @@ fn notes(
             counted(totals.unverified, "certificate chain", "certificate chains")
         ));
     }
-    let google = traffic.iter().filter(|carried| carried.protocol() == GOOGLE_QUIC);
-    let google = google.fold(0, |sum: u64, carried| sum.saturating_add(carried.volume.packets));
-    if google > 0 {
+    if table.google_quic > 0 {
         notes.push(format!(
             "Google QUIC (versions Q009 to Q050), whose handshake is not TLS and is not judged: {}.",
-            counted(google, "datagram", "datagrams")
+            counted(table.google_quic, "datagram", "datagrams")
         ));
     }
     let hidden = hidden(traffic, totals);

@@ -28,6 +28,8 @@ pub struct TableCounters {
     pub settled_packets: u64,
     /// Segments without payload and SYN (late ACKs, FINs, RSTs, keep-alives) of connections that are not followed.
     pub stray: u64,
+    /// Datagrams of Google QUIC, whose handshake is not TLS.
+    pub google_quic: u64,
 }
 
 impl TableCounters {
@@ -45,6 +47,7 @@ impl TableCounters {
             peak_flows: self.peak_flows + other.peak_flows,
             settled_packets: self.settled_packets + other.settled_packets,
             stray: self.stray + other.stray,
+            google_quic: self.google_quic + other.google_quic,
         }
     }
 }

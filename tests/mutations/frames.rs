@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use handshark::capture::{self, Inputs};
 use handshark::frame::{Block, Frame, FrameHead, LinkType};
 use handshark::packet::{Decoder, Packet};
-use handshark::site::Site;
 use handshark::time::{Mark, Timestamp};
 
 use crate::numbers::Numbers;
@@ -140,7 +139,14 @@ fn write16(bytes: &mut [u8], at: usize, value: usize) {
 
 /// Where the payload of TCP or UDP begins in a frame.
 fn payload_at(link: u32, shot: &Shot) -> Option<usize> {
-    let head = FrameHead { number: 1, time: Timestamp::default(), link: LinkType(link), interface: 0, site: Site::NONE, original_len: shot.original_len };
+    let head = FrameHead {
+        number: 1,
+        time: Timestamp::default(),
+        link: LinkType(link),
+        interface: 0,
+        site: handshark::site::Site::NONE,
+        original_len: shot.original_len,
+    };
     let frame = Frame { head, bytes: &shot.bytes };
     debug_assert_eq!(frame.mark(), Mark { frame: 1, time: Timestamp::default() });
     let mut decoder = Decoder::default();
