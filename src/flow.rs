@@ -227,6 +227,10 @@ pub enum Layer {
     Teredo,
     /// L2TP; as with GTP-U its identifiers differ in each direction.
     L2tp,
+    /// RADIUS, whose attributes carry EAP.
+    Radius,
+    /// EAP with a method that is TLS, by its name.
+    Eap(&'static str),
 }
 
 impl Layer {
@@ -235,6 +239,7 @@ impl Layer {
         match self {
             Self::Vlan(id) => 1 << 40 | id as u64,
             Self::Mpls(_) | Self::Gre(None) | Self::IpInIp | Self::Gtpu | Self::Teredo | Self::L2tp | Self::Erspan(_) => 0,
+            Self::Radius | Self::Eap(_) => 0,
             Self::Pppoe(id) => 3 << 40 | id as u64,
             Self::Gre(Some(key)) => 4 << 40 | key as u64,
             Self::Vxlan(id) => 6 << 40 | id as u64,
@@ -259,6 +264,8 @@ impl fmt::Display for Layer {
             Self::Gtpu => f.write_str("gtp-u"),
             Self::Teredo => f.write_str("teredo"),
             Self::L2tp => f.write_str("l2tp"),
+            Self::Radius => f.write_str("radius"),
+            Self::Eap(method) => f.write_str(method),
         }
     }
 }

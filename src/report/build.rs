@@ -13,7 +13,7 @@ use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::judge::Verdict;
 use crate::flow::{Endpoint, EndpointText, Side, Transport};
 use crate::handshake::Handshake as Facts;
-use crate::handshake::facts::{self, Chain, DtlsFacts, Protocol, QuicFacts};
+use crate::handshake::facts::{self, Chain, DtlsFacts, EapFacts, Protocol, QuicFacts};
 use crate::handshake::stack;
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
@@ -21,7 +21,7 @@ use crate::tls::fingerprint::Carrier;
 
 use super::code::{Code, CommunityId, Id};
 use super::shared::{Builder, Certificate};
-use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Timing, Tls, TlsClient, TlsServer};
+use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, Quic, Timing, Tls, TlsClient, TlsServer};
 
 impl Builder {
     /// What is to be said of one handshake. `source` names the file or interface.
@@ -68,6 +68,7 @@ impl Builder {
             tls: (handshake.protocol != Protocol::Other).then(|| tls(self, handshake, verdict.unverified)),
             quic: handshake.quic.as_deref().map(quic),
             dtls: handshake.dtls.as_deref().map(dtls),
+            eap: handshake.carried.as_ref().and_then(|carried| carried.eap()).map(eap),
             diagnosis: Diagnosis {
                 cause: cause.map(|finding| finding.cause),
                 stopped_by: verdict.stopped_by,
@@ -204,5 +205,20 @@ fn dtls(facts: &DtlsFacts) -> Dtls {
         fragmented_messages: facts.fragmented.client.saturating_add(facts.fragmented.server),
         largest_datagram: facts.largest.client.max(facts.largest.server),
         connection_id: facts.connection_id,
+    }
+}
+
+fn eap(facts: &EapFacts) -> Eap<'_> {
+    fn name(name: Option<&String>) -> Option<Cow<'_, str>> {
+        name.map(|name| Cow::Borrowed(name.as_str()))
+    }
+    Eap {
+        method: facts.method.map(|(method, _)| method),
+        identity: name(facts.identity.as_ref()),
+        station: name(facts.station.as_ref()),
+        authenticator: name(facts.authenticator.as_ref()),
+        called_station: name(facts.called.as_ref()),
+        result: facts.result.map(|(result, _)| result),
+        reply: name(facts.reply.as_ref()),
     }
 }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::carriers::eap::Method;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::finding::{Confidence, Evidence, Finding, Weight};
@@ -13,7 +14,7 @@ use crate::diagnosis::quality::Quality;
 use crate::diagnosis::remedy::Advice;
 use crate::flow::{Endpoint, Path, Side, Transport};
 use crate::handshake as facts;
-use crate::handshake::facts::{Outcome, Protocol, Stage, StoppedBy};
+use crate::handshake::facts::{EapResult, Outcome, Protocol, Stage, StoppedBy};
 use crate::handshake::stack::Speaker;
 use crate::preamble::Dialect;
 use crate::quic;
@@ -46,6 +47,8 @@ pub struct Handshake<'a> {
     pub quic: Option<Quic<'a>>,
     /// What is DTLS's own; present for DTLS.
     pub dtls: Option<Dtls>,
+    /// What EAP says around it; present for handshakes in EAP.
+    pub eap: Option<Eap<'a>>,
     /// Why it ended as it did, and what to do.
     pub diagnosis: Diagnosis<'a>,
     /// What happened, packet by packet; only where asked for.
@@ -248,6 +251,40 @@ pub struct Dtls {
     pub connection_id: bool,
 }
 
+/// What EAP and RADIUS say around a handshake. Names are as sent.
+#[derive(Debug, Clone)]
+pub struct Eap<'a> {
+    /// The method; absent where none was proposed.
+    pub method: Option<Method>,
+    /// Who the supplicant says it is, in clear: the outer identity.
+    pub identity: Option<Cow<'a, str>>,
+    /// The supplicant's address, as the authenticator says it (Calling-Station-Id).
+    pub station: Option<Cow<'a, str>>,
+    /// The authenticator: its NAS-Identifier, or its address.
+    pub authenticator: Option<Cow<'a, str>>,
+    /// Access point and network (Called-Station-Id).
+    pub called_station: Option<Cow<'a, str>>,
+    /// How the server decided; absent where that was not seen.
+    pub result: Option<EapResult>,
+    /// What the server says to the user (Reply-Message).
+    pub reply: Option<Cow<'a, str>>,
+}
+
+impl<'a> Eap<'a> {
+    /// The same with every name changed by this.
+    pub fn map<'b>(&self, mut change: impl FnMut(&Cow<'a, str>) -> Cow<'b, str>) -> Eap<'b> {
+        Eap {
+            method: self.method,
+            identity: self.identity.as_ref().map(&mut change),
+            station: self.station.as_ref().map(&mut change),
+            authenticator: self.authenticator.as_ref().map(&mut change),
+            called_station: self.called_station.as_ref().map(&mut change),
+            result: self.result,
+            reply: self.reply.as_ref().map(&mut change),
+        }
+    }
+}
+
 /// Why, and what to do.
 #[derive(Debug, Clone)]
 pub struct Diagnosis<'a> {
@@ -388,7 +425,7 @@ impl Handshake<'_> {
 
     /// The same, to keep beyond its handshake.
     pub fn to_static(&self) -> Handshake<'static> {
-        let Self { network, client, server, capture, handshake, tls, quic, dtls, diagnosis, timeline, facts: _ } = self;
+        let Self { network, client, server, capture, handshake, tls, quic, dtls, eap, diagnosis, timeline, facts: _ } = self;
         Handshake {
             network: *network,
             client: *client,
@@ -398,6 +435,7 @@ impl Handshake<'_> {
             tls: tls.as_ref().map(Tls::to_static),
             quic: quic.as_ref().map(|quic| Quic { server_versions: owned(&*quic.server_versions), closes: owned(&*quic.closes), ..*quic }),
             dtls: *dtls,
+            eap: eap.as_ref().map(|eap| eap.map(|name| owned(&**name))),
             diagnosis: Diagnosis {
                 summary: diagnosis.summary.as_deref().map(owned),
                 remedy: owned(&*diagnosis.remedy),

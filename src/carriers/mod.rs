@@ -1,0 +1,7 @@
+//! Floor 3: protocols that carry a TLS handshake in messages of their own. Bytes in, pieces of TLS out; knows nothing of addresses or time.
+//!
+//! - [`eap`]: EAP with a method that is TLS (EAP-TLS, PEAP, EAP-TTLS, EAP-FAST, TEAP)
+//! - [`radius`]: RADIUS packets, of which attributes carry EAP
+
+pub mod eap;
+pub mod radius;
