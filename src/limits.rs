@@ -364,6 +364,9 @@ pub const EAP_IDLE: Duration = Duration::from_secs(90);
 /// Bytes of a name that EAP or RADIUS carries: an attribute has 253.
 pub const EAP_NAME: usize = 253;
 
+/// Bytes of an OpenVPN control channel's side that wait for earlier ones: a sender has a dozen packets under way.
+pub const OPENVPN_EARLY: usize = 32 << 10;
+
 /// Bytes of a server's first segment up to which it waits to be believed: alerts, and what is forged to hide them, are seldom longer.
 pub const ASIDE: usize = 256;
 

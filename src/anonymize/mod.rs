@@ -132,6 +132,7 @@ impl Anonymizer {
             }),
             dtls: report.dtls,
             eap,
+            openvpn: report.openvpn,
             diagnosis: diagnosis(&report.diagnosis, &text),
             timeline: report.timeline.iter().map(|step| Step { text: text(&step.text), ..step.clone() }).collect(),
             facts: None,

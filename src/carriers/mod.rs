@@ -2,6 +2,8 @@
 //!
 //! - [`eap`]: EAP with a method that is TLS (EAP-TLS, PEAP, EAP-TTLS, EAP-FAST, TEAP)
 //! - [`radius`]: RADIUS packets, of which attributes carry EAP
+//! - [`openvpn`]: the control channel of OpenVPN
 
 pub mod eap;
+pub mod openvpn;
 pub mod radius;

@@ -30,8 +30,6 @@ pub enum Code {
 pub mod attribute {
     /// NAS-IP-Address.
     pub const NAS_ADDRESS: u8 = 4;
-    /// Reply-Message.
-    pub const REPLY_MESSAGE: u8 = 18;
     /// State.
     pub const STATE: u8 = 24;
     /// Called-Station-Id: access point and network.

@@ -369,4 +369,10 @@ causes! {
     EapSupplicantSilent = "eap-supplicant-silent" in Carrier,
     /// TLS in EAP is through, and the RADIUS server turns the supplicant away.
     EapRejected = "eap-rejected" in Carrier,
+    /// The OpenVPN server never answers.
+    OpenvpnNoAnswer = "openvpn-no-answer" in Carrier,
+    /// The OpenVPN server answers, and the client does not hear it.
+    OpenvpnOneWay = "openvpn-one-way" in Carrier,
+    /// An OpenVPN peer stops after the other's certificate.
+    OpenvpnRefused = "openvpn-refused" in Carrier,
 }

@@ -19,7 +19,7 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Close, FlowFacts};
 
-pub use super::datagrams::carried::facts::{CarriedFacts, Carrier, EapFacts, EapResult};
+pub use super::datagrams::carried::facts::{CarriedFacts, Carrier, EapFacts, EapResult, OpenVpnFacts};
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
 pub use super::fact::Fact;
 pub use super::history::History;

@@ -13,15 +13,16 @@ use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::judge::Verdict;
 use crate::flow::{Endpoint, EndpointText, Side, Transport};
 use crate::handshake::Handshake as Facts;
-use crate::handshake::facts::{self, Chain, DtlsFacts, EapFacts, Protocol, QuicFacts};
+use crate::handshake::facts::{self, Chain, DtlsFacts, EapFacts, OpenVpnFacts, Protocol, QuicFacts};
 use crate::handshake::stack;
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::fingerprint::Carrier;
+use crate::tls::registry::{ExtensionType, SrtpProfile};
 
 use super::code::{Code, CommunityId, Id};
 use super::shared::{Builder, Certificate};
-use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, Quic, Timing, Tls, TlsClient, TlsServer};
+use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Timing, Tls, TlsClient, TlsServer};
 
 impl Builder {
     /// What is to be said of one handshake. `source` names the file or interface.
@@ -67,7 +68,8 @@ impl Builder {
             },
             tls: (handshake.protocol != Protocol::Other).then(|| tls(self, handshake, verdict.unverified)),
             quic: handshake.quic.as_deref().map(quic),
-            dtls: handshake.dtls.as_deref().map(dtls),
+            dtls: handshake.dtls.as_deref().map(|facts| dtls(handshake, facts)),
+            openvpn: handshake.carried.as_ref().and_then(|carried| carried.openvpn()).map(openvpn),
             eap: handshake.carried.as_ref().and_then(|carried| carried.eap()).map(eap),
             diagnosis: Diagnosis {
                 cause: cause.map(|finding| finding.cause),
@@ -199,8 +201,14 @@ fn quic(facts: &QuicFacts) -> Quic<'_> {
     }
 }
 
-fn dtls(facts: &DtlsFacts) -> Dtls {
+fn dtls(handshake: &Facts, facts: &DtlsFacts) -> Dtls {
+    let chosen = handshake.server_hello.as_ref().and_then(|hello| hello.what.extension(ExtensionType::USE_SRTP));
     Dtls {
+        // A list of one profile, and what it is keyed with besides.
+        srtp_profile: chosen.and_then(|body| match body {
+            [0, 2, high, low, ..] => Some(SrtpProfile(u16::from_be_bytes([*high, *low]))),
+            _ => None,
+        }),
         cookie_requests: facts.cookie_requests.count,
         fragmented_messages: facts.fragmented.client.saturating_add(facts.fragmented.server),
         largest_datagram: facts.largest.client.max(facts.largest.server),
@@ -219,6 +227,14 @@ fn eap(facts: &EapFacts) -> Eap<'_> {
         authenticator: name(facts.authenticator.as_ref()),
         called_station: name(facts.called.as_ref()),
         result: facts.result.map(|(result, _)| result),
-        reply: name(facts.reply.as_ref()),
+    }
+}
+
+const fn openvpn(facts: &OpenVpnFacts) -> OpenVpn {
+    OpenVpn {
+        wrapping: facts.wrapping,
+        client_resets: facts.resets.client.count,
+        server_resets: facts.resets.server.count,
+        tunnel: facts.is_up(),
     }
 }

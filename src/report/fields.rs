@@ -11,7 +11,7 @@ use crate::quic::close;
 use crate::time::Timestamp;
 
 use super::handshake::{
-    AlertSeen, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
+    AlertSeen, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
 };
 use super::incident::{Incident, State};
 use super::place::{Files, Place};
@@ -57,6 +57,9 @@ impl Handshake<'_> {
         }
         if let Some(eap) = &self.eap {
             w.object(key!("eap"), |w| self::eap(w, eap));
+        }
+        if let Some(openvpn) = self.openvpn {
+            w.object(key!("openvpn"), |w| self::openvpn(w, openvpn));
         }
         w.object(key!("diagnosis"), |w| self.write_diagnosis(w));
         if !self.timeline.is_empty() {
@@ -324,6 +327,9 @@ fn dtls(w: &mut impl Writer, dtls: Dtls) {
     w.number(key!("fragmented_messages"), dtls.fragmented_messages.into());
     w.number(key!("largest_datagram"), dtls.largest_datagram.into());
     w.flag(key!("connection_id"), dtls.connection_id);
+    if let Some(profile) = dtls.srtp_profile {
+        w.word(key!("srtp_profile"), &word(profile.name(), profile));
+    }
 }
 
 fn eap(w: &mut impl Writer, eap: &Eap<'_>) {
@@ -333,7 +339,13 @@ fn eap(w: &mut impl Writer, eap: &Eap<'_>) {
     w.text_if_any(key!("authenticator"), eap.authenticator.as_deref());
     w.text_if_any(key!("called_station"), eap.called_station.as_deref());
     w.word_if_any(key!("result"), eap.result.map(EapResult::name));
-    w.text_if_any(key!("reply"), eap.reply.as_deref());
+}
+
+fn openvpn(w: &mut impl Writer, openvpn: OpenVpn) {
+    w.word(key!("wrapping"), openvpn.wrapping.name());
+    w.number(key!("client_resets"), openvpn.client_resets.into());
+    w.number(key!("server_resets"), openvpn.server_resets.into());
+    w.flag(key!("tunnel"), openvpn.tunnel);
 }
 
 /// A frame: its number in its file; of several files, which, and its number over all.

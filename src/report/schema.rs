@@ -4,6 +4,7 @@
 //! described here is tested on every capture there is.
 
 use crate::carriers::eap::Method;
+use crate::carriers::openvpn::Wrapping;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::finding::Confidence;
@@ -159,6 +160,7 @@ pub const HANDSHAKE: &[Field] = &[
             always("fragmented_messages", Kind::Integer),
             always("largest_datagram", Kind::Integer),
             always("connection_id", Kind::Flag),
+            maybe("srtp_profile", Kind::Text),
         ]),
     ),
     maybe(
@@ -170,7 +172,15 @@ pub const HANDSHAKE: &[Field] = &[
             maybe("authenticator", Kind::Text),
             maybe("called_station", Kind::Text),
             maybe("result", Kind::Word(|| EapResult::ALL.map(EapResult::name).to_vec())),
-            maybe("reply", Kind::Text),
+        ]),
+    ),
+    maybe(
+        "openvpn",
+        Kind::Object(&[
+            always("wrapping", Kind::Word(|| Wrapping::ALL.map(Wrapping::name).to_vec())),
+            always("client_resets", Kind::Integer),
+            always("server_resets", Kind::Integer),
+            always("tunnel", Kind::Flag),
         ]),
     ),
     always("diagnosis", Kind::Object(DIAGNOSIS)),

@@ -14,6 +14,7 @@ mod tests;
 
 use std::time::Duration;
 
+use crate::carriers::openvpn::{RESET_V2, RESET_V3};
 use crate::dtls::{demux, record};
 use crate::flow::{PerSide, Side};
 use crate::limits;
@@ -27,6 +28,7 @@ use super::machine::conclude;
 use super::outcome::{self, Closing};
 use super::relevance::{Relevance, relevance};
 use super::shared::Shared;
+use carried::openvpn::{self, OpenVpn};
 use carried::radius::{self, Radius};
 use dtls::Dtls;
 use quic::Quic;
@@ -49,6 +51,7 @@ enum Speaker {
     Quic(Box<Quic>),
     Dtls(Box<Dtls>),
     Radius(Box<Radius>),
+    OpenVpn(Box<OpenVpn>),
 }
 
 impl DatagramSink for DatagramMachine {
@@ -57,6 +60,7 @@ impl DatagramSink for DatagramMachine {
     fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
         match *datagram.payload.first()? {
             QUIC_LONG.. => quic::opens(datagram),
+            RESET_V2 | RESET_V3 => openvpn::opens(datagram),
             1 | 2 | 3 | 11 if let Some(opening) = radius::opens(datagram) => Some(opening),
             first if matches!(demux::kind(first), demux::Kind::Dtls | demux::Kind::Stun | demux::Kind::Channel) => {
                 let payload = demux::unwrap(datagram.payload);
@@ -79,7 +83,10 @@ impl DatagramSink for DatagramMachine {
         let speaker = match datagram.payload.first() {
             Some(1 | 2 | 3 | 11) if radius::opens(datagram).is_some() => Speaker::Radius(Box::default()),
             Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut observed, shared, datagram.payload))),
-            _ => Speaker::Dtls(Box::new(Dtls::new(&mut observed, shared))),
+            _ => match OpenVpn::new(shared, datagram) {
+                Some(openvpn) => Speaker::OpenVpn(Box::new(openvpn)),
+                None => Speaker::Dtls(Box::new(Dtls::new(&mut observed, shared))),
+            },
         };
         Self { observed, speaker, flagged: false, looked: None, rests: Timestamp::MIN }
     }
@@ -89,6 +96,7 @@ impl DatagramSink for DatagramMachine {
             Speaker::Quic(quic) => quic.datagram(&mut self.observed, shared, facts, side, datagram),
             Speaker::Dtls(dtls) => dtls.datagram(&mut self.observed, shared, facts, side, datagram),
             Speaker::Radius(radius) => radius.datagram(shared, facts, datagram),
+            Speaker::OpenVpn(openvpn) => openvpn.datagram(&mut self.observed, shared, facts, side, datagram),
         }
     }
 
@@ -97,6 +105,7 @@ impl DatagramSink for DatagramMachine {
             Speaker::Quic(quic) => quic.held_bytes(),
             Speaker::Dtls(dtls) => dtls.held_bytes(),
             Speaker::Radius(radius) => radius.held_bytes(),
+            Speaker::OpenVpn(openvpn) => openvpn.held_bytes(),
         };
         self.observed.weight() + speaker
     }
@@ -132,6 +141,7 @@ impl DatagramSink for DatagramMachine {
             let random = snapshot.hello().map(|hello| number_of(hello.random()));
             return Hearing::Settled(match &self.speaker {
                 Speaker::Quic(quic) => Some(quic.identity()),
+                Speaker::OpenVpn(openvpn) => Some(openvpn.identity()),
                 Speaker::Dtls(_) | Speaker::Radius(_) => random,
             });
         }
@@ -143,12 +153,13 @@ impl DatagramSink for DatagramMachine {
         Hearing::Nothing
     }
 
-    fn finish(self, shared: &mut Shared, facts: FlowFacts, close: Close, now: Mark) {
+    fn finish(self, shared: &mut Shared, mut facts: FlowFacts, close: Close, now: Mark) {
         let Self { mut observed, speaker, .. } = self;
         match speaker {
             Speaker::Quic(quic) => quic.finish(&mut observed, shared),
-            Speaker::Dtls(dtls) => dtls.finish(&mut observed, shared),
+            Speaker::Dtls(dtls) => dtls.finish(&mut observed, shared, &mut facts),
             // Each of its conversations is a handshake of its own.
+            Speaker::OpenVpn(openvpn) => openvpn.finish(&mut observed, shared, &mut facts),
             Speaker::Radius(radius) => return radius.finish(shared, &facts, close, now),
         }
         conclude(observed, Box::new(facts), shared, close, now);
@@ -167,6 +178,7 @@ impl DatagramMachine {
         match &self.speaker {
             Speaker::Quic(quic) => quic.so_far(&mut observed),
             Speaker::Dtls(dtls) => dtls.so_far(&mut observed, shared),
+            Speaker::OpenVpn(openvpn) => openvpn.so_far(&mut observed),
             Speaker::Radius(_) => {}
         }
         let closing = Closing { close: Close::Idle, at: now, concluded_at: now.frame };

@@ -19,6 +19,8 @@ impl ProtocolVersion {
     pub const TLS12: Self = Self(0x0303);
     /// TLS 1.3.
     pub const TLS13: Self = Self(0x0304);
+    /// DTLS before its standard, as OpenSSL had it until 0.9.8f and the AnyConnect protocol still has it.
+    pub const DTLS09: Self = Self(0x0100);
     /// DTLS 1.0, which is TLS 1.1 over datagrams.
     pub const DTLS10: Self = Self(0xfeff);
     /// DTLS 1.2.
@@ -26,11 +28,12 @@ impl ProtocolVersion {
     /// DTLS 1.3.
     pub const DTLS13: Self = Self(0xfefc);
 
-    /// The version number in reports: `ssl2`, `ssl3`, `1.0` … `1.3`, the same for DTLS; `None` for drafts and unknown values.
+    /// The version number in reports: `ssl2`, `ssl3`, `1.0` … `1.3`, the same for DTLS, and `0.9`; `None` for drafts and unknown values.
     pub const fn name(self) -> Option<&'static str> {
         match self {
             Self::SSL2 => Some("ssl2"),
             Self::SSL3 => Some("ssl3"),
+            Self::DTLS09 => Some("0.9"),
             Self::TLS10 | Self::DTLS10 => Some("1.0"),
             Self::TLS11 => Some("1.1"),
             Self::TLS12 | Self::DTLS12 => Some("1.2"),
@@ -51,7 +54,7 @@ impl ProtocolVersion {
 
     /// A DTLS version.
     pub const fn is_dtls(self) -> bool {
-        self.0 >> 8 == 0xfe
+        self.0 >> 8 == 0xfe || self.0 == Self::DTLS09.0
     }
 
     /// TLS 1.3 or DTLS 1.3 or one of their drafts: what follows the `ServerHello` is encrypted.
@@ -63,6 +66,7 @@ impl ProtocolVersion {
     #[must_use]
     pub const fn as_tls(self) -> Self {
         match self {
+            Self::DTLS09 => Self::TLS10,
             Self::DTLS10 => Self::TLS11,
             Self::DTLS12 => Self::TLS12,
             _ if self.is_tls13() => Self::TLS13,
@@ -111,6 +115,7 @@ impl Spoken {
             ProtocolVersion::TLS11 => "TLS 1.1",
             ProtocolVersion::TLS12 => "TLS 1.2",
             ProtocolVersion::TLS13 => "TLS 1.3",
+            ProtocolVersion::DTLS09 => "DTLS 0.9 (before the standard)",
             ProtocolVersion::DTLS10 => "DTLS 1.0",
             ProtocolVersion::DTLS12 => "DTLS 1.2",
             ProtocolVersion::DTLS13 => "DTLS 1.3",

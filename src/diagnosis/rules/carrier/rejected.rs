@@ -48,9 +48,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding.stopped_by(StoppedBy::Server).shown_by(begun, format!("the server begins with {name}"))
     };
     finding = finding.shown_by(rejected, "Access-Reject with EAP-Failure");
-    if let Some(reply) = eap.reply.as_deref() {
-        finding = finding.noting(format!("the server says: {reply}"));
-    }
     if facts.outcome == Outcome::Closed && facts.server_hello.is_none() {
         finding = finding.or_else(&[Cause::ClientVersionTooOld, Cause::NoCommonVersion, Cause::NoCommonCipher]);
     }

@@ -20,6 +20,7 @@ pub(super) struct Conversation {
     /// What its datagrams showed, apart from all others of the same ports.
     pub(super) flow: FlowFacts,
     facts: CarriedFacts,
+    eap: EapFacts,
     observed: Box<Observed>,
     following: Following,
     /// Bytes of TLS read of each side.
@@ -40,6 +41,7 @@ impl Conversation {
         Self {
             flow,
             facts: CarriedFacts::new(Carrier::Eap(EapFacts::default())),
+            eap: EapFacts::default(),
             observed: Box::default(),
             following: Following::of_tls(shared),
             read: PerSide::default(),
@@ -52,8 +54,7 @@ impl Conversation {
 
     /// What EAP says around it.
     pub(super) const fn eap_mut(&mut self) -> &mut EapFacts {
-        let Carrier::Eap(eap) = &mut self.facts.carrier;
-        eap
+        &mut self.eap
     }
 
     /// Bytes that it holds, its own included.
@@ -158,7 +159,7 @@ impl Conversation {
         self.flagged = true;
         let mut observed = self.observed.clone();
         self.following.so_far(&mut observed);
-        observed.carried = Some(Box::new(self.facts.clone()));
+        observed.carried = Some(Box::new(CarriedFacts { carrier: Carrier::Eap(self.eap.clone()), ..self.facts.clone() }));
         let closing = Closing { close: Close::Idle, at: now, concluded_at: now.frame };
         let mut snapshot: Handshake = outcome::conclude(observed, Box::new(self.named()), closing, shared.stall_after());
         if snapshot.outcome == Outcome::Stalled && relevance(&snapshot) == Relevance::Report {
@@ -170,7 +171,7 @@ impl Conversation {
     /// The flow's facts with the road that it took.
     fn named(&self) -> FlowFacts {
         let mut flow = self.flow.clone();
-        if let Some((method, _)) = self.facts.eap().and_then(|eap| eap.method) {
+        if let Some((method, _)) = self.eap.method {
             flow.path.push(Layer::Eap(method.name()));
         }
         flow
@@ -187,13 +188,13 @@ impl Conversation {
             self.flow.unheard_from = whole.unheard_from;
         }
         let flow = self.named();
-        let Self { facts, mut observed, mut following, .. } = self;
+        let Self { facts, eap, mut observed, mut following, .. } = self;
         following.finish(&mut observed, shared, &flow);
         // What does not begin with a record was no TLS.
         if observed.protocol == Protocol::Other {
             observed.plaintext = PerSide::default();
         }
-        observed.carried = Some(Box::new(facts));
+        observed.carried = Some(Box::new(CarriedFacts { carrier: Carrier::Eap(eap), ..facts }));
         conclude(observed, Box::new(flow), shared, close, now);
     }
 }

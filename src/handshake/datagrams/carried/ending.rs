@@ -2,9 +2,10 @@
 
 use crate::flow::Side;
 use crate::handshake::datagrams::ending::{in_vain, left, refusal};
-use crate::handshake::facts::{AlertSeen, CarriedFacts, Outcome, StoppedBy, deciding};
-use crate::handshake::outcome::{Ending, Over, PATIENCE, completed_or_rejected, watched_since};
+use crate::handshake::facts::{AlertSeen, CarriedFacts, OpenVpnFacts, Outcome, StoppedBy, deciding};
+use crate::handshake::outcome::{Ending, Over, PATIENCE, completed_or_rejected, owing, watched_since};
 use crate::packet::IcmpKind;
+use crate::transport::Close;
 
 use std::time::Duration;
 
@@ -12,6 +13,10 @@ use std::time::Duration;
 pub(in crate::handshake) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
     if let Some(ending) = completed_or_rejected(h, alerts) {
         return ending;
+    }
+    // What uses the tunnel has its keys, whatever was seen of their negotiation.
+    if carried.openvpn().is_some_and(OpenVpnFacts::is_up) {
+        return Ending::new(Outcome::Completed, StoppedBy::Nobody, h.flow.last);
     }
     if let Some(alert) = deciding(alerts) {
         return Ending::new(Outcome::Alerted, alert.from, alert.mark);
@@ -39,11 +44,18 @@ pub(in crate::handshake) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts:
     if let Some((who, mark)) = in_vain(h) {
         return Ending::new(Outcome::Stalled, who, mark);
     }
-    let Some((asker, last)) = carried.unanswered() else { return incomplete };
-    // A server is due at once, or the client repeats itself.
-    let patience = if asker == Side::Client { PATIENCE.min(stall_after) } else { stall_after };
-    if watched_since(h, last.time) >= patience {
-        return Ending::new(Outcome::Stalled, asker.other(), None);
+    let opaque = carried.openvpn().is_some_and(|openvpn| openvpn.wrapping.is_opaque());
+    let (silent, since) = match carried.unanswered() {
+        Some((asker, last)) => (asker.other(), last),
+        // All is acknowledged, and the handshake is not over; of one that is encrypted nobody knows.
+        None if !opaque && !h.client_hellos.is_empty() => (owing(h), h.flow.last),
+        None => return incomplete,
+    };
+    // A server is due at once, or the client repeats itself. One that begins anew has given up.
+    let soon = silent == Side::Server || h.close == Close::Reused;
+    let patience = if soon { PATIENCE.min(stall_after) } else { stall_after };
+    if watched_since(h, since.time) >= patience {
+        return Ending::new(Outcome::Stalled, silent, None);
     }
     incomplete
 }

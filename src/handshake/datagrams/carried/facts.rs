@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::carriers::eap::Method;
+use crate::carriers::openvpn::Wrapping;
 use crate::flow::{PerSide, Side};
 use crate::time::Mark;
 
@@ -32,6 +33,26 @@ pub struct CarriedFacts {
 pub enum Carrier {
     /// EAP, in RADIUS.
     Eap(EapFacts),
+    /// The control channel of OpenVPN.
+    OpenVpn(OpenVpnFacts),
+}
+
+/// What OpenVPN's packets show around a handshake, encrypted or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenVpnFacts {
+    /// What protects the control channel.
+    pub wrapping: Wrapping,
+    /// Packets with which each side begins.
+    pub resets: PerSide<Packets>,
+    /// Packets of the tunnel of each side.
+    pub tunnel: PerSide<u32>,
+}
+
+impl OpenVpnFacts {
+    /// Both sides use the tunnel, for which they have to have negotiated keys.
+    pub const fn is_up(&self) -> bool {
+        self.tunnel.client > 0 && self.tunnel.server > 0
+    }
 }
 
 /// What EAP and RADIUS say around a handshake. Names are as sent, made readable, and of bounded length.
@@ -51,8 +72,6 @@ pub struct EapFacts {
     pub called: Option<String>,
     /// How the server decided, and where.
     pub result: Option<(EapResult, Mark)>,
-    /// What the server says to the user (Reply-Message).
-    pub reply: Option<String>,
     /// The supplicant does not want the method proposed: the types that it wants instead, and where.
     pub refused: Option<(Vec<u8>, Mark)>,
 }
@@ -126,8 +145,18 @@ impl CarriedFacts {
 
     /// What EAP says, where that is the carrier.
     pub const fn eap(&self) -> Option<&EapFacts> {
-        let Carrier::Eap(eap) = &self.carrier;
-        Some(eap)
+        match &self.carrier {
+            Carrier::Eap(eap) => Some(eap),
+            Carrier::OpenVpn(_) => None,
+        }
+    }
+
+    /// What OpenVPN's packets show, where that is the carrier.
+    pub const fn openvpn(&self) -> Option<&OpenVpnFacts> {
+        match &self.carrier {
+            Carrier::OpenVpn(openvpn) => Some(openvpn),
+            Carrier::Eap(_) => None,
+        }
     }
 
     /// The carrier's own word that the client is turned away, and where.

@@ -4,6 +4,7 @@
 pub mod facts;
 
 pub(in crate::handshake) mod ending;
+pub(super) mod openvpn;
 pub(super) mod radius;
 
 mod conversation;

@@ -158,9 +158,6 @@ impl Radius {
         if let Some(eap) = eap {
             open.conversation.take(shared, eap, datagram.mark);
         }
-        if let Some(reply) = packet.value(attribute::REPLY_MESSAGE) {
-            open.conversation.eap_mut().reply.get_or_insert_with(|| text(reply));
-        }
         let result = match packet.code {
             Code::Accept => Some(EapResult::Accepted),
             Code::Reject => Some(EapResult::Rejected),

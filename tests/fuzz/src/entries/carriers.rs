@@ -1,6 +1,7 @@
 //! What carries TLS in messages of its own.
 
 use handshark::carriers::eap::{Body, Eap};
+use handshark::carriers::openvpn::{self, Wrapping};
 use handshark::carriers::radius::{Packet, attribute};
 
 /// Datagrams of one direction: two bytes of length, and the datagram.
@@ -10,6 +11,7 @@ pub fn carriers(bytes: &[u8]) {
         let (datagram, after) = behind.split_at(usize::from(u16::from_be_bytes([*high, *low])).min(behind.len()));
         rest = after;
         radius(datagram);
+        openvpn(datagram);
     }
 }
 
@@ -25,6 +27,16 @@ fn radius(datagram: &[u8]) {
         assert!(eap.len() < datagram.len(), "an EAP packet lies within its datagram");
         if let Some(Eap { body: Body::Tls(part), .. }) = Eap::parse(&eap) {
             assert!(part.data.len() < eap.len(), "records lie within their packet");
+        }
+    }
+}
+
+fn openvpn(datagram: &[u8]) {
+    let _ = openvpn::opening(datagram);
+    let Some(packet) = openvpn::Packet::parse(datagram) else { return };
+    for wrapping in [Wrapping::None, Wrapping::Auth(20), Wrapping::Auth(u8::MAX), Wrapping::Crypt] {
+        if let Some(message) = packet.message(wrapping) {
+            assert!(message.data.len() < datagram.len(), "records lie within their packet");
         }
     }
 }
