@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 use self::text::Known;
 use crate::flow::Endpoint;
 use crate::report::{
-    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Quic, Renaming, Step,
-    Summary, Tls, TlsClient, TlsServer, community_id,
+    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Quic, Renaming,
+    Step, Summary, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// What the pseudonyms depend on.

@@ -36,7 +36,7 @@ pub(super) struct Following {
     mode: Mode,
     /// What leads up to TLS or stands in its place, until TLS has begun on both sides.
     preamble: Option<Box<Preamble>>,
-    /// TLS inside TDS packets.
+    /// TLS inside packets of what led up to it.
     wrapped: Option<Box<PerSide<Unwrap>>>,
     /// Where secrets are given.
     decryption: Option<Box<Decryption>>,
@@ -199,6 +199,7 @@ impl Following {
     pub(super) fn held_bytes(&self) -> usize {
         Side::BOTH.iter().map(|side| self.streams.of(*side).held_bytes()).sum::<usize>()
             + self.preamble.as_ref().map_or(0, |preamble| preamble.held_bytes())
+            + self.wrapped.as_ref().map_or(0, |wrapped| wrapped.client.held_bytes() + wrapped.server.held_bytes())
             + self.decryption.as_ref().map_or(0, |decryption| decryption.held_bytes())
     }
 
@@ -311,13 +312,15 @@ impl Following {
         match preamble.feed(data.side, data.bytes, *data.mark) {
             Step::More => Interest::More,
             Step::Tls { before, consumed } => {
-                if preamble.is_wrapped() && self.wrapped.is_none() {
-                    self.wrapped = Some(Box::default());
+                let unwrap = preamble.unwrap();
+                let wrapped = unwrap.is_some();
+                if let Some(unwrap) = unwrap.filter(|_| self.wrapped.is_none()) {
+                    self.wrapped = Some(Box::new(PerSide { client: unwrap.clone(), server: unwrap }));
                 }
                 let offset = data.offset.saturating_add(consumed as u64).saturating_sub(before.len() as u64);
                 let rest = data.bytes.get(consumed..).unwrap_or_default();
                 let first = if before.is_empty() { rest } else { before.as_slice() };
-                if preamble.is_granted() && !preamble.is_wrapped() && looks_like_tls(first) == Recognition::No {
+                if preamble.is_granted() && !wrapped && looks_like_tls(first) == Recognition::No {
                     let what = preamble::identify(first, data.side);
                     return self.speaks_plaintext(h, what, data);
                 }
@@ -406,7 +409,7 @@ impl Following {
         interest
     }
 
-    /// The same where the records lie inside TDS packets.
+    /// The same where the records lie inside packets.
     #[cold]
     fn read_wrapped(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
         let Self { streams, wrapped: Some(wrapped), decryption, .. } = self else { return Interest::More };

@@ -46,7 +46,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::OpenvpnNoAnswer,
         if sure { Confidence::Strong } else { Confidence::Likely },
-        format!("The OpenVPN server {server} never answered: the client began {tries} within {span} (`TLS key negotiation failed to occur`)."),
+        format!(
+            "The OpenVPN server {server} never answered: the client began {tries} within {span} (`TLS key negotiation failed to occur`)."
+        ),
     )
     .stopped_by(StoppedBy::Network)
     .shown_by(waiting.first, "client begins (P_CONTROL_HARD_RESET_CLIENT)")
@@ -60,7 +62,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let name = openvpn.wrapping.name();
         finding
             .noting(format!("{name} protects the client's packets: a server with another key, or none, discards them without a word"))
-            .advise(format!("Compare the {name} key of client and server, and for tls-auth the key direction (0 on one, 1 on the other) and `auth`."))
+            .advise(format!(
+                "Compare the {name} key of client and server, and for tls-auth the key direction (0 on one, 1 on the other) and `auth`."
+            ))
             .advise(remedy::log(facts, Side::Server, "it says `packet HMAC authentication failed` or `tls-crypt unwrap error`"))
     };
     Some(

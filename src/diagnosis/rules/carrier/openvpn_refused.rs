@@ -67,7 +67,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::log(facts, silent, "it says `VERIFY ERROR` with the reason, and `TLS Error: TLS handshake failed`"))
             .advise(match silent {
                 Side::Server => "On the server, check `ca`, `crl-verify` and `remote-cert-tls client` against the client's certificate.",
-                Side::Client => "On the client, check `ca`, `remote-cert-tls server` and `verify-x509-name` against the server's certificate.",
+                Side::Client => {
+                    "On the client, check `ca`, `remote-cert-tls server` and `verify-x509-name` against the server's certificate."
+                }
             }),
     )
 }

@@ -26,14 +26,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Outcome::Completed => {
             let why = match method {
                 Method::Tls => "its policy does not let this certificate in",
-                Method::Ttls | Method::Peap | Method::Fast | Method::Teap => "what was said inside (user name, password) or its policy is the reason",
+                Method::Ttls | Method::Peap | Method::Fast | Method::Teap => {
+                    "what was said inside (user name, password) or its policy is the reason"
+                }
             };
             (Weight::Explains, format!("{name} with {server} was established, then the server rejected the supplicant{whom}: {why}."))
         }
         // FreeRADIUS ends the conversation with the handshake: what its TLS library has to say is not sent.
         Outcome::Closed if facts.server_hello.is_none() && View::new(facts).hello_begun() => (
             Weight::Fallback,
-            format!("{server} rejected the supplicant{whom} right after the ClientHello of {name}: most often they have no TLS version or cipher suite in common."),
+            format!(
+                "{server} rejected the supplicant{whom} right after the ClientHello of {name}: most often they have no TLS version or cipher suite in common."
+            ),
         ),
         Outcome::Closed => {
             (Weight::Fallback, format!("{server} rejected the supplicant{whom} in the middle of {name}, and no alert says why."))

@@ -25,7 +25,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let flight = facts.server_flight_is_over() || facts.server_hello_done.is_some();
     let (summary, last) = if flight {
         (
-            format!("The supplicant has the server's certificate ({name}) and has not answered for {waited}: most often it does not accept it, or waits for its user to do so."),
+            format!(
+                "The supplicant has the server's certificate ({name}) and has not answered for {waited}: most often it does not accept it, or waits for its user to do so."
+            ),
             "Access-Challenge with the end of the server's flight, which holds the certificate",
         )
     } else if view.hello_begun() {
@@ -34,7 +36,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             "Access-Challenge with part of the server's flight",
         )
     } else {
-        (format!("The supplicant did not answer the server's request to begin with {name} for {waited}."), "Access-Challenge with the request")
+        (
+            format!("The supplicant did not answer the server's request to begin with {name} for {waited}."),
+            "Access-Challenge with the request",
+        )
     };
     let confidence = if flight { Confidence::Strong } else { Confidence::Likely };
     let finding = Finding::new(Cause::EapSupplicantSilent, confidence, summary)

@@ -41,7 +41,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             "The client reports an error of its own (internal_error); the message that it answers is not in the capture.".to_owned(),
         ),
         // Supplicants say so when their own check of the server's name or certificate fails.
-        Side::Client if handshake.carried.is_some() && handshake.server_flight_is_over() => {
+        Side::Client if handshake.carried.is_some() && handshake.server_chain.is_some() => {
             (Confidence::Likely, "The supplicant reports an error of its own (internal_error) behind the server's certificate.".to_owned())
         }
         Side::Client => (Confidence::Strong, "The client reports an error of its own (internal_error).".to_owned()),

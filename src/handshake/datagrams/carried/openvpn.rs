@@ -135,7 +135,16 @@ impl OpenVpn {
 
     /// A packet of TLS. True when it is new.
     #[allow(clippy::too_many_arguments, reason = "what a packet adds to, and what it is")]
-    fn control(&mut self, h: &mut Observed, shared: &mut Shared, flow: &FlowFacts, side: Side, number: u32, data: &[u8], mark: Mark) -> bool {
+    fn control(
+        &mut self,
+        h: &mut Observed,
+        shared: &mut Shared,
+        flow: &FlowFacts,
+        side: Side,
+        number: u32,
+        data: &[u8],
+        mark: Mark,
+    ) -> bool {
         let lane = self.lanes.of_mut(side);
         if number < lane.next || lane.early.contains_key(&number) {
             return false;
