@@ -233,6 +233,8 @@ pub enum Layer {
     Turn,
     /// CAPWAP, between an access point and its controller.
     Capwap,
+    /// RADIUS over TLS: the handshake is between two RADIUS servers, or a client and a server.
+    RadSec,
     /// RADIUS, whose attributes carry EAP.
     Radius,
     /// The control channel of OpenVPN, by what protects it.
@@ -247,7 +249,7 @@ impl Layer {
         match self {
             Self::Vlan(id) => 1 << 40 | id as u64,
             Self::Mpls(_) | Self::Gre(None) | Self::IpInIp | Self::Gtpu | Self::Teredo | Self::L2tp | Self::Erspan(_) => 0,
-            Self::Turn | Self::Capwap | Self::Radius | Self::Eap(_) | Self::OpenVpn(_) => 0,
+            Self::Turn | Self::Capwap | Self::RadSec | Self::Radius | Self::Eap(_) | Self::OpenVpn(_) => 0,
             Self::Pppoe(id) => 3 << 40 | id as u64,
             Self::Gre(Some(key)) => 4 << 40 | key as u64,
             Self::Vxlan(id) => 6 << 40 | id as u64,
@@ -274,6 +276,7 @@ impl fmt::Display for Layer {
             Self::L2tp => f.write_str("l2tp"),
             Self::Turn => f.write_str("turn"),
             Self::Capwap => f.write_str("capwap"),
+            Self::RadSec => f.write_str("radsec"),
             Self::Radius => f.write_str("radius"),
             Self::OpenVpn("none") => f.write_str("openvpn"),
             Self::OpenVpn(wrapping) => write!(f, "openvpn {wrapping}"),

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::judge::Verdict;
-use crate::flow::{Endpoint, EndpointText, Side, Transport};
+use crate::flow::{Endpoint, EndpointText, Layer, Path, Side, Transport};
 use crate::handshake::Handshake as Facts;
 use crate::handshake::facts::{self, Chain, DtlsFacts, EapFacts, OpenVpnFacts, Protocol, QuicFacts};
 use crate::handshake::stack;
@@ -35,7 +35,7 @@ impl Builder {
                 transport: flow.key.transport,
                 protocol: handshake.protocol,
                 community_id: community_id(handshake.client, handshake.server, flow.key.transport),
-                path: flow.path,
+                path: road(handshake),
             },
             client: handshake.client,
             server: handshake.server,
@@ -87,6 +87,17 @@ impl Builder {
             facts: Some(handshake),
         }
     }
+}
+
+/// What the handshake travels in, and what travels in it where only that tells what it is for: RADIUS has a port for TLS that it shares with web
+/// panels, whose clients name their protocol.
+fn road(handshake: &Facts) -> Path {
+    let mut path = handshake.flow.path;
+    let names = |hello: &ClientHello| hello.alpn().next().is_none_or(|protocol| protocol.starts_with(b"radius/"));
+    if handshake.server.port == RADSEC && handshake.hello().is_some_and(names) {
+        path.push(Layer::RadSec);
+    }
+    path
 }
 
 /// The same in every run, with any number of threads, and wherever the capture was split: endpoints, the first packet's time, and the site where
@@ -244,3 +255,6 @@ const fn openvpn(facts: &OpenVpnFacts) -> OpenVpn {
         tunnel: facts.is_up(),
     }
 }
+
+/// Port of RADIUS over TLS and DTLS (RFC 6614 section 2.1, RFC 7360 section 2.1).
+const RADSEC: u16 = 2083;
