@@ -248,8 +248,19 @@ impl Layer {
     pub const fn identity(self) -> u64 {
         match self {
             Self::Vlan(id) => 1 << 40 | id as u64,
-            Self::Mpls(_) | Self::Gre(None) | Self::IpInIp | Self::Gtpu | Self::Teredo | Self::L2tp | Self::Erspan(_) => 0,
-            Self::Turn | Self::Capwap | Self::RadSec | Self::Radius | Self::Eap(_) | Self::OpenVpn(_) => 0,
+            Self::Mpls(_)
+            | Self::Gre(None)
+            | Self::IpInIp
+            | Self::Gtpu
+            | Self::Teredo
+            | Self::L2tp
+            | Self::Erspan(_)
+            | Self::Turn
+            | Self::Capwap
+            | Self::RadSec
+            | Self::Radius
+            | Self::Eap(_)
+            | Self::OpenVpn(_) => 0,
             Self::Pppoe(id) => 3 << 40 | id as u64,
             Self::Gre(Some(key)) => 4 << 40 | key as u64,
             Self::Vxlan(id) => 6 << 40 | id as u64,

@@ -64,7 +64,7 @@ impl<'a> Packet<'a> {
         let mut left = attributes;
         let mut carries = false;
         while let [kind, len, behind @ ..] = left {
-            let Some(len) = usize::from(*len).checked_sub(2) else { return None };
+            let len = usize::from(*len).checked_sub(2)?;
             carries |= *kind == attribute::EAP_MESSAGE;
             match behind.get(len..) {
                 Some(behind) => left = behind,

@@ -123,7 +123,7 @@ mod tests {
     fn stream() -> Vec<u8> {
         let control = |number: u8, data: &[u8]| {
             let packet = [&[0x20][..], &[7; 8], &[0, 0, 0, 0, number], data].concat();
-            [&[0, packet.len() as u8][..], &packet].concat()
+            [&u16::try_from(packet.len()).unwrap().to_be_bytes()[..], &packet].concat()
         };
         let ack = [&[0, 22, 0x28][..], &[7; 8], &[1, 0, 0, 0, 0], &[9; 8]].concat();
         let data = [&[0, 5, 0x48][..], &[1; 4]].concat();
