@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use handshark::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use handshark::frame::{Frame, FrameHead, LinkType};
 use handshark::packet::{Decoder, IpFacts, Packet, Segment, TcpFlags, tcp_options};
-use handshark::site::Site;
 use handshark::time::{Mark, Timestamp};
 use handshark::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest, Table, TableLimits};
 
@@ -20,8 +19,14 @@ pub fn frame(bytes: &[u8]) {
         let (bytes, after) = behind.split_at(usize::from(u16::from_be_bytes([*high, *low])).min(behind.len()));
         rest = after;
         mark = Mark { frame: mark.frame + 1, time: mark.time.after(std::time::Duration::from_millis(700)) };
-        let head =
-            FrameHead { number: mark.frame, time: mark.time, link, interface: 0, site: Site::NONE, original_len: bytes.len() as u32 };
+        let head = FrameHead {
+            number: mark.frame,
+            time: mark.time,
+            link,
+            interface: 0,
+            site: handshark::site::Site::NONE,
+            original_len: bytes.len() as u32,
+        };
         match decoder.decode(&Frame { head, bytes }) {
             Packet::Tcp(segment) => {
                 assert!(segment.payload.len() as u64 <= u64::from(segment.payload_len), "no more was captured than sent");
