@@ -233,6 +233,18 @@ pub enum Layer {
     Nat64,
     /// The client's address is that of a device's own translator to IPv6 (464XLAT, RFC 6877 and RFC 7335).
     Clat,
+    /// TURN, between a client and its relay.
+    Turn,
+    /// CAPWAP, between an access point and its controller.
+    Capwap,
+    /// RADIUS over TLS: the handshake is between two RADIUS servers, or a client and a server.
+    RadSec,
+    /// RADIUS, whose attributes carry EAP.
+    Radius,
+    /// The control channel of OpenVPN, by what protects it.
+    OpenVpn(&'static str),
+    /// EAP with a method that is TLS, by its name.
+    Eap(&'static str),
 }
 
 impl Layer {
@@ -248,7 +260,13 @@ impl Layer {
             | Self::L2tp
             | Self::Erspan(_)
             | Self::Nat64
-            | Self::Clat => 0,
+            | Self::Clat
+            | Self::Turn
+            | Self::Capwap
+            | Self::RadSec
+            | Self::Radius
+            | Self::Eap(_)
+            | Self::OpenVpn(_) => 0,
             Self::Pppoe(id) => 3 << 40 | id as u64,
             Self::Gre(Some(key)) => 4 << 40 | key as u64,
             Self::Vxlan(id) => 6 << 40 | id as u64,
@@ -275,6 +293,13 @@ impl fmt::Display for Layer {
             Self::L2tp => f.write_str("l2tp"),
             Self::Nat64 => f.write_str("nat64"),
             Self::Clat => f.write_str("464xlat"),
+            Self::Turn => f.write_str("turn"),
+            Self::Capwap => f.write_str("capwap"),
+            Self::RadSec => f.write_str("radsec"),
+            Self::Radius => f.write_str("radius"),
+            Self::OpenVpn("none") => f.write_str("openvpn"),
+            Self::OpenVpn(wrapping) => write!(f, "openvpn {wrapping}"),
+            Self::Eap(method) => f.write_str(method),
         }
     }
 }

@@ -12,8 +12,13 @@ use super::facts::{Observed, Protocol};
 /// Counts a connection or flow that is about to end. Gives the row for its late packets.
 pub(super) fn flow(traffic: &mut Traffic, observed: &Observed, preamble: Option<&Preamble>, flow: &FlowFacts) -> Row {
     let (_, server) = flow.ends();
+    add(traffic, name(observed, preamble, server.port, flow.is_udp()), flow)
+}
+
+/// The same for one of which it is known what it carries.
+pub(super) fn add(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFacts) -> Row {
+    let (_, server) = flow.ends();
     let bearer = if flow.is_udp() { Bearer::Udp } else { Bearer::Tcp };
-    let protocol = name(observed, preamble, server.port, flow.is_udp());
     let row = traffic.row(Kind { bearer, protocol, port: Some(server.port) });
     let sides = Side::BOTH.map(|side| flow.side(side));
     traffic.add(

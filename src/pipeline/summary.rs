@@ -202,7 +202,7 @@ fn notes(
         // Where else to capture has been said.
     } else if totals.handshakes == 0 && table.flows == 0 {
         notes.push(
-            "No TCP connection, and no QUIC or DTLS flow, was found. Was the capture taken on the right interface, with a filter that lets TCP (and UDP, for QUIC and DTLS) pass?".to_owned(),
+            "No TCP connection, and no flow with a handshake over UDP, was found. Was the capture taken on the right interface, with a filter that lets TCP (and UDP, for QUIC, DTLS, EAP in RADIUS and OpenVPN) pass?".to_owned(),
         );
     } else if totals.handshakes == 0 {
         let flows = counted(table.flows, "connection", "connections");
