@@ -24,6 +24,8 @@ pub mod app;
 #[doc(hidden)]
 pub mod capture;
 #[doc(hidden)]
+pub mod carriers;
+#[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
 pub mod compare;
@@ -71,6 +73,8 @@ pub mod site;
 pub mod time;
 #[doc(hidden)]
 pub mod tls;
+#[doc(hidden)]
+pub mod traffic;
 #[doc(hidden)]
 pub mod transport;
 #[cfg_attr(not(feature = "view"), path = "tui/absent.rs")]

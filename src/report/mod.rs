@@ -31,16 +31,18 @@ mod step;
 mod summary;
 mod tally;
 mod timeline;
+mod traffic;
 mod writer;
 
 use std::io;
 
-pub use answer::Answer;
+pub use answer::{Answer, TRAFFIC_ANSWERED};
 pub use build::community_id;
 pub use class::{Class, Classes};
 pub use code::{Code, CommunityId, Id, hexadecimal};
 pub use handshake::{
-    AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer, word,
+    AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
+    word,
 };
 pub use heartbeat::{Heartbeat, InterfaceCounts};
 pub use incident::{Incident, Scope, State};
@@ -52,6 +54,7 @@ pub use step::{Step, StepKind};
 pub use summary::{Counts, Input, Summary, VERSION};
 pub use tally::{Tallies, Tally};
 pub use timeline::timeline;
+pub use traffic::{Carried, total_bytes};
 pub(crate) use writer::key;
 pub use writer::{Key, Writer};
 
