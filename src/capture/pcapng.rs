@@ -225,7 +225,7 @@ fn place(order: Order, body: &[u8], len: u32, time: Timestamp) -> Place {
     let value = options(order, rest).find(|(code, _)| *code == condensate::ORIGINAL).map(|(_, value)| value).unwrap_or_default();
     Place {
         own: order.u64(value).unwrap_or_default(),
-        key: value.get(8..).and_then(|key| order.u64(key)).map_or(time.nanos(), u64::cast_signed),
+        key: value.get(8..).and_then(|key| order.u64(key)).map_or_else(|| time.nanos(), u64::cast_signed),
     }
 }
 

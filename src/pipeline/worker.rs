@@ -123,7 +123,7 @@ impl Worker {
             Packet::Udp(datagram) => Some(datagram.mark),
             Packet::IcmpError(_) | Packet::Skipped(_) => None,
         };
-        [was, is.or(own.filter(|_| all != known))]
+        [was, is.or_else(|| own.filter(|_| all != known))]
     }
 
     /// Whether any flow is followed whose first packet is one of these.
