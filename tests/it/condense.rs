@@ -133,7 +133,7 @@ fn condense(archive: &Archive, into: &Path, dice: &mut Dice) {
     let (first, last) = archive.span;
     for (number, (_, files)) in archive.sensors.iter().enumerate() {
         let mut ends: Vec<i64> =
-            (0..1 + dice.throw(5)).map(|_| first + dice.throw(((last - first) / 1000) as usize) as i64 * 1000).collect();
+            (0..=dice.throw(5)).map(|_| first + dice.throw(((last - first) / 1000) as usize) as i64 * 1000).collect();
         ends.sort_unstable();
         ends.dedup();
         let mut since: Option<i64> = None;
@@ -229,7 +229,9 @@ fn of_one_file_every_command_says_the_same() {
         done(&["slice", "--no-trust", text(path), "--outcome", "failed", "-o", text(&into)]);
         let mut reports = without_merged(&read(&into, &["--json"]));
         reports.pop();
-        reports.iter_mut().for_each(|report| report["capture"]["source"] = Value::Null);
+        for report in &mut reports {
+            report["capture"]["source"] = Value::Null;
+        }
         reports
     };
     assert_eq!(slice(&condensate, "one.pcapng"), slice(&original, "other.pcapng"));
