@@ -254,7 +254,7 @@ fn told(section: &mut Section, body: &[u8], cx: &mut Context<'_>) -> Result<(), 
     let (Some(word), Some(json)) = (section.order.u32(body), body.get(4..)) else { return Err(short("a block of a condensate")) };
     let json = json.trim_ascii_end();
     let json = json.get(..json.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1))).unwrap_or_default();
-    let wrong = |error: serde_json::Error| format!("what its condensate says of itself cannot be read ({error})");
+    let wrong = |error: serde_json::Error| format!("the head or tail of its condensate cannot be read ({error})");
     match word {
         condensate::HEAD if !section.condensed => {
             cx.told.head = Some(serde_json::from_slice(json).map_err(wrong)?);

@@ -223,8 +223,9 @@ impl Pass {
                     let _ = worker.take_for(routed);
                     return;
                 };
+                let ends = kind == Kind::Within && worker.ends_settled(routed);
                 let firsts = worker.take_for(routed);
-                let own = firsts.into_iter().flatten().any(|first: Mark| window.holds(first.time));
+                let own = ends || firsts.into_iter().flatten().any(|first: Mark| window.holds(first.time));
                 if let Some(state) = (place as usize).checked_sub(places.start).and_then(|at| states.get_mut(at)) {
                     *state = if own { State::Needed } else { State::Idle };
                 }
