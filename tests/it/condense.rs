@@ -1,5 +1,6 @@
 //! Condensates say what the captures say that they were made of, however those were cut.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,7 @@ use super::support::recording::Recording;
 use super::support::{fixtures, incident};
 
 /// What is put into archives: TCP and QUIC, tunnels and tags, fragments, a flood, a stall, a handshake of more than 128 KiB, clear text that goes on.
-const CORPUS: [&str; 14] = [
-    "cert/cert_expired_tls12_java.pcap",
+const CORPUS: [&str; 13] = [
     "success/ok_tls12_ecdsa_gnutls.pcap",
     "load/load-syn-flood.pcap",
     "load/load-server-stopped.pcap",
@@ -45,7 +45,21 @@ fn corpus() -> Vec<Recording> {
         found.extend(paths.iter().map(|path| Recording::of(path)).filter(|recording| recording.link == 1 && !recording.frames.is_empty()));
     }
     found.push(long());
+    // Of a conversation that was captured twice one is enough: two minutes behind the other it would begin with late packets of that.
+    let mut known = BTreeSet::new();
+    found.retain(|recording| {
+        let begun: BTreeSet<Vec<u8>> = recording.frames.iter().filter_map(|frame| begin(&frame.bytes)).collect();
+        let fresh = begun.is_disjoint(&known);
+        known.extend(begun);
+        fresh
+    });
     found
+}
+
+/// Addresses, ports and sequence number of a SYN.
+fn begin(frame: &[u8]) -> Option<Vec<u8>> {
+    let syn = frame.get(12..15)? == [8, 0, 0x45] && *frame.get(23)? == 6 && *frame.get(47)? & 0x12 == 2;
+    if syn { frame.get(26..42).map(<[u8]>::to_vec) } else { None }
 }
 
 /// A handshake whose certificate comes in so many copies of its segments that it is longer than a recorder keeps.
@@ -177,7 +191,7 @@ fn read(path: &Path, more: &[&str]) -> String {
 #[test]
 fn whatever_the_cuts_condensates_say_what_the_captures_say() {
     let corpus = corpus();
-    assert!(corpus.len() > 25, "{}", corpus.len());
+    assert!(corpus.len() > 20, "{}", corpus.len());
     // More of them: HANDSHARK_SEEDS='1 2 3' cargo test --test it condense
     let seeds = std::env::var("HANDSHARK_SEEDS").unwrap_or_else(|_| SEEDS.to_owned());
     for seed in seeds.split(' ').map(|seed| seed.parse().unwrap()) {
@@ -195,7 +209,7 @@ fn whatever_the_cuts_condensates_say_what_the_captures_say() {
 }
 
 /// What cuts the archives.
-const SEEDS: &str = "1 2 8510000178925404892";
+const SEEDS: &str = "1 2 3 8510000178925404892";
 
 #[test]
 fn of_one_file_every_command_says_the_same() {
