@@ -34,6 +34,8 @@ pub mod diagnosis;
 #[doc(hidden)]
 pub mod dtls;
 #[doc(hidden)]
+pub mod expect;
+#[doc(hidden)]
 pub mod find;
 #[doc(hidden)]
 pub mod flow;
@@ -43,6 +45,8 @@ pub mod frame;
 pub mod handshake;
 #[doc(hidden)]
 pub mod incident;
+#[doc(hidden)]
+pub mod inventory;
 #[doc(hidden)]
 pub mod limits;
 #[doc(hidden)]

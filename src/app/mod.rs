@@ -4,7 +4,9 @@ mod certs;
 mod demo;
 mod diff;
 mod digest;
+mod expect;
 mod interfaces;
+mod inventory;
 mod job;
 mod live;
 mod matched;
@@ -12,6 +14,7 @@ mod read;
 mod report;
 mod settings;
 mod show;
+mod sightings;
 mod slice;
 
 use std::ffi::OsString;
@@ -92,9 +95,11 @@ fn run(command: Command) -> anyhow::Result<u8> {
     let out = io::stdout();
     let done = match command {
         Command::Read(options) => return read::read(&options),
+        Command::Expect(options) => return expect::expect(&options),
         Command::Live(command) => return live::live(&command),
         Command::Slice(options) => slice::slice(&options),
         Command::Certs(options) => certs::certs(&options),
+        Command::Inventory(options) => inventory::inventory(&options),
         Command::Diff(options) => diff::diff(&options),
         Command::Match(options) => matched::matched(&options),
         Command::Show(options) => show::show(&options),
