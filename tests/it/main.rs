@@ -54,6 +54,7 @@ mod quic_oracle;
 mod remedies;
 mod rules;
 mod schema;
+mod sites;
 mod slices;
 mod supply;
 mod support;
