@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use super::{is_broken_pipe, sightings, unless_interrupted};
 use crate::cli::{self, ExpectOptions};
@@ -62,13 +62,11 @@ fn text_of(path: &Path) -> anyhow::Result<String> {
     let file = File::open(path).map_err(cannot)?;
     let mut text = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut text).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    if text.len() as u64 > LONGEST {
-        bail!("{} is longer than 4 MB: a file of expectations comes first, captures behind it", path.display());
-    }
-    let Ok(text) = String::from_utf8(text) else {
-        bail!("{} is not text: a file of expectations comes first, captures behind it; `handshark expect --learn CAPTURE` writes one", path.display())
-    };
-    Ok(text)
+    let text = String::from_utf8(text).ok().filter(|text| text.len() as u64 <= LONGEST);
+    let name = path.display();
+    text.with_context(|| {
+        format!("{name} is no file of expectations, which comes first, captures behind it; `handshark expect --learn CAPTURE` writes one")
+    })
 }
 
 /// Bytes of a file of expectations.

@@ -10,9 +10,9 @@ use super::shared::{OUTPUT, ScreenArguments};
 
 /// Hold captures against what should be true, for roll-outs in CI and on canaries
 ///
-/// The file, in TOML, says of names or servers: versions, groups, suites, issuers, days to expiry, the share of failures, the causes that
-/// may be found. What does not hold is listed with the handshakes and frames that show it; what the captures do not show is told apart from
-/// that. `--learn` writes a first file. The exit code is 0 where all is as expected, 1 where it is not.
+/// The file, in TOML, names for each service its versions, groups, suites, issuers, days to expiry, the share of handshakes that may fail and the
+/// causes that may be found. What differs is listed with the handshakes and frames that show it; what the captures do not show is listed as not
+/// seen. `--learn` writes a first file. The exit code is 0 where all is as expected, 1 where it is not.
 #[derive(Debug, Args)]
 #[command(after_help = EXPECT_EXAMPLES)]
 pub(super) struct Expect {

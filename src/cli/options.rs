@@ -208,7 +208,7 @@ pub struct InventoryOptions {
     pub inputs: Vec<PathBuf>,
     /// What is asked of them.
     pub query: Query,
-    /// How it is told.
+    /// What is written.
     pub stocked: Stocked,
     /// How it is shown.
     pub screen: Screen,
@@ -216,7 +216,7 @@ pub struct InventoryOptions {
     pub progress: bool,
 }
 
-/// How an inventory is told.
+/// What is written of an inventory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stocked {
     /// For a person.

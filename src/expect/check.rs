@@ -241,7 +241,7 @@ impl Seen {
         }
         if let Some(most) = service.failure_rate {
             let (failed, decided) = (self.failed, self.decided);
-            let found = format!("{failed} of {decided} failed ({})", percent(failed, decided));
+            let found = format!("{failed} of {decided} failed, {}", percent(failed, decided));
             let beyond = rate(failed, decided) > most;
             let differences = if beyond { vec![Found { found, handshakes: failed, examples: self.failures }] } else { Vec::new() };
             put(What::FailureRate, format!("at most {}", shown_share(most)), decided, differences);

@@ -26,6 +26,8 @@ struct Learnt {
     ciphers: BTreeSet<CipherSuite>,
     issuers: BTreeSet<String>,
     days_left: Option<u64>,
+    /// A certificate had expired when it was served.
+    expired: bool,
     causes: BTreeSet<Cause>,
 }
 
@@ -90,6 +92,7 @@ impl Learnt {
         }
         if let Some(leaf) = seen.server_certificates.first() {
             keep(&mut self.issuers, leaf.issuer.clone());
+            self.expired |= leaf.not_after < seen.start;
             let left = leaf.not_after.since(seen.start).as_secs() / 86_400;
             self.days_left = Some(self.days_left.map_or(left, |known| known.min(left)));
         }
@@ -126,6 +129,9 @@ impl Learnt {
             }
         }
         match self.days_left {
+            Some(_) if self.expired => {
+                let _ = writeln!(out, "# days_to_expiry = {DAYS}  # its certificate had expired");
+            }
             Some(left) if left >= DAYS => {
                 let _ = writeln!(out, "days_to_expiry = {DAYS}  # its certificate had {left} days left");
             }

@@ -58,7 +58,7 @@ fn failures_and_new_causes_are_differences_beyond_what_is_allowed() {
     let told = outcome(FILE, &[good(), failed.clone()]);
     assert_eq!(statuses(&told)[4..], [("causes", Status::Differs), ("failure_rate", Status::Holds)], "half of them may fail");
     let told = outcome(FILE, &[good(), failed.clone(), failed.clone()]);
-    assert_eq!(told.services[0].checks[5].differences[0].found, "2 of 3 failed (66.7 %)");
+    assert_eq!(told.services[0].checks[5].differences[0].found, "2 of 3 failed, 66.7 %");
     let allowed = outcome(&FILE.replace("causes = []", "causes = [\"certificate-expired\"]"), &[good(), failed.clone()]);
     assert!(allowed.as_expected);
     // The capture lacks the rest: that is no failure and no cause.

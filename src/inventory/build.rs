@@ -9,6 +9,7 @@ use super::stock::{
 };
 use super::{Client, ClientKey, Common, Feature, Inventory, Leaf, Server, ServerKey, Times, Values, Version};
 use crate::report::{Offered, ProtocolVersion, Side, Timestamp, Weakness};
+use crate::site::Site;
 
 impl Inventory {
     /// What was gathered, as it is told. `inputs`: what was read.
@@ -103,7 +104,8 @@ impl Inventory {
                     false => return None,
                 };
                 Some(ClientNeed {
-                    address: key.0,
+                    site: key.0.1.name(),
+                    address: key.0.0,
                     ja4: client.ja4.first().cloned(),
                     stack: client.stack.clone(),
                     why,
@@ -119,9 +121,10 @@ impl Inventory {
             .iter()
             // Of SHA-1 a server shows its side only where the client leaves it no choice.
             .filter(|(_, server)| server.common.only(feature) && feature != Feature::Sha1)
-            .map(|((name, endpoint), server)| {
+            .map(|((name, endpoint, site), server)| {
                 let passed_over = server.passed_over.of(feature);
                 ServerNeed {
+                    site: site.name(),
                     name: name.clone(),
                     address: endpoint.address,
                     port: endpoint.port,
@@ -137,7 +140,7 @@ impl Inventory {
     }
 
     /// Whether another hello from this address offers something else.
-    fn address_offers_else(&self, address: IpAddr, feature: Feature) -> bool {
+    fn address_offers_else(&self, address: (IpAddr, Site), feature: Feature) -> bool {
         let from: ClientKey = (address, None);
         let of_address = self.clients.range(from..).take_while(|((other, _), _)| *other == address);
         of_address.filter_map(|((_, offered), _)| offered.as_ref()).any(|offered| feature.offers_else(offered) == Some(true))
@@ -170,7 +173,7 @@ fn usage<T: Copy + Ord>(values: &Values<T>, named: impl Fn(T) -> Usage) -> Vec<U
     list
 }
 
-fn server_entry((name, endpoint): &ServerKey, server: &Server) -> Option<ServerEntry> {
+fn server_entry((name, endpoint, site): &ServerKey, server: &Server) -> Option<ServerEntry> {
     let Common { handshakes, completed, failed, times, .. } = server.common;
     let (first_seen, last_seen) = times?;
     let post_quantum = match (server.post_quantum.chosen, server.post_quantum.passed_over) {
@@ -180,6 +183,7 @@ fn server_entry((name, endpoint): &ServerKey, server: &Server) -> Option<ServerE
         _ => Readiness::Partly,
     };
     Some(ServerEntry {
+        site: site.name(),
         name: name.clone(),
         address: endpoint.address,
         port: endpoint.port,
@@ -198,7 +202,7 @@ fn server_entry((name, endpoint): &ServerKey, server: &Server) -> Option<ServerE
     })
 }
 
-fn client_entry((address, offered): &ClientKey, client: &Client) -> Option<ClientEntry> {
+fn client_entry(((address, site), offered): &ClientKey, client: &Client) -> Option<ClientEntry> {
     let Common { handshakes, completed, failed, times, .. } = client.common;
     let (first_seen, last_seen) = times?;
     let post_quantum = match offered {
@@ -209,6 +213,7 @@ fn client_entry((address, offered): &ClientKey, client: &Client) -> Option<Clien
     };
     let datagrams = client.ja4.iter().any(|ja4| ja4.starts_with('d'));
     Some(ClientEntry {
+        site: site.name(),
         address: *address,
         stack: client.stack.clone(),
         ja4: client.ja4.iter().cloned().collect(),
@@ -261,7 +266,7 @@ fn by_name<T: ToString>(counts: &BTreeMap<T, u64>) -> BTreeMap<String, u64> {
 }
 
 fn places<'a>(keys: impl Iterator<Item = &'a ServerKey>) -> Vec<String> {
-    keys.take(PLACES).map(|(name, endpoint)| name.clone().unwrap_or_else(|| endpoint.to_string())).collect()
+    keys.take(PLACES).map(|(name, endpoint, _)| name.clone().unwrap_or_else(|| endpoint.to_string())).collect()
 }
 
 /// `TLS 1.2`, `DTLS 1.2`.

@@ -23,6 +23,7 @@ use crate::report::{
     Certificate, CipherSuite, Class, Endpoint, Handshake, NamedGroup, Offered, Outcome, Protocol, ProtocolVersion, Side, SignatureScheme,
     Sighting, Sink, Timestamp,
 };
+use crate::site::Site;
 
 pub use feature::Feature;
 pub use schema::INVENTORY;
@@ -55,10 +56,10 @@ pub struct Inventory {
 }
 
 /// The name asked for, and where.
-type ServerKey = (Option<String>, Endpoint);
+type ServerKey = (Option<String>, Endpoint, Site);
 
 /// An address, and what it offers; nothing where no ClientHello was seen.
-type ClientKey = (IpAddr, Option<Offered>);
+type ClientKey = ((IpAddr, Site), Option<Offered>);
 
 /// A version together with what carries it: DTLS counts apart.
 type Version = (bool, ProtocolVersion);
@@ -91,7 +92,7 @@ struct Common {
 #[derive(Debug, Default)]
 struct Server {
     common: Common,
-    clients: BTreeSet<IpAddr>,
+    clients: BTreeSet<(IpAddr, Site)>,
     /// Handshakes in which something else was offered than what it chose.
     passed_over: PerFeature<u64>,
     /// Full handshakes by what became of post-quantum key exchange.
@@ -149,7 +150,7 @@ impl Inventory {
         count(&mut self.failed, failed);
         spread(&mut self.times, seen);
         self.total(seen);
-        let key: ServerKey = (seen.name.clone(), seen.server);
+        let key: ServerKey = (seen.name.clone(), seen.server, seen.site);
         let hidden = seen.server_certificates.is_empty() && seen.version == Some(ProtocolVersion::TLS13) && !seen.resumed;
         count(&mut self.hidden_certificates, hidden);
         self.leaves(seen, &key);
@@ -208,7 +209,7 @@ impl Inventory {
     }
 
     fn client(&mut self, seen: &Sighting, server: &ServerKey) {
-        let key: ClientKey = (seen.client.address, seen.offered.clone());
+        let key: ClientKey = ((seen.client.address, seen.site), seen.offered.clone());
         if !self.clients.contains_key(&key) {
             let bytes = key.1.as_ref().map_or(0, weight);
             if self.clients.len() >= CLIENTS || self.offer_bytes.saturating_add(bytes) > OFFER_BYTES {
@@ -235,7 +236,7 @@ impl Inventory {
         }
         let server = self.servers.entry(key).or_default();
         server.common.add(seen);
-        keep(&mut server.clients, &seen.client.address, &mut self.small_parts);
+        keep(&mut server.clients, &(seen.client.address, seen.site), &mut self.small_parts);
         count(&mut server.hidden_certificates, hidden);
         if let Some(leaf) = seen.server_certificates.first() {
             keep(&mut server.certificates, &leaf.sha256, &mut self.small_parts);

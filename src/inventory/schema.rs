@@ -62,6 +62,7 @@ const NEED: &[Field] = &[
     always(
         "clients",
         Kind::List(&Kind::Object(&[
+            maybe("site", Kind::Text),
             always("address", Kind::Text),
             maybe("ja4", Kind::Text),
             maybe("stack", Kind::Text),
@@ -74,6 +75,7 @@ const NEED: &[Field] = &[
     always(
         "servers",
         Kind::List(&Kind::Object(&[
+            maybe("site", Kind::Text),
             maybe("name", Kind::Text),
             always("address", Kind::Text),
             always("port", Kind::Integer),
@@ -85,6 +87,7 @@ const NEED: &[Field] = &[
 ];
 
 const SERVER: &[Field] = &[
+    maybe("site", Kind::Text),
     maybe("name", Kind::Text),
     always("address", Kind::Text),
     always("port", Kind::Integer),
@@ -103,6 +106,7 @@ const SERVER: &[Field] = &[
 ];
 
 const CLIENT: &[Field] = &[
+    maybe("site", Kind::Text),
     always("address", Kind::Text),
     maybe("stack", Kind::Text),
     always("ja4", TEXTS),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -108,6 +109,9 @@ pub struct Need {
 /// A client that needs something.
 #[derive(Debug, Serialize)]
 pub struct ClientNeed {
+    /// Its site, where one is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<Arc<str>>,
     /// Its address.
     pub address: IpAddr,
     /// Its JA4 fingerprint, the first of several.
@@ -130,6 +134,9 @@ pub struct ClientNeed {
 /// A server that needs something.
 #[derive(Debug, Serialize)]
 pub struct ServerNeed {
+    /// Its site, where one is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<Arc<str>>,
     /// The name asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -217,6 +224,9 @@ impl Readiness {
 /// A server.
 #[derive(Debug, Serialize)]
 pub struct ServerEntry {
+    /// Its site, where one is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<Arc<str>>,
     /// The name asked for; absent where none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -253,6 +263,9 @@ pub struct ServerEntry {
 /// A client.
 #[derive(Debug, Serialize)]
 pub struct ClientEntry {
+    /// Its site, where one is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<Arc<str>>,
     /// Its address.
     pub address: IpAddr,
     /// Its TLS library, where it is recognised.

@@ -14,7 +14,7 @@ pub fn write(out: &mut dyn Write, layout: &Layout, outcome: &Outcome) -> io::Res
     let checks = || outcome.services.iter().flat_map(|service| &service.checks);
     let of = |status: Status| checks().filter(|check| check.status == status).count() as u64;
     let numbers = format!(
-        ": {} hold, {} do not, {} could not be observed; {}",
+        ": {} hold, {} differ, {} not seen; {}",
         count(of(Status::Holds)),
         count(of(Status::Differs)),
         count(of(Status::NotObserved)),

@@ -12,6 +12,7 @@ use super::{
     Timestamp,
 };
 use crate::limits;
+use crate::site::Site;
 
 /// What a handshake says of its two sides.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Sighting {
     pub source: String,
     /// Its first and its last frame, by their numbers in their file.
     pub frames: (u64, u64),
+    /// The site, where the addresses mean something.
+    pub site: Site,
     /// The client.
     pub client: Endpoint,
     /// The server.
@@ -92,6 +95,7 @@ impl Sighting {
             end: handshake.end,
             source: capture.source.clone().into_owned(),
             frames: (place(capture.first_frame), place(capture.last_frame)),
+            site: report.facts.map_or(Site::NONE, |facts| facts.flow.key.site),
             client: *client,
             server: *server,
             name: report.server_name().map(plain),
@@ -140,6 +144,7 @@ impl Sighting {
             end: time("end")?,
             source: row.get("capture").and_then(|capture| text(capture, "source")).unwrap_or_default().to_owned(),
             frames: (frame("first_frame"), frame("last_frame")),
+            site: row.get("observer").and_then(|observer| text(observer, "site")).and_then(Site::named).unwrap_or_default(),
             client: endpoint(row, "client")?,
             server: endpoint(row, "server")?,
             name: client.and_then(|client| text(client, "server_name")).filter(|name| !name.is_empty()).map(plain),

@@ -182,7 +182,7 @@ fn mistakes_of_the_file_are_told_with_their_line() {
     let said = refused(&["expect", text(&file), text(&night)]);
     assert!(said.contains("shop.toml: line 3: there is no key `verions`; did you mean `versions`?"), "{said}");
     let said = refused(&["expect", text(&night), text(&file)]);
-    assert!(said.contains("is not text: a file of expectations comes first"), "{said}");
+    assert!(said.contains("is no file of expectations, which comes first"), "{said}");
     assert!(refused(&["expect", text(&file)]).contains("FILE"));
     assert!(refused(&["expect", "missing.toml", text(&night)]).contains("missing.toml"));
 }

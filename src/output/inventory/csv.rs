@@ -82,6 +82,7 @@ const SERVERS: &[&str] = &[
     "hidden_certificates",
     "first_seen",
     "last_seen",
+    "site",
 ];
 
 fn server(server: &ServerEntry) -> Row {
@@ -101,6 +102,7 @@ fn server(server: &ServerEntry) -> Row {
         server.hidden_certificates.to_string(),
         server.first_seen.to_string(),
         server.last_seen.to_string(),
+        site(server.site.as_deref()),
     ]
 }
 
@@ -120,6 +122,7 @@ const CLIENTS: &[&str] = &[
     "servers",
     "first_seen",
     "last_seen",
+    "site",
 ];
 
 fn client(client: &ClientEntry) -> Row {
@@ -139,6 +142,7 @@ fn client(client: &ClientEntry) -> Row {
         words(client.servers.iter()),
         client.first_seen.to_string(),
         client.last_seen.to_string(),
+        site(client.site.as_deref()),
     ]
 }
 
@@ -178,7 +182,7 @@ fn certificate(certificate: &CertificateEntry) -> Row {
     ]
 }
 
-const NEEDS: &[&str] = &["what", "side", "name", "address", "port", "ja4", "stack", "why", "address_offers_else", "handshakes", "servers"];
+const NEEDS: &[&str] = &["what", "side", "name", "address", "port", "ja4", "stack", "why", "address_offers_else", "handshakes", "servers", "site"];
 
 fn needs(stock: &Stock) -> impl Iterator<Item = Row> {
     stock.needs.iter().flat_map(|need| {
@@ -195,6 +199,7 @@ fn needs(stock: &Stock) -> impl Iterator<Item = Row> {
                 client.address_offers_else.to_string(),
                 client.handshakes.to_string(),
                 words(client.servers.iter()),
+                site(client.site.as_deref()),
             ]
         });
         let servers = need.servers.iter().map(|server| {
@@ -210,6 +215,7 @@ fn needs(stock: &Stock) -> impl Iterator<Item = Row> {
                 String::new(),
                 server.handshakes.to_string(),
                 String::new(),
+                site(server.site.as_deref()),
             ]
         });
         clients.chain(servers)
@@ -239,6 +245,10 @@ fn usage_row(kind: &str, usage: &Usage) -> Row {
         usage.chosen.to_string(),
         usage.completed.to_string(),
     ]
+}
+
+fn site(name: Option<&str>) -> String {
+    name.unwrap_or_default().to_owned()
 }
 
 fn number(value: Option<u64>) -> String {
