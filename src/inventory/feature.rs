@@ -75,7 +75,7 @@ impl Feature {
 
     /// Whether a handshake that completed used it; `None` where that cannot be told, or where it had no need of either.
     pub(super) fn used(self, seen: &Sighting) -> Option<bool> {
-        let up_to = |newest: ProtocolVersion| seen.version.filter(known).map(|version| version.rank() <= newest.rank());
+        let up_to = |newest: ProtocolVersion| seen.version.filter(|version| known(*version)).map(|version| version.rank() <= newest.rank());
         let suite = seen.cipher.filter(|suite| suite.name().is_some());
         match self {
             Self::Tls10 => up_to(ProtocolVersion::TLS10),
@@ -95,7 +95,7 @@ impl Feature {
             Self::Classical => match (seen.group, seen.version) {
                 (Some(group), _) => Some(!group.is_post_quantum()),
                 // RSA, or a resumption, which needs no key exchange.
-                (None, Some(version)) if version != ProtocolVersion::TLS13 && known(&version) && !seen.resumed => Some(true),
+                (None, Some(version)) if version != ProtocolVersion::TLS13 && known(version) && !seen.resumed => Some(true),
                 _ => None,
             },
         }
@@ -147,7 +147,7 @@ pub(super) fn offers_post_quantum(offered: &Offered) -> bool {
     offered.groups.iter().any(|group| group.is_post_quantum())
 }
 
-fn known(version: &ProtocolVersion) -> bool {
+const fn known(version: ProtocolVersion) -> bool {
     version.rank() > 0
 }
 

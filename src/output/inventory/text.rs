@@ -116,7 +116,7 @@ fn post_quantum(out: &mut dyn Write, layout: &Layout, stock: &Stock, all: bool) 
         .filter_map(|readiness| {
             let list = || {
                 let those = stock.servers.iter().filter(|server| server.post_quantum == readiness);
-                those.map(|server| server_name(server)).collect()
+                those.map(server_name).collect()
             };
             let number = told.servers.get(&readiness).copied().unwrap_or_default();
             of(&list, number, server_readiness(readiness), readiness != Readiness::Unknown)
