@@ -1,6 +1,7 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
 mod certs;
+mod condense;
 mod demo;
 mod diff;
 mod digest;
@@ -106,6 +107,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Expect(options) => return expect::expect(&options),
         Command::Live(command) => return live::live(&command),
         Command::Slice(options) => slice::slice(&options),
+        Command::Condense(options) => condense::condense(&options),
         Command::Certs(options) => certs::certs(&options),
         Command::Inventory(options) => inventory::inventory(&options),
         Command::Diff(options) => diff::diff(&options),

@@ -10,6 +10,7 @@ use crate::output::escape::escape;
 use crate::output::say::say_lines;
 
 mod args;
+mod condense;
 mod config;
 mod default;
 mod expect;
@@ -25,8 +26,8 @@ mod values;
 pub use config::{CONFIG, Setting, of_environment, settings};
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, DemoOptions, DiffOptions, ExpectOptions, FailOn, InventoryOptions, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Screen,
-    Secrets, ShowOptions, Stocked, SliceOptions, Trust,
+    Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, ExpectOptions, FailOn, InventoryOptions, MatchOptions, Query, ReadOptions,
+    ReportFormat, ReportOptions, Screen, Secrets, ShowOptions, SliceOptions, Stocked, Trust,
 };
 
 /// Exit code: done.
@@ -64,6 +65,8 @@ pub enum Command {
     Show(Box<ShowOptions>),
     /// Write a report.
     Report(Box<ReportOptions>),
+    /// Keep of captures what handshakes need that begin in a window of time.
+    Condense(Box<CondenseOptions>),
     /// Diagnose the bundled capture, or write it.
     Demo(DemoOptions),
     /// Explain a cause, or list all.

@@ -101,6 +101,36 @@ impl Worker {
         }
     }
 
+    /// Takes a packet, and gives the first packets of the flows that it means something to: of the one that was there, and of the one that it began.
+    pub(super) fn take_for(&mut self, routed: Routed<'_>) -> [Option<Mark>; 2] {
+        let Routed::Packet { partition, packet, .. } = routed else {
+            self.take(routed);
+            return [None; 2];
+        };
+        let begun = |worker: &mut Self| {
+            let Partition { table, flows, .. } = worker.partition(partition)?;
+            let key = packet.key()?;
+            let first = if key.transport == Transport::Tcp { table.begun(key) } else { flows.begun(key) };
+            Some((first, Count::from(table.counters().flows) + flows.counters().flows))
+        };
+        let before = begun(self);
+        self.take(routed);
+        let after = begun(self);
+        let ((was, known), (is, all)) = (before.unwrap_or_default(), after.unwrap_or_default());
+        // One that is settled by its first packet is not there any more.
+        let own = match packet {
+            Packet::Tcp(segment) => Some(segment.mark),
+            Packet::Udp(datagram) => Some(datagram.mark),
+            Packet::IcmpError(_) | Packet::Skipped(_) => None,
+        };
+        [was, is.or(own.filter(|_| all != known))]
+    }
+
+    /// Whether any flow is followed whose first packet is one of these.
+    pub(super) fn follows(&self, wanted: impl Fn(Mark) -> bool) -> bool {
+        self.partitions.iter().any(|partition| partition.table.follows(&wanted) || partition.flows.follows(&wanted))
+    }
+
     /// The capture is over.
     pub(super) fn end(&mut self, now: Mark) {
         for Partition { table, flows, shared } in &mut self.partitions {

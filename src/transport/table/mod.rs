@@ -16,6 +16,7 @@ use super::half_open::HalfOpen;
 use super::ledger::Ledger;
 use super::sink::{Close, FlowSink};
 use super::slab::{List, Slab};
+use crate::flow::FlowKey;
 use crate::packet::{IcmpError, LostFragments, Segment, TcpFlags};
 use crate::time::Mark;
 use crate::watch::Watch;
@@ -108,6 +109,21 @@ impl<S: FlowSink> Table<S> {
     /// Makes known when the sources of the segments were heard: no silence counts while they were not.
     pub fn set_watch(&mut self, watch: &Arc<Watch>) {
         self.room.watch = Arc::clone(watch);
+    }
+
+    /// The first packet of the connection with this key, while it is half open or followed.
+    pub fn begun(&self, key: &FlowKey) -> Option<Mark> {
+        match self.find(self.index.hash(key))? {
+            Place::HalfOpen(id) => self.half_open.get(id).map(|record| record.first),
+            Place::Followed(id) => self.connections.get(id).map(|connection| connection.facts.first),
+            Place::Marker(_) => None,
+        }
+    }
+
+    /// Whether any connection is half open or followed whose first packet is one of these.
+    pub fn follows(&self, wanted: impl Fn(Mark) -> bool) -> bool {
+        let half_open = self.half_open.ids().filter_map(|id| self.half_open.get(id)).any(|record| wanted(record.first));
+        half_open || self.connections.ids().filter_map(|id| self.connections.get(id)).any(|connection| wanted(connection.facts.first))
     }
 
     /// Takes in a segment that was seen at this interface.
