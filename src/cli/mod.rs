@@ -26,8 +26,8 @@ mod values;
 pub use config::{CONFIG, Setting, of_environment, settings};
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, ExpectOptions, FailOn, InventoryOptions, MatchOptions, Query, ReadOptions,
-    ReportFormat, ReportOptions, Screen, Secrets, ShowOptions, SliceOptions, Stocked, Trust,
+    Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, ExpectOptions, FailOn, InventoryOptions, MatchOptions, Query,
+    ReadOptions, ReportFormat, ReportOptions, Screen, Secrets, ShowOptions, SliceOptions, Stocked, Trust,
 };
 
 /// Exit code: done.

@@ -183,7 +183,9 @@ impl Seen {
             let found = if expired {
                 Some(format!("{} had expired on {}", leaf.subject, leaf.not_after.day()))
             } else {
-                (left < days).then(|| format!("{} expires on {}, in {}", leaf.subject, leaf.not_after.day(), crate::wording::counted(left, "day", "days")))
+                (left < days).then(|| {
+                    format!("{} expires on {}, in {}", leaf.subject, leaf.not_after.day(), crate::wording::counted(left, "day", "days"))
+                })
             };
             self.check(What::DaysToExpiry, found, seen);
         }

@@ -111,10 +111,8 @@ impl Expectations {
     /// Reads the file's text.
     pub fn parse(text: &str) -> Result<Self, Mistake> {
         let at = |span: Range<usize>, why: String| Mistake { line: Some(line_of(text, span.start)), why };
-        let file: File = toml::from_str(text).map_err(|error| Mistake {
-            line: error.span().map(|span| line_of(text, span.start)),
-            why: with_hint(error.message()),
-        })?;
+        let file: File = toml::from_str(text)
+            .map_err(|error| Mistake { line: error.span().map(|span| line_of(text, span.start)), why: with_hint(error.message()) })?;
         let choice = |value: Option<Spanned<String>>, key: &str| match value {
             None => Ok(false),
             Some(word) => match word.get_ref().as_str() {
@@ -167,7 +165,8 @@ fn service(entry: Entry, span: Range<usize>, at: &dyn Fn(Range<usize>, String) -
             known.ok_or_else(|| format!("{text:?} is no group; write it as reports do: \"x25519\", \"X25519MLKEM768\", \"secp256r1\""))
         })?,
         ciphers: list(entry.ciphers, at, |text| {
-            CipherSuite::from_text(text).ok_or_else(|| format!("{text:?} is no cipher suite; write its IANA name: \"TLS_AES_128_GCM_SHA256\""))
+            CipherSuite::from_text(text)
+                .ok_or_else(|| format!("{text:?} is no cipher suite; write its IANA name: \"TLS_AES_128_GCM_SHA256\""))
         })?,
         issuers: list(entry.issuers, at, issuer)?,
         days_to_expiry: number(entry.days_to_expiry, "days_to_expiry")?,
@@ -204,7 +203,9 @@ fn share(value: &toml::Value) -> Result<f64, String> {
         #[allow(clippy::cast_precision_loss, reason = "only 0 and 1 are taken")]
         toml::Value::Integer(whole) => Some(*whole as f64),
         toml::Value::Float(share) => Some(*share),
-        toml::Value::String(text) => text.trim().strip_suffix('%').and_then(|percent| percent.trim().parse::<f64>().ok()).map(|percent| percent / 100.0),
+        toml::Value::String(text) => {
+            text.trim().strip_suffix('%').and_then(|percent| percent.trim().parse::<f64>().ok()).map(|percent| percent / 100.0)
+        }
         _ => None,
     };
     let share = share.filter(|share| (0.0..=1.0).contains(share));

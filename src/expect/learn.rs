@@ -60,7 +60,10 @@ impl Learner {
         put(&mut out, "# Read it, and change what should be otherwise; then hold captures or a running host against it:");
         put(&mut out, "#   handshark expect THIS-FILE CAPTURE...");
         put(&mut out, "#   handshark live -i eth0 --json --duration 10m | handshark expect THIS-FILE -");
-        put(&mut out, "# It ends with exit code 0 where all is as expected, 1 where it is not. What a service does not mention is not expected.");
+        put(
+            &mut out,
+            "# It ends with exit code 0 where all is as expected, 1 where it is not. What a service does not mention is not expected.",
+        );
         put(&mut out, "");
         put(&mut out, "# What nothing in the captures shows: \"allow\", or \"fail\" to take it for a difference.");
         put(&mut out, "unobserved = \"allow\"");
@@ -113,7 +116,13 @@ impl Learnt {
         } else {
             let _ = writeln!(out, "name = \"\"  # none was asked for\nserver = {}", quoted(place));
         }
-        let _ = writeln!(out, "# {} seen, {} of {} failed.", crate::wording::counted(self.handshakes, "handshake was", "handshakes were"), self.failed, self.decided);
+        let _ = writeln!(
+            out,
+            "# {} seen, {} of {} failed.",
+            crate::wording::counted(self.handshakes, "handshake was", "handshakes were"),
+            self.failed,
+            self.decided
+        );
         let lists: [(&str, Vec<String>, &str); 4] = [
             ("versions", self.versions.values().rev().map(ToString::to_string).collect(), "completed with no other version"),
             ("groups", self.groups.iter().map(ToString::to_string).collect(), "completed with no other group"),
@@ -175,7 +184,7 @@ fn quoted(text: &str) -> String {
 fn literal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\' | '!' ) {
+        if matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\' | '!') {
             out.push('\\');
         }
         out.push(c);

@@ -10,7 +10,7 @@ mod learn;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Checker, CheckResult, Example, Found, Outcome, ServiceResult, Status};
+pub use check::{CheckResult, Checker, Example, Found, Outcome, ServiceResult, Status};
 pub use file::{Expectations, Mistake, Service};
 pub use learn::Learner;
 

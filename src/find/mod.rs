@@ -183,9 +183,7 @@ impl Filter {
         if !any(&criteria.servers, looked.server) || !any(&criteria.clients, looked.client) {
             return false;
         }
-        if !criteria.names.is_empty()
-            && !looked.name.is_some_and(|name| criteria.names.iter().any(|pattern| pattern.matches(name)))
-        {
+        if !criteria.names.is_empty() && !looked.name.is_some_and(|name| criteria.names.iter().any(|pattern| pattern.matches(name))) {
             return false;
         }
         let by_outcome = !criteria.outcomes.is_empty() || !criteria.classes.is_empty();

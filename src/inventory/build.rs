@@ -82,10 +82,8 @@ impl Inventory {
             };
             self.clients.iter().filter(offers).count() as u64
         };
-        let told = |(version, times): (&Version, &Times)| Usage {
-            clients: clients(*version),
-            ..Usage::named(spoken(*version)).with(*times)
-        };
+        let told =
+            |(version, times): (&Version, &Times)| Usage { clients: clients(*version), ..Usage::named(spoken(*version)).with(*times) };
         list.into_iter().map(told).collect()
     }
 

@@ -20,14 +20,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::report::{
-    Certificate, CipherSuite, Class, Endpoint, Handshake, NamedGroup, Offered, Outcome, Protocol, ProtocolVersion, Side, SignatureScheme,
-    Sighting, Sink, Timestamp,
+    Certificate, CipherSuite, Class, Endpoint, Handshake, NamedGroup, Offered, Outcome, Protocol, ProtocolVersion, Side, Sighting,
+    SignatureScheme, Sink, Timestamp,
 };
 use crate::site::Site;
 
 pub use feature::Feature;
-pub use schema::INVENTORY;
 use feature::{PerFeature, offers_post_quantum};
+pub use schema::INVENTORY;
 pub use stock::{
     CertificateEntry, ClientEntry, ClientNeed, ClientReadiness, LeftOut, Need, PostQuantum, Readiness, ServerEntry, ServerNeed, Shares,
     Stock, Usage,

@@ -71,14 +71,8 @@ fn a_server_that_passes_over_what_is_better_is_told_from_one_that_was_not_asked(
     (passing.version, passing.cipher, passing.group) = (Some(ProtocolVersion::TLS12), Some(CipherSuite(0x002f)), None);
     let told = stock(&[passing, ancient("10.0.0.1:1000", "10.9.9.1:443")]);
     let tls12 = need(&told, Feature::Tls12);
-    assert_eq!(
-        servers(tls12),
-        [("10.9.9.2".to_owned(), "chose-nothing-else"), ("10.9.9.1".to_owned(), "was-offered-nothing-else")]
-    );
-    assert_eq!(
-        clients(tls12),
-        [("10.0.0.1".to_owned(), "offers-nothing-else"), ("10.0.0.2".to_owned(), "completed-with-nothing-else")]
-    );
+    assert_eq!(servers(tls12), [("10.9.9.2".to_owned(), "chose-nothing-else"), ("10.9.9.1".to_owned(), "was-offered-nothing-else")]);
+    assert_eq!(clients(tls12), [("10.0.0.1".to_owned(), "offers-nothing-else"), ("10.0.0.2".to_owned(), "completed-with-nothing-else")]);
     // TLS 1.1 and older was passed over by the one, and is all that the other was asked for.
     assert_eq!(servers(need(&told, Feature::Tls11)), [("10.9.9.1".to_owned(), "was-offered-nothing-else")]);
 }
@@ -95,7 +89,8 @@ fn what_did_not_complete_is_no_need() {
 
 #[test]
 fn another_hello_of_the_same_address_is_told_of() {
-    let told = stock(&[ancient("10.0.0.1:1000", "10.9.9.1:443"), modern("10.0.0.1:1001", "10.9.9.1:443"), ancient("10.0.0.3:1", "10.9.9.1:443")]);
+    let told =
+        stock(&[ancient("10.0.0.1:1000", "10.9.9.1:443"), modern("10.0.0.1:1001", "10.9.9.1:443"), ancient("10.0.0.3:1", "10.9.9.1:443")]);
     let by_address: Vec<(String, bool)> =
         need(&told, Feature::Tls10).clients.iter().map(|client| (client.address.to_string(), client.address_offers_else)).collect();
     assert_eq!(by_address, [("10.0.0.1".to_owned(), true), ("10.0.0.3".to_owned(), false)]);
@@ -126,8 +121,7 @@ fn readiness_for_post_quantum_is_what_was_seen() {
         // A resumption with RSA's secrets: nothing was chosen.
         Sighting { resumed: true, version: Some(ProtocolVersion::TLS12), group: None, ..modern("10.0.0.1:1", "10.9.9.5:443") },
     ]);
-    let ready: BTreeMap<String, Readiness> =
-        told.servers.iter().map(|server| (server.address.to_string(), server.post_quantum)).collect();
+    let ready: BTreeMap<String, Readiness> = told.servers.iter().map(|server| (server.address.to_string(), server.post_quantum)).collect();
     let expected = [
         ("10.9.9.1", Readiness::Ready),
         ("10.9.9.2", Readiness::NotReady),

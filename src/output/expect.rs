@@ -30,7 +30,11 @@ pub fn write(out: &mut dyn Write, layout: &Layout, outcome: &Outcome) -> io::Res
     }
     if !outcome.other_services.is_empty() {
         writeln!(out)?;
-        layout.heading(out, 0, if outcome.other_services_fail { "Services that are not expected" } else { "Services that are not described" })?;
+        layout.heading(
+            out,
+            0,
+            if outcome.other_services_fail { "Services that are not expected" } else { "Services that are not described" },
+        )?;
         let most = if outcome.other_services_fail { outcome.other_services.len() } else { OTHERS };
         for found in outcome.other_services.iter().take(most) {
             self::found(out, layout, found)?;

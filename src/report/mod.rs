@@ -61,7 +61,9 @@ pub use crate::handshake::stack::{Certainty, Program, Speaker, Stack};
 pub use crate::preamble::Dialect;
 pub use crate::time::{Mark, Timestamp};
 pub use crate::tls::message::{Alert, OcspStatus};
-pub use crate::tls::registry::{AlertDescription, CipherSuite, KeyExchange, NamedGroup, ProtocolVersion, SignatureKey, SignatureScheme, Weakness};
+pub use crate::tls::registry::{
+    AlertDescription, CipherSuite, KeyExchange, NamedGroup, ProtocolVersion, SignatureKey, SignatureScheme, Weakness,
+};
 
 /// The schema's version: a change to one of its fixed names raises it.
 pub const SCHEMA: &str = "handshark/2";

@@ -284,4 +284,3 @@ fn certificate(object: &Value) -> Option<Certificate> {
         ..Certificate::default()
     })
 }
-

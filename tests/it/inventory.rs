@@ -84,7 +84,11 @@ fn rows_that_cannot_be_read_are_named_and_counted() {
     let night = fixtures().join("captures/incident/incident-small.pcapng.zst");
     let good = done(&["read", "--json", "--no-trust", "--no-progress", text(&night)]);
     let lines: Vec<&str> = good.lines().collect();
-    fs::write(&rows, [lines[0], "{\"schema\":\"handshark/2\",\"kind\":\"handshake\"}", "{\"cut", lines[1], "{\"schema\":\"other/1\"}"].join("\n")).unwrap();
+    fs::write(
+        &rows,
+        [lines[0], "{\"schema\":\"handshark/2\",\"kind\":\"handshake\"}", "{\"cut", lines[1], "{\"schema\":\"other/1\"}"].join("\n"),
+    )
+    .unwrap();
     let (code, written, said) = run(&["inventory", "--json", text(&rows)]);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("3 lines could not be read") && said.contains("rows.ndjson line 2: it has no `handshake.id`"), "{said}");

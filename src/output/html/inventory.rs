@@ -57,7 +57,8 @@ fn need(need: &Need) -> Markup {
 
 fn post_quantum(stock: &Stock) -> Markup {
     let told = &stock.post_quantum;
-    let clients = ClientReadiness::ALL.map(|readiness| (told.clients.get(&readiness).copied().unwrap_or_default(), client_readiness(readiness)));
+    let clients =
+        ClientReadiness::ALL.map(|readiness| (told.clients.get(&readiness).copied().unwrap_or_default(), client_readiness(readiness)));
     let servers = Readiness::ALL.map(|readiness| (told.servers.get(&readiness).copied().unwrap_or_default(), server_readiness(readiness)));
     let list = |parts: &[(u64, &str)]| {
         let parts = parts.iter().filter(|(number, _)| *number > 0).map(|(number, words)| format!("{} {words}", count(*number)));

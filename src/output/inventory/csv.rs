@@ -182,7 +182,8 @@ fn certificate(certificate: &CertificateEntry) -> Row {
     ]
 }
 
-const NEEDS: &[&str] = &["what", "side", "name", "address", "port", "ja4", "stack", "why", "address_offers_else", "handshakes", "servers", "site"];
+const NEEDS: &[&str] =
+    &["what", "side", "name", "address", "port", "ja4", "stack", "why", "address_offers_else", "handshakes", "servers", "site"];
 
 fn needs(stock: &Stock) -> impl Iterator<Item = Row> {
     stock.needs.iter().flat_map(|need| {

@@ -67,12 +67,7 @@ fn needs(out: &mut dyn Write, layout: &Layout, stock: &Stock, all: bool) -> io::
             }
         };
         let times = format!(" ({} completed with it)", counted(need.handshakes, "handshake", "handshakes"));
-        layout.flow(
-            out,
-            2,
-            4,
-            &[(layout.palette.strong, need.feature.title()), (Style::new(), &numbers), (layout.palette.dim, &times)],
-        )?;
+        layout.flow(out, 2, 4, &[(layout.palette.strong, need.feature.title()), (Style::new(), &numbers), (layout.palette.dim, &times)])?;
         for (why, text) in WHYS {
             let clients = need.clients.iter().filter(|client| client.why == *why).map(needing_client);
             let servers = need.servers.iter().filter(|server| server.why == *why).map(needing_server);
@@ -142,7 +137,8 @@ fn usage(out: &mut dyn Write, layout: &Layout, stock: &Stock, all: bool) -> io::
         if list.is_empty() {
             continue;
         }
-        let title = format!("{kind:<name_columns$}{:>NUMBER$}{:>NUMBER$}{:>NUMBER$}{:>NUMBER$}", "clients", "offered", "chosen", "completed");
+        let title =
+            format!("{kind:<name_columns$}{:>NUMBER$}{:>NUMBER$}{:>NUMBER$}{:>NUMBER$}", "clients", "offered", "chosen", "completed");
         layout.row(out, 2, 4, &[(layout.palette.dim, title.trim_end())])?;
         let most = if all { list.len() } else { VALUES };
         for usage in list.iter().take(most) {
@@ -269,7 +265,11 @@ fn limited<T>(
     list.iter().take(most).try_for_each(|entry| write(out, entry))?;
     match list.len().saturating_sub(most) {
         0 => Ok(()),
-        more => layout.prose(out, 2, &format!("and {}: see --all, --csv or --json", counted(more, &format!("more {one}"), &format!("more {many}")))),
+        more => layout.prose(
+            out,
+            2,
+            &format!("and {}: see --all, --csv or --json", counted(more, &format!("more {one}"), &format!("more {many}"))),
+        ),
     }
 }
 
