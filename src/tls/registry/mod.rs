@@ -11,6 +11,7 @@ mod group;
 mod key_exchange;
 mod message;
 mod signature;
+mod srtp;
 mod version;
 
 pub use alert::AlertDescription;
@@ -21,6 +22,7 @@ pub use group::NamedGroup;
 pub use key_exchange::KeyExchange;
 pub use message::{CompressionAlgorithm, ContentType, HandshakeType};
 pub use signature::{SignatureKey, SignatureScheme};
+pub use srtp::SrtpProfile;
 pub use version::{ProtocolVersion, Spoken};
 
 /// A newtype with its named values: `Constant = value => "name"`.

@@ -349,18 +349,36 @@ impl<S: FlowSink> Table<S> {
 
     /// Ends a half-open connection with a report.
     fn finish_half_open(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
-        if let Some(record) = self.half_open.get(id)
-            && record.is_lone_syn()
-            && S::unanswered(shared, &record.key, record.client_is_low(), record.first)
-        {
-            self.room.counters.half_open += 1;
-            self.drop_half_open(id);
-        } else if let Some(record) = self.take_half_open(id) {
-            self.index.remove(record.hash, Place::HalfOpen(id));
-            let (connection, step) = self.revive(shared, &record);
-            let close = if step.is_break() { Close::Settled } else { close };
-            connection.finish(shared, &mut self.room, close, now);
+        let summed_up = self.sum_up(shared, id);
+        if summed_up != Some(true) {
+            self.tell_half_open(shared, id, summed_up.is_some(), close, now);
         }
+    }
+
+    /// Whether a half-open connection that ends is only summed up, which it then is. `None` where it is more than a SYN: its sink will decide.
+    fn sum_up(&mut self, shared: &mut S::Shared, id: u32) -> Option<bool> {
+        let record = self.half_open.get(id).filter(|record| record.is_unanswered_syn())?;
+        let copied = !record.is_lone() && record.is_copied(self.paths.path(record.path));
+        let repeated = record.is_counted() || !record.is_lone() && !copied;
+        let summed_up = S::unanswered(shared, &record.key, record.client_is_low(), record.first, repeated);
+        if summed_up {
+            self.room.counters.half_open += 1;
+            self.room.counters.duplicates += u64::from(copied);
+            self.drop_half_open(id);
+        }
+        Some(summed_up)
+    }
+
+    /// Ends a half-open connection with a report, which may be `decided` on.
+    fn tell_half_open(&mut self, shared: &mut S::Shared, id: u32, decided: bool, close: Close, now: Mark) {
+        let Some(record) = self.take_half_open(id) else { return };
+        self.index.remove(record.hash, Place::HalfOpen(id));
+        let (mut connection, step) = self.revive(shared, &record);
+        if decided {
+            connection.sink.is_told();
+        }
+        let close = if step.is_break() { Close::Settled } else { close };
+        connection.finish(shared, &mut self.room, close, now);
     }
 
     /// Takes a record out, which stays in the index.
