@@ -28,11 +28,12 @@ mod sighting;
 mod step;
 mod summary;
 mod timeline;
+mod traffic;
 mod writer;
 
 use std::io;
 
-pub use answer::Answer;
+pub use answer::{Answer, TRAFFIC_ANSWERED};
 pub use build::community_id;
 pub use class::{Class, Classes};
 pub use code::{Code, CommunityId, Id, hexadecimal};
@@ -48,6 +49,7 @@ pub use sighting::{Offered, Sighting};
 pub use step::{Step, StepKind};
 pub use summary::{Counts, Input, Summary, VERSION};
 pub use timeline::timeline;
+pub use traffic::{Carried, total_bytes};
 pub(crate) use writer::key;
 pub use writer::{Key, Writer};
 
