@@ -2,27 +2,34 @@
 //!
 //! This is the one list of the schema's fields: JSON lines, columns and the variables of a condition are all made by it.
 
+use crate::carriers::eap::Method;
 use crate::diagnosis::finding::{Evidence, Finding};
 use crate::flow::Endpoint;
-use crate::handshake::facts::ClosedBy;
+use crate::handshake::facts::{ClosedBy, EapResult};
 use crate::handshake::stack::Speaker;
 use crate::quic::close;
 use crate::time::Timestamp;
 
-use super::handshake::{AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer};
+use super::handshake::{
+    AlertSeen, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
+};
 use super::incident::{Incident, State};
 use super::place::{Files, Place};
+use super::rendered::Rendered;
 use super::shared::{Certificate, Offer, ServerAnswer};
 use super::step::Step;
 use super::summary::{Input, Summary, VERSION};
+use super::traffic::Carried;
 use super::writer::{Writer, key};
 use super::{Advice, Cause, Class, Confidence, Dialect, OcspStatus, Outcome, Program, SCHEMA, Unverified, ecs, hexadecimal, word};
 
 impl Handshake<'_> {
     /// Writes `kind: handshake`.
     pub fn write(&self, w: &mut impl Writer) {
-        w.word(key!("schema"), SCHEMA);
-        w.word(key!("kind"), "handshake");
+        w.shared(&HEAD, |w| {
+            w.word(key!("schema"), SCHEMA);
+            w.word(key!("kind"), "handshake");
+        });
         self.write_event(w);
         w.object(key!("network"), |w| network(w, &self.network));
         w.object(key!("client"), |w| endpoint(w, self.client));
@@ -52,6 +59,12 @@ impl Handshake<'_> {
         if let Some(dtls) = self.dtls {
             w.object(key!("dtls"), |w| self::dtls(w, dtls));
         }
+        if let Some(eap) = &self.eap {
+            w.object(key!("eap"), |w| self::eap(w, eap));
+        }
+        if let Some(openvpn) = self.openvpn {
+            w.object(key!("openvpn"), |w| self::openvpn(w, openvpn));
+        }
         w.object(key!("diagnosis"), |w| self.write_diagnosis(w));
         if !self.timeline.is_empty() {
             w.objects(key!("timeline"), &self.timeline, |w, entry| step(w, entry, self.capture.files.as_ref()));
@@ -68,16 +81,19 @@ impl Handshake<'_> {
         if w.wants(key!("summary")) {
             w.text(key!("summary"), &self.summary());
         }
-        if w.wants(key!("remedy")) {
-            w.texts(key!("remedy"), remedy.iter().map(|advice| advice.line()));
-        }
-        if w.wants(key!("remedies")) {
-            w.objects(key!("remedies"), steps(remedy), step_of_remedy);
-        }
         let files = self.capture.files.as_ref();
-        w.objects(key!("evidence"), evidence.iter(), |w, evidence| piece(w, evidence, files));
-        w.objects(key!("against"), against.iter(), |w, evidence| piece(w, evidence, files));
-        w.texts(key!("alternatives"), alternatives.iter().map(|cause| cause.slug()));
+        let nothing = remedy.is_empty() && evidence.is_empty() && against.is_empty() && alternatives.is_empty();
+        w.shared_if(nothing, &NOTHING_TO_SAY, |w| {
+            if w.wants(key!("remedy")) {
+                w.texts(key!("remedy"), remedy.iter().map(|advice| advice.line()));
+            }
+            if w.wants(key!("remedies")) {
+                w.objects(key!("remedies"), steps(remedy), step_of_remedy);
+            }
+            w.objects(key!("evidence"), evidence.iter(), |w, evidence| piece(w, evidence, files));
+            w.objects(key!("against"), against.iter(), |w, evidence| piece(w, evidence, files));
+            w.texts(key!("alternatives"), alternatives.iter().map(|cause| cause.slug()));
+        });
         w.objects(key!("findings"), findings.iter(), |w, finding| {
             self::finding(w, finding, Severity::of(finding, self.handshake.outcome), files);
         });
@@ -108,7 +124,7 @@ fn step_of_remedy<W: Writer>(w: &mut W, (text, command): RemedyStep<'_>) {
 fn network(w: &mut impl Writer, network: &Network) {
     w.word(key!("transport"), network.transport.name());
     w.word(key!("protocol"), network.protocol.name());
-    w.word(key!("community_id"), network.community_id.as_str());
+    w.ascii(key!("community_id"), network.community_id.as_bytes());
     if !network.path.is_empty() {
         w.texts(key!("path"), network.path.layers().map(|layer| layer.to_string()));
     }
@@ -116,14 +132,13 @@ fn network(w: &mut impl Writer, network: &Network) {
 
 fn endpoint(w: &mut impl Writer, endpoint: Endpoint) {
     let text = endpoint.text();
-    let address = std::str::from_utf8(text.address()).unwrap_or_default();
-    w.word(key!("address"), address);
-    w.word(key!("ip"), address);
+    w.ascii(key!("address"), text.address());
+    w.ascii(key!("ip"), text.address());
     w.number(key!("port"), endpoint.port.into());
 }
 
 fn course(w: &mut impl Writer, course: &Course<'_>, class: Class) {
-    w.word(key!("id"), course.id.as_str());
+    w.ascii(key!("id"), course.id.as_bytes());
     w.time(key!("start"), course.start);
     w.time(key!("end"), course.end);
     w.word(key!("outcome"), course.outcome.name());
@@ -131,13 +146,16 @@ fn course(w: &mut impl Writer, course: &Course<'_>, class: Class) {
     w.word(key!("stage"), course.stage.name());
     w.word(key!("history"), &course.history);
     w.word_if_any(key!("preamble"), course.preamble.map(Dialect::name));
-    w.flag(key!("resumed"), course.resumed);
-    w.flag(key!("hello_retry"), course.hello_retry);
-    w.flag(key!("early_data"), course.early_data);
-    w.flag(key!("decrypted"), course.decrypted);
-    w.flag(key!("provisional"), course.provisional);
+    let Course { resumed, hello_retry, early_data, decrypted, provisional, .. } = *course;
+    w.shared_if(!(resumed || hello_retry || early_data || decrypted || provisional), &NONE_OF_THESE, |w| {
+        w.flag(key!("resumed"), resumed);
+        w.flag(key!("hello_retry"), hello_retry);
+        w.flag(key!("early_data"), early_data);
+        w.flag(key!("decrypted"), decrypted);
+        w.flag(key!("provisional"), provisional);
+    });
     w.object(key!("timing"), |w| course.timing.write(w));
-    w.object(key!("loss"), |w| course.loss.write(w));
+    w.shared_if(course.loss == Loss::default(), &NO_LOSS, |w| w.object(key!("loss"), |w| course.loss.write(w)));
 }
 
 impl Timing {
@@ -195,7 +213,7 @@ fn client(w: &mut impl Writer, client: &TlsClient<'_>) {
         *place = hexadecimal(*byte);
     }
     let text = text.get(..random.len().saturating_mul(2)).unwrap_or(&text);
-    w.word(key!("random"), std::str::from_utf8(text).unwrap_or_default());
+    w.ascii(key!("random"), text);
     w.text_if_any(key!("server_name"), server_name.as_deref());
     offer.write(w);
     w.flag(key!("certificate_requested"), *certificate_requested);
@@ -209,7 +227,7 @@ impl Offer<'_> {
     /// Writes its fields.
     pub fn write(&self, w: &mut impl Writer) {
         // Those that say nothing of the order of its extensions, then the rest.
-        w.shared(&self.kind, |w| {
+        w.shared(self.kind(), |w| {
             w.texts(key!("supported_versions"), self.supported_versions());
             w.texts(key!("supported_ciphers"), self.supported_ciphers());
             w.texts(key!("supported_groups"), self.supported_groups());
@@ -318,6 +336,25 @@ fn dtls(w: &mut impl Writer, dtls: Dtls) {
     w.number(key!("fragmented_messages"), dtls.fragmented_messages.into());
     w.number(key!("largest_datagram"), dtls.largest_datagram.into());
     w.flag(key!("connection_id"), dtls.connection_id);
+    if let Some(profile) = dtls.srtp_profile {
+        w.word(key!("srtp_profile"), &word(profile.name(), profile));
+    }
+}
+
+fn eap(w: &mut impl Writer, eap: &Eap<'_>) {
+    w.word_if_any(key!("method"), eap.method.map(Method::name));
+    w.text_if_any(key!("identity"), eap.identity.as_deref());
+    w.text_if_any(key!("station"), eap.station.as_deref());
+    w.text_if_any(key!("authenticator"), eap.authenticator.as_deref());
+    w.text_if_any(key!("called_station"), eap.called_station.as_deref());
+    w.word_if_any(key!("result"), eap.result.map(EapResult::name));
+}
+
+fn openvpn(w: &mut impl Writer, openvpn: OpenVpn) {
+    w.word(key!("wrapping"), openvpn.wrapping.name());
+    w.number(key!("client_resets"), openvpn.client_resets.into());
+    w.number(key!("server_resets"), openvpn.server_resets.into());
+    w.flag(key!("tunnel"), openvpn.tunnel);
 }
 
 /// A frame: its number in its file; of several files, which, and its number over all.
@@ -423,7 +460,20 @@ impl Summary {
         w.number_if_any(key!("unjudged"), self.unjudged);
         w.number(key!("evictions"), self.evictions);
         w.counts(key!("other_flows"), &self.other_flows);
+        w.objects(key!("traffic"), &self.traffic, carried);
         w.texts(key!("notes"), &self.notes);
+    }
+}
+
+fn carried<W: Writer>(w: &mut W, carried: &Carried) {
+    w.word(key!("protocol"), carried.protocol());
+    w.word_if_any(key!("transport"), carried.kind.map(|kind| kind.bearer.name()));
+    w.number_if_any(key!("port"), carried.kind.and_then(|kind| kind.port).map(u64::from));
+    w.number(key!("packets"), carried.volume.packets);
+    w.number(key!("bytes"), carried.volume.bytes);
+    w.number_if_any(key!("connections"), Some(carried.volume.connections).filter(|connections| *connections > 0));
+    if carried.capture_instead().is_some() {
+        w.flag(key!("opaque"), true);
     }
 }
 
@@ -435,3 +485,9 @@ fn input<W: Writer>(w: &mut W, input: &Input) {
     w.text_if_any(key!("damage"), input.damage.as_deref());
     w.text_if_any(key!("sha256"), input.sha256.as_deref());
 }
+
+/// What most lines have in common, as it was written.
+static HEAD: Rendered = Rendered::new();
+static NONE_OF_THESE: Rendered = Rendered::new();
+static NO_LOSS: Rendered = Rendered::new();
+static NOTHING_TO_SAY: Rendered = Rendered::new();

@@ -8,8 +8,9 @@ use crate::capture::{FrameSource, Inventory};
 use crate::frame::Block;
 use crate::pipeline::collector::Collector;
 use crate::pipeline::router::Router;
-use crate::pipeline::worker::Worker;
+use crate::pipeline::worker::{Upto, Worker};
 use crate::secrets::KeyLog;
+use crate::traffic::Volumes;
 
 use super::{Lanes, News, Options, Progress, Ran, read};
 
@@ -32,12 +33,14 @@ pub(super) fn run(
     let worker = Worker::new(0, 1, &options.policy, false);
     let mut lanes = Inline { worker, collector, progress, block: Block::default(), written: Ok(()) };
     let read = read(source, &mut lanes, None, || options.stop.load(Ordering::Relaxed));
-    Ran { read, table: lanes.worker.counters(), tally: lanes.worker.tally(), written: lanes.written }
+    let mut traffic = Volumes::new();
+    lanes.worker.add_traffic(&mut traffic);
+    Ran { read, table: lanes.worker.counters(), traffic, tally: lanes.worker.tally(), written: lanes.written }
 }
 
 impl Inline<'_, '_> {
     /// Judges what is concluded, as far as nothing can come before it any more.
-    fn judge(&mut self, upto: u64) {
+    fn judge(&mut self, upto: Upto) {
         self.collector.add(self.worker.drain());
         if self.written.is_ok() {
             self.written = self.collector.release(upto);
@@ -62,11 +65,11 @@ impl Lanes for Inline<'_, '_> {
                 && self.worker.brims()
             {
                 // What the frame at hand closes may have to come before what its tick has closed.
-                self.judge(next.saturating_sub(1));
+                self.judge(Upto::frame(next.saturating_sub(1)));
             }
             self.worker.take(routed);
         });
-        self.judge(router.counts().last.frame);
+        self.judge(Upto::frame(router.counts().last.frame));
         self.block = block;
         self.written.is_ok()
     }
@@ -81,7 +84,11 @@ impl Lanes for Inline<'_, '_> {
         }
         let end = router.end(inventory, |routed| self.worker.take(routed));
         self.worker.end(end);
-        self.collector.add(self.worker.drain());
+        let mut upto = Upto::NOTHING;
+        while upto < Upto::ALL {
+            upto = self.worker.end_more(end);
+            self.judge(upto);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use super::slab::{List, Slab};
 use crate::flow::FlowKey;
 use crate::packet::{IcmpError, LostFragments, Segment, TcpFlags};
 use crate::time::Mark;
+use crate::traffic::Row;
 use crate::watch::Watch;
 use index::{Index, Paths, Place};
 
@@ -60,6 +61,8 @@ struct Marker {
     reset: bool,
     /// It is in the list of ended connections.
     is_ended: bool,
+    /// Where its packets are counted.
+    row: Row,
     /// The second of packet time of its last packet.
     touched: i64,
 }
@@ -275,6 +278,7 @@ impl<S: FlowSink> Table<S> {
             return self.begin(shared, interface, segment, self.index.hash(&segment.key));
         }
         self.room.counters.settled_packets += 1;
+        S::count_late(shared, marker.row, segment.payload_len);
         let was_ended = marker.is_ended;
         marker.note(segment);
         let second = segment.mark.time.seconds();
@@ -354,18 +358,36 @@ impl<S: FlowSink> Table<S> {
 
     /// Ends a half-open connection with a report.
     fn finish_half_open(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
-        if let Some(record) = self.half_open.get(id)
-            && record.is_lone_syn()
-            && S::unanswered(shared, &record.key, record.client_is_low(), record.first)
-        {
-            self.room.counters.half_open += 1;
-            self.drop_half_open(id);
-        } else if let Some(record) = self.take_half_open(id) {
-            self.index.remove(record.hash, Place::HalfOpen(id));
-            let (connection, step) = self.revive(shared, &record);
-            let close = if step.is_break() { Close::Settled } else { close };
-            connection.finish(shared, &mut self.room, close, now);
+        let summed_up = self.sum_up(shared, id);
+        if summed_up != Some(true) {
+            self.tell_half_open(shared, id, summed_up.is_some(), close, now);
         }
+    }
+
+    /// Whether a half-open connection that ends is only summed up, which it then is. `None` where it is more than a SYN: its sink will decide.
+    fn sum_up(&mut self, shared: &mut S::Shared, id: u32) -> Option<bool> {
+        let record = self.half_open.get(id).filter(|record| record.is_unanswered_syn())?;
+        let copied = !record.is_lone() && record.is_copied(self.paths.path(record.path));
+        let repeated = record.is_counted() || !record.is_lone() && !copied;
+        let summed_up = S::unanswered(shared, &record.key, record.client_is_low(), record.first, repeated);
+        if summed_up {
+            self.room.counters.half_open += 1;
+            self.room.counters.duplicates += u64::from(copied);
+            self.drop_half_open(id);
+        }
+        Some(summed_up)
+    }
+
+    /// Ends a half-open connection with a report, which may be `decided` on.
+    fn tell_half_open(&mut self, shared: &mut S::Shared, id: u32, decided: bool, close: Close, now: Mark) {
+        let Some(record) = self.take_half_open(id) else { return };
+        self.index.remove(record.hash, Place::HalfOpen(id));
+        let (mut connection, step) = self.revive(shared, &record);
+        if decided {
+            connection.sink.is_told();
+        }
+        let close = if step.is_break() { Close::Settled } else { close };
+        connection.finish(shared, &mut self.room, close, now);
     }
 
     /// Takes a record out, which stays in the index.
@@ -408,12 +430,17 @@ impl<S: FlowSink> Table<S> {
         self.ledger.note(&mut connection.noted, 0, first_frame, id);
         let (hash, from) = (connection.hash, Place::Followed(id));
         self.bare -= usize::from(connection.bare);
-        if matches!(close, Close::Settled | Close::Ended) {
+        let marker = matches!(close, Close::Settled | Close::Ended).then(|| {
             let mut marker = Marker::of(&connection, hash, now);
             if let Some(segment) = last {
                 marker.note(segment);
             }
             marker.is_ended |= close == Close::Ended;
+            marker
+        });
+        let row = connection.finish(shared, &mut self.room, close, now);
+        if let Some(marker) = marker {
+            let marker = Marker { row, ..marker };
             let list = if marker.is_ended { &mut self.ended } else { &mut self.settled };
             match self.markers.insert(list, marker) {
                 Some(id) => self.index.replace(hash, from, Place::Marker(id)),
@@ -422,7 +449,6 @@ impl<S: FlowSink> Table<S> {
         } else {
             self.index.remove(hash, from);
         }
-        connection.finish(shared, &mut self.room, close, now);
     }
 
     fn forget_marker(&mut self, id: u32) {
@@ -444,6 +470,7 @@ impl Marker {
             fin: [true, false].map(|low| by_end(low).fin.is_some()),
             reset: false,
             is_ended: connection.has_ended(),
+            row: Row::NONE,
             touched: now.time.seconds(),
         }
     }
