@@ -5,6 +5,7 @@
 //!
 //! - `handshake`, `incident`, `tally`, `heartbeat`, `sensor`, `summary`: the kinds; `shared`: parts that many handshakes have in common, made once;
 //! - `answer`: the run in one sentence; `class`: what a handshake counts as; `place`: where a frame stands; `step`: what happened, packet by packet;
+//! - `sighting`: what a handshake says of its two sides, as a report or a row of NDJSON tells it;
 //! - `build`, `timeline`: from facts and verdict to a [`Handshake`];
 //! - `schema`: what the fields hold, for whoever must know it without a report;
 //! - `ecs`: fields under other people's names; `fields`: the fields in their order, written to whatever takes them: JSON,
@@ -27,6 +28,7 @@ pub(crate) mod samples;
 pub mod schema;
 mod sensor;
 mod shared;
+mod sighting;
 mod step;
 mod summary;
 mod tally;
@@ -50,6 +52,7 @@ pub use place::{Files, Place, Renaming};
 pub use rendered::Rendered;
 pub use sensor::{Sensed, SensorState};
 pub use shared::{Builder, Certificate, Offer, ServerAnswer};
+pub use sighting::{Offered, Sighting};
 pub use step::{Step, StepKind};
 pub use summary::{Counts, Input, Summary, VERSION};
 pub use tally::{Tallies, Tally};
@@ -70,7 +73,9 @@ pub use crate::preamble::Dialect;
 pub use crate::site::{Observer, Site};
 pub use crate::time::{Mark, Timestamp};
 pub use crate::tls::message::{Alert, OcspStatus};
-pub use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion};
+pub use crate::tls::registry::{
+    AlertDescription, CipherSuite, KeyExchange, NamedGroup, ProtocolVersion, SignatureKey, SignatureScheme, Weakness,
+};
 
 /// The schema's version: a change to one of its fixed names raises it.
 pub const SCHEMA: &str = "handshark/2";

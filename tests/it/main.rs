@@ -35,6 +35,7 @@ mod fuzz_seeds;
 mod golden;
 mod hostile;
 mod integrations;
+mod inventory;
 mod ladders;
 mod library;
 #[cfg(target_os = "linux")]
