@@ -102,6 +102,9 @@ pub const ALERTS: usize = 16;
 /// Anomalies kept for one handshake.
 pub const ANOMALIES: usize = 16;
 
+/// Bytes of a line of JSON that is read again: longer than any that is written of a handshake.
+pub const ROW_LEN: usize = 8 << 20;
+
 /// Certificates looked at in one chain: OpenSSL's default depth limit is 100.
 pub const CHAIN_LEN: usize = 32;
 
@@ -325,6 +328,12 @@ pub const RECORD_FLOW_BYTES: usize = 128 << 10;
 
 /// Flows that the flight recorder keeps packets of.
 pub const RECORD_FLOWS: usize = 1 << 16;
+/// Rows of what fills a capture that are told apart by port, in each partition. A row takes some fifty bytes.
+pub const TRAFFIC_PORTS: usize = 64;
+
+/// Rows told in the summary; what is rarer is summed up in one more.
+pub const TRAFFIC_TOLD: usize = 24;
+
 /// UDP flows followed at a time over all partitions: each is a handshake under way or a marker of one that is settled.
 pub const UDP_FLOWS: usize = 1 << 18;
 
@@ -351,6 +360,21 @@ pub const DTLS_PENDING_BYTES: usize = 512 << 10;
 
 /// Pieces of one DTLS handshake message: 256 KiB in the smallest fragments in use (some hundred bytes) would be a thousand.
 pub const DTLS_PIECES: usize = 1024;
+
+/// Conversations that one port of a RADIUS client carries at a time: it has 256 numbers for requests.
+pub const EAP_CONVERSATIONS: usize = 256;
+
+/// Conversations of such a port that are over and whose late packets are known: some seconds' worth.
+pub const EAP_ENDED: usize = 32;
+
+/// Quiet time after which an EAP conversation is over: servers forget theirs after a minute (FreeRADIUS's `timer_expire`).
+pub const EAP_IDLE: Duration = Duration::from_secs(90);
+
+/// Bytes of a name that EAP or RADIUS carries: an attribute has 253.
+pub const EAP_NAME: usize = 253;
+
+/// Bytes of an OpenVPN control channel's side that wait for earlier ones: a sender has a dozen packets under way.
+pub const OPENVPN_EARLY: usize = 32 << 10;
 
 /// Bytes of a server's first segment up to which it waits to be believed: alerts, and what is forged to hide them, are seldom longer.
 pub const ASIDE: usize = 256;

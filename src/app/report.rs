@@ -30,7 +30,7 @@ pub(super) fn report(options: &ReportOptions) -> anyhow::Result<()> {
 fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let settings = settings(options);
     let mut sink: Box<dyn Sink + '_> = match options.format {
-        ReportFormat::Html => Box::new(HtmlSink::new(out, settings)),
+        ReportFormat::Html => Box::new(HtmlSink::new(out, settings).in_zone(options.query.zone.clone())),
         ReportFormat::Markdown => {
             let Query { analysis, anonymize, zone, .. } = &options.query;
             // What is made anonymous names no file.

@@ -54,6 +54,8 @@ impl Signs {
     pub const INSPECTION: Self = Self(1 << 16);
     /// The served chain is not as one would wish: its dates, names, trust, order, keys, status or size.
     pub const FLAWED_CHAIN: Self = Self(1 << 17);
+    /// It travelled in messages of another protocol.
+    pub const CARRIED: Self = Self(1 << 18);
 
     /// At least one of these is among those.
     pub const fn any_of(self, others: Self) -> bool {
@@ -88,6 +90,7 @@ impl Signs {
         signs.set(Self::ZERO_WINDOW, sides.iter().any(|side| side.zero_window.is_some()));
         signs.set(Self::SYN_AGAIN, flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 1));
         signs.set(Self::DATAGRAMS, handshake.quic.is_some() || handshake.dtls.is_some());
+        signs.set(Self::CARRIED, handshake.carried.is_some());
         signs.set(Self::LOSS, flow.eventful);
         signs
     }
@@ -101,7 +104,8 @@ impl Signs {
         signs.set(Self::RENEGOTIATION, handshake.renegotiation.is_some());
         let hidden = &handshake.hidden;
         let answered = handshake.client_chain.is_some() || hidden.client_certificate_empty || hidden.client_certificate_sent;
-        signs.set(Self::CLIENT_AUTH, answered || handshake.certificate_request.is_some());
+        let again = handshake.renegotiation.is_some_and(|second| second.certificate.is_some());
+        signs.set(Self::CLIENT_AUTH, answered || again || handshake.certificate_request.is_some());
         signs.set(Self::FINITE_FIELD, handshake.server_key_exchange.as_ref().is_some_and(|seen| seen.what.dh_bits.is_some()));
         if let Some(hello) = handshake.hello() {
             signs.set(Self::SSLV2, hello.is_sslv2());

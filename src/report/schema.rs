@@ -3,13 +3,16 @@
 //! The conditions of `--where` and the columns of Parquet are checked and made by it; docs/schema.json is it as JSON Schema. That reports are as
 //! described here is tested on every capture there is.
 
+use crate::carriers::eap::Method;
+use crate::carriers::openvpn::Wrapping;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::finding::Confidence;
 use crate::flow::{Side, Transport};
-use crate::handshake::facts::{Outcome, Protocol, Stage, StoppedBy};
+use crate::handshake::facts::{EapResult, Outcome, Protocol, Stage, StoppedBy};
 use crate::handshake::stack::Certainty;
 use crate::tls::message::OcspStatus;
+use crate::traffic::Bearer;
 
 use super::{Class, Scope, Severity, State};
 
@@ -45,11 +48,13 @@ pub enum Kind {
     List(&'static Self),
 }
 
-const fn always(name: &'static str, kind: Kind) -> Field {
+/// A field that is always there.
+pub(crate) const fn always(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, always: true }
 }
 
-const fn maybe(name: &'static str, kind: Kind) -> Field {
+/// A field that may be absent.
+pub(crate) const fn maybe(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, always: false }
 }
 
@@ -158,6 +163,27 @@ pub const HANDSHAKE: &[Field] = &[
             always("fragmented_messages", Kind::Integer),
             always("largest_datagram", Kind::Integer),
             always("connection_id", Kind::Flag),
+            maybe("srtp_profile", Kind::Text),
+        ]),
+    ),
+    maybe(
+        "eap",
+        Kind::Object(&[
+            maybe("method", Kind::Word(|| Method::ALL.map(Method::name).to_vec())),
+            maybe("identity", Kind::Text),
+            maybe("station", Kind::Text),
+            maybe("authenticator", Kind::Text),
+            maybe("called_station", Kind::Text),
+            maybe("result", Kind::Word(|| EapResult::ALL.map(EapResult::name).to_vec())),
+        ]),
+    ),
+    maybe(
+        "openvpn",
+        Kind::Object(&[
+            always("wrapping", Kind::Word(|| Wrapping::ALL.map(Wrapping::name).to_vec())),
+            always("client_resets", Kind::Integer),
+            always("server_resets", Kind::Integer),
+            always("tunnel", Kind::Flag),
         ]),
     ),
     always("diagnosis", Kind::Object(DIAGNOSIS)),
@@ -398,5 +424,17 @@ pub const SUMMARY: &[Field] = &[
     maybe("unjudged", Kind::Integer),
     always("evictions", Kind::Integer),
     always("other_flows", Kind::Counts),
+    always(
+        "traffic",
+        Kind::List(&Kind::Object(&[
+            always("protocol", Kind::Text),
+            maybe("transport", Kind::Word(|| Bearer::ALL.map(Bearer::name).to_vec())),
+            maybe("port", Kind::Integer),
+            always("packets", Kind::Integer),
+            always("bytes", Kind::Integer),
+            maybe("connections", Kind::Integer),
+            maybe("opaque", Kind::Flag),
+        ])),
+    ),
     always("notes", TEXTS),
 ];

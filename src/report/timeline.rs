@@ -8,6 +8,7 @@ use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::message_at;
 use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, Protocol, StoppedBy};
+use crate::handshake::renegotiation::Renegotiation;
 use crate::packet::IcmpKind;
 use crate::preamble::PreambleFacts;
 use crate::time::Mark;
@@ -31,6 +32,7 @@ pub fn timeline(handshake: &Handshake) -> Vec<Step> {
     rows.alerts(handshake);
     rows.quic(handshake);
     rows.dtls(handshake);
+    rows.eap(handshake);
     rows.oddities(handshake);
     rows.list.sort_by_key(|row| (row.mark, row.rank));
     rows.silence(handshake);
@@ -367,6 +369,13 @@ impl Rows {
         }
     }
 
+    /// What EAP says around TLS.
+    fn eap(&mut self, h: &Handshake) {
+        for (mark, from, text) in h.carried.iter().filter_map(|carried| carried.eap()).flat_map(|eap| eap.told(h.flow.first)) {
+            self.add(mark, if from == Side::Client { 1 } else { 88 }, from, Kind::Eap, None, text);
+        }
+    }
+
     fn alerts(&mut self, h: &Handshake) {
         for seen in &h.alerts {
             self.add(seen.mark, 86, seen.from, Kind::Alert, None, alert_text(seen));
@@ -374,7 +383,7 @@ impl Rows {
     }
 
     fn oddities(&mut self, h: &Handshake) {
-        if let Some((side, mark)) = h.renegotiation {
+        if let Some(Renegotiation { by: side, asked: mark, .. }) = h.renegotiation {
             self.add(mark, 84, side, Kind::Renegotiation, None, "a second handshake inside the first");
         }
         for anomaly in &h.anomalies {

@@ -23,7 +23,8 @@ pub fn s_client_on(handshake: &Handshake, port: u16) -> Option<Command> {
 
 fn build(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: Upgradable) -> Option<Command> {
     let given = |option: &str| extra.split_ascii_whitespace().any(|word| word == option);
-    if layer(handshake, Dialect::is_proxy_header).is_some() {
+    // No program speaks TLS to a server through what carries it here.
+    if layer(handshake, Dialect::is_proxy_header).is_some() || handshake.carried.is_some() {
         return None;
     }
     // s_client waits for as long as a server keeps silent.

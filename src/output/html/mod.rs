@@ -13,12 +13,16 @@ use std::io::{self, Write};
 
 use super::collect::Collected;
 use super::escape::is_hazard;
+use super::figures;
 use super::{Setting, Sink};
+use crate::inventory::Inventory;
 use crate::report::{Handshake, Incident, Summary};
+use crate::time::{Timestamp, Zone};
 
 mod charts;
 mod details;
 mod guide;
+mod inventory;
 mod page;
 mod parts;
 mod rows;
@@ -45,16 +49,41 @@ struct Gathered {
     rows: Rows,
     details: Details,
     tally: Tally,
+    inventory: Inventory,
     /// The first handshakes that failed, for readers without JavaScript.
     failed: Vec<Handshake<'static>>,
     /// Handshakes that there was no room for in the table.
     beyond: u64,
 }
 
+impl Gathered {
+    /// A moment in the page's zone, with its date where the page is of several days.
+    fn when(&self, at: Timestamp) -> String {
+        figures::when_in(self.collected.zone(), at, self.collected.several_days())
+    }
+
+    /// What the page's zone is called while the capture ran.
+    fn zone_name(&self) -> String {
+        let (first, last) = self.times();
+        self.collected.zone().names(first, last)
+    }
+
+    /// The first and the last moment of the capture.
+    fn times(&self) -> (Timestamp, Timestamp) {
+        self.collected.summary.as_ref().and_then(|summary| summary.times).unwrap_or_default()
+    }
+}
+
 impl<W: Write> HtmlSink<W> {
     /// Writes to `out`, which should buffer.
     pub fn new(out: W, settings: Vec<Setting>) -> Self {
         Self { out, settings, gathered: Gathered::default() }
+    }
+
+    /// The same with times of this zone.
+    #[must_use]
+    pub fn in_zone(self, zone: Zone) -> Self {
+        Self { gathered: Gathered { collected: Collected::in_zone(zone), ..self.gathered }, ..self }
     }
 }
 
@@ -63,6 +92,7 @@ impl<W: Write> Sink for HtmlSink<W> {
         let gathered = &mut self.gathered;
         gathered.collected.handshake(handshake);
         gathered.tally.add(handshake);
+        gathered.inventory.handshake(handshake)?;
         if gathered.rows.len() < MOST_ROWS {
             gathered.rows.add(handshake);
             gathered.details.add(handshake)?;
