@@ -18,8 +18,8 @@ use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVe
 use crate::traffic::{Bearer, Kind, Volume};
 
 use super::{
-    AlertSeen, Answer, Capture, Carried, Class, Classes, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Observer, Offer, Report,
-    Scope, Summary, Timing, Tls, TlsClient, TlsServer, community_id,
+    AlertSeen, Answer, Capture, Carried, Class, Classes, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Observer, Offer,
+    Report, Scope, Summary, Timing, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// 2026-11-21T09:00:00Z and so many minutes, seconds and milliseconds.
