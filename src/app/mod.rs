@@ -9,8 +9,11 @@ mod interfaces;
 mod job;
 mod live;
 mod matched;
+mod plan;
 mod read;
 mod report;
+#[cfg(feature = "parquet")]
+mod rows;
 mod settings;
 mod show;
 mod slice;
@@ -107,6 +110,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Certs(options) => certs::certs(&options),
         Command::Diff(options) => diff::diff(&options),
         Command::Match(options) => matched::matched(&options),
+        Command::Plan(options) => plan::plan(&options, &mut out.lock()),
         Command::Show(options) => show::show(&options),
         Command::Report(options) => report::report(&options),
         Command::Demo(options) => demo::demo(&options),

@@ -16,6 +16,7 @@ mod default;
 mod forensics;
 mod live;
 mod options;
+mod plan;
 mod present;
 mod selection;
 mod shared;
@@ -27,6 +28,7 @@ pub use options::{
     Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat,
     ReportOptions, Screen, Secrets, ShowOptions, SliceOptions, Trust,
 };
+pub use plan::{PathPattern, PlanOptions};
 
 /// Exit code: done.
 pub const EXIT_DONE: u8 = 0;
@@ -55,6 +57,8 @@ pub enum Command {
     Diff(Box<DiffOptions>),
     /// Compare two captures in space.
     Match(Box<MatchOptions>),
+    /// Divide an archive into windows.
+    Plan(Box<PlanOptions>),
     /// Show one handshake.
     Show(Box<ShowOptions>),
     /// Write a report.
@@ -141,6 +145,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "certs" => (format!("{NAME}-certs"), forensics::CERTS_EXAMPLES),
             "diff" => (format!("{NAME}-diff"), forensics::DIFF_EXAMPLES),
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
+            "plan" => (format!("{NAME}-plan"), plan::EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
             "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
             "demo" => (format!("{NAME}-demo"), args::DEMO_EXAMPLES),
