@@ -41,8 +41,8 @@ pub(super) struct Plan {
 
     /// How far beyond its ends a window's files reach
     ///
-    /// A handshake that begins in a window may end long after it.
-    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = values::long_duration)]
+    /// A handshake that begins in a window may end long after it, and what began before it is known by its beginning: condense looks back 130 s.
+    #[arg(long, value_name = "DURATION", default_value = "130s", value_parser = values::long_duration)]
     overlap: Duration,
 
     /// Read every file to its end: for files of one sensor that overlap in time, as those of several interfaces do
@@ -169,7 +169,7 @@ Examples:
   handshark plan /archive -o /condensed
   handshark plan /archive -o /condensed --every 5m --layout '{site}/{sensor}'
   handshark plan /archive -o /condensed --due | wc -l
-  handshark plan objects.tsv -o /condensed > manifest.jsonl
+  handshark plan /archive -o /condensed --due > manifest.jsonl
   deploy/scale/xargs.sh manifest.jsonl /archive /condensed
   handshark read /condensed
 

@@ -9,7 +9,7 @@ mod windows;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -21,12 +21,13 @@ use self::archive::Sensor;
 use self::windows::{File, Spans, Window};
 use crate::cli::PlanOptions;
 use crate::error::Error;
+use crate::output::json;
 use crate::output::say::say;
 use crate::time::Timestamp;
 use crate::wording::counted;
 
 /// Writes the manifest.
-pub(super) fn plan(options: &PlanOptions, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn plan(options: &PlanOptions, mut out: &mut dyn Write) -> anyhow::Result<()> {
     let archive = archive::look(options)?;
     let cannot = |source| Error::Write { what: "standard output".to_owned(), source };
     let mut results = BTreeSet::new();
@@ -53,14 +54,14 @@ pub(super) fn plan(options: &PlanOptions, out: &mut dyn Write) -> anyhow::Result
                 bytes = bytes.saturating_add(line.bytes.unwrap_or_default());
             }
             if is_due || !options.due {
-                put(out, &line).map_err(cannot)?;
+                json::line(&mut out, &line).map_err(cannot)?;
             }
             results.insert(line.output);
         }
     }
     let stale = stale(&options.output, &results);
     for output in &stale {
-        put(out, &Stale { schema: SCHEMA, kind: "window", output, state: "stale" }).map_err(cannot)?;
+        json::line(&mut out, &Stale { schema: SCHEMA, kind: "window", output, state: "stale" }).map_err(cannot)?;
     }
     out.flush().map_err(cannot)?;
     say(told(&archive, results.len(), due, bytes, stale.len()));
@@ -207,14 +208,9 @@ fn stale(results: &Path, wanted: &BTreeSet<String>) -> Vec<String> {
     found
 }
 
-fn put(out: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, line)?;
-    out.write_all(b"\n")
-}
-
 const SCHEMA: &str = "handshark-plan/1";
 /// What a window is made into.
-const COMMAND: &str = "slice";
+const COMMAND: &str = "condense";
 const RESULT: &str = ".pcapng.zst";
 /// Behind a result's name: the file that says what it was made from.
 const DONE: &str = ".done";
