@@ -206,15 +206,14 @@ impl DataSet {
 impl Sink for DataSet {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
         let date = handshake.handshake.start.day();
-        let (site, sensor) = (handshake.observer.site.name(), handshake.observer.sensor.as_deref());
-        let keys = [("date", Some(date.as_str())), ("site", site.as_deref()), ("sensor", sensor)];
+        let site = handshake.facts.and_then(|facts| facts.flow.key.site.name());
+        let keys = [("date", Some(date.as_str())), ("site", site.as_deref()), ("sensor", None)];
         self.row(Rows::Handshakes, &keys, |cutter| handshake.write(cutter))
     }
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
         let date = incident.first_seen.day();
-        let site = incident.observer.site.name();
-        self.row(Rows::Incidents, &[("date", Some(date.as_str())), ("site", site.as_deref())], |cutter| incident.write(cutter))
+        self.row(Rows::Incidents, &[("date", Some(date.as_str())), ("site", None)], |cutter| incident.write(cutter))
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
