@@ -72,6 +72,8 @@ pub mod time;
 #[doc(hidden)]
 pub mod tls;
 #[doc(hidden)]
+pub mod traffic;
+#[doc(hidden)]
 pub mod transport;
 #[cfg_attr(not(feature = "view"), path = "tui/absent.rs")]
 #[doc(hidden)]

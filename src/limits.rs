@@ -325,6 +325,12 @@ pub const RECORD_FLOW_BYTES: usize = 128 << 10;
 
 /// Flows that the flight recorder keeps packets of.
 pub const RECORD_FLOWS: usize = 1 << 16;
+/// Rows of what fills a capture that are told apart by port, in each partition. A row takes some fifty bytes.
+pub const TRAFFIC_PORTS: usize = 64;
+
+/// Rows told in the summary; what is rarer is summed up in one more.
+pub const TRAFFIC_TOLD: usize = 24;
+
 /// UDP flows followed at a time over all partitions: each is a handshake under way or a marker of one that is settled.
 pub const UDP_FLOWS: usize = 1 << 18;
 

@@ -12,8 +12,10 @@ use crate::handshake::machine::Machine;
 use crate::handshake::shared::{HalfOpen, Shared};
 use crate::limits;
 use crate::packet::Packet;
+use crate::preamble::GOOGLE_QUIC;
 use crate::secrets::{KeyLog, KeyRing, Tally};
 use crate::time::Mark;
+use crate::traffic::Volumes;
 use crate::transport::udp::UdpTable;
 use crate::transport::{Table, TableCounters, TableLimits};
 
@@ -202,9 +204,16 @@ impl Worker {
 
     /// The tables' counters, added up.
     pub(super) fn counters(&self) -> TableCounters {
-        self.partitions
-            .iter()
-            .fold(TableCounters::default(), |sum, partition| sum.plus(&partition.table.counters()).plus(&partition.flows.counters()))
+        let google = |partition: &Partition| partition.shared.traffic.packets_of(GOOGLE_QUIC);
+        self.partitions.iter().fold(TableCounters::default(), |sum, partition| {
+            let sum = sum.plus(&partition.table.counters()).plus(&partition.flows.counters());
+            TableCounters { google_quic: sum.google_quic.saturating_add(google(partition)), ..sum }
+        })
+    }
+
+    /// Adds what the packets were to the sums of other workers.
+    pub(super) fn add_traffic(&self, volumes: &mut Volumes) {
+        self.partitions.iter().for_each(|partition| partition.shared.traffic.add_to(volumes));
     }
 
     /// Connections held, settled ones included.

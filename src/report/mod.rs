@@ -26,11 +26,12 @@ mod shared;
 mod step;
 mod summary;
 mod timeline;
+mod traffic;
 mod writer;
 
 use std::io;
 
-pub use answer::Answer;
+pub use answer::{Answer, TRAFFIC_ANSWERED};
 pub use build::community_id;
 pub use class::{Class, Classes};
 pub use code::{Code, CommunityId, Id, hexadecimal};
@@ -45,6 +46,7 @@ pub use shared::{Builder, Certificate, Offer, ServerAnswer};
 pub use step::{Step, StepKind};
 pub use summary::{Counts, Input, Summary, VERSION};
 pub use timeline::timeline;
+pub use traffic::{Carried, total_bytes};
 pub(crate) use writer::key;
 pub use writer::{Key, Writer};
 

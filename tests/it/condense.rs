@@ -156,12 +156,12 @@ fn condense(archive: &Archive, into: &Path, dice: &mut Dice) {
     }
 }
 
-/// Reports without the numbers of frames over all files, which nobody knows who has not all of them.
+/// Reports without the numbers of frames over all files, and without what the packets carried, which nobody knows who has not all of them.
 fn without_merged(json: &str) -> Vec<Value> {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(members) => {
-                members.retain(|key, _| !key.contains("merged_frame"));
+                members.retain(|key, _| !key.contains("merged_frame") && key != "traffic");
                 members.values_mut().for_each(strip);
             }
             Value::Array(items) => items.iter_mut().for_each(strip),
@@ -205,7 +205,7 @@ fn of_one_file_every_command_says_the_same() {
     let condensate = dir.path().join("c.pcapng.zst");
     let original = incident();
     done(&["condense", text(&original), "-o", text(&condensate)]);
-    assert_eq!(read(&condensate, &["--json"]), read(&original, &["--json"]));
+    assert_eq!(without_merged(&read(&condensate, &["--json"])), without_merged(&read(&original, &["--json"])));
     let named = |said: String, path: &Path| said.replace(text(path), "CAPTURE").replace(text(&original), "CAPTURE");
     for command in [
         &["read", "--no-trust"][..],

@@ -62,4 +62,5 @@ mod support;
 mod terminal;
 mod threads;
 mod tls_oracle;
+mod traffic;
 mod verdicts;
