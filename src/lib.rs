@@ -38,6 +38,8 @@ pub mod diagnosis;
 #[doc(hidden)]
 pub mod dtls;
 #[doc(hidden)]
+pub mod expect;
+#[doc(hidden)]
 pub mod find;
 #[doc(hidden)]
 pub mod flow;
@@ -47,6 +49,8 @@ pub mod frame;
 pub mod handshake;
 #[doc(hidden)]
 pub mod incident;
+#[doc(hidden)]
+pub mod inventory;
 #[doc(hidden)]
 pub mod limits;
 #[doc(hidden)]

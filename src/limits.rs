@@ -102,6 +102,9 @@ pub const ALERTS: usize = 16;
 /// Anomalies kept for one handshake.
 pub const ANOMALIES: usize = 16;
 
+/// Bytes of a line of JSON that is read again: longer than any that is written of a handshake.
+pub const ROW_LEN: usize = 8 << 20;
+
 /// Certificates looked at in one chain: OpenSSL's default depth limit is 100.
 pub const CHAIN_LEN: usize = 32;
 

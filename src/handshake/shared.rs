@@ -152,7 +152,7 @@ impl Shared {
         let known = self.unanswered.get(&server).and_then(|known| self.half_open.get_mut(known.place));
         match known {
             Some(known) if (known.site, known.server) == server && known.first.time.seconds() == second => {
-                known.count = known.count.saturating_add(1)
+                known.count = known.count.saturating_add(1);
             }
             _ => {
                 if let Some(known) = self.unanswered.get_mut(&server) {

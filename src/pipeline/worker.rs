@@ -156,7 +156,14 @@ impl Worker {
             Packet::Udp(datagram) => Some(datagram.mark),
             Packet::IcmpError(_) | Packet::Skipped(_) => None,
         };
-        [was, is.or(own.filter(|_| all != known))]
+        [was, is.or_else(|| own.filter(|_| all != known))]
+    }
+
+    /// Whether a packet ends a connection that is not looked into any more: what comes later on its ports may then be another.
+    pub(super) fn ends_settled(&mut self, routed: Routed<'_>) -> bool {
+        let Routed::Packet { partition, packet: Packet::Tcp(segment), .. } = routed else { return false };
+        let ends = segment.flags.fin() || segment.flags.rst();
+        ends && self.partition(partition).is_some_and(|partition| partition.table.is_settled(&segment.key))
     }
 
     /// Whether any flow is followed whose first packet is one of these.

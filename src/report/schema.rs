@@ -48,11 +48,13 @@ pub enum Kind {
     List(&'static Self),
 }
 
-const fn always(name: &'static str, kind: Kind) -> Field {
+/// A field that is always there.
+pub(crate) const fn always(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, always: true }
 }
 
-const fn maybe(name: &'static str, kind: Kind) -> Field {
+/// A field that may be absent.
+pub(crate) const fn maybe(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, always: false }
 }
 

@@ -34,6 +34,7 @@ mod fuzz_seeds;
 mod golden;
 mod hostile;
 mod integrations;
+mod inventory;
 mod ladders;
 mod library;
 #[cfg(target_os = "linux")]

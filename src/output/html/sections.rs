@@ -53,6 +53,7 @@ pub(super) fn list(gathered: &Gathered) -> Vec<(&'static str, &'static str)> {
         ("h-servers", "Servers", !tally.servers().is_empty()),
         ("h-clients", "Clients", !tally.clients().is_empty()),
         ("h-certificates", "Certificates", !tally.certificates().is_empty() || tally.hidden_chains > 0),
+        ("h-inventory", "In use", !gathered.inventory.is_empty()),
         ("h-guide", "What causes mean", !tally.causes().is_empty()),
         ("h-evidence", "Basis", gathered.collected.summary.is_some()),
     ];

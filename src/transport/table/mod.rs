@@ -123,6 +123,11 @@ impl<S: FlowSink> Table<S> {
         }
     }
 
+    /// Whether the connection with this key is not looked into any more, only whether it ends.
+    pub fn is_settled(&self, key: &FlowKey) -> bool {
+        matches!(self.find(self.index.hash(key)), Some(Place::Marker(_)))
+    }
+
     /// Whether any connection is half open or followed whose first packet is one of these.
     pub fn follows(&self, wanted: impl Fn(Mark) -> bool) -> bool {
         let half_open = self.half_open.ids().filter_map(|id| self.half_open.get(id)).any(|record| wanted(record.first));
