@@ -12,9 +12,12 @@ mod inventory;
 mod job;
 mod live;
 mod matched;
+mod plan;
 mod present;
 mod read;
 mod report;
+#[cfg(feature = "parquet")]
+mod rows;
 mod settings;
 mod show;
 mod sightings;
@@ -115,6 +118,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Incidents(options) => incidents::incidents(&options),
         Command::Diff(options) => diff::diff(&options),
         Command::Match(options) => matched::matched(&options),
+        Command::Plan(options) => plan::plan(&options, &mut out.lock()),
         Command::Show(options) => show::show(&options),
         Command::Report(options) => report::report(&options),
         Command::Demo(options) => demo::demo(&options),

@@ -18,6 +18,7 @@ mod fleet;
 mod forensics;
 mod live;
 mod options;
+mod plan;
 mod present;
 mod selection;
 mod shared;
@@ -31,6 +32,7 @@ pub use options::{
     Analysis, CertsOptions, Completed, CondenseOptions, DemoOptions, DiffOptions, ExpectOptions, FailOn, InventoryOptions, MatchOptions,
     Query, ReadOptions, ReportFormat, ReportOptions, Screen, Secrets, ShowOptions, SliceOptions, Stocked, Trust,
 };
+pub use plan::{PathPattern, PlanOptions};
 
 /// Exit code: done.
 pub const EXIT_DONE: u8 = 0;
@@ -65,6 +67,8 @@ pub enum Command {
     Diff(Box<DiffOptions>),
     /// Compare two captures in space.
     Match(Box<MatchOptions>),
+    /// Divide an archive into windows.
+    Plan(Box<PlanOptions>),
     /// Show one handshake.
     Show(Box<ShowOptions>),
     /// Write a report.
@@ -154,6 +158,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "incidents" => (format!("{NAME}-incidents"), fleet::INCIDENTS_EXAMPLES),
             "diff" => (format!("{NAME}-diff"), forensics::DIFF_EXAMPLES),
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
+            "plan" => (format!("{NAME}-plan"), plan::EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
             "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
             "demo" => (format!("{NAME}-demo"), args::DEMO_EXAMPLES),

@@ -55,6 +55,7 @@ mod prose;
 mod quic_oracle;
 mod remedies;
 mod rules;
+mod scale;
 mod schema;
 mod sites;
 mod slices;
