@@ -179,7 +179,7 @@ impl Offered {
         let mut versions: Vec<ProtocolVersion> = hello.supported_versions().take(limits::OFFERED).map(followed).collect();
         versions.retain(|version| !version.is_grease());
         Self {
-            newest: Some(followed(hello.highest_version())).filter(|version| version.name().is_some() && *version != ProtocolVersion::TLCP),
+            newest: Some(followed(hello.highest_version())).filter(|version| version.name().is_some() && !is_apart(*version)),
             versions,
             ciphers: suites(hello.cipher_suites().filter(|suite| !suite.is_grease()).take(limits::OFFERED_SUITES)),
             groups: hello.supported_groups().filter(|group| !group.is_grease()).take(limits::OFFERED).collect(),
@@ -203,9 +203,14 @@ impl Offered {
     }
 }
 
-/// The TLS version that this one follows; TLCP stays what it is.
+/// The TLS version that this one follows; what follows none stays what it is.
 fn followed(version: ProtocolVersion) -> ProtocolVersion {
-    if version == ProtocolVersion::TLCP { version } else { version.as_tls() }
+    if is_apart(version) { version } else { version.as_tls() }
+}
+
+/// TLCP and the DTLS from before its standard, which fingerprints do not tell.
+const fn is_apart(version: ProtocolVersion) -> bool {
+    matches!(version, ProtocolVersion::TLCP | ProtocolVersion::DTLS09)
 }
 
 fn suites(all: impl Iterator<Item = CipherSuite>) -> Vec<CipherSuite> {
