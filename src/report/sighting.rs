@@ -105,7 +105,7 @@ impl Sighting {
             cause: report.diagnosis.cause,
             provisional: handshake.provisional,
             resumed: handshake.resumed,
-            version: tls.and_then(|tls| tls.version).map(ProtocolVersion::as_tls),
+            version: tls.and_then(|tls| tls.version).map(followed),
             cipher: tls.and_then(|tls| tls.cipher).map(named),
             group: tls.and_then(|tls| tls.curve),
             offered: said.map(|said| Offered::of(&said.offer)),
@@ -155,7 +155,7 @@ impl Sighting {
             cause: row.get("diagnosis").and_then(|diagnosis| text(diagnosis, "cause")).and_then(|cause| cause.parse().ok()),
             provisional: flag("provisional"),
             resumed: flag("resumed"),
-            version: chosen("version").and_then(ProtocolVersion::from_text).map(ProtocolVersion::as_tls),
+            version: chosen("version").and_then(ProtocolVersion::from_text).map(followed),
             cipher: chosen("cipher").and_then(CipherSuite::from_text).map(named),
             group: chosen("curve").and_then(NamedGroup::from_text),
             offered: client.map(Offered::of_row),
@@ -176,10 +176,10 @@ impl Sighting {
 impl Offered {
     fn of(offer: &super::Offer<'_>) -> Self {
         let hello = offer.hello();
-        let mut versions: Vec<ProtocolVersion> = hello.supported_versions().take(limits::OFFERED).map(ProtocolVersion::as_tls).collect();
+        let mut versions: Vec<ProtocolVersion> = hello.supported_versions().take(limits::OFFERED).map(followed).collect();
         versions.retain(|version| !version.is_grease());
         Self {
-            newest: Some(hello.highest_version().as_tls()).filter(|version| version.name().is_some()),
+            newest: Some(followed(hello.highest_version())).filter(|version| version.name().is_some() && !is_apart(*version)),
             versions,
             ciphers: suites(hello.cipher_suites().filter(|suite| !suite.is_grease()).take(limits::OFFERED_SUITES)),
             groups: hello.supported_groups().filter(|group| !group.is_grease()).take(limits::OFFERED).collect(),
@@ -189,7 +189,7 @@ impl Offered {
 
     fn of_row(client: &Value) -> Self {
         let versions: Vec<ProtocolVersion> =
-            list(client, "supported_versions").filter_map(ProtocolVersion::from_text).map(ProtocolVersion::as_tls).collect();
+            list(client, "supported_versions").filter_map(ProtocolVersion::from_text).map(followed).collect();
         let newest = versions.iter().copied().max_by_key(|version| version.rank());
         // Without a list of versions the newest stands in the fingerprint only.
         let newest = newest.or_else(|| text(client, "ja4").and_then(version_of_ja4));
@@ -201,6 +201,16 @@ impl Offered {
             signature_algorithms: list(client, "signature_algorithms").filter_map(SignatureScheme::from_text).collect(),
         }
     }
+}
+
+/// The TLS version that this one follows; what follows none stays what it is.
+fn followed(version: ProtocolVersion) -> ProtocolVersion {
+    if is_apart(version) { version } else { version.as_tls() }
+}
+
+/// TLCP and the DTLS from before its standard, which fingerprints do not tell.
+const fn is_apart(version: ProtocolVersion) -> bool {
+    matches!(version, ProtocolVersion::TLCP | ProtocolVersion::DTLS09)
 }
 
 fn suites(all: impl Iterator<Item = CipherSuite>) -> Vec<CipherSuite> {

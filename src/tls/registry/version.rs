@@ -50,6 +50,8 @@ impl ProtocolVersion {
         Some(match text {
             "ssl2" => Self::SSL2,
             "ssl3" => Self::SSL3,
+            "tlcp" => Self::TLCP,
+            "0.9" => Self::DTLS09,
             "1.0" => Self::TLS10,
             "1.1" => Self::TLS11,
             "1.2" => Self::TLS12,
