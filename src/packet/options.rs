@@ -15,7 +15,8 @@ pub fn tcp_options(options: &[u8]) -> TcpOptions {
             [] => return read,
             [NO_OPERATION, ref behind @ ..] => behind,
             [MAXIMUM_SEGMENT_SIZE, 4, m0, m1, ref behind @ ..] => {
-                read.mss = read.mss.or(Some(u16::from_be_bytes([m0, m1])));
+                let mss = u16::from_be_bytes([m0, m1]);
+                read.mss = read.mss.or(Some(mss));
                 behind
             }
             [WINDOW_SCALE, 3, shift, ref behind @ ..] => {
