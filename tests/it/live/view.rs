@@ -133,7 +133,7 @@ fn the_view_starts_moves_opens_filters_and_quits() {
     screen.shows("Incidents › client-version-too-old at good.test");
     screen.keys(&["Enter"]);
     screen.shows("handshakes  2");
-    screen.keys(&["w", "h"]);
+    screen.keys(&["w"]);
     screen.shows("Not saved: this run may write nowhere");
     screen.tmux(&["resize-window", "-x", "120", "-y", "40"]);
     screen.keys(&["3", "p"]);
