@@ -25,14 +25,14 @@ pub(super) struct Rows {
 
 enum To {
     File(Box<ParquetSink<Delivery>>),
-    Set(DataSet),
+    Set(Box<DataSet>),
 }
 
 impl Rows {
     /// Begins them.
     pub(super) fn begin(path: &Path, options: &ReadOptions) -> Result<Self, Error> {
         let to = if is_folder(path) {
-            To::Set(DataSet::begin(path, name(&options.inputs), options.force)?)
+            To::Set(Box::new(DataSet::begin(path, name(&options.inputs), options.force)?))
         } else {
             let side = beside(path);
             let all: Vec<&Path> =
@@ -74,7 +74,7 @@ impl Rows {
     fn row(&mut self, write: impl FnOnce(&mut dyn Sink) -> io::Result<()>) -> io::Result<()> {
         let done = match &mut self.to {
             To::File(file) => write(file.as_mut()).map_err(|source| failed(&self.path, source)),
-            To::Set(set) => write(set).map_err(|source| set.problem().unwrap_or_else(|| failed(&self.path, source))),
+            To::Set(set) => write(set.as_mut()).map_err(|source| set.problem().unwrap_or_else(|| failed(&self.path, source))),
         };
         done.map_err(|error| {
             self.problem = Some(error);

@@ -11,7 +11,9 @@ fn good() -> Sighting {
 
 fn outcome(file: &str, all: &[Sighting]) -> Outcome {
     let mut checker = Checker::new(Expectations::parse(file).unwrap());
-    all.iter().for_each(|seen| checker.add(seen));
+    for seen in all {
+        checker.add(seen);
+    }
     checker.outcome()
 }
 
@@ -110,7 +112,9 @@ fn what_is_learnt_holds_for_what_it_was_learnt_from() {
     let failed = Sighting { outcome: Ending::Alerted, class: Class::Failed, cause: Some(Cause::CertificateExpired), ..good() };
     let all = [good(), failed, hostile, unnamed];
     let mut learner = Learner::default();
-    all.iter().for_each(|seen| learner.add(seen));
+    for seen in &all {
+        learner.add(seen);
+    }
     let file = learner.file("a\n[[service]]");
     assert_eq!(file.matches("\n[[service]]").count(), 3, "{file}");
     assert!(!file.contains('\u{202e}'));

@@ -34,7 +34,9 @@ fn ancient(client: &str, server: &str) -> Sighting {
 
 fn stock(all: &[Sighting]) -> Stock {
     let mut inventory = Inventory::default();
-    all.iter().for_each(|seen| inventory.add(seen));
+    for seen in all {
+        inventory.add(seen);
+    }
     inventory.stock(vec!["made up".to_owned()])
 }
 
@@ -116,7 +118,7 @@ fn readiness_for_post_quantum_is_what_was_seen() {
         modern("10.0.0.1:1", "10.9.9.1:443"),
         passed.clone(),
         modern("10.0.0.1:1", "10.9.9.3:443"),
-        Sighting { server: samples::endpoint("10.9.9.3:443"), ..passed.clone() },
+        Sighting { server: samples::endpoint("10.9.9.3:443"), ..passed },
         ancient("10.0.0.2:1", "10.9.9.4:443"),
         // A resumption with RSA's secrets: nothing was chosen.
         Sighting { resumed: true, version: Some(ProtocolVersion::TLS12), group: None, ..modern("10.0.0.1:1", "10.9.9.5:443") },

@@ -323,7 +323,7 @@ mod tests {
     fn what_is_not_finished_leaves_no_file() {
         let directory = tempfile::tempdir().unwrap();
         let mut set = DataSet::begin(directory.path(), "aa".to_owned(), false).unwrap();
-        for day in 0..(OPEN as i64 + 5) {
+        for day in 0..(i64::try_from(OPEN).unwrap() + 5) {
             let mut handshake = samples::named("a.test");
             handshake.handshake.start = Timestamp::from_parts(day * 86_400, 0);
             set.handshake(&handshake).unwrap();

@@ -13,7 +13,7 @@ pub fn name_datagram(payload: &[u8], len: u32, ports: [u16; 2]) -> (&'static str
     let by_port = |port: &u16| PORTS.iter().find(|(known, _)| known == port).map(|(port, name)| (*name, *port));
     let known = ports.iter().find_map(by_port);
     let port = known.map_or_else(|| ports.into_iter().min().unwrap_or_default(), |(_, port)| port);
-    let name = by_bytes(payload, len, port).or(known.map(|(name, _)| name)).unwrap_or(UNKNOWN);
+    let name = by_bytes(payload, len, port).or_else(|| known.map(|(name, _)| name)).unwrap_or(UNKNOWN);
     (name, port)
 }
 

@@ -110,7 +110,9 @@ fn a_late_file_makes_just_its_neighbours_due_again() {
     ];
     assert_eq!(outputs(&due, "due"), expected);
     // A window that is none any more.
-    due.iter().for_each(|line| mark_done(&results, line));
+    for line in &due {
+        mark_done(&results, line);
+    }
     fs::remove_file(captures.join("site=fra/sensor=edge-1/late.pcap")).unwrap();
     let left = plan(&captures, &results, &["--due"]);
     assert_eq!(outputs(&left, "stale"), [hour("site=fra/sensor=edge-1", "0130")]);
@@ -161,7 +163,9 @@ fn a_list_of_objects_is_planned_without_a_look_at_them() {
         lines[3]["files"],
         serde_json::json!(["s3://captures/site=fra/sensor=e1/2.pcap.zst", "s3://captures/site=fra/sensor=e1/3.pcap.zst"])
     );
-    lines.iter().for_each(|line| mark_done(&results, line));
+    for line in &lines {
+        mark_done(&results, line);
+    }
     // An object of another ETag is another object.
     fs::write(&list, (0..4).map(object).collect::<String>().replace("\"0\"", "\"new\"")).unwrap();
     assert_eq!(outputs(&plan(&list, &results, &["--due"]), "due").len(), 2);
@@ -314,8 +318,11 @@ fn a_killed_worker_changes_no_byte() {
     dask.arg(&address).env("HANDSHARK", &slow).stdout(Stdio::piped()).stderr(Stdio::piped());
     let running = dask.spawn().unwrap();
     let begin = Instant::now();
-    let is_done =
-        || fs::exists(place("dask")).unwrap() && contents(&place("dask")).keys().filter(|name| name.ends_with(".done")).count() >= 4;
+    let is_done = || {
+        fs::exists(place("dask")).unwrap()
+            && contents(&place("dask")).keys().filter(|name| Path::new(name).extension().is_some_and(|suffix| suffix == "done")).count()
+                >= 4
+    };
     while !is_done() {
         assert!(begin.elapsed() < Duration::from_secs(120), "nothing is done");
         std::thread::sleep(Duration::from_millis(50));

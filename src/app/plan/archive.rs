@@ -21,7 +21,8 @@ use crate::wording::counted;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sensor {
     pub(super) site: Option<String>,
-    pub(super) sensor: Option<String>,
+    /// Its own name.
+    pub(super) name: Option<String>,
     /// The folder of its files, where nothing else tells it from others.
     pub(super) folder: Option<String>,
 }
@@ -141,7 +142,7 @@ impl Archive {
             (site.name().map(|name| name.to_string()), sensor.map(|name| name.to_string()))
         };
         let folder = sensor.is_none().then(|| path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned());
-        let sensor = Sensor { site, sensor, folder };
+        let sensor = Sensor { site, name: sensor, folder };
         let file = File { name: name.to_owned(), bytes, version, first, last: None };
         self.sensors.entry(sensor).or_default().push(file);
         Ok(())

@@ -122,7 +122,7 @@ impl<'a> Line<'a> {
     fn new(sensor: &'a Sensor, folder: &str, window: &Window<'a>, results: &Path) -> Self {
         let options = [
             ("--site", sensor.site.clone()),
-            ("--sensor", sensor.sensor.clone()),
+            ("--sensor", sensor.name.clone()),
             ("--since", window.since.map(|since| since.to_string())),
             ("--until", window.until.map(|until| until.to_string())),
         ];
@@ -136,7 +136,7 @@ impl<'a> Line<'a> {
             schema: SCHEMA,
             kind: "window",
             site: sensor.site.as_deref(),
-            sensor: sensor.sensor.as_deref(),
+            sensor: sensor.name.as_deref(),
             begin: window.begin,
             since: window.since,
             until: window.until,
@@ -153,7 +153,7 @@ impl<'a> Line<'a> {
 /// Where a sensor's results go, with a slash at its end.
 fn folder(sensor: &Sensor) -> String {
     match (sensor, &sensor.folder) {
-        (Sensor { site, sensor: Some(sensor), .. }, _) => {
+        (Sensor { site, name: Some(sensor), .. }, _) => {
             site.as_ref().map_or_else(|| format!("sensor={sensor}/"), |site| format!("site={site}/sensor={sensor}/"))
         }
         (_, Some(folder)) if !folder.is_empty() => format!("{folder}/"),
