@@ -46,6 +46,8 @@ pub mod incident;
 #[doc(hidden)]
 pub mod limits;
 #[doc(hidden)]
+pub mod logs;
+#[doc(hidden)]
 pub mod origins;
 #[doc(hidden)]
 pub mod output;

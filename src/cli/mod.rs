@@ -16,6 +16,7 @@ mod forensics;
 mod live;
 mod options;
 mod present;
+mod reproduce;
 mod selection;
 mod shared;
 mod values;
@@ -23,8 +24,8 @@ mod values;
 pub use config::{CONFIG, Setting, of_environment, settings};
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Screen,
-    Secrets, ShowOptions, SliceOptions, Trust,
+    Analysis, CertsOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, ReproduceForm,
+    ReproduceOptions, Screen, Secrets, ShowOptions, SliceOptions, Trust,
 };
 
 /// Exit code: done.
@@ -58,6 +59,8 @@ pub enum Command {
     Show(Box<ShowOptions>),
     /// Write a report.
     Report(Box<ReportOptions>),
+    /// Tell what offers one handshake again.
+    Reproduce(Box<ReproduceOptions>),
     /// Diagnose the bundled capture, or write it.
     Demo(DemoOptions),
     /// Explain a cause, or list all.
@@ -140,6 +143,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
             "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
+            "reproduce" => (format!("{NAME}-reproduce"), reproduce::REPRODUCE_EXAMPLES),
             "demo" => (format!("{NAME}-demo"), args::DEMO_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),
         };

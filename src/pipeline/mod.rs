@@ -11,6 +11,7 @@
 
 mod batch;
 mod collector;
+mod listening;
 mod options;
 mod point;
 mod router;

@@ -37,6 +37,7 @@ mod ladders;
 mod library;
 #[cfg(target_os = "linux")]
 mod live;
+mod logs;
 mod malformed;
 mod manners;
 mod memory;
@@ -51,6 +52,7 @@ mod properties;
 mod prose;
 mod quic_oracle;
 mod remedies;
+mod reproduce;
 mod rules;
 mod schema;
 mod slices;
