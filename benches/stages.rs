@@ -49,7 +49,7 @@ fn captures() -> Vec<PathBuf> {
 fn blocks() -> Vec<Block> {
     let mut blocks = Vec::new();
     for path in captures() {
-        let Ok(mut source) = capture::open(&Inputs { paths: vec![path], filter: None }) else { continue };
+        let Ok(mut source) = capture::open(&Inputs { paths: vec![path], ..Inputs::default() }) else { continue };
         let mut block = Block::default();
         while source.fill(&mut block).unwrap_or(false) {
             blocks.push(std::mem::take(&mut block));

@@ -32,7 +32,7 @@ impl Capture {
     /// # Errors
     /// When it cannot be opened, or is no capture.
     pub fn file(path: impl Into<PathBuf>) -> Result<Self> {
-        capture::open(&Inputs { paths: vec![path.into()], filter: None }).map(Self)
+        capture::open(&Inputs { paths: vec![path.into()], ..Inputs::default() }).map(Self)
     }
 
     /// The bytes of such a file as they come. Waits for the first of them. `name` stands for it in reports.
@@ -191,6 +191,7 @@ impl<I: Iterator<Item = CapturedFrame> + Send> FrameSource for Frames<I> {
                 time: frame.time,
                 link: LinkType(frame.link),
                 interface: 0,
+                site: crate::site::Site::NONE,
                 original_len: frame.original_len,
             };
             block.push(head, &frame.bytes);

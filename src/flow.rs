@@ -3,6 +3,8 @@
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::site::Site;
+
 /// One of the two TLS roles. A flow's client is the side that sent the SYN or, where none was seen, the side that its messages or its port make the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -304,7 +306,7 @@ impl Path {
     }
 }
 
-/// The identity of a flow: both endpoints in order, the transport, and the tunnels it runs in. The same for both directions.
+/// The identity of a flow: the site, both endpoints in order, the transport, and the tunnels it runs in. The same for both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowKey {
     /// The lesser endpoint.
@@ -313,18 +315,27 @@ pub struct FlowKey {
     pub high: Endpoint,
     /// TCP or UDP.
     pub transport: Transport,
+    /// The address space that it belongs to, around all tunnels.
+    pub site: Site,
     /// [`Path::identity`] of the tunnels around it.
     pub path: u32,
 }
 
 impl FlowKey {
-    /// The key of a packet from `source` to `destination`, and whether the source is the lesser endpoint.
+    /// The key of a packet from `source` to `destination` at no site, and whether the source is the lesser endpoint.
     pub fn new(transport: Transport, source: Endpoint, destination: Endpoint, path: u32) -> (Self, bool) {
         if source <= destination {
-            (Self { low: source, high: destination, transport, path }, true)
+            (Self { low: source, high: destination, transport, site: Site::NONE, path }, true)
         } else {
-            (Self { low: destination, high: source, transport, path }, false)
+            (Self { low: destination, high: source, transport, site: Site::NONE, path }, false)
         }
+    }
+
+    /// The same flow at a site.
+    #[must_use]
+    pub const fn at(mut self, site: Site) -> Self {
+        self.site = site;
+        self
     }
 
     /// A hash that is the same in every run and in both directions, to divide flows among partitions. Not for hash tables: an attacker can
@@ -342,6 +353,7 @@ impl FlowKey {
             (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
         }
         let ports = u64::from(self.low.port) << 32 | u64::from(self.high.port) << 8 | self.transport as u64;
+        let ports = u64::from(self.site.number()) << 48 | ports;
         let ends = [ports, u64::from(self.path)];
         let seed = 0x243f_6a88_85a3_08d3;
         let hash = match (self.low.address, self.high.address) {

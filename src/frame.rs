@@ -1,6 +1,7 @@
 //! Frames as a capture holds them, and the blocks that carry them between threads.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
+use crate::site::Site;
 use crate::time::{Mark, Timestamp};
 
 /// What the writer of a slice calls itself in the file: such a file holds every packet of the flows it holds any of.
@@ -21,6 +22,8 @@ pub struct FrameHead {
     pub link: LinkType,
     /// Which of the capture's interfaces saw it: an index into [`crate::capture::Inventory::interfaces`].
     pub interface: u32,
+    /// The site of that interface.
+    pub site: Site,
     /// Length on the wire in bytes; more than was captured when the snapshot length cut it.
     pub original_len: u32,
 }

@@ -64,6 +64,8 @@ pub mod recorder;
 #[doc(hidden)]
 pub mod secrets;
 #[doc(hidden)]
+pub mod site;
+#[doc(hidden)]
 pub mod time;
 #[doc(hidden)]
 pub mod tls;

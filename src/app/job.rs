@@ -75,7 +75,7 @@ impl<'a> Job<'a> {
 
     /// Opens the captures.
     pub(super) fn open(&self) -> Result<Box<dyn FrameSource>> {
-        let inputs = Inputs { paths: self.inputs.to_vec(), filter: self.analysis.filter.clone() };
+        let inputs = Inputs { paths: self.inputs.to_vec(), filter: self.analysis.filter.clone(), observer: self.analysis.observer.clone() };
         capture::with_key_logs(capture::open_until(&inputs, &self.stop)?, &self.analysis.keylogs)
     }
 

@@ -28,7 +28,7 @@ use crate::frame::Block;
 use crate::output;
 use crate::output::pager::{Pager, Paging};
 use crate::packet::{Decoder, Packet};
-use crate::report::{Handshake, Sink, TlsClient};
+use crate::report::{Files, Handshake, Sink, TlsClient};
 use crate::time::Timestamp;
 
 /// Joins and shows.
@@ -60,6 +60,8 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
     let anonymizer = options.query.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let mut joined = judged(&pairs, &mut at_client, &mut at_server, offset, anonymizer.as_ref());
     flood::explain(&mut joined);
+    let files = [&client, &server].map(|notes| notes.files(anonymizer.as_ref()));
+    let joined: Vec<Joined> = joined.into_iter().map(|one| one.placed(files.each_ref().map(Option::as_ref))).collect();
     let layout = options.screen.layout(&options.query.zone);
     let mut out = Pager::new(if options.json { Paging::Never } else { options.screen.paging });
     let written = if options.json {
@@ -76,6 +78,17 @@ struct Notes {
     handshakes: Vec<Noted>,
     /// First and last frame of the capture.
     watched: (Timestamp, Timestamp),
+}
+
+impl Notes {
+    /// The files of a capture out of several, under the names by which they are shown.
+    fn files(&self, anonymizer: Option<&Anonymizer>) -> Option<Files> {
+        let report = &self.handshakes.first()?.report;
+        match anonymizer {
+            Some(anonymizer) => anonymizer.handshake(report).capture.files,
+            None => report.capture.files.clone(),
+        }
+    }
 }
 
 /// A handshake of one capture.

@@ -38,9 +38,17 @@ use crate::time::Zone;
 /// Runs the command line and gives the exit code: 0 done; 1 done, and `--fail-on` matched; 2 it could not be done; 128 and the signal's number when
 /// one ended it before its end.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
     let settings = match settings::gather() {
         Ok(settings) => settings,
         Err(error) => {
+            // Who asks for help or the version gets it all the same.
+            if let Err(asked) = cli::parse(arguments, &[])
+                && asked.exit_code() == 0
+            {
+                cli::tell(asked);
+                return cli::EXIT_DONE.into();
+            }
             say(with_reasons(&error));
             return cli::EXIT_FAILED.into();
         }

@@ -56,7 +56,8 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
     let cut = Cut { options, job: &job, end: summary.times.map_or(Timestamp::MIN, |(_, last)| last), fragments: has_fragments(&summary) };
     let mut packets = cut.write(&chosen, &mut target)?;
     // A verdict may rest on other handshakes with the same server. Where it does, some of them go along.
-    let mut strayed = strayed(&job, &chosen, &target)?;
+    // What holds every packet says what the original says.
+    let mut strayed = if options.all_packets { BTreeMap::new() } else { strayed(&job, &chosen, &target)? };
     for most in [FEW, MANY] {
         if strayed.is_empty() || !chosen.add_context(&strayed, most) {
             break;
@@ -71,11 +72,12 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
         0 => String::new(),
         more => format!(", and of {more} more with the same servers on which their verdicts rest"),
     };
-    say(format!(
-        "wrote {} of {}{context} to {place}",
-        counted(packets, "packet", "packets"),
-        counted(chosen.handshakes, "handshake", "handshakes"),
-    ));
+    let (packets, handshakes) = (counted(packets, "packet", "packets"), counted(chosen.handshakes, "handshake", "handshakes"));
+    if options.all_packets {
+        say(format!("wrote all {packets} to {place}, with comments on {handshakes}"));
+    } else {
+        say(format!("wrote {packets} of {handshakes}{context} to {place}"));
+    }
     if !strayed.is_empty() {
         say(format!(
             "the verdict on {} of them is based on packets outside the slice; the comments are right, but reading the slice alone says less",
@@ -282,7 +284,7 @@ impl Cut<'_> {
     /// Writes the slice, from its beginning. Gives the number of packets.
     fn write(&self, chosen: &Chosen, target: &mut Delivery) -> anyhow::Result<u64> {
         unless_interrupted()?;
-        let fragments = if self.fragments { self.fragments_of(chosen)? } else { BTreeSet::new() };
+        let fragments = if self.fragments && !self.options.all_packets { self.fragments_of(chosen)? } else { BTreeSet::new() };
         let mut source = self.job.open()?;
         let written = target.restart().map_err(anyhow::Error::new);
         let written = written.and_then(|()| self.copy(source.as_mut(), chosen, &fragments, &mut *target));
@@ -319,7 +321,8 @@ impl Cut<'_> {
     }
 
     fn copy(&self, source: &mut dyn FrameSource, chosen: &Chosen, fragments: &BTreeSet<u64>, out: impl Write) -> anyhow::Result<u64> {
-        let mut slice = Slice { writer: self.begin(chosen, out)?, interfaces: BTreeMap::new(), named: None, packets: 0 };
+        let all = self.options.all_packets;
+        let mut slice = Slice { writer: self.begin(chosen, out)?, interfaces: BTreeMap::new(), named: None, names_read: 0, packets: 0 };
         let mut decoder = Decoder::new();
         let mut remarks = Remarks::default();
         let mut stretches = chosen.stretches().into_iter().peekable();
@@ -331,8 +334,8 @@ impl Cut<'_> {
                 let number = frame.head.number;
                 while stretches.next_if(|(_, last)| *last < number).is_some() {}
                 let within = stretches.peek().is_some_and(|(first, _)| *first <= number);
-                let packet = within.then(|| decoder.decode(&frame));
-                if fragments.contains(&number) || packet.as_ref().is_some_and(|packet| chosen.take(packet, number)) {
+                let packet = (within && !all).then(|| decoder.decode(&frame));
+                if all || fragments.contains(&number) || packet.as_ref().is_some_and(|packet| chosen.take(packet, number)) {
                     slice.names(source.inventory(), packet.as_ref(), self.options, chosen)?;
                     slice.packet(source.inventory(), &frame, &remarks.with(number, chosen.comments.get(&number)))?;
                 }
@@ -351,11 +354,12 @@ impl Cut<'_> {
 
     fn begin<W: Write>(&self, chosen: &Chosen, out: W) -> io::Result<PcapngWriter<W>> {
         let application = format!("{SLICER}{VERSION}");
-        let comment = format!(
-            "The packets of {}, cut by handshark {VERSION} from {}. The verdicts are comments on their packets.",
-            counted(chosen.handshakes, "handshake", "handshakes"),
-            names_of(&self.options.inputs)
-        );
+        let (handshakes, names) = (counted(chosen.handshakes, "handshake", "handshakes"), names_of(&self.options.inputs));
+        let comment = if self.options.all_packets {
+            format!("All packets of {names}, written by handshark {VERSION}. The verdicts on {handshakes} are comments on their packets.")
+        } else {
+            format!("The packets of {handshakes}, cut by handshark {VERSION} from {names}. The verdicts are comments on their packets.")
+        };
         PcapngWriter::new(out, &application, Some(&comment))
     }
 }
@@ -367,6 +371,8 @@ struct Slice<W: Write> {
     interfaces: BTreeMap<u32, u32>,
     /// Addresses whose names were written, once the first packet is near.
     named: Option<BTreeSet<IpAddr>>,
+    /// Names of the input that were looked at, where all of them are written.
+    names_read: usize,
     packets: u64,
 }
 
@@ -375,7 +381,19 @@ impl<W: Write> Slice<W> {
     fn names(&mut self, inventory: &Inventory, packet: Option<&Packet<'_>>, options: &SliceOptions, chosen: &Chosen) -> io::Result<()> {
         let begins = self.named.is_none();
         let named = self.named.get_or_insert_default();
-        let mut fresh: BTreeSet<IpAddr> = if begins { chosen.addresses.clone() } else { BTreeSet::new() };
+        let mut fresh: BTreeSet<IpAddr> = if options.all_packets {
+            // A name may stand anywhere before the packets that need it.
+            inventory
+                .names
+                .iter()
+                .skip(std::mem::replace(&mut self.names_read, inventory.names.len()))
+                .map(|(address, _)| *address)
+                .collect()
+        } else if begins {
+            chosen.addresses.clone()
+        } else {
+            BTreeSet::new()
+        };
         if let Some(Packet::IcmpError(error)) = packet {
             fresh.insert(error.reporter);
         }

@@ -67,7 +67,7 @@ mod tests {
         let mut block = Block::default();
         for (number, second) in (1..).zip(seconds) {
             let time = Timestamp::from_parts(*second, 0);
-            block.push(FrameHead { number, time, link: LinkType(1), interface: 0, original_len: 1 }, &[0]);
+            block.push(FrameHead { number, time, link: LinkType(1), interface: 0, site: crate::site::Site::NONE, original_len: 1 }, &[0]);
         }
         let mut odd = 0;
         let times = || seconds.iter().map(|second| Timestamp::from_parts(*second, 0));

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::Inventory;
 use super::reader::Reader;
 use super::source::{Source, Ties, Unpack};
+use super::{Inputs, Inventory};
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
@@ -37,7 +37,8 @@ pub(super) struct Pending {
 }
 
 /// Looks at all paths. Waits for the first bytes of pipes, and for their first frames when there are several inputs to order.
-pub(super) fn discover(paths: &[PathBuf], stop: Option<&Arc<AtomicBool>>) -> Result<Found> {
+pub(super) fn discover(inputs: &Inputs, stop: Option<&Arc<AtomicBool>>) -> Result<Found> {
+    let Inputs { paths, observer, filter: _ } = inputs;
     let mut candidates = Vec::new();
     for (root, path) in paths.iter().enumerate() {
         if is_directory(path) {
@@ -47,7 +48,7 @@ pub(super) fn discover(paths: &[PathBuf], stop: Option<&Arc<AtomicBool>>) -> Res
         }
     }
     let only = candidates.len() == 1;
-    let ties = Ties { consumed: Arc::default(), stop: stop.cloned() };
+    let ties = Ties { consumed: Arc::default(), observer: observer.clone(), stop: stop.cloned() };
     let mut found = Found { pending: Vec::new(), inventory: Inventory::default(), ties, total: Some(0) };
     let mut fruitless: BTreeSet<usize> = (0..paths.len()).filter(|&root| paths.get(root).is_some_and(|path| is_directory(path))).collect();
     let mut scratch = Block::default();
@@ -88,7 +89,7 @@ pub(super) fn is_found(path: &Path, inputs: &[PathBuf]) -> bool {
 /// A single stream.
 pub(super) fn from_stream(name: &Path, stream: Box<dyn Read + Send>) -> Result<Found> {
     let ties = Ties::default();
-    let reader = Reader::new(name, Source::new(name, stream, false, Unpack::Beside, &ties)?)?;
+    let reader = Reader::new(name, Source::new(name, stream, false, Unpack::Beside, &ties)?, &ties.observer)?;
     let pending = Pending { path: name.to_owned(), first: None, reader: Some((reader, Block::default())), problem: None };
     Ok(Found { pending: vec![pending], inventory: Inventory::default(), ties, total: None })
 }
@@ -110,13 +111,13 @@ fn begin(path: &Path, only: bool, found: &mut Found) -> Result<Begun> {
 /// Opens a file, a FIFO, a device or standard input.
 pub(super) fn open(path: &Path, ties: &Ties) -> Result<Reader> {
     if !is_stdin(path) {
-        return Reader::new(path, Source::open(path, Unpack::Beside, ties)?);
+        return Reader::new(path, Source::open(path, Unpack::Beside, ties)?, &ties.observer);
     }
     let stdin = io::stdin();
     if stdin.is_terminal() {
         return Err(Error::NotACapture { path: path.to_owned(), why: "it is a terminal; pipe a capture into it".to_owned() });
     }
-    Reader::new(path, Source::new(path, Box::new(stdin), false, Unpack::Beside, ties)?)
+    Reader::new(path, Source::new(path, Box::new(stdin), false, Unpack::Beside, ties)?, &ties.observer)
 }
 
 /// A path to try, and which of the given directories it was found in.
@@ -148,7 +149,7 @@ fn walk(directory: &Path, root: usize, depth: usize, candidates: &mut Vec<Candid
 /// The time of a file's first frame.
 fn peek(path: &Path, scratch: &mut Block) -> Result<Option<Timestamp>> {
     let uncounted = Ties::default();
-    let mut reader = Reader::new(path, Source::open(path, Unpack::Here, &uncounted)?)?;
+    let mut reader = Reader::new(path, Source::open(path, Unpack::Here, &uncounted)?, &uncounted.observer)?;
     reader.read_bytes = PEEK_BYTES;
     reader.fill(scratch, &mut Inventory::default())?;
     Ok(scratch.frame(0).map(|frame| frame.head.time))

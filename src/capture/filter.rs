@@ -314,7 +314,14 @@ mod tests {
         let packet = super::tcp_packet([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 5, 443);
         let ethernet = super::ethernet(false, [10, 0, 0, 1].into(), &packet);
         let mut takes = |link, bytes: &[u8]| {
-            let head = FrameHead { number: 1, time: Timestamp::default(), link: LinkType(link), interface: 0, original_len: 0 };
+            let head = FrameHead {
+                number: 1,
+                time: Timestamp::default(),
+                link: LinkType(link),
+                interface: 0,
+                site: crate::site::Site::NONE,
+                original_len: 0,
+            };
             filter.takes(Frame { head, bytes })
         };
         assert!(takes(1, &ethernet) && takes(101, &packet) && takes(228, &packet));

@@ -39,6 +39,7 @@ use crate::count::Count;
 use crate::error::Result;
 use crate::frame::{Block, LinkType};
 use crate::origins::Origins;
+use crate::site::Observer;
 use crate::time::Timestamp;
 
 pub use clock::OddTime;
@@ -82,6 +83,8 @@ pub struct Inputs {
     pub paths: Vec<PathBuf>,
     /// A capture filter in the syntax of `man pcap-filter`; frames it does not take are left out and counted.
     pub filter: Option<String>,
+    /// Who captured them. What it leaves open is told by the directories of each path: `site=NAME/sensor=NAME/`.
+    pub observer: Observer,
 }
 
 /// Whether a file is a capture that is read because a directory that holds it was named as input.
@@ -105,7 +108,7 @@ pub fn open_until(inputs: &Inputs, stop: &Arc<AtomicBool>) -> Result<Box<dyn Fra
 
 fn opened(inputs: &Inputs, stop: Option<&Arc<AtomicBool>>) -> Result<Box<dyn FrameSource>> {
     let filter = inputs.filter.as_deref().map(filter::PacketFilter::new).transpose()?;
-    let found = discover::discover(&inputs.paths, stop)?;
+    let found = discover::discover(inputs, stop)?;
     Ok(Box::new(merge::Merge::new(found, filter)))
 }
 
@@ -165,6 +168,8 @@ pub struct Inventory {
 pub struct Input {
     /// As given, or found in a directory; `-` for standard input.
     pub path: PathBuf,
+    /// Who captured it.
+    pub observer: Observer,
     /// `pcap`, `pcapng`, with the compression: `pcapng, gzip`; `unknown` when it could not be opened.
     pub format: String,
     /// Frames read, whether or not a filter took them.
@@ -186,7 +191,18 @@ pub struct Input {
 impl Input {
     /// One of which nothing has been read.
     pub const fn new(path: PathBuf, format: String) -> Self {
-        Self { path, format, frames: 0, bytes: 0, first: None, last: None, odd_times: 0, first_odd_time: None, damage: None }
+        Self {
+            path,
+            observer: Observer::NONE,
+            format,
+            frames: 0,
+            bytes: 0,
+            first: None,
+            last: None,
+            odd_times: 0,
+            first_odd_time: None,
+            damage: None,
+        }
     }
 }
 

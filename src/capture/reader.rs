@@ -16,12 +16,15 @@ use super::{Input, Inventory, magic};
 use crate::error::{Error, Result};
 use crate::frame::{Block, FrameHead};
 use crate::limits;
+use crate::site::{Observer, Site};
 use crate::time::Timestamp;
 
 /// An open input.
 pub(super) struct Reader {
     path: PathBuf,
     name: String,
+    /// Who captured it.
+    observer: Observer,
     source: Source,
     format: Format,
     /// The beginning of a record whose rest has not been read yet.
@@ -51,7 +54,7 @@ enum Format {
 impl Reader {
     /// Recognises the format by the first bytes and waits for the file's header. An input that is none of the formats is [`Error::NotACapture`], one
     /// that ends within its header [`Error::CutShort`].
-    pub(super) fn new(path: &Path, mut source: Source) -> Result<Self> {
+    pub(super) fn new(path: &Path, mut source: Source, observer: &Observer) -> Result<Self> {
         let mut carry = Vec::new();
         let mut failed = source.read_at_least(HEAD, &mut carry).err();
         let format = if pcap::is_pcap(&carry) {
@@ -89,6 +92,7 @@ impl Reader {
         Ok(Self {
             path: path.to_owned(),
             name,
+            observer: observer.or(&Observer::of_path(path)),
             source,
             format,
             carry,
@@ -199,7 +203,7 @@ impl Reader {
         self.skip = self.skip.saturating_sub(skipped as u64);
         self.offset = self.offset.saturating_add(skipped as u64);
         let (mut used, mut need) = (skipped, 0);
-        let mut seen = Seen::default();
+        let mut seen = Seen { site: self.observer.site, ..Seen::default() };
         let mut damage = None;
         while self.skip == 0 {
             if let Format::Pcap(format) = &self.format {
@@ -276,7 +280,7 @@ impl Reader {
         };
         let format = if self.source.compression.is_some() { format!("{format}, {}", self.source.name()) } else { format.to_owned() };
         let index = inventory.inputs.len();
-        inventory.inputs.push(Input::new(self.path.clone(), format));
+        inventory.inputs.push(Input { observer: self.observer.clone(), ..Input::new(self.path.clone(), format) });
         self.input = Some(index);
         index
     }
@@ -301,6 +305,7 @@ impl Reader {
 
 /// What one fill found.
 struct Seen {
+    site: Site,
     frames: u64,
     captured: u64,
     first: Timestamp,
@@ -309,7 +314,7 @@ struct Seen {
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { frames: 0, captured: 0, first: Timestamp::MAX, last: Timestamp::MIN }
+        Self { site: Site::NONE, frames: 0, captured: 0, first: Timestamp::MAX, last: Timestamp::MIN }
     }
 }
 
@@ -319,7 +324,7 @@ impl Seen {
     fn point(&mut self, block: &mut Block, number: u64, at: usize, cut: Cut) {
         let Cut { time, link, interface, original_len, start, len, total: _ } = cut;
         block.point(
-            FrameHead { number, time, link, interface, original_len },
+            FrameHead { number, time, link, interface, site: self.site, original_len },
             u32::try_from(at.saturating_add(start)).unwrap_or(u32::MAX),
             len,
         );

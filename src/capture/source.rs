@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::compress::{Compression, Unpacked};
 use crate::error::{Error, Result};
+use crate::site::Observer;
 
 /// Uncompressed bytes of an input.
 pub(super) struct Source {
@@ -23,6 +24,8 @@ pub(super) struct Source {
 pub(super) struct Ties {
     /// Bytes consumed of all of them.
     pub(super) consumed: Arc<AtomicU64>,
+    /// Who captured them, as far as it was said for all.
+    pub(super) observer: Observer,
     /// Set from outside: pipes that have nothing to read end here.
     pub(super) stop: Option<Arc<AtomicBool>>,
 }

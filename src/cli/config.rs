@@ -59,6 +59,8 @@ pub fn of_environment(variables: impl IntoIterator<Item = (String, String)>) -> 
 /// Puts the settings that this command knows, and that the command line does not decide, between the command and its arguments. Later settings
 /// replace earlier ones of the same name, but for those from the same place that may be repeated.
 pub(super) fn with_settings(command: &mut Command, arguments: Vec<OsString>, settings: &[Setting]) -> Result<Vec<OsString>, Error> {
+    // Mistakes on the command line are told as they are, and so is help.
+    let matches = command.clone().try_get_matches_from(&arguments)?;
     for setting in settings {
         if !command.get_subcommands().any(|sub| find(sub, &setting.name).is_some()) {
             let names = command.get_subcommands().flat_map(Command::get_arguments).filter_map(Arg::get_long);
@@ -69,8 +71,6 @@ pub(super) fn with_settings(command: &mut Command, arguments: Vec<OsString>, set
             ));
         }
     }
-    // Mistakes on the command line are told as they are.
-    let matches = command.clone().try_get_matches_from(&arguments)?;
     let Some((name, given)) = matches.subcommand() else { return Ok(arguments) };
     let Some(sub) = command.find_subcommand(name).cloned() else { return Ok(arguments) };
     let mut chosen: BTreeMap<&str, Vec<&Setting>> = BTreeMap::new();
@@ -98,6 +98,15 @@ pub(super) fn with_settings(command: &mut Command, arguments: Vec<OsString>, set
         }
     }
     let all: Vec<&Setting> = chosen.into_values().flatten().collect();
+    // Each is right by itself: the first that does not go with those before it is told.
+    let fits = |count: usize| command.clone().try_get_matches_from(with(all.get(..count).unwrap_or_default()));
+    if fits(all.len()).is_err()
+        && let Some((setting, error)) = (1..=all.len()).find_map(|count| Some((*all.get(count.checked_sub(1)?)?, fits(count).err()?)))
+    {
+        let said = error.to_string();
+        let said = said.lines().next().unwrap_or_default();
+        return Err(wrong(command, setting, said.trim_start_matches("error: ")));
+    }
     Ok(with(&all))
 }
 
@@ -177,5 +186,13 @@ mod tests {
         );
         let wrong = said("\n--color=sometimes");
         assert!(wrong.contains("config, line 2: invalid value 'sometimes' for '--color <WHEN>'"), "{wrong}");
+        let both = said("--all\n--quiet");
+        assert!(
+            both.contains("config, line 2: the argument '--all' cannot be used with '--quiet'")
+                || both.contains("config, line 2: the argument '--quiet' cannot be used with '--all'"),
+            "{both}"
+        );
+        let help = applied(&["read", "--help"], &file("--colour=never")).unwrap_err();
+        assert!(help.contains("Usage: handshark read"), "{help}");
     }
 }

@@ -29,6 +29,13 @@ pub(super) struct Slice {
     #[arg(long)]
     force: bool,
 
+    /// Write every packet of the inputs, not only those of the chosen handshakes, which alone get comments
+    ///
+    /// For reading on in Wireshark: the display filter `frame.comment contains "certificate-expired"` finds the handshakes, and
+    /// deploy/wireshark/handshark.lua makes columns of the comments.
+    #[arg(long)]
+    all_packets: bool,
+
     /// Whether to keep TLS keys that a pcapng file contains: those of the chosen handshakes, or none
     ///
     /// With keys, anyone who gets the slice can decrypt it.
@@ -146,6 +153,7 @@ impl From<Slice> for SliceOptions {
             query: Query::new(slice.selection, slice.analysis),
             output: slice.output,
             force: slice.force,
+            all_packets: slice.all_packets,
             secrets: match slice.secrets {
                 SecretsArgument::Keep => Secrets::Keep,
                 SecretsArgument::Drop => Secrets::Drop,
@@ -193,6 +201,7 @@ Examples:
   handshark slice /var/captures --name api.bank.test --since 09:00 -o api.pcapng
   handshark slice night.pcapng -o one.pcapng \\
       --where 'handshake.id == \"7d0f9a52c1e4b386\"'
+  handshark slice night.pcapng --all-packets -o told.pcapng   all of it
   tshark -r one.pcapng -T fields -e frame.number -e frame.comment";
 
 pub(super) const CERTS_EXAMPLES: &str = "\

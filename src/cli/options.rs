@@ -15,6 +15,7 @@ use crate::output::layout::Layout;
 use crate::output::pager::Paging;
 use crate::output::style::{self, Color};
 use crate::report::{Class, Handshake};
+use crate::site::Observer;
 use crate::time::Zone;
 
 /// What to read, how to judge, how to show.
@@ -93,6 +94,8 @@ pub struct Analysis {
     pub stall_after: Duration,
     /// Threads that analyze; `None`: one for each processor.
     pub threads: Option<NonZeroUsize>,
+    /// Who captured, as far as it is said.
+    pub observer: Observer,
     /// Whose certificates are trusted.
     pub trust: Trust,
 }
@@ -199,6 +202,8 @@ pub struct SliceOptions {
     pub output: PathBuf,
     /// Replace what is there.
     pub force: bool,
+    /// Write every packet, whichever handshakes are chosen.
+    pub all_packets: bool,
     /// What becomes of keys.
     pub secrets: Secrets,
 }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -16,6 +17,7 @@ use crate::find::{Criteria, Expression, NamePattern, PeerPattern, When};
 use crate::handshake::facts::Outcome;
 use crate::output::escape::is_hazard;
 use crate::report::Class;
+use crate::site::{Observer, Site};
 use crate::time::Zone;
 
 /// What is asked of captures.
@@ -75,6 +77,17 @@ pub(super) struct AnalysisArguments {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS), help_heading = ANALYSIS)]
     threads: u16,
 
+    /// The site where the captures were taken, for those that do not say it: a name for an address space
+    ///
+    /// Sites may use the same private addresses for different hosts, and then share nothing: no connection, no server, no incident. Captures in
+    /// directories such as `site=berlin/sensor=core-1/` say it themselves.
+    #[arg(long, value_name = "NAME", value_parser = values::site, help_heading = ANALYSIS)]
+    site: Option<Site>,
+
+    /// The sensor that took them; several sensors of one site see the same hosts
+    #[arg(long, value_name = "NAME", value_parser = values::sensor, help_heading = ANALYSIS)]
+    sensor: Option<Arc<str>>,
+
     #[command(flatten)]
     trust: TrustArguments,
 }
@@ -104,6 +117,7 @@ impl From<AnalysisArguments> for Analysis {
             keylogs: arguments.keylogs,
             stall_after: arguments.stall_after,
             threads: NonZeroUsize::new(usize::from(arguments.threads)),
+            observer: Observer { site: arguments.site.unwrap_or_default(), sensor: arguments.sensor },
             trust: arguments.trust.into(),
         }
     }

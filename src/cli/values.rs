@@ -1,5 +1,6 @@
 //! Values of options: parsed once, wrong ones answered with what would be right.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -12,6 +13,7 @@ use crate::output::formats::FORMATS;
 use crate::output::suggest::{did_you_mean, near};
 use crate::output::text;
 use crate::report::Class;
+use crate::site::Site;
 
 /// Part of `--fail-on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,29 @@ pub(super) fn stall_after(text: &str) -> Result<Duration, String> {
     } else {
         Err("it must be between 1ms and 24h".to_owned())
     }
+}
+
+/// Reads the name of a site.
+pub(super) fn site(text: &str) -> Result<Site, String> {
+    let name = label(text, "site")?;
+    Site::named(name).ok_or_else(|| "more than 65,534 sites were named".to_owned())
+}
+
+/// Reads the name of a sensor.
+pub(super) fn sensor(text: &str) -> Result<Arc<str>, String> {
+    label(text, "sensor").map(Arc::from)
+}
+
+/// A name that can be a directory's, too.
+fn label<'a>(text: &'a str, what: &str) -> Result<&'a str, String> {
+    let name = text.trim();
+    if name.is_empty() {
+        return Err(format!("a {what} has a name, such as berlin or core-1"));
+    }
+    if let Some(odd) = name.chars().find(|odd| odd.is_control() || matches!(odd, '/' | '=')) {
+        return Err(format!("{odd:?} cannot be in the name of a {what}, which may become the name of a directory"));
+    }
+    Ok(name)
 }
 
 /// A directory that is there.

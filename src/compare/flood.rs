@@ -39,6 +39,7 @@ mod tests {
             peers: ["10.0.0.1:1024".to_owned(), server.to_owned()],
             server_name: None,
             frames: [1, 1],
+            sources: None,
             outcome: crate::report::Outcome::Refused,
             cause: Some(cause),
             confidence: None,

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::flow::Side;
-use crate::report::{Cause, Confidence, Finding, Handshake, Id, Outcome, StoppedBy};
+use crate::report::{self, Cause, Confidence, Files, Finding, Handshake, Id, Outcome, StoppedBy};
 use crate::time::Timestamp;
 
 /// A handshake seen at two points.
@@ -57,8 +57,11 @@ pub struct Half {
     /// The name asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
-    /// Frames there.
+    /// First and last frame there: their numbers in their files, or over all files where those are not known.
     pub frames: [u64; 2],
+    /// The files of these, where that point was captured in several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sources: Option<[String; 2]>,
     /// Its outcome as seen there.
     #[serde(serialize_with = "by_name")]
     pub outcome: Outcome,
@@ -84,9 +87,15 @@ pub struct Event {
     /// Frame in the client's capture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_frame: Option<u64>,
+    /// The file of this frame, where that point was captured in several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_source: Option<String>,
     /// Frame in the server's capture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_frame: Option<u64>,
+    /// The file of this frame, where that point was captured in several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_source: Option<String>,
 }
 
 /// What a path does to packets.
@@ -144,6 +153,28 @@ pub struct Joint {
 }
 
 impl Joined {
+    /// This with frames named by their files, where a point was captured in several: `[client's, server's]`.
+    #[must_use]
+    pub fn placed(mut self, [client, server]: [Option<&Files>; 2]) -> Self {
+        for (half, files) in [(&mut self.client, client), (&mut self.server, server)] {
+            let (Some(half), Some(files)) = (half, files) else { continue };
+            let [first, last] = half.frames.map(|frame| report::Place::of(Some(files), frame));
+            half.frames = [first.frame, last.frame];
+            half.sources = first.file.zip(last.file).map(<[String; 2]>::from);
+        }
+        for event in &mut self.between {
+            let ends =
+                [(&mut event.client_frame, &mut event.client_source, client), (&mut event.server_frame, &mut event.server_source, server)];
+            for (frame, source, files) in ends {
+                if let (Some(number), Some(files)) = (*frame, files) {
+                    let place = report::Place::of(Some(files), number);
+                    (*frame, *source) = (Some(place.frame), place.file);
+                }
+            }
+        }
+        self
+    }
+
     /// This without what tells who is who: the halves are those of reports made anonymous, prose goes through `hide`.
     #[must_use]
     pub fn anonymous(mut self, client: Option<&Handshake<'_>>, server: Option<&Handshake<'_>>, hide: &dyn Fn(&str) -> String) -> Self {
@@ -178,6 +209,7 @@ pub(super) fn half(report: &Handshake<'_>) -> Half {
         peers: [report.client.to_string(), report.server.to_string()],
         server_name: report.tls.as_ref().and_then(|tls| tls.client.as_ref()?.server_name.as_deref()).map(str::to_owned),
         frames: [report.capture.first_frame, report.capture.last_frame],
+        sources: None,
         outcome: report.handshake.outcome,
         cause: report.diagnosis.cause,
         confidence: report.diagnosis.confidence,

@@ -43,7 +43,15 @@ pub(super) fn relayed(client: Option<&Handshake<'_>>, server: Option<&Handshake<
         joined_by: JoinedBy::Random,
         client: client.map(half),
         server: server.map(half),
-        between: vec![Event { what: Happening::Altered, from: Side::Client, text, client_frame: None, server_frame: None }],
+        between: vec![Event {
+            what: Happening::Altered,
+            from: Side::Client,
+            text,
+            client_frame: None,
+            client_source: None,
+            server_frame: None,
+            server_source: None,
+        }],
         hops: None,
         round_trip_us: None,
         verdict: Joint {
@@ -73,6 +81,8 @@ pub(super) fn translated(client: &Point<'_>, server: &Point<'_>, joined_by: Join
         from: Side::Client,
         text: format!("addresses are translated (NAT): {}", parts.join("; ")),
         client_frame: None,
+        client_source: None,
         server_frame: None,
+        server_source: None,
     })
 }

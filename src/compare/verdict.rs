@@ -25,7 +25,7 @@ pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Joi
     if let Some(event) = translated(client, server, joined_by) {
         between.insert(0, event);
     }
-    let round_trip = up.least_delay_ns.zip(down.least_delay_ns).map(|(up, down)| up.saturating_add(down));
+    let round_trip = path.round_trip_ns();
     let verdict = path.verdict(between.is_empty());
     Joined {
         schema: "handshark-match/1",
@@ -76,6 +76,11 @@ impl<'a> Comparison<'a> {
         let other_isn = isns.is_some_and(|(at_client, at_server)| at_client != at_server);
         let from_the_start = self.up.altered.is_some_and(|(first, _)| first == 0);
         preamble(self.client) != preamble(self.server) || other_isn && from_the_start
+    }
+
+    /// Time for the way there and back between the points; whatever the clocks are set to, it cancels out.
+    fn round_trip_ns(&self) -> Option<i64> {
+        self.up.least_delay_ns.zip(self.down.least_delay_ns).map(|(up, down)| up.saturating_add(down))
     }
 
     fn hops(&self) -> Option<u8> {
@@ -207,12 +212,28 @@ impl<'a> Comparison<'a> {
         let said = report.diagnosis.cause;
         let cause = said.map(|cause| if report.diagnosis.stopped_by == StoppedBy::Network { self.cleared(cause, report) } else { cause });
         // What the two together do not show themselves is as sure as it was.
+        let slow = self.round_trip_ns().and_then(|nanos| u64::try_from(nanos).ok()).filter(|nanos| *nanos >= SLOW_NS);
+        let path = slow.map_or_else(
+            || "so the path is not to blame".to_owned(),
+            |nanos| {
+                let tenths = nanos / 100_000_000;
+                format!(
+                    "but the way between the two points takes {}.{} s there and back: who waits no longer than that gives up",
+                    tenths / 10,
+                    tenths % 10
+                )
+            },
+        );
         let own = report.diagnosis.confidence.filter(|_| missed == 0 && cause == said);
         Joint {
             cause,
-            place: if said.is_none() { Place::Nowhere } else { place },
+            place: match (said, slow) {
+                (None, _) => Place::Nowhere,
+                (Some(cause), Some(_)) if cause.family() == Family::Silence => Place::Path,
+                _ => place,
+            },
             confidence: own.unwrap_or(Confidence::Strong),
-            summary: format!("Everything that either end sent arrived unchanged, so the path is not to blame.{gaps} {}", report.summary()),
+            summary: format!("Everything that either end sent arrived unchanged, {path}.{gaps} {}", report.summary()),
         }
     }
 
@@ -229,6 +250,9 @@ impl<'a> Comparison<'a> {
         }
     }
 }
+
+/// A way there and back that takes longer than any that is in order, a satellite's two hops included, in nanoseconds.
+const SLOW_NS: u64 = 1_500_000_000;
 
 /// An end knows best why it stopped.
 fn nearest<'a>(client: &'a Handshake<'a>, server: &'a Handshake<'a>) -> (&'a Handshake<'a>, Place) {

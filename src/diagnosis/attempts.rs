@@ -11,6 +11,7 @@ use super::cause::Cause;
 use super::knowledge::Related;
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
+use crate::site::Site;
 
 /// Attempts remembered, of all clients together.
 const ATTEMPTS: usize = 16384;
@@ -34,6 +35,7 @@ pub(super) struct Attempts {
 /// One attempt.
 #[derive(Debug, Clone)]
 pub(super) struct Attempt {
+    pub(super) site: Site,
     pub(super) client: Endpoint,
     pub(super) server: Endpoint,
     /// The tag of the name that was asked for.
@@ -44,7 +46,7 @@ pub(super) struct Attempt {
 impl Attempt {
     /// This handshake is the one that was entered.
     pub(super) fn is(&self, handshake: &Handshake) -> bool {
-        self.client.port == handshake.client.port && self.related.start == handshake.flow.first
+        self.site == handshake.flow.key.site && self.client.port == handshake.client.port && self.related.start == handshake.flow.first
     }
 }
 
@@ -53,7 +55,7 @@ impl Attempts {
     pub(super) fn enter(&mut self, attempt: Attempt) {
         self.latest.resize(ATTEMPTS, 0);
         self.entered = self.entered.saturating_add(1);
-        let bucket = self.bucket(attempt.client.address);
+        let bucket = self.bucket((attempt.site, attempt.client.address));
         let before = self.latest.get_mut(bucket).map(|latest| std::mem::replace(latest, self.entered)).unwrap_or_default();
         let place = place(self.entered);
         if let (Some(oldest), Some(link)) = (self.row.get_mut(place), self.before.get_mut(place)) {
@@ -65,28 +67,32 @@ impl Attempts {
     }
 
     /// A client's attempts, the latest first.
-    pub(super) fn of(&self, client: IpAddr) -> impl Iterator<Item = &Attempt> {
+    pub(super) fn of(&self, client: (Site, IpAddr)) -> impl Iterator<Item = &Attempt> {
         self.places(client).filter_map(|place| self.row.get(place))
     }
 
     /// Enters the cause that was found for a handshake.
     pub(super) fn explain(&mut self, handshake: &Handshake, cause: Cause) {
-        let own = self.places(handshake.client.address).find(|place| self.row.get(*place).is_some_and(|attempt| attempt.is(handshake)));
+        let own = self
+            .places((handshake.flow.key.site, handshake.client.address))
+            .find(|place| self.row.get(*place).is_some_and(|attempt| attempt.is(handshake)));
         if let Some(own) = own.and_then(|place| self.row.get_mut(place)) {
             own.related.cause = Some(cause);
         }
     }
 
     /// Where a client's attempts stand in the row, the latest first.
-    fn places(&self, client: IpAddr) -> impl Iterator<Item = usize> {
+    fn places(&self, client: (Site, IpAddr)) -> impl Iterator<Item = usize> {
         let written_over = self.entered.saturating_sub(ATTEMPTS as u64);
         let latest = self.latest.get(self.bucket(client)).copied();
         let numbers = iter::successors(latest, |number| self.before.get(place(*number)).copied());
         let places = numbers.take_while(move |number| *number > written_over).map(place);
-        places.filter(move |place| self.row.get(*place).is_some_and(|attempt| attempt.client.address == client)).take(PER_CLIENT)
+        places
+            .filter(move |place| self.row.get(*place).is_some_and(|attempt| (attempt.site, attempt.client.address) == client))
+            .take(PER_CLIENT)
     }
 
-    fn bucket(&self, client: IpAddr) -> usize {
+    fn bucket(&self, client: (Site, IpAddr)) -> usize {
         place(self.hasher.hash_one(client))
     }
 }
@@ -103,11 +109,11 @@ mod tests {
 
     /// An attempt by this client that begins with this frame.
     fn attempt(client: Endpoint, frame: u64) -> Attempt {
-        Attempt { client, server: client, name: 1, related: related(at(frame, 0)) }
+        Attempt { site: Site::NONE, client, server: client, name: 1, related: related(at(frame, 0)) }
     }
 
     fn frames(attempts: &Attempts, client: Endpoint) -> Vec<u64> {
-        attempts.of(client.address).map(|attempt| attempt.related.start.frame).collect()
+        attempts.of((Site::NONE, client.address)).map(|attempt| attempt.related.start.frame).collect()
     }
 
     #[test]
@@ -142,7 +148,7 @@ mod tests {
             attempts.enter(attempt);
         }
         attempts.explain(&handshake, Cause::PacketLoss);
-        let causes: Vec<_> = attempts.of(handshake.client.address).map(|attempt| attempt.related.cause).collect();
+        let causes: Vec<_> = attempts.of((Site::NONE, handshake.client.address)).map(|attempt| attempt.related.cause).collect();
         assert_eq!(causes, [Some(Cause::PacketLoss), None]);
     }
 }

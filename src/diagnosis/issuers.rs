@@ -11,6 +11,7 @@ use foldhash::quality::FixedState;
 
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
+use crate::site::Site;
 use crate::tls::certificate::Certificate;
 
 use super::aged::Aged;
@@ -30,9 +31,9 @@ pub(super) struct Issuers {
     /// By authority: what it signed, of those that no store trusts.
     signed: Aged<u64, Signed>,
     /// By the leaf's key: the certificates made for it, of those that no store trusts.
-    keys: Aged<[u8; 32], Signed>,
-    /// By name: issuers of leaf certificates seen for it, and whether a store trusts them.
-    names: Aged<String, BTreeMap<String, bool>>,
+    keys: Aged<(Site, [u8; 32]), Signed>,
+    /// By site and name: issuers of leaf certificates seen for it, and whether a store trusts them.
+    names: Aged<u64, BTreeMap<String, bool>>,
     /// By client address and authority: it took a certificate of that authority and went on to use the connection.
     taken: Aged<u64, bool>,
 }
@@ -75,46 +76,54 @@ impl Issuers {
     /// Enters the chain that a handshake showed.
     pub(super) fn learn(&mut self, handshake: &Handshake, name: Option<&str>, chain: &ChainFacts) {
         let Some(leaf) = chain.leaf().filter(|leaf| leaf.malformed.is_none()) else { return };
+        let site = handshake.flow.key.site;
         let used = handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some();
         if used {
-            *self.taken.touch(&between(handshake.client.address, leaf)) = true;
+            *self.taken.touch(&between((site, handshake.client.address), leaf)) = true;
         }
         let Some(name) = name.filter(|_| !leaf.self_issued) else { return };
         let trusted = chain.public || chain.trust == Trust::Trusted;
-        if self.names.get(name).is_none_or(|issuers| issuers.get(&leaf.issuer) != Some(&trusted)) {
-            let issuers = self.names.touch(name);
+        if self.names.get(&at(site, name)).is_none_or(|issuers| issuers.get(&leaf.issuer) != Some(&trusted)) {
+            let issuers = self.names.touch(&at(site, name));
             issuers.insert(leaf.issuer.clone(), trusted);
             while issuers.len() > PER_NAME {
                 issuers.pop_first();
             }
         }
         if matches!(chain.trust, Trust::Untrusted { .. }) && !chain.public {
-            self.signed.touch(&authority(leaf)).enter(name, handshake.server.address, leaf.sha256);
-            self.keys.touch(&leaf.spki_sha256).enter(name, handshake.server.address, leaf.sha256);
+            self.signed.touch(&authority(site, leaf)).enter(name, handshake.server.address, leaf.sha256);
+            self.keys.touch(&(site, leaf.spki_sha256)).enter(name, handshake.server.address, leaf.sha256);
         }
     }
 
     /// What is known of the authority behind this leaf.
     pub(super) fn view(&self, knowledge: &mut Knowledge, handshake: &Handshake, name: Option<&str>, leaf: &Certificate) {
+        let site = handshake.flow.key.site;
         let everybody = |signed: Option<&Signed>| signed.is_some_and(Signed::for_everybody);
-        knowledge.resigning_issuer = everybody(self.signed.get(&authority(leaf))).then(|| leaf.issuer.clone());
-        knowledge.one_key_for_many = everybody(self.keys.get(&leaf.spki_sha256));
-        knowledge.client_took_issuer = self.taken.get(&between(handshake.client.address, leaf)).is_some_and(|taken| *taken);
-        let others = name.and_then(|name| self.names.get(name)).into_iter().flatten().filter(|(issuer, _)| **issuer != leaf.issuer);
+        knowledge.resigning_issuer = everybody(self.signed.get(&authority(site, leaf))).then(|| leaf.issuer.clone());
+        knowledge.one_key_for_many = everybody(self.keys.get(&(site, leaf.spki_sha256)));
+        knowledge.client_took_issuer = self.taken.get(&between((site, handshake.client.address), leaf)).is_some_and(|taken| *taken);
+        let others =
+            name.and_then(|name| self.names.get(&at(site, name))).into_iter().flatten().filter(|(issuer, _)| **issuer != leaf.issuer);
         let other = others.max_by_key(|(_, trusted)| **trusted);
         knowledge.other_issuer_for_name = other.map(|(issuer, _)| issuer.clone());
         knowledge.other_issuer_trusted = other.is_some_and(|(_, trusted)| *trusted);
     }
 }
 
-/// Stands for an authority: its name, and its key as far as the certificate says which.
-fn authority(leaf: &Certificate) -> u64 {
-    FixedState::default().hash_one((&leaf.issuer_der, &leaf.authority_key_id))
+/// Stands for a name at a site.
+fn at(site: Site, name: &str) -> u64 {
+    FixedState::default().hash_one((site, name))
+}
+
+/// Stands for an authority at a site: its name, and its key as far as the certificate says which.
+fn authority(site: Site, leaf: &Certificate) -> u64 {
+    FixedState::default().hash_one((site, &leaf.issuer_der, &leaf.authority_key_id))
 }
 
 /// Stands for a client and an authority.
-fn between(client: IpAddr, leaf: &Certificate) -> u64 {
-    FixedState::default().hash_one((client, authority(leaf)))
+fn between((site, client): (Site, IpAddr), leaf: &Certificate) -> u64 {
+    FixedState::default().hash_one((client, authority(site, leaf)))
 }
 
 /// The last two labels of a name.

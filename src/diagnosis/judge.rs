@@ -94,10 +94,16 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         Some(text) if finding.cause.family() != Family::Capture => finding.noting(text),
         _ => finding,
     });
-    // That no reason is to be seen is not said beside one.
-    if cause.as_ref().is_some_and(|finding| finding.weight > Weight::Fallback) {
+    // Beside a reason it is not said that none is to be seen, nor what else it might have been if there were none; beside a certain one, nothing
+    // that would explain the same end and is less than strong.
+    if let Some(cause) = cause.as_ref().filter(|cause| cause.weight > Weight::Fallback) {
         let gives_none = |cause| matches!(cause, Cause::HandshakeFailure | Cause::ServerReset | Cause::ServerClosed);
-        findings.retain(|finding| finding.weight != Weight::Fallback || !gives_none(finding.cause));
+        let unsure = |finding: &Finding| finding.confidence < Confidence::Strong;
+        findings.retain(|finding| match finding.weight {
+            Weight::Note => true,
+            Weight::Fallback => !unsure(finding) && !gives_none(finding.cause),
+            _ => !unsure(finding) || cause.confidence < Confidence::Certain,
+        });
     }
     // What a scan meets with tells nothing of those who want to be served.
     if case.knowledge.scan.is_some() || cause.as_ref().is_some_and(|finding| finding.weight == Weight::Unwanted) {

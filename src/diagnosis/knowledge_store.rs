@@ -17,6 +17,7 @@ use crate::flow::{Endpoint, PerSide, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::limits;
+use crate::site::Site;
 use crate::time::Timestamp;
 use crate::tls::certificate::PublicKey;
 use crate::tls::client_hello::ClientHello;
@@ -51,18 +52,18 @@ const EXCHANGED: u32 = 2;
 /// The store.
 #[derive(Debug)]
 pub struct KnowledgeStore {
-    servers: Aged<(Transport, Endpoint), Server>,
+    servers: Aged<(Site, Transport, Endpoint), Server>,
     /// Chains that the servers served, as many as there is room for, the oldest first; and what they keep in memory.
     served: VecDeque<Arc<ChainFacts>>,
     pins: Pins,
     attempts: Attempts,
     issuers: Issuers,
     /// Half-open connections by server and ten seconds of packet time.
-    half_open: BTreeMap<(Endpoint, i64), u32>,
+    half_open: BTreeMap<(Site, Endpoint, i64), u32>,
     /// Who came without wanting a handshake, by client and server. Only of those that left something undone.
-    visits: Aged<(IpAddr, Endpoint), Visits>,
+    visits: Aged<(Site, IpAddr, Endpoint), Visits>,
     /// Hosts that serve, whatever the port.
-    hosts: Aged<IpAddr, Host>,
+    hosts: Aged<(Site, IpAddr), Host>,
     /// What the interfaces lose.
     sources: Aged<u32, Source>,
     /// See [`Knowledge::icmp_unread`].
@@ -234,7 +235,7 @@ impl KnowledgeStore {
         self.learn_host(handshake);
         let source = self.hear(handshake);
         source.enter(handshake);
-        let visit = (handshake.client.address, handshake.server);
+        let visit = visit(handshake);
         if !visits::is_used(handshake) {
             self.visits.touch(&visit).enter(handshake);
         } else if let Some(visits) = self.visits.get_mut(&visit) {
@@ -282,21 +283,22 @@ impl KnowledgeStore {
     }
 
     /// Counts connections that never got beyond their SYN and are not reported one by one.
-    pub fn learn_half_open(&mut self, server: Endpoint, at: Timestamp, count: u32) {
-        let known = self.half_open.entry((server, at.seconds().div_euclid(FLOOD_WINDOW))).or_default();
+    pub fn learn_half_open(&mut self, (site, server): (Site, Endpoint), at: Timestamp, count: u32) {
+        let known = self.half_open.entry((site, server, at.seconds().div_euclid(FLOOD_WINDOW))).or_default();
         *known = known.saturating_add(count);
         bound(&mut self.half_open, SERVERS);
     }
 
     /// Whether this handshake is part of a scan.
     pub fn is_scanned(&self, handshake: &Handshake) -> bool {
-        let visits = self.visits.get(&(handshake.client.address, handshake.server));
+        let visits = self.visits.get(&visit(handshake));
         visits.is_some_and(|visits| visits.scan(handshake).is_some())
     }
 
-    /// Whether this endpoint has been seen to speak TLS.
-    pub fn speaks_tls(&self, server: &Endpoint) -> bool {
-        self.servers.get(&(Transport::Tcp, *server)).is_some_and(|server| server.speaks_tls)
+    /// Whether the endpoint that this handshake went to has been seen to speak TLS over TCP.
+    pub fn speaks_tls(&self, handshake: &Handshake) -> bool {
+        let (site, _, server) = place(handshake);
+        self.servers.get(&(site, Transport::Tcp, server)).is_some_and(|server| server.speaks_tls)
     }
 
     /// What is known that bears on one handshake, itself left out. What only explains failures is left out for one that completed.
@@ -338,7 +340,7 @@ impl KnowledgeStore {
             }
         }
         if completed == 0
-            && let Some(host) = self.hosts.get(&handshake.server.address)
+            && let Some(host) = self.hosts.get(&(handshake.flow.key.site, handshake.server.address))
         {
             knowledge.server_ttls = host.ttls.iter().copied().collect();
             knowledge.quickest_answer = host.quickest;
@@ -355,9 +357,10 @@ impl KnowledgeStore {
             knowledge.passed = passed(&around, handshake);
         }
         let window = handshake.flow.first.time.seconds().div_euclid(FLOOD_WINDOW);
-        let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
+        let around = (window.saturating_sub(1)..=window.saturating_add(1))
+            .filter_map(|slot| self.half_open.get(&(handshake.flow.key.site, handshake.server, slot)));
         knowledge.flood_half_open = around.fold(0u32, |sum, count| sum.saturating_add(*count));
-        if let Some(visits) = self.visits.get(&(handshake.client.address, handshake.server)) {
+        if let Some(visits) = self.visits.get(&visit(handshake)) {
             knowledge.scan = visits.scan(handshake);
             knowledge.may_be_scanned = knowledge.scan.is_none() && visits.may_scan(handshake);
             knowledge.rhythm = visits.rhythm();
@@ -454,7 +457,7 @@ impl KnowledgeStore {
         let answers = client.data_packets >= EXCHANGED && cut || client.packets == 0 && client.acked > 0;
         let went_on = handshake.outcome == Outcome::Incomplete && server.data_packets >= EXCHANGED && answers;
         let Some(ttl) = server.ttl.filter(|_| handshake.outcome == Outcome::Completed || went_on) else { return };
-        let host = self.hosts.touch(&handshake.server.address);
+        let host = self.hosts.touch(&(handshake.flow.key.site, handshake.server.address));
         host.ttls.insert(ttl);
         if let Some(took) = handshake.flow.tcp.and_then(|tcp| tcp.syn_rtt) {
             host.quickest = Some(host.quickest.map_or(took, |known| known.min(took)));
@@ -491,14 +494,14 @@ impl KnowledgeStore {
             transport: handshake.flow.key.transport,
             answered_in: handshake.server_hello_time(),
         };
-        self.attempts.enter(Attempt { client: handshake.client, server: handshake.server, name, related });
+        self.attempts.enter(Attempt { site: handshake.flow.key.site, client: handshake.client, server: handshake.server, name, related });
     }
 
     /// The attempts of its client around it, itself left out.
     fn around<'a>(&'a self, handshake: &'a Handshake) -> impl Iterator<Item = &'a Attempt> {
         let start = handshake.flow.first.time;
         let near = move |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
-        let others = self.attempts.of(handshake.client.address).filter(|attempt| !attempt.is(handshake));
+        let others = self.attempts.of((handshake.flow.key.site, handshake.client.address)).filter(|attempt| !attempt.is(handshake));
         others.filter(move |attempt| near(attempt.related.start.time))
     }
 }
@@ -530,8 +533,13 @@ fn used(handshake: &Handshake) -> u32 {
 }
 
 /// A server as clients meet it: the same port over TCP and over UDP is two services.
-fn place(handshake: &Handshake) -> (Transport, Endpoint) {
-    (handshake.flow.key.transport, handshake.server)
+fn place(handshake: &Handshake) -> (Site, Transport, Endpoint) {
+    (handshake.flow.key.site, handshake.flow.key.transport, handshake.server)
+}
+
+/// A client that comes to a server.
+fn visit(handshake: &Handshake) -> (Site, IpAddr, Endpoint) {
+    (handshake.flow.key.site, handshake.client.address, handshake.server)
 }
 
 /// Stands for a name where two hundred thousand are counted, the same in every run. Two names that share one share their counts.

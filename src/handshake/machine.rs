@@ -119,7 +119,9 @@ impl FlowSink for Machine {
                     && quiet >= shared.stall_after()
                     && relevance(&snapshot) == Relevance::Report
                     && (outcome == Outcome::Stalled
-                        || outcome == Outcome::Refused && is_unanswered(flow) && shared.flags_unanswered(snapshot.server, now.time)) =>
+                        || outcome == Outcome::Refused
+                            && is_unanswered(flow)
+                            && shared.flags_unanswered((flow.key.site, snapshot.server), now.time)) =>
             {
                 self.flagged = true;
                 snapshot.provisional = true;
@@ -133,7 +135,7 @@ impl FlowSink for Machine {
     fn finish(&mut self, shared: &mut Shared, flow: Box<FlowFacts>, close: Close, now: Mark) {
         let Self { observed, following, .. } = self;
         let Some(mut observed) = observed.take() else {
-            let (_, server) = flow.ends();
+            let server = (flow.key.site, flow.ends().1);
             let repeated = flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 1);
             if (is_unanswered(&flow) || is_unacknowledged(&flow)) && !self.flagged && !shared.reports_unanswered(server, repeated) {
                 shared.sum_up(server, flow.first);
@@ -156,7 +158,7 @@ impl FlowSink for Machine {
     }
 
     fn unanswered(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) -> bool {
-        let server = if client_is_low { key.high } else { key.low };
+        let server = (key.site, if client_is_low { key.high } else { key.low });
         let summed_up = shared.has_enough_unanswered(server);
         if summed_up {
             shared.sum_up(server, first);
@@ -165,7 +167,7 @@ impl FlowSink for Machine {
     }
 
     fn evicted_half_open(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) {
-        let server = if client_is_low { key.high } else { key.low };
+        let server = (key.site, if client_is_low { key.high } else { key.low });
         shared.count_evicted(server);
         shared.sum_up(server, first);
     }

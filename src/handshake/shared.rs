@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::flow::Endpoint;
 use crate::limits;
 use crate::secrets::KeyRing;
+use crate::site::Site;
 use crate::time::{Mark, Timestamp};
 use crate::tls::certificate::{Certificate, CertificateStore};
 
@@ -28,14 +29,16 @@ pub struct Shared {
     pub concluded: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and are summed up instead of reported.
     pub half_open: Vec<HalfOpen>,
-    /// By server, what became of the connections that it did not answer, since this moment.
-    unanswered: BTreeMap<Endpoint, Unanswered>,
+    /// By site and server, what became of the connections that it did not answer, since this moment.
+    unanswered: BTreeMap<(Site, Endpoint), Unanswered>,
     unanswered_since: Timestamp,
 }
 
 /// Connections that never got beyond their SYN, sent to one server within one second of packet time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HalfOpen {
+    /// Where.
+    pub site: Site,
     /// Whom they were meant for.
     pub server: Endpoint,
     /// The first one's SYN.
@@ -98,13 +101,13 @@ impl Shared {
     }
 
     /// Whether an unanswered connection to this server is still reported on its own.
-    pub(super) fn reports_unanswered(&mut self, server: Endpoint, repeated: bool) -> bool {
+    pub(super) fn reports_unanswered(&mut self, server: (Site, Endpoint), repeated: bool) -> bool {
         self.counts_unanswered(server, |unanswered| &mut unanswered.reported)
             || repeated && self.counts_unanswered(server, |unanswered| &mut unanswered.repeated)
     }
 
     /// Whether it is told of one while it waits. What was told must be corrected, and is therefore reported in any case.
-    pub(super) fn flags_unanswered(&mut self, server: Endpoint, now: Timestamp) -> bool {
+    pub(super) fn flags_unanswered(&mut self, server: (Site, Endpoint), now: Timestamp) -> bool {
         if now.since(self.unanswered_since) >= limits::UNANSWERED_AGE {
             self.unanswered_since = now;
             self.unanswered.clear();
@@ -112,7 +115,7 @@ impl Shared {
         self.counts_unanswered(server, |unanswered| &mut unanswered.flagged)
     }
 
-    fn counts_unanswered(&mut self, server: Endpoint, count: impl Fn(&mut Unanswered) -> &mut u32) -> bool {
+    fn counts_unanswered(&mut self, server: (Site, Endpoint), count: impl Fn(&mut Unanswered) -> &mut u32) -> bool {
         if self.unanswered.len() >= limits::UNANSWERED_SERVERS && !self.unanswered.contains_key(&server) {
             return false;
         }
@@ -124,7 +127,7 @@ impl Shared {
     }
 
     /// Whether so many unanswered connections to this server were reported that the next is summed up.
-    pub(super) fn has_enough_unanswered(&self, server: Endpoint) -> bool {
+    pub(super) fn has_enough_unanswered(&self, server: (Site, Endpoint)) -> bool {
         match self.unanswered.get(&server) {
             Some(known) => known.reported >= known.most(),
             None => self.unanswered.len() >= limits::UNANSWERED_SERVERS,
@@ -132,7 +135,7 @@ impl Shared {
     }
 
     /// Counts an unanswered connection that was thrown out.
-    pub(super) fn count_evicted(&mut self, server: Endpoint) {
+    pub(super) fn count_evicted(&mut self, server: (Site, Endpoint)) {
         if self.unanswered.len() < limits::UNANSWERED_SERVERS || self.unanswered.contains_key(&server) {
             let unanswered = self.unanswered.entry(server).or_default();
             unanswered.evicted = unanswered.evicted.saturating_add(1);
@@ -140,16 +143,19 @@ impl Shared {
     }
 
     /// Counts a connection that is summed up.
-    pub(super) fn sum_up(&mut self, server: Endpoint, first: Mark) {
+    pub(super) fn sum_up(&mut self, server: (Site, Endpoint), first: Mark) {
         let second = first.time.seconds();
         let known = self.unanswered.get(&server).and_then(|known| self.half_open.get_mut(known.place));
         match known {
-            Some(known) if known.server == server && known.first.time.seconds() == second => known.count = known.count.saturating_add(1),
+            Some(known) if (known.site, known.server) == server && known.first.time.seconds() == second => {
+                known.count = known.count.saturating_add(1)
+            }
             _ => {
                 if let Some(known) = self.unanswered.get_mut(&server) {
                     known.place = self.half_open.len();
                 }
-                self.half_open.push(HalfOpen { server, first, count: 1 });
+                let (site, server) = server;
+                self.half_open.push(HalfOpen { site, server, first, count: 1 });
             }
         }
     }

@@ -11,12 +11,13 @@ use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::report::Id;
+use crate::site::Site;
 use crate::time::Timestamp;
 
-/// Completed handshakes over TCP, by client.
+/// Completed handshakes over TCP, by site and client.
 #[derive(Debug, Default)]
 pub(super) struct Fallbacks {
-    clients: HashMap<IpAddr, VecDeque<Done>, RandomState>,
+    clients: HashMap<(Site, IpAddr), VecDeque<Done>, RandomState>,
 }
 
 #[derive(Debug)]
@@ -30,20 +31,20 @@ struct Done {
 /// An attempt over QUIC that was blocked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Blocked {
-    client: IpAddr,
+    client: (Site, IpAddr),
     at: Timestamp,
 }
 
 impl Blocked {
     pub(super) fn new(handshake: &Handshake) -> Self {
-        Self { client: handshake.client.address, at: handshake.flow.first.time }
+        Self { client: (handshake.flow.key.site, handshake.client.address), at: handshake.flow.first.time }
     }
 }
 
 impl Fallbacks {
     /// Takes a handshake that may have been a fallback. `id` is its report's. `ages`: clients that were quiet for long give way.
     pub(super) fn note(&mut self, handshake: &Handshake, id: Id, ages: bool) {
-        let client = handshake.client.address;
+        let client = (handshake.flow.key.site, handshake.client.address);
         let may = !handshake.flow.is_udp() && handshake.outcome == Outcome::Completed;
         if may && ages && self.clients.len() >= CLIENTS {
             let old = handshake.flow.first.time.before(AGE);

@@ -9,14 +9,16 @@ use hashbrown::{Equivalent, HashMap, HashSet};
 use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
+use crate::site::Site;
 use crate::time::Timestamp;
 
 /// Clients told apart.
 pub(super) const CLIENTS_COUNTED: usize = 4096;
 
-/// Where handshakes belong together: one server over one transport, one name.
+/// Where handshakes belong together: one server of one site over one transport, one name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Group {
+    pub(super) site: Site,
     pub(super) transport: Transport,
     pub(super) server: Endpoint,
     pub(super) name: Option<String>,
@@ -24,13 +26,19 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn of(handshake: &Handshake) -> Self {
-        Self { transport: handshake.flow.key.transport, server: handshake.server, name: handshake.server_name() }
+        Self {
+            site: handshake.flow.key.site,
+            transport: handshake.flow.key.transport,
+            server: handshake.server,
+            name: handshake.server_name(),
+        }
     }
 }
 
 /// A group to look for, without a copy of its name.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct GroupKey<'a> {
+    site: Site,
     transport: Transport,
     server: Endpoint,
     name: Option<&'a str>,
@@ -38,7 +46,7 @@ struct GroupKey<'a> {
 
 impl Equivalent<Group> for GroupKey<'_> {
     fn equivalent(&self, group: &Group) -> bool {
-        self.transport == group.transport && self.server == group.server && self.name == group.name.as_deref()
+        self.site == group.site && self.transport == group.transport && self.server == group.server && self.name == group.name.as_deref()
     }
 }
 
@@ -107,7 +115,7 @@ impl History {
 
     /// Takes a handshake with the name asked for. `ages`: what is old may give way to what is new.
     pub(super) fn attempt(&mut self, handshake: &Handshake, name: Option<&str>, ages: bool) {
-        let key = GroupKey { transport: handshake.flow.key.transport, server: handshake.server, name };
+        let key = GroupKey { site: handshake.flow.key.site, transport: handshake.flow.key.transport, server: handshake.server, name };
         let full = self.groups.len() >= GROUPS;
         let watched = match self.groups.get_mut(&key) {
             Some(watched) => watched,

@@ -89,7 +89,7 @@ fn noteworthy(one: &Joined) -> bool {
 fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<()> {
     let number = |test: fn(&Joined) -> bool| joined.iter().filter(|one| test(one)).count() as u64;
     let both = number(|one| one.joined_by != JoinedBy::Nothing);
-    let quiet = number(|one| !noteworthy(one));
+    let quiet = number(|one| one.joined_by != JoinedBy::Nothing && !noteworthy(one));
     let mut text = format!("{} seen at both points", counted(both, "handshake", "handshakes"));
     let lone = [
         (number(|one| one.joined_by == JoinedBy::Nothing && one.server.is_none()), "at the client's only"),
@@ -102,7 +102,7 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
     }
     text.push('.');
     if quiet > 0 {
-        text.extend([" To ", &count(quiet), " of them, nothing happened between the points."]);
+        text.extend([" To ", &count(quiet), " of those seen at both, nothing happened between the points."]);
     }
     layout.prose(out, 0, &text)?;
     if both == 0
@@ -216,19 +216,32 @@ fn half(out: &mut dyn Write, layout: &Layout, label: &str, half: Option<&Half>) 
     layout.labelled(out, 2, label, &text)
 }
 
-/// `frame 7`, `frames 3-17`.
+/// `frame 7`, `frames 3-17`, `frames 3-17 of a.pcap`, `frame 3 of a.pcap to frame 2 of b.pcap`.
 fn frames(half: &Half) -> String {
     let [first, last] = half.frames;
-    if first == last { format!("frame {first}") } else { format!("frames {first}-{last}") }
+    let range = if first == last { format!("frame {first}") } else { format!("frames {first}-{last}") };
+    match &half.sources {
+        None => range,
+        Some([one, other]) if one == other => format!("{range} of {}", one),
+        Some([one, other]) => format!("frame {first} of {} to frame {last} of {}", one, other),
+    }
+}
+
+/// ` of a.pcap`, where there are several files.
+fn of(source: Option<&String>) -> String {
+    source.map_or_else(String::new, |file| format!(" of {}", file))
 }
 
 fn line(out: &mut dyn Write, layout: &Layout, event: &Event) -> io::Result<()> {
     let palette = layout.palette;
     let style = if event.what == Happening::Delayed { palette.warn } else { palette.bad };
-    let frames = match (event.client_frame, event.server_frame) {
-        (Some(client), Some(server)) => format!("  (frame {client} at the client, {server} at the server)"),
-        (Some(frame), None) => format!("  (frame {frame} at the client)"),
-        (None, Some(frame)) => format!("  (frame {frame} at the server)"),
+    let frame = |number: Option<u64>, source: Option<&String>| number.map(|number| format!("frame {number}{}", of(source)));
+    let at_client = frame(event.client_frame, event.client_source.as_ref());
+    let at_server = frame(event.server_frame, event.server_source.as_ref());
+    let frames = match (at_client, at_server) {
+        (Some(client), Some(server)) => format!("  ({client} at the client, {server} at the server)"),
+        (Some(frame), None) => format!("  ({frame} at the client)"),
+        (None, Some(frame)) => format!("  ({frame} at the server)"),
         (None, None) => String::new(),
     };
     layout.flow(

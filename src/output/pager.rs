@@ -77,7 +77,11 @@ impl Pager {
                 // Whoever leaves a pager early has seen enough.
                 match written {
                     Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
-                    _ => waited.map(drop),
+                    // As a shell says that there is no such command, or that it cannot be run.
+                    _ if matches!(waited?.code(), Some(126 | 127)) => Err(io::Error::other(
+                        "the pager of HANDSHARK_PAGER or PAGER cannot be run, and nothing was shown; --paging=never does without",
+                    )),
+                    _ => Ok(()),
                 }
             }
         }

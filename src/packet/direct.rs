@@ -47,7 +47,7 @@ pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Option<()> {
     let (low, high) = if from_low { (source, destination) } else { (destination, source) };
     *into = Packet::Tcp(Segment {
         mark: frame.mark(),
-        key: FlowKey { low: endpoint(low), high: endpoint(high), transport: Transport::Tcp, path: 0 },
+        key: FlowKey { low: endpoint(low), high: endpoint(high), transport: Transport::Tcp, site: frame.head.site, path: 0 },
         from_low,
         path: Path::default(),
         ip: IpFacts {
@@ -105,7 +105,7 @@ mod tests {
                 number: 3,
                 time: Timestamp::from_nanos(5),
                 link: links::ETHERNET,
-                interface: 0,
+                interface: 0, site: crate::site::Site::NONE,
                 original_len: u32::try_from(bytes.len()).unwrap() + cut / 2,
             };
             let frame = Frame { head, bytes: &bytes };
@@ -128,6 +128,7 @@ mod tests {
             time: Timestamp::default(),
             link: links::ETHERNET,
             interface: 0,
+            site: crate::site::Site::NONE,
             original_len: u32::try_from(bytes.len()).unwrap(),
         };
         let mut packet = Packet::nothing();

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::packet::Packet;
 use crate::packet::cursor::Cursor;
 use crate::packet::state::{Around, Ends, Next, Piece, Walk};
+use crate::site::Site;
 use crate::time::{Mark, Timestamp};
 
 /// What became of fragmented IP packets.
@@ -76,6 +77,7 @@ struct PacketKey {
     ends: Ends,
     id: u32,
     protocol: u8,
+    site: Site,
     path: u32,
 }
 
@@ -148,6 +150,7 @@ impl Fragments {
             ends: around.ends,
             id: piece.id,
             protocol: if around.ends.is_v6() { 0 } else { piece.protocol },
+            site: around.site,
             path: around.path.identity(),
         };
         let age = self.age_of(key, around.mark);
@@ -334,6 +337,7 @@ mod tests {
             time: Timestamp::from_parts(time, 0),
             link: LinkType(1),
             interface: 0,
+            site: crate::site::Site::NONE,
             original_len: u32::try_from(bytes.len()).unwrap(),
         };
         let mut walk = Walk::new(&Frame { head, bytes });

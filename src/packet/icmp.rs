@@ -39,7 +39,7 @@ impl Walk<'_> {
             kind,
             icmp_type,
             code,
-            key,
+            key: key.at(self.around.site),
             quoted_from_low,
             quoted_seq: seq.filter(|_| transport == Transport::Tcp),
             quoted_len: quoted.total_len,

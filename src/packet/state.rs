@@ -7,6 +7,7 @@ use crate::frame::{Frame, LinkType};
 use crate::limits;
 use crate::packet::cursor::Cursor;
 use crate::packet::{IpFacts, Skip};
+use crate::site::Site;
 use crate::time::Mark;
 
 /// A walk through one frame, or through an IP packet joined from fragments.
@@ -25,6 +26,8 @@ pub(super) struct Walk<'a> {
 pub(super) struct Around {
     /// The frame.
     pub(super) mark: Mark,
+    /// The site where it was captured.
+    pub(super) site: Site,
     /// Tunnels so far.
     pub(super) path: Path,
     /// Tags, tunnels and joined packets so far.
@@ -130,7 +133,15 @@ impl Ends {
                 (endpoint_v6(low.0, low.1), endpoint_v6(high.0, high.1), from_low)
             }
         };
-        (FlowKey { low, high, transport, path }, from_low)
+        (FlowKey { low, high, transport, site: Site::NONE, path }, from_low)
+    }
+}
+
+impl Around {
+    /// The flow between two ports, and whether the sender is the lesser endpoint.
+    pub(super) fn key(&self, transport: Transport, from: u16, to: u16) -> (FlowKey, bool) {
+        let (key, from_low) = self.ends.key(transport, from, to, self.path.identity());
+        (key.at(self.site), from_low)
     }
 }
 
@@ -139,6 +150,7 @@ impl<'a> Walk<'a> {
     pub(super) fn new(frame: &Frame<'a>) -> Self {
         let around = Around {
             mark: frame.mark(),
+            site: frame.head.site,
             path: Path::default(),
             depth: 0,
             joined: false,

@@ -16,7 +16,7 @@ const RAW: u32 = 101;
 fn frame(link: u32, bytes: &[u8], original_len: usize) -> Frame<'_> {
     let time = Timestamp::from_parts(1_800_000_000, 0);
     let original_len = u32::try_from(original_len).unwrap();
-    Frame { head: FrameHead { number: 7, time, link: LinkType(link), interface: 0, original_len }, bytes }
+    Frame { head: FrameHead { number: 7, time, link: LinkType(link), interface: 0, site: crate::site::Site::NONE, original_len }, bytes }
 }
 
 fn be16(value: usize) -> [u8; 2] {

@@ -64,8 +64,7 @@ impl<'a> Walk<'a> {
             }
             Err(skip) => return Packet::Skipped(skip),
         };
-        let (key, from_low) =
-            self.around.ends.key(Transport::Tcp, u16::from_be_bytes([f0, f1]), u16::from_be_bytes([t0, t1]), self.around.path.identity());
+        let (key, from_low) = self.around.key(Transport::Tcp, u16::from_be_bytes([f0, f1]), u16::from_be_bytes([t0, t1]));
         Packet::Tcp(Segment {
             mark: self.around.mark,
             key,
@@ -83,7 +82,7 @@ impl<'a> Walk<'a> {
     }
 
     fn datagram(&self, from: u16, to: u16) -> Packet<'a> {
-        let (key, from_low) = self.around.ends.key(Transport::Udp, from, to, self.around.path.identity());
+        let (key, from_low) = self.around.key(Transport::Udp, from, to);
         Packet::Udp(Datagram {
             mark: self.around.mark,
             key,

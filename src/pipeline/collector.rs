@@ -167,9 +167,9 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         let order = |handshake: &Handshake| (handshake.concluded_at, handshake.flow.first.frame);
-        self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
+        self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.site, half_open.server));
         for half_open in self.half_open.drain(..) {
-            self.knowledge.learn_half_open(half_open.server, half_open.first.time, half_open.count);
+            self.knowledge.learn_half_open((half_open.site, half_open.server), half_open.first.time, half_open.count);
             count(&mut self.totals.other_flows, "half-open", u64::from(half_open.count));
         }
         let mut ready: Vec<Box<Handshake>> = Vec::new();
@@ -314,7 +314,7 @@ impl<'a> Collector<'a> {
         }
         self.tickets_held = self.tickets_held.saturating_sub(usize::from(held.ticket_refused));
         self.note_losses(&mut held);
-        if held.doubtful && !self.knowledge.speaks_tls(&held.handshake.server) {
+        if held.doubtful && !self.knowledge.speaks_tls(&held.handshake) {
             count(&mut self.totals.other_flows, "not-tls", 1);
             return Ok(());
         }

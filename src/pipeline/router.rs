@@ -205,7 +205,7 @@ fn saw(sources: &mut Sources, frame: &Frame<'_>, packet: &Packet<'_>, found: Fou
         sources.saw(interface, key.partition_hash());
     }
     if let Some(stations) = packet::stations(frame) {
-        sources.saw_stations(interface, stations);
+        sources.saw_stations(interface, frame.head.site, stations);
     }
 }
 

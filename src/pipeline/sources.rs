@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::quality::FixedState;
 
 use crate::capture::Inventory;
+use crate::site::Site;
 use crate::time::{Mark, Timestamp};
 use crate::watch::{GAP, Watch};
 
@@ -133,8 +134,8 @@ impl Sources {
 
     /// An interface saw a frame between these two stations. Their link is captured further though none of the connections goes on: where all wait,
     /// stations still ask for each other's addresses.
-    pub(super) fn saw_stations(&mut self, interface: u32, (one, other): ([u8; 6], [u8; 6])) {
-        self.compare(interface, FixedState::default().hash_one((one.min(other), one.max(other))), false);
+    pub(super) fn saw_stations(&mut self, interface: u32, site: Site, (one, other): ([u8; 6], [u8; 6])) {
+        self.compare(interface, FixedState::default().hash_one((site, one.min(other), one.max(other))), false);
     }
 
     fn compare(&mut self, interface: u32, hash: u64, connection: bool) {

@@ -8,14 +8,15 @@ use hashbrown::HashMap;
 
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
+use crate::site::Site;
 use crate::time::Timestamp;
 
-/// The handshakes seen lately, by the random of their ClientHello.
+/// The handshakes seen lately, by site and the random of their ClientHello.
 #[derive(Debug, Default)]
 pub(super) struct Twins {
-    known: HashMap<[u8; 32], Known, RandomState>,
+    known: HashMap<(Site, [u8; 32]), Known, RandomState>,
     /// In the order in which they came.
-    order: VecDeque<[u8; 32]>,
+    order: VecDeque<(Site, [u8; 32])>,
     /// Handshakes that were seen at another point before.
     pub(super) copies: u64,
 }
@@ -35,6 +36,7 @@ impl Twins {
     /// that many share is no random.
     pub(super) fn is_copy(&mut self, handshake: &Handshake) -> bool {
         let Some(random) = handshake.hello().and_then(|hello| <[u8; 32]>::try_from(hello.random()).ok()) else { return false };
+        let random = (handshake.flow.key.site, random);
         let (client, server, start) = (handshake.client, handshake.server, handshake.flow.first.time);
         if let Some(known) = self.known.get_mut(&random) {
             let moved = known.client.address != client.address || known.server.address != server.address;

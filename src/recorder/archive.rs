@@ -265,7 +265,14 @@ mod tests {
         let mut report = samples::expired(0);
         report.handshake.id = samples::id(id as u64);
         let packet = |number| Kept {
-            head: FrameHead { number, time: Timestamp::from_nanos(5), link: LinkType(1), interface: 0, original_len: 60 },
+            head: FrameHead {
+                number,
+                time: Timestamp::from_nanos(5),
+                link: LinkType(1),
+                interface: 0,
+                site: crate::site::Site::NONE,
+                original_len: 60,
+            },
             bytes: vec![0; len].into(),
         };
         Recording { report: Box::new(report), packets: (1..=20).map(packet).collect() }

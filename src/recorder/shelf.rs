@@ -59,7 +59,14 @@ mod tests {
         for id in 0..50 {
             let mut report = samples::expired(0);
             report.handshake.id = samples::id(id);
-            let head = FrameHead { number: id, time: Timestamp::from_nanos(5), link: LinkType(1), interface: 0, original_len: 60 };
+            let head = FrameHead {
+                number: id,
+                time: Timestamp::from_nanos(5),
+                link: LinkType(1),
+                interface: 0,
+                site: crate::site::Site::NONE,
+                original_len: 60,
+            };
             shelf.keep(Recording { report: Box::new(report), packets: vec![Kept { head, bytes: vec![0; 2_000].into() }] });
         }
         let ids = |ids: &[u64]| ids.iter().map(|id| samples::id(*id)).collect::<BTreeSet<_>>();

@@ -15,6 +15,7 @@ use crate::flow::{Endpoint, EndpointText, Side, Transport};
 use crate::handshake::Handshake as Facts;
 use crate::handshake::facts::{self, Chain, DtlsFacts, Protocol, QuicFacts};
 use crate::handshake::stack;
+use crate::site::Site;
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::fingerprint::Carrier;
@@ -46,7 +47,7 @@ impl Builder {
                 quality: verdict.quality,
             },
             handshake: Course {
-                id: id(self.scratch(), &handshake.client.text(), &handshake.server.text(), flow.first.time),
+                id: id(self.scratch(), &handshake.client.text(), &handshake.server.text(), (flow.first.time, flow.key.site)),
                 start: flow.first.time,
                 end: handshake.end.unwrap_or(flow.last).time,
                 outcome: verdict.outcome,
@@ -85,14 +86,19 @@ impl Builder {
     }
 }
 
-/// The same in every run, with any number of threads, and wherever the capture was split: endpoints and the first packet's time.
-fn id(scratch: &mut Vec<u8>, client: &EndpointText, server: &EndpointText, first: Timestamp) -> Id {
+/// The same in every run, with any number of threads, and wherever the capture was split: endpoints, the first packet's time, and the site where
+/// one is named.
+fn id(scratch: &mut Vec<u8>, client: &EndpointText, server: &EndpointText, (first, site): (Timestamp, Site)) -> Id {
     scratch.clear();
     scratch.extend_from_slice(client.as_bytes());
     scratch.push(b' ');
     scratch.extend_from_slice(server.as_bytes());
     scratch.push(b' ');
     scratch.extend_from_slice(itoa::Buffer::new().format(first.nanos()).as_bytes());
+    if let Some(site) = site.name() {
+        scratch.push(b' ');
+        scratch.extend_from_slice(site.as_bytes());
+    }
     Id::of(&Sha256::digest(scratch.as_slice()))
 }
 

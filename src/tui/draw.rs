@@ -51,8 +51,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
         Some(Opened::List { .. }) | None => rows(frame, body, state, &look),
     }
     footer(frame, foot, state, &look);
-    if state.asking == Asking::Help {
-        help(frame, area, &look);
+    if let Asking::Help(from) = state.asking {
+        state.drawn.keys = help(frame, area, &look, from);
     }
 }
 
@@ -287,8 +287,8 @@ fn footer(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
             Line::from(vec![Span::raw(typed), Span::styled(cut(wrong, left), look.bad)])
         }
         Asking::Form => Line::styled("Save what is selected: p its packets (pcapng), h a page (HTML), Esc nothing", look.strong),
-        Asking::Nothing | Asking::Help if !state.message.is_empty() => Line::styled(cut(&state.message, room), look.strong),
-        Asking::Nothing | Asking::Help => dim(match state.opened.last() {
+        Asking::Nothing | Asking::Help(_) if !state.message.is_empty() => Line::styled(cut(&state.message, room), look.strong),
+        Asking::Nothing | Asking::Help(_) => dim(match state.opened.last() {
             None => "? keys  q quit  Enter open  / find  e where  s S sort  y copy  w save  p pause",
             Some(Opened::List { .. }) => "? keys  Esc back  Enter open  / find  e where  s S sort  y copy  w save",
             Some(Opened::Incident { .. }) => "? keys  Esc back  Enter its handshakes  y copy the fix  w save  j k scroll",
@@ -298,17 +298,23 @@ fn footer(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
     frame.render_widget(line, area);
 }
 
-fn help(frame: &mut Frame<'_>, area: Rect, look: &Look) {
+/// Shows the keys from one on, and says how many there was room for.
+fn help(frame: &mut Frame<'_>, area: Rect, look: &Look, from: usize) -> usize {
+    let shown = KEYS.get(from..).unwrap_or_default();
     let height = u16::try_from(KEYS.len()).unwrap_or_default().saturating_add(2).min(area.height);
+    let room = usize::from(height.saturating_sub(2));
     let width = 78.min(area.width);
     let place = Rect { x: (area.width - width) / 2, y: (area.height - height) / 2, width, height };
     let keys = if area.width < 70 { 18 } else { 26 };
-    let lines: Vec<Line<'_>> = KEYS
+    let lines: Vec<Line<'_>> = shown
         .iter()
+        .take(room)
         .map(|(key, what)| Line::from(vec![Span::styled(format!(" {}", cell(key, keys, false)), look.strong), Span::raw(*what)]))
         .collect();
     frame.render_widget(Clear, place);
-    frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" keys ")), place);
+    let title = if shown.len() > room { " keys: any for more, Esc back " } else { " keys " };
+    frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(title)), place);
+    room
 }
 
 /// From so many rows on, the incident under the cursor is shown below the list.

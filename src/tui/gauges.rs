@@ -52,6 +52,8 @@ pub struct Links<'a> {
     pub gauges: &'a dyn Fn() -> Gauges,
     /// Saves, and says where it is or why it cannot be.
     pub save: &'a dyn Fn(&Wish) -> Result<String, String>,
+    /// Why nothing can be saved in this run, where that is so.
+    pub cannot_save: Option<&'static str>,
     /// The time.
     pub clock: &'a Clock,
     /// Whether the run is to end.

@@ -48,7 +48,13 @@ pub(super) fn press(state: &mut State, key: KeyEvent) {
             KeyCode::Char('h') => state.save(Form::Page),
             _ => {}
         },
-        Asking::Help => {}
+        // What did not fit the screen comes next; then any key leaves the page.
+        Asking::Help(from) => {
+            let next = from.saturating_add(state.drawn.keys);
+            if next > from && next < KEYS.len() && !matches!(key.code, KeyCode::Esc | KeyCode::Char('q')) {
+                state.asking = Asking::Help(next);
+            }
+        }
         Asking::Nothing => command(state, key.code, control),
     }
 }
@@ -71,7 +77,7 @@ fn command(state: &mut State, code: KeyCode, control: bool) {
     }
     match code {
         KeyCode::Char('q') if state.opened.is_empty() => state.quit = true,
-        KeyCode::Char('?') => state.asking = Asking::Help,
+        KeyCode::Char('?') => state.asking = Asking::Help(0),
         KeyCode::Enter | KeyCode::Char('l') | KeyCode::Right => state.open(),
         KeyCode::Esc | KeyCode::Char('h' | 'q') | KeyCode::Left | KeyCode::Backspace => back(state, code == KeyCode::Esc),
         KeyCode::Char('/') => state.asking = Asking::Words,
@@ -80,7 +86,10 @@ fn command(state: &mut State, code: KeyCode, control: bool) {
         KeyCode::Char('S') => turn(state),
         KeyCode::Char('y') => copy(state, false),
         KeyCode::Char('Y') => copy(state, true),
-        KeyCode::Char('w') => state.asking = Asking::Form,
+        KeyCode::Char('w') => match state.cannot_save {
+            Some(why) => state.message = format!("Not saved: {why}"),
+            None => state.asking = Asking::Form,
+        },
         KeyCode::Char('p' | ' ') => state.pause(),
         KeyCode::Char('c') => state.clear(),
         KeyCode::Char('m') => state.mouse = !state.mouse,

@@ -44,6 +44,7 @@ pub fn run(links: &Links<'_>) -> io::Result<()> {
     let _restored = Restored;
     let mut state = State::new(links.clock.now(), links.color);
     state.zone = links.zone.clone();
+    state.cannot_save = links.cannot_save;
     let mut pointed = false;
     let typed = typed();
     loop {

@@ -38,6 +38,8 @@ pub(super) struct State {
     /// To be put on the clipboard.
     pub(super) copied: Option<String>,
     pub(super) wish: Option<Wish>,
+    /// Why nothing can be saved, where that is so.
+    pub(super) cannot_save: Option<&'static str>,
     pub(super) mouse: bool,
     pub(super) quit: bool,
     pub(super) color: bool,
@@ -58,8 +60,8 @@ pub(super) enum Asking {
     Condition { text: String, wrong: String },
     /// In which form to save.
     Form,
-    /// The help is shown.
-    Help,
+    /// The page of keys is shown, from this one on.
+    Help(usize),
 }
 
 /// The lists at the top.
@@ -149,6 +151,8 @@ pub(super) struct Drawn {
     pub(super) first: usize,
     /// Rows that fit.
     pub(super) page: usize,
+    /// Keys that fit the page of keys.
+    pub(super) keys: usize,
 }
 
 impl Place {
@@ -177,6 +181,7 @@ impl State {
             message: String::new(),
             copied: None,
             wish: None,
+            cannot_save: None,
             mouse: true,
             quit: false,
             color,

@@ -42,7 +42,7 @@ fn read(paths: &[&Path]) -> Given {
 }
 
 fn inputs(paths: &[&Path]) -> Inputs {
-    Inputs { paths: paths.iter().map(|path| path.to_path_buf()).collect(), filter: None }
+    Inputs { paths: paths.iter().map(|path| path.to_path_buf()).collect(), ..Inputs::default() }
 }
 
 /// A pcap file with a frame for each (second, payload).
@@ -337,11 +337,11 @@ fn a_filter_leaves_frames_out_and_numbers_stay_the_file_s() {
     let one = folder.put("one", &pcap([(1, frame(80)), (3, frame(81)), (5, frame(80)), (6, frame(81))]));
     let two = folder.put("two", &pcap([(2, frame(81)), (4, frame(80))]));
     for (paths, numbers, left_out) in [(vec![one.clone()], vec![1, 3], 2), (vec![one, two], vec![1, 4, 5], 3)] {
-        let given = drain(open(&Inputs { paths, filter: Some("tcp dst port 80".to_owned()) }).unwrap());
+        let given = drain(open(&Inputs { paths, filter: Some("tcp dst port 80".to_owned()), ..Inputs::default() }).unwrap());
         assert_eq!(given.frames.iter().map(|frame| frame.0).collect::<Vec<_>>(), numbers);
         assert_eq!(given.inventory.filtered_out, left_out);
     }
-    let wrong = Inputs { paths: vec!["/absent".into()], filter: Some("tcp and and".to_owned()) };
+    let wrong = Inputs { paths: vec!["/absent".into()], filter: Some("tcp and and".to_owned()), ..Inputs::default() };
     assert!(matches!(open(&wrong), Err(Error::Filter { .. })), "the filter is looked at before any file");
 }
 

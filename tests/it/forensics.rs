@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use handshark::diagnosis::cause::Cause;
+use handshark::flow::Side;
 use serde_json::Value;
 
+use super::support::conversation::Conversation;
 use super::support::program::{done, handshakes, objects, refused, text, tshark};
 use super::support::{capture_of, fixtures, incident, labelled};
 
@@ -245,6 +247,58 @@ fn before_and_after_an_incident() {
     assert!(done(&["match", text(&good), text(&other)]).contains("No handshake is in both"));
 }
 
+/// Two seconds each way, for every packet alike: nothing is lost or altered, and the path is to blame all the same.
+#[test]
+fn a_path_that_only_takes_long_is_not_innocent() {
+    const WAY: i64 = 2_000_000_000;
+    let mut talk = Conversation::of(&fixtures().join("captures/tcp/tcp-tfo-syn-data-dropped.pcap"));
+    talk.turns.truncate(1);
+    talk.closed_by = Side::Client;
+    let (mut at_client, mut at_server) = (talk.packets(&[1460]), talk.packets(&[1460]));
+    let (mut trips, mut from_client) = (0, true);
+    for (seen, arrived) in at_client.list.iter_mut().flatten().zip(at_server.list.iter_mut().flatten()) {
+        let client = seen.1[26..30] == [10, 9, 0, 1];
+        // Each answer of the server comes a round trip later.
+        trips += i64::from(from_client && !client);
+        from_client = client;
+        seen.0 += trips * 2 * WAY;
+        arrived.0 = seen.0 + if client { WAY } else { -WAY };
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let [client, server] = [("client.pcap", at_client), ("server.pcap", at_server)].map(|(name, packets)| {
+        let path = dir.path().join(name);
+        fs::write(&path, packets.pcap()).unwrap();
+        path
+    });
+    let joined = objects(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
+    let said = joined[0]["verdict"]["summary"].as_str().unwrap();
+    assert!(said.contains("takes 4.0 s there and back") && !said.contains("not to blame"), "{joined:?}");
+    assert_eq!(joined[0]["round_trip_us"], 4_000_000, "{joined:?}");
+}
+
+/// Where a point was captured in several files, frames are those of the files.
+#[test]
+fn two_points_in_several_files_name_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    for (point, name, of) in [("client", "1.pcap", "loss.pcap"), ("client", "2.pcap", "proxy.pcap"), ("server", "1.pcap", "loss.srv.pcap")]
+    {
+        fs::create_dir_all(dir.path().join(point)).unwrap();
+        fs::copy(fixtures().join("pairs").join(of), dir.path().join(point).join(name)).unwrap();
+    }
+    let [client, server] = ["client", "server"].map(|point| dir.path().join(point));
+    let own = objects(&done(&["match", "--json", "--no-trust", text(&client.join("1.pcap")), text(&server.join("1.pcap"))]));
+    let joined = objects(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
+    let same = joined.iter().find(|one| one["server"].is_object()).unwrap();
+    assert_eq!(same["client"]["frames"], own[0]["client"]["frames"]);
+    assert!(same["client"]["sources"][0].as_str().unwrap().ends_with("client/1.pcap"), "{same}");
+    assert!(same["server"]["sources"].is_null(), "{same}");
+    for (event, alone) in same["between"].as_array().unwrap().iter().zip(own[0]["between"].as_array().unwrap()) {
+        assert_eq!(event["client_frame"], alone["client_frame"]);
+        assert_eq!(event["client_source"].is_null(), event["client_frame"].is_null());
+    }
+    assert!(done(&["match", "--all", "--no-trust", text(&client), text(&server)]).contains("1.pcap"));
+}
+
 /// A fixture at both points: the truth is in its sidecar.
 #[test]
 fn two_points_tell_what_one_cannot() {
@@ -302,7 +356,8 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("dtls-cookie-lost.pcap", "dtls-cookie-lost.srv.pcap", "dtls-cookie-lost", "path"),
     ("quic-blocked-after-retry.pcap", "quic-blocked-after-retry.srv.pcap", "quic-blocked", "path"),
     ("quic-mtu.pcap", "quic-mtu.srv.pcap", "quic-mtu", "path"),
-    ("quic-answer-too-late.pcap", "quic-answer-too-late.srv.pcap", "client-aborted", "client"),
+    // Each packet was held back for two seconds between the points.
+    ("quic-answer-too-late.pcap", "quic-answer-too-late.srv.pcap", "client-aborted", "path"),
     ("link-dies.pcap", "link-dies.srv.pcap", "client-hello-dropped", "path"),
     ("fin-forged.pcap", "fin-forged.srv.pcap", "reset-injected", "path"),
     ("synack-forged.pcap", "synack-forged.srv.pcap", "reset-injected", "path"),

@@ -55,6 +55,7 @@ mod remedies;
 mod reproduce;
 mod rules;
 mod schema;
+mod sites;
 mod slices;
 mod supply;
 mod support;

@@ -303,7 +303,14 @@ fn the_recorder_gives_its_oldest_for_its_newest_when_the_disk_is_full() {
         let mut report = report.clone();
         report.handshake.id = Id::of(&number.to_be_bytes());
         report.handshake.start = Timestamp::from_parts(1_795_251_600 + i64::try_from(number).unwrap(), 0);
-        let head = FrameHead { number: 1, time: Timestamp::from_nanos(5), link: LinkType(1), interface: 0, original_len: 100_000 };
+        let head = FrameHead {
+            number: 1,
+            time: Timestamp::from_nanos(5),
+            link: LinkType(1),
+            interface: 0,
+            site: handshark::site::Site::NONE,
+            original_len: 100_000,
+        };
         let packets = vec![Kept { head, bytes: vec![0; 100_000].into() }];
         let path = archive.write(&Recording { report: Box::new(report), packets }).unwrap().unwrap();
         names.push(path.file_name().unwrap().to_str().unwrap().to_owned());

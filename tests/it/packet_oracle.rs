@@ -32,6 +32,7 @@ fn view(decoder: &mut Decoder, bytes: &[u8], original_len: usize) -> Result<View
         time: Timestamp::from_parts(0, 0),
         link: LinkType(1),
         interface: 0,
+        site: handshark::site::Site::NONE,
         original_len: u32::try_from(original_len).unwrap(),
     };
     let view = match decoder.decode(&Frame { head, bytes }) {

@@ -1,5 +1,6 @@
 //! What a slice keeps beside packets: interfaces, names, comments, nanoseconds, and keys by choice.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -130,4 +131,54 @@ fn keys_are_dropped_unless_they_are_asked_for_and_never_those_of_others() {
         assert!(!holds(&without, secret), "a key is in the slice without keys");
         assert_eq!(holds(&with, secret), of == random, "of {of}");
     }
+}
+
+#[test]
+fn the_whole_capture_is_written_with_comments_on_what_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = with_everything(dir.path());
+    let out = dir.path().join("told.pcapng");
+    done(&["slice", text(&whole), "--server", ":4430", "--no-trust", "--all-packets", "-o", text(&out)]);
+    let (before, after) = (handshakes(&whole), handshakes(&out));
+    let told = |all: &[Value]| -> Vec<(Value, Value)> {
+        all.iter().map(|one| (one["handshake"]["id"].clone(), one["capture"]["first_frame"].clone())).collect()
+    };
+    assert!(before.len() > 10);
+    assert_eq!(told(&before), told(&after), "every handshake is there, in its own frames");
+    let Some(comments) = tshark(&out, &["-Y", "frame.comment contains \"handshark: \"", "-T", "fields", "-e", "tcp.dstport"]) else {
+        return;
+    };
+    assert_eq!(comments.trim(), "4430");
+    let hosts = tshark(&out, &["-q", "-z", "hosts"]).unwrap();
+    assert!(hosts.contains("gateway.lab.test") && hosts.contains("elsewhere.test"), "{hosts}");
+}
+
+/// 415 handshakes, of which 37 met an expired certificate, 60 offered too old a version, 15 had their ClientHello dropped, and 15 were probes.
+#[test]
+fn the_post_dissector_makes_fields_of_the_comments() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("told.pcapng");
+    let night = fixtures().join("captures/incident/incident-small.pcapng.zst");
+    done(&["slice", text(&night), "--no-trust", "--all-packets", "-o", text(&out)]);
+    let script = format!("lua_script:{}", Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/wireshark/handshark.lua").display());
+    let fields = ["tcp.stream", "handshark.outcome", "handshark.cause", "handshark.confidence"];
+    let columns: Vec<&str> = fields.iter().flat_map(|field| ["-e", field]).collect();
+    for passes in [&[][..], &["-2"]] {
+        let arguments = [&["-X", &script, "-Y", "handshark.outcome", "-T", "fields"], passes, &columns].concat();
+        let Some(lines) = tshark(&out, &arguments) else { return };
+        let of_streams: BTreeSet<Vec<&str>> = lines.lines().map(|line| line.split('\t').collect()).collect();
+        let with = |outcome: &str, cause: &str| of_streams.iter().filter(|row| row[1] == outcome && row[2] == cause).count();
+        assert_eq!(of_streams.len(), 415);
+        assert_eq!(with("alerted", "certificate-expired"), 37);
+        assert_eq!(with("alerted", "client-version-too-old"), 60);
+        assert_eq!(with("stalled", "client-hello-dropped"), 15);
+        assert_eq!(with("closed", "tcp-probe"), 15);
+        assert_eq!(with("completed", ""), 288);
+        assert!(of_streams.iter().all(|row| row[2].is_empty() == row[3].is_empty()));
+    }
+    let proof = tshark(
+        &out,
+        &["-X", &script, "-Y", "handshark.evidence contains \"certificate_expired (45)\"", "-T", "fields", "-e", "handshark.cause"],
+    );
+    assert_eq!(proof.unwrap().lines().filter(|cause| *cause == "certificate-expired").count(), 37);
 }

@@ -90,6 +90,26 @@ fn every_labelled_capture_gets_its_verdict() {
     assert!(failures.is_empty(), "{} of {} captures are judged wrong:\n{}", failures.len(), labelled.len(), failures.join("\n"));
 }
 
+/// What is certain leaves no room for a guess at the same end: beside it stand notes, and what is at least strong.
+#[test]
+fn nothing_unsure_explains_what_is_certain() {
+    let mut looked = 0;
+    for (sidecar, label) in &labelled() {
+        for report in analyse(&[capture_of(sidecar, label)], 1).handshakes {
+            let diagnosis = &report.diagnosis;
+            if diagnosis.confidence.as_deref() != Some("certain") {
+                continue;
+            }
+            looked += 1;
+            for finding in &diagnosis.findings {
+                let unsure = ["likely", "hint"].contains(&finding.confidence.as_str());
+                assert!(!unsure || finding.severity == "info", "{}: {:?} beside {:?}", sidecar.display(), finding.id, diagnosis.cause);
+            }
+        }
+    }
+    assert!(looked > 40, "{looked}");
+}
+
 /// A client that is refused QUIC and goes on over TCP is one incident with both connections in it.
 #[test]
 fn blocked_quic_and_its_fallback_are_one_incident() {

@@ -30,7 +30,7 @@ pub struct Model {
 impl Model {
     /// Reads a capture; `None` for one that is no capture, is empty, or has several link types.
     pub fn read(path: &Path) -> Option<Self> {
-        let mut source = capture::open(&Inputs { paths: vec![path.to_owned()], filter: None }).ok()?;
+        let mut source = capture::open(&Inputs { paths: vec![path.to_owned()], ..Inputs::default() }).ok()?;
         let (mut block, mut shots, mut link) = (Block::default(), Vec::new(), None);
         while source.fill(&mut block).ok()? {
             for frame in block.frames() {

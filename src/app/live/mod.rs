@@ -283,6 +283,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
                 reports: &reports,
                 gauges: &|| monitor::gauges(&status, &flows, &view_losses),
                 save: &|wish| saver.as_ref().map_or_else(|| Err(NOWHERE.to_owned()), |saver| saver.save(wish, clock.now())),
+                cannot_save: saver.is_none().then_some(NOWHERE),
                 clock,
                 stop: &flags.ending.stop,
                 color: palette != Palette::PLAIN,

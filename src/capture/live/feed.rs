@@ -11,6 +11,7 @@ use pcap::{Active, BreakLoop, Capture};
 use super::{LiveOptions, Losses, open_one, socket};
 use crate::frame::{Block, FrameHead, LinkType};
 use crate::limits;
+use crate::site::Site;
 use crate::time::{Clock, Timestamp};
 
 /// What is counted of a feed, readable by all.
@@ -138,7 +139,8 @@ impl Line {
         let taken = capture.dispatch(Some(limits::LIVE_BATCH), |packet| {
             *number = u64::saturating_add(*number, 1);
             let time = Timestamp::from_parts(packet.header.ts.tv_sec, u32::try_from(packet.header.ts.tv_usec).unwrap_or_default());
-            block.push(FrameHead { number: *number, time, link, interface, original_len: packet.header.len }, packet.data);
+            block
+                .push(FrameHead { number: *number, time, link, interface, site: Site::NONE, original_len: packet.header.len }, packet.data);
         });
         (block, taken.map(drop))
     }

@@ -111,8 +111,14 @@ mod tests {
     fn block(times: &[i64]) -> Block {
         let mut block = Block::default();
         for time in times {
-            let head =
-                FrameHead { number: 0, time: Timestamp::from_nanos(time * 1_000_000), link: LinkType(1), interface: 0, original_len: 1 };
+            let head = FrameHead {
+                number: 0,
+                time: Timestamp::from_nanos(time * 1_000_000),
+                link: LinkType(1),
+                interface: 0,
+                site: crate::site::Site::NONE,
+                original_len: 1,
+            };
             block.push(head, &[0]);
         }
         block

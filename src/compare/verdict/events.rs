@@ -116,7 +116,7 @@ fn printable(bytes: &[u8]) -> String {
 fn event(what: Happening, from: Side, text: String, sent: Option<&Passing>, got: Option<&Passing>) -> Event {
     let frame = |packet: Option<&Passing>| packet.map(|packet| packet.mark.frame);
     let (client_frame, server_frame) = if from == Side::Client { (frame(sent), frame(got)) } else { (frame(got), frame(sent)) };
-    Event { what, from, text, client_frame, server_frame }
+    Event { what, from, text, client_frame, client_source: None, server_frame, server_source: None }
 }
 
 /// Longer than the fastest by this is delayed, in nanoseconds.

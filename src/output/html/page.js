@@ -19,8 +19,10 @@
     node.append(...children);
     return node;
   };
-  // What would hide or reorder text is made visible.
-  const seen = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\u2028\u2029\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\uffa0\ufe00-\ufe0f\ufff0-\ufffb\u{e0000}-\u{e0fff}]/gu, (c) => "\\u{" + c.codePointAt(0).toString(16) + "}");
+  // What would hide or reorder text is made visible, and heaps of combining marks, which cover other lines.
+  const code = (c) => "\\u{" + c.codePointAt(0).toString(16) + "}";
+  const seen = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\u2028\u2029\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\uffa0\ufe00-\ufe0f\ufff0-\ufffb\u{e0000}-\u{e0fff}]/gu, code)
+    .replace(/(\p{M}{4})(\p{M}+)/gu, (_, few, more) => few + [...more].map(code).join(""));
   const many = (n) => n.toLocaleString("en");
   const span = (us) => {
     if (us < 0) return "";

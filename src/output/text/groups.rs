@@ -228,8 +228,9 @@ fn evidence(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io:
     let frame_column = rows.iter().map(|(frame, _)| width(frame)).max().unwrap_or_default();
     let after_column = rows.iter().map(|(_, after)| width(after)).max().unwrap_or_default();
     layout.flow(out, INDENT, INDENT, &[(palette.dim, "Evidence")])?;
-    // In a narrow terminal the text stands below its place.
-    let beside = layout.width() >= BESIDE;
+    // In a narrow terminal, and beside long names of files, the text stands below its place.
+    let column = frame_column.saturating_add(after_column).saturating_add(INDENT);
+    let beside = layout.width() >= BESIDE && column <= layout.width() / 2;
     for ((frame, after), piece) in rows.iter().zip(&evidence) {
         let mut place = String::new();
         for (text, column) in [(format!("{frame:frame_column$}"), frame_column), (format!("{after:>after_column$}"), after_column)] {

@@ -176,9 +176,11 @@ impl Entry {
     }
 }
 
-/// The transport is the same for all of a table's flows and is left out.
+/// The transport is the same for all of a table's flows and is left out. Flows outside of tunnels differ by site for certain.
 fn hash(hasher: &RandomState, key: &FlowKey) -> u64 {
-    let ports = u64::from(key.low.port) << 48 | u64::from(key.high.port) << 32 | u64::from(key.path);
+    let ports = u64::from(key.low.port) << 48
+        | u64::from(key.high.port) << 32
+        | u64::from(key.path ^ u32::from(key.site.number()).wrapping_mul(0x9e37_79b1));
     match (key.low.address, key.high.address) {
         (IpAddr::V4(low), IpAddr::V4(high)) => hasher.hash_one((u64::from(low.to_bits()) << 32 | u64::from(high.to_bits()), ports)),
         (low, high) => hasher.hash_one((low, high, ports)),

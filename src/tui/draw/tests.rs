@@ -178,7 +178,9 @@ fn every_size_can_be_drawn() {
                 drawn(&mut state, width, height);
             }
         }
-        for asking in [Asking::Help, Asking::Form, Asking::Words, Asking::Condition { text: "x".into(), wrong: "no".into() }] {
+        for asking in
+            [Asking::Help(0), Asking::Help(9), Asking::Form, Asking::Words, Asking::Condition { text: "x".into(), wrong: "no".into() }]
+        {
             state.asking = asking;
             drawn(&mut state, width, height);
         }

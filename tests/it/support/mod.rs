@@ -104,7 +104,7 @@ pub fn incident() -> PathBuf {
 
 /// Opens files as one capture.
 pub fn open(paths: &[impl AsRef<Path>]) -> Box<dyn FrameSource> {
-    capture::open(&Inputs { paths: owned(paths), filter: None }).unwrap()
+    capture::open(&Inputs { paths: owned(paths), ..Inputs::default() }).unwrap()
 }
 
 fn owned(paths: &[impl AsRef<Path>]) -> Vec<PathBuf> {

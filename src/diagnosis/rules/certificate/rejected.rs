@@ -3,11 +3,14 @@
 use super::Fault;
 use super::reaction::Reaction;
 use super::view::{CertificateView, Source, Standing};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, Trust};
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
+use crate::diagnosis::knowledge::KnownChain;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
+use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription;
 use crate::wording::counted;
 
@@ -78,10 +81,7 @@ fn inconsistent(view: &CertificateView<'_>) -> Option<Finding> {
             let chain = view.chain?;
             let leaf = chain.leaf()?;
             let fault = fault(chain)?;
-            let other = known
-                .iter()
-                .find(|other| other.leaf().is_some_and(|other| other.sha256 != leaf.sha256) && self::fault(other).is_none())?
-                .leaf()?;
+            let other = known.iter().find(|other| self::fault(other).is_none() && served_beside(case, leaf, other))?.leaf()?;
             let seen = case.handshake.server_chain.as_ref()?;
             let summary = format!(
                 "{} serves different certificates: this one {fault}, while other clients got one that is valid until {}; the servers behind the name were not all renewed.",
@@ -101,7 +101,7 @@ fn inconsistent(view: &CertificateView<'_>) -> Option<Finding> {
         Source::Known { .. } => {
             let chain = view.chain?;
             let bad = (chain.leaf()?, fault(chain)?);
-            let good = known.iter().find(|chain| fault(chain).is_none() && chain.leaf().is_some_and(|leaf| leaf.sha256 != bad.0.sha256))?;
+            let good = known.iter().find(|other| fault(other).is_none() && served_beside(case, bad.0, other))?;
             let (_, confidence) = view.chosen?;
             let summary = format!(
                 "{} serves different certificates: one {}, another is valid until {}; by its size, this client got the bad one",
@@ -118,6 +118,17 @@ fn inconsistent(view: &CertificateView<'_>) -> Option<Finding> {
         }
         Source::Hidden => None,
     }
+}
+
+/// Whether another chain was served before and after, or between, handshakes with this leaf. Where one follows the other, the certificate was
+/// replaced, and nothing is inconsistent.
+fn served_beside(case: &Case<'_>, leaf: &Certificate, other: &KnownChain) -> bool {
+    let at = case.handshake.flow.first.time;
+    let of_leaf = |chain: &&KnownChain| chain.leaf().is_some_and(|known| known.sha256 == leaf.sha256);
+    let spans = case.knowledge.chains.iter().filter(of_leaf).map(|chain| (chain.first, chain.last));
+    let (first, last) = spans.fold((at, at), |(first, last), span| (first.min(span.0), last.max(span.1)));
+    let differs = other.leaf().is_some_and(|other| other.sha256 != leaf.sha256);
+    differs && first <= other.last && other.first <= last
 }
 
 /// What is wrong with a chain so that no client takes it, in a verb phrase.

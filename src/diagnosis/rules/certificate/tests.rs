@@ -5,7 +5,7 @@ use rcgen::{DistinguishedName, DnType};
 use super::view::candidates;
 use super::*;
 use crate::diagnosis::chain::{Purpose, TrustStore, judge};
-use crate::diagnosis::knowledge::Knowledge;
+use crate::diagnosis::knowledge::{Knowledge, KnownChain};
 use crate::diagnosis::manners::meanings;
 use crate::diagnosis::policy::Policy;
 use crate::diagnosis::testing::{Scene, certificate, found_of};
@@ -39,6 +39,39 @@ fn a_products_default_certificate_is_told_from_another_hosts() {
     assert!(refused(Cause::DefaultCertificate, "other.lab.test", "other.lab.test").is_none(), "another host's certificate");
     assert!(refused(Cause::CertificateNameMismatch, "other.lab.test", "other.lab.test").is_some());
     assert!(refused(Cause::DefaultCertificate, "www.lab.test", "www.lab.test").is_none(), "the name is right");
+}
+
+/// A sound certificate was seen in these seconds, an expired one in this handshake and in those.
+fn inconsistent(sound: (i64, i64), expired: (i64, i64)) -> bool {
+    let made = |year| {
+        certificate("www.lab.test", |params| {
+            params.not_before = rcgen::date_time_ymd(2025, 1, 1);
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        })
+    };
+    let (good, bad) = (made(2028), made(2026));
+    let scene = Scene::broad().answered(V::TLS12, 0xc02b, &[]).served(&bad).alert(Side::Client, A::CERTIFICATE_EXPIRED);
+    let begin = scene.handshake.flow.first.time;
+    let judged = |certificates| {
+        let at = Timestamp::from_parts(1_795_251_860, 0);
+        std::sync::Arc::new(judge(certificates, Some("www.lab.test"), at, Purpose::Server, &TrustStore::mozilla()))
+    };
+    let second = |seconds: i64| Timestamp::from_nanos(begin.nanos() + seconds * 1_000_000_000);
+    let known = |facts, (first, last)| KnownChain { facts, first: second(first), last: second(last) };
+    let chain = judged(&bad);
+    let knowledge =
+        Knowledge { chains: vec![known(judged(&good), sound), known(std::sync::Arc::clone(&chain), expired)], ..Knowledge::default() };
+    let case =
+        Case { handshake: &scene.handshake, chain: Some(&chain), client_chain: None, knowledge: &knowledge, policy: &Policy::default() };
+    found_of(Cause::BackendInconsistent, &case).is_some()
+}
+
+#[test]
+fn a_certificate_that_was_replaced_is_no_inconsistency() {
+    assert!(inconsistent((-5, 5), (0, 0)), "the good one before and after it");
+    assert!(inconsistent((3, 3), (0, 9)), "the good one in between");
+    assert!(!inconsistent((10, 90), (-60, 5)), "renewed");
+    assert!(!inconsistent((-90, -10), (0, 60)), "replaced by an old one");
 }
 
 #[test]
