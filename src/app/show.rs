@@ -26,7 +26,7 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
     only_files_and_id(&options.inputs, options.id.as_deref())?;
     let anonymizer = options.query.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let zone = &options.query.zone;
-    let mut found = Found::new(options.most, options.id.as_deref(), anonymizer.as_ref(), zone, |report| report.to_static());
+    let mut found = Found::new(options.most, options.id.as_deref(), anonymizer.as_ref(), zone, kept);
     let job = Job {
         // It is made anonymous here, so that a handshake can be asked for by either id.
         anonymize: None,
@@ -45,6 +45,11 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
     let mut out = Pager::new(options.screen.paging);
     let written = write(&mut out, &layout, options, &found, anonymizer.as_ref());
     out.close().and(written).map_err(Into::into)
+}
+
+/// The report beyond its run.
+fn kept(report: &Handshake<'_>) -> Handshake<'static> {
+    report.to_static()
 }
 
 /// Fails where the last word looks like no file, and none is there.

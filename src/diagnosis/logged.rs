@@ -45,24 +45,20 @@ fn weigh(verdict: &mut Verdict, line: &Said<'_>, told: &[Saying]) {
     let fits = |other: Cause| may_be(other, verdict.stopped_by) && cause.cause.family() != Family::Capture;
     let fitting = || told.iter().filter(|saying| fits(saying.cause));
     let chosen = fitting().find(|saying| possible(saying.cause)).or_else(|| fitting().next().filter(|_| open));
-    match chosen.filter(|_| cause.confidence < Confidence::Certain) {
-        Some(saying) => {
-            let place = verdict.findings.iter().position(|finding| finding.cause == saying.cause);
-            let known = place.map(|place| verdict.findings.remove(place));
-            let new = settled(saying, line, known);
-            let before = std::mem::replace(cause, new);
-            cause.evidence.splice(0..0, before.evidence);
-            cause.stopped_by = cause.stopped_by.or(before.stopped_by);
-            // Where programs say so of several causes, the others stay possible.
-            let others =
-                told.iter().map(|saying| saying.cause).filter(|other| *other != saying.cause && may_be(*other, verdict.stopped_by));
-            verdict.alternatives = others.collect();
-        }
-        None => {
-            let other = told.first().map(|saying| saying.cause.slug()).unwrap_or_default();
-            let text = format!("{}, which would be {other}; the packets show otherwise", words(line));
-            cause.against.push(Evidence { mark: None, text });
-        }
+    if let Some(saying) = chosen.filter(|_| cause.confidence < Confidence::Certain) {
+        let place = verdict.findings.iter().position(|finding| finding.cause == saying.cause);
+        let known = place.map(|place| verdict.findings.remove(place));
+        let new = settled(saying, line, known);
+        let before = std::mem::replace(cause, new);
+        cause.evidence.splice(0..0, before.evidence);
+        cause.stopped_by = cause.stopped_by.or(before.stopped_by);
+        // Where programs say so of several causes, the others stay possible.
+        let others = told.iter().map(|saying| saying.cause).filter(|other| *other != saying.cause && may_be(*other, verdict.stopped_by));
+        verdict.alternatives = others.collect();
+    } else {
+        let other = told.first().map(|saying| saying.cause.slug()).unwrap_or_default();
+        let text = format!("{}, which would be {other}; the packets show otherwise", words(line));
+        cause.against.push(Evidence { mark: None, text });
     }
 }
 

@@ -101,19 +101,16 @@ fn peer(word: &str) -> Option<Peer> {
     if word.len() < SHORTEST_ADDRESS || word.len() > LONGEST_ADDRESS {
         return None;
     }
-    let (address, rest) = match word.rsplit_once('[') {
-        Some((_, inner)) => {
-            let (address, rest) = inner.split_once(']')?;
-            (address, rest)
-        }
-        None => {
-            let word = word.split(']').next().unwrap_or(word);
-            match word.rsplit_once(':') {
-                Some((address, _)) if address.contains('.') && !address.contains(':') => word.split_at_checked(address.len())?,
-                // An IPv4 address that an IPv6 socket shows, with its port.
-                Some((address, _)) if address.contains('.') && address.starts_with("::") => word.split_at_checked(address.len())?,
-                _ => (word, ""),
+    let (address, rest) = if let Some((_, inner)) = word.rsplit_once('[') {
+        inner.split_once(']')?
+    } else {
+        let word = word.split(']').next().unwrap_or(word);
+        match word.rsplit_once(':') {
+            // IPv4, or as an IPv6 socket shows it, with its port.
+            Some((address, _)) if address.contains('.') && (!address.contains(':') || address.starts_with("::")) => {
+                word.split_at_checked(address.len())?
             }
+            _ => (word, ""),
         }
     };
     let address: IpAddr = address.parse().ok()?;

@@ -102,7 +102,7 @@ impl Logs {
     }
 
     /// The lines about a handshake, in order, each with its place among all and whether it names the client's port; `ahead` is how far the log's clock is ahead of the capture's, in nanoseconds.
-    pub fn about<'a>(&'a self, subject: Subject, ahead: i64) -> impl Iterator<Item = (u32, bool, Said<'a>)> {
+    pub fn about(&self, subject: Subject, ahead: i64) -> impl Iterator<Item = (u32, bool, Said<'_>)> {
         let (begin, end) = (subject.begin, subject.end);
         let (from, to) = (begin.before(EARLY), end.after(LATE));
         let client = subject.client;

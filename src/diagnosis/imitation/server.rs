@@ -13,6 +13,7 @@ use crate::tls::registry::{CipherSuite, KeyExchange, NamedGroup, ProtocolVersion
 
 /// A server to be run, and what its client has to add.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent of each other")]
 pub(super) struct Server {
     /// What makes its files.
     pub(super) files: Vec<Command>,
@@ -137,9 +138,10 @@ fn chosen(mut options: Command, handshake: &Handshake, cause: Option<Cause>, cer
     };
     let suite = handshake.cipher();
     if let Some(name) = suite.and_then(CipherSuite::openssl) {
-        options = match suite.is_some_and(CipherSuite::is_tls13) {
-            true => options.option("-ciphersuites", name).option("-cipher", "DEFAULT@SECLEVEL=0"),
-            false => options.option("-cipher", List::of(&[name, "@SECLEVEL=0"])),
+        options = if suite.is_some_and(CipherSuite::is_tls13) {
+            options.option("-ciphersuites", name).option("-cipher", "DEFAULT@SECLEVEL=0")
+        } else {
+            options.option("-cipher", List::of(&[name, "@SECLEVEL=0"]))
         };
     } else {
         options = options.option("-cipher", "DEFAULT@SECLEVEL=0");

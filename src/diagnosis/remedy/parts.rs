@@ -150,9 +150,10 @@ impl Protocols {
         };
         let (mut typed, mut all) = (Vec::new(), true);
         for name in names {
-            match token(&name) && typed.len() < MOST_PROTOCOLS {
-                true => typed.push(String::from_utf8_lossy(name)),
-                false => all = false,
+            if token(&name) && typed.len() < MOST_PROTOCOLS {
+                typed.push(String::from_utf8_lossy(name));
+            } else {
+                all = false;
             }
         }
         (!typed.is_empty()).then(|| (Self(typed.join(",")), all))
@@ -176,7 +177,7 @@ pub struct Moment(String);
 
 impl From<Timestamp> for Moment {
     fn from(time: Timestamp) -> Self {
-        let digits: String = time.to_second().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
+        let digits: String = time.to_second().chars().filter(char::is_ascii_digit).take(14).collect();
         Self(format!("{digits}Z"))
     }
 }
