@@ -19,7 +19,14 @@ pub fn frame(bytes: &[u8]) {
         let (bytes, after) = behind.split_at(usize::from(u16::from_be_bytes([*high, *low])).min(behind.len()));
         rest = after;
         mark = Mark { frame: mark.frame + 1, time: mark.time.after(std::time::Duration::from_millis(700)) };
-        let head = FrameHead { number: mark.frame, time: mark.time, link, interface: 0, original_len: bytes.len() as u32 };
+        let head = FrameHead {
+            number: mark.frame,
+            time: mark.time,
+            link,
+            interface: 0,
+            site: handshark::site::Site::NONE,
+            original_len: bytes.len() as u32,
+        };
         match decoder.decode(&Frame { head, bytes }) {
             Packet::Tcp(segment) => {
                 assert!(segment.payload.len() as u64 <= u64::from(segment.payload_len), "no more was captured than sent");
