@@ -136,7 +136,7 @@ pub struct ReproduceOptions {
     pub progress: bool,
 }
 
-/// How it is told what offers a handshake again.
+/// How to write what offers a handshake again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReproduceForm {
     /// Commands with what they are for.

@@ -100,7 +100,7 @@ fn beyond_openssl(handshake: &Handshake, cause: Option<Cause>) -> Option<&'stati
             "It happened on the way between the hosts, which is not on this host: run the first command where the client is."
         }
         Family::Plaintext | Family::Proxy => "It happened before TLS, which openssl s_server does not speak: run the first command.",
-        Family::Silence => "A side fell silent or left without a word, which OpenSSL does not do by itself.",
+        Family::Silence => "A side stopped responding or left without a word, which OpenSSL does not do by itself.",
         Family::Protocol => "A side broke the protocol or failed inside, which OpenSSL does not do on request.",
         Family::Quic | Family::Dtls => "It happened to datagrams on the way, or in a server unlike openssl s_server.",
         Family::Version | Family::Parameters | Family::Certificate | Family::ClientAuth | Family::Names | Family::Psk => match cause {
@@ -109,7 +109,7 @@ fn beyond_openssl(handshake: &Handshake, cause: Option<Cause>) -> Option<&'stati
                 "No option of openssl s_server refuses for this reason."
             }
             Cause::CertificateRevoked | Cause::ClientCertificateRevoked => {
-                "Whether a certificate is revoked is told by its authority, which is not imitated."
+                "Only the authority says whether a certificate is revoked, and it is not imitated."
             }
             Cause::MustStapleMissing => "openssl s_client does not mind a status that is missing.",
             Cause::ChainMisordered | Cause::ChainTooLarge | Cause::CertificateUnsupported | Cause::BackendInconsistent => {
