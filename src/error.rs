@@ -39,6 +39,14 @@ pub enum Error {
         /// What is there of what.
         why: String,
     },
+    /// A condensate that cannot be read as it was asked for.
+    #[error("{} is a condensate: {why}", path.display())]
+    Condensate {
+        /// The path as given.
+        path: PathBuf,
+        /// What is in the way, and what to do.
+        why: String,
+    },
     /// A directory without a capture in it.
     #[error("no capture file in {}", path.display())]
     EmptyDirectory {

@@ -28,6 +28,8 @@ pub mod cli;
 #[doc(hidden)]
 pub mod compare;
 #[doc(hidden)]
+pub mod condensate;
+#[doc(hidden)]
 pub mod count;
 #[doc(hidden)]
 pub mod diagnosis;

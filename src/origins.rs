@@ -18,6 +18,8 @@ struct Table {
     runs: Vec<Kept>,
     /// The first frame of which nothing is known, for want of room.
     unknown_from: Option<u64>,
+    /// Frames are missing: their numbers over all files are not those of the whole capture.
+    sparse: bool,
 }
 
 /// Frames in a row out of one file.
@@ -67,6 +69,17 @@ impl Origins {
     pub fn of_files(names: impl IntoIterator<Item = String>) -> Self {
         let files = names.into_iter().map(Arc::from).collect();
         Self(Arc::new(Mutex::new(Table { files, ..Table::default() })))
+    }
+
+    /// The same for files of whose frames only some will be read.
+    pub fn of_condensed_files(names: impl IntoIterator<Item = String>) -> Self {
+        let files = names.into_iter().map(Arc::from).collect();
+        Self(Arc::new(Mutex::new(Table { files, sparse: true, ..Table::default() })))
+    }
+
+    /// Whether frames are numbered over all files as they are in the whole capture.
+    pub fn counts_all(&self) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).sparse
     }
 
     /// Enters runs in the order read, and takes them out of the list. One that goes on where the last ended is no new one.

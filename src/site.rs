@@ -3,11 +3,12 @@
 //! A site is an address space. Two sites may use the same private addresses for different hosts, so a site is part of whatever tells flows,
 //! servers, names and clients apart. A sensor is not: two taps of one site see the same hosts.
 
+use std::cmp::Ordering;
 use std::path::{Component, Path};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A site, by its number among the names seen by this process. Numbers never leave the process.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Site(u16);
 
 impl Site {
@@ -43,6 +44,19 @@ impl Site {
     /// No site is named.
     pub const fn is_none(self) -> bool {
         self.0 == 0
+    }
+}
+
+/// By name: the numbers depend on the order in which sites are met.
+impl Ord for Site {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if self.0 == other.0 { Ordering::Equal } else { self.name().cmp(&other.name()) }
+    }
+}
+
+impl PartialOrd for Site {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

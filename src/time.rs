@@ -126,28 +126,42 @@ impl serde::Serialize for Timestamp {
     }
 }
 
-/// Makes texts of moments most of which lie in the same second as the one before: then only the fraction is made anew.
+/// Makes texts of moments. Those that are told of a handshake are two again and again, so the latest two are kept; and most lie in the same second as
+/// an earlier one: then only the fraction is made anew.
 #[derive(Debug, Clone)]
 pub struct TimeText {
-    second: i64,
+    latest: Told,
+    before: Told,
+}
+
+/// A moment and its text.
+#[derive(Debug, Clone)]
+struct Told {
+    at: Timestamp,
     text: [u8; 30],
 }
 
 impl Default for TimeText {
     fn default() -> Self {
-        Self { second: 0, text: Timestamp::default().text() }
+        let told = Told { at: Timestamp::default(), text: Timestamp::default().text() };
+        Self { latest: told.clone(), before: told }
     }
 }
 
 impl TimeText {
     /// The moment as it prints.
     pub fn of(&mut self, at: Timestamp) -> &[u8; 30] {
-        if self.second == at.seconds() {
-            at.write_fraction(&mut self.text);
-        } else {
-            *self = Self { second: at.seconds(), text: at.text() };
+        if self.latest.at != at {
+            std::mem::swap(&mut self.latest, &mut self.before);
+            let told = &mut self.latest;
+            if told.at.seconds() != at.seconds() {
+                told.text = at.text();
+            } else if told.at != at {
+                at.write_fraction(&mut told.text);
+            }
+            told.at = at;
         }
-        &self.text
+        &self.latest.text
     }
 }
 

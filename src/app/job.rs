@@ -307,6 +307,10 @@ impl FrameSource for Begin {
         self.inner.origins()
     }
 
+    fn files(&self) -> Vec<(&Path, Option<Timestamp>)> {
+        self.inner.files()
+    }
+
     fn inventory(&self) -> &Inventory {
         self.inner.inventory()
     }

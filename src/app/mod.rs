@@ -1,6 +1,7 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
 mod certs;
+mod condense;
 mod demo;
 mod diff;
 mod digest;
@@ -104,6 +105,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Read(options) => return read::read(&options),
         Command::Live(command) => return live::live(&command),
         Command::Slice(options) => slice::slice(&options),
+        Command::Condense(options) => condense::condense(&options),
         Command::Certs(options) => certs::certs(&options),
         Command::Diff(options) => diff::diff(&options),
         Command::Match(options) => matched::matched(&options),

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use super::reader::Reader;
 use super::source::{Source, Ties, Unpack};
 use super::{Inputs, Inventory};
+use crate::condensate::Head;
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
@@ -34,6 +35,10 @@ pub(super) struct Pending {
     pub(super) reader: Option<(Reader, Block)>,
     /// Why it cannot be read.
     pub(super) problem: Option<String>,
+    /// What it says of itself, if it is a condensate.
+    pub(super) head: Option<Head>,
+    /// What the frames read of a condensate came with.
+    pub(super) inventory: Inventory,
 }
 
 /// Looks at all paths. Waits for the first bytes of pipes, and for their first frames when there are several inputs to order.
@@ -55,13 +60,13 @@ pub(super) fn discover(inputs: &Inputs, stop: Option<&Arc<AtomicBool>>) -> Resul
     for Candidate { path, root } in candidates {
         let len = regular_len(&path);
         let outcome = match len {
-            Some(_) if !only => peek(&path, &mut scratch).map(|first| (None, first)),
+            Some(_) if !only => peek(&path, &mut scratch).map(|(first, head)| (None, first, head, Inventory::default())),
             _ => begin(&path, only, &mut found),
         };
-        let (reader, first, problem) = match outcome {
-            Ok((reader, first)) => (reader, first, None),
+        let (reader, first, head, inventory, problem) = match outcome {
+            Ok((reader, first, head, inventory)) => (reader, first, head, inventory, None),
             Err(Error::NotACapture { .. }) if root.is_some() => continue,
-            Err(error) if root.is_some() => (None, None, Some(error.to_string())),
+            Err(error) if root.is_some() => (None, None, None, Inventory::default(), Some(error.to_string())),
             Err(error) => return Err(error),
         };
         if problem.is_none() {
@@ -70,7 +75,7 @@ pub(super) fn discover(inputs: &Inputs, stop: Option<&Arc<AtomicBool>>) -> Resul
         if let Some(root) = root {
             fruitless.remove(&root);
         }
-        found.pending.push(Pending { path, first, reader, problem });
+        found.pending.push(Pending { path, first, reader, problem, head, inventory });
     }
     if let Some(path) = fruitless.first().and_then(|&root| paths.get(root)) {
         return Err(Error::EmptyDirectory { path: path.clone() });
@@ -90,22 +95,35 @@ pub(super) fn is_found(path: &Path, inputs: &[PathBuf]) -> bool {
 pub(super) fn from_stream(name: &Path, stream: Box<dyn Read + Send>) -> Result<Found> {
     let ties = Ties::default();
     let reader = Reader::new(name, Source::new(name, stream, false, Unpack::Beside, &ties)?, &ties.observer)?;
-    let pending = Pending { path: name.to_owned(), first: None, reader: Some((reader, Block::default())), problem: None };
-    Ok(Found { pending: vec![pending], inventory: Inventory::default(), ties, total: None })
+    let mut found = Found { pending: Vec::new(), inventory: Inventory::default(), ties, total: None };
+    let (reader, first, head, inventory) = begun(reader, true, &mut found)?;
+    found.pending.push(Pending { path: name.to_owned(), first, reader, problem: None, head, inventory });
+    Ok(found)
 }
 
-/// An input opened, with the frames read of it, and the first one's time.
-type Begun = (Option<(Reader, Block)>, Option<Timestamp>);
+/// An input opened, with the frames read of it, the first one's time, and what a condensate says of itself.
+type Begun = (Option<(Reader, Block)>, Option<Timestamp>, Option<Head>, Inventory);
 
 /// Opens what stays open, and reads its first frames if it has to be ordered among others.
 fn begin(path: &Path, only: bool, found: &mut Found) -> Result<Begun> {
-    let mut reader = open(path, &found.ties)?;
+    begun(open(path, &found.ties)?, only, found)
+}
+
+fn begun(mut reader: Reader, only: bool, found: &mut Found) -> Result<Begun> {
     let mut block = Block::default();
-    if !only {
+    let mut inventory = Inventory::default();
+    if reader.may_be_condensed() {
+        reader.fill(&mut block, &mut inventory)?;
+        if reader.told.head.is_none() {
+            // Another program has rewritten it: what is left is a capture like others.
+            found.inventory = std::mem::take(&mut inventory);
+        }
+    } else if !only {
         reader.fill(&mut block, &mut found.inventory)?;
     }
     let first = block.frame(0).map(|frame| frame.head.time);
-    Ok((Some((reader, block)), first))
+    let head = reader.told.head.clone();
+    Ok((Some((reader, block)), first, head, inventory))
 }
 
 /// Opens a file, a FIFO, a device or standard input.
@@ -146,13 +164,13 @@ fn walk(directory: &Path, root: usize, depth: usize, candidates: &mut Vec<Candid
     Ok(())
 }
 
-/// The time of a file's first frame.
-fn peek(path: &Path, scratch: &mut Block) -> Result<Option<Timestamp>> {
+/// The time of a file's first frame, and what a condensate says of itself.
+pub(super) fn peek(path: &Path, scratch: &mut Block) -> Result<(Option<Timestamp>, Option<Head>)> {
     let uncounted = Ties::default();
     let mut reader = Reader::new(path, Source::open(path, Unpack::Here, &uncounted)?, &uncounted.observer)?;
     reader.read_bytes = PEEK_BYTES;
     reader.fill(scratch, &mut Inventory::default())?;
-    Ok(scratch.frame(0).map(|frame| frame.head.time))
+    Ok((scratch.frame(0).map(|frame| frame.head.time), reader.told.head))
 }
 
 fn is_directory(path: &Path) -> bool {

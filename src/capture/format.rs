@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Interface, Inventory};
+use crate::condensate::{Head, Place, Tail};
 use crate::frame::LinkType;
 use crate::limits;
 use crate::time::Timestamp;
@@ -42,6 +43,19 @@ pub(super) struct Context<'a> {
     pub(super) input: usize,
     /// The number of the frame at hand, if it is one.
     pub(super) number: u64,
+    /// What a condensate tells besides.
+    pub(super) told: &'a mut Told,
+}
+
+/// What a condensate tells besides packets.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) head: Option<Head>,
+    pub(super) tail: Option<Tail>,
+    /// By interface, its file's place in the head and its number among that file's interfaces.
+    pub(super) interfaces: Vec<(u32, u32)>,
+    /// By frame since the last fill, where it stands in its file.
+    pub(super) places: Vec<Place>,
 }
 
 impl Context<'_> {

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
 use crate::origins::Origins;
+use crate::time::Timestamp;
 
 /// The lines of key logs, as far as they are known.
 #[derive(Debug, Default)]
@@ -145,6 +146,10 @@ impl FrameSource for WithKeyLogs {
             tail.broken = tail.read_on(&mut self.known).is_err();
         }
         Ok(more)
+    }
+
+    fn files(&self) -> Vec<(&Path, Option<Timestamp>)> {
+        self.inner.files()
     }
 
     fn origins(&self) -> Option<&Origins> {

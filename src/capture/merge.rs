@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use super::discover::{self, Found, Pending};
@@ -26,6 +27,8 @@ pub(super) struct Merge {
     inventory: Inventory,
     filter: Option<PacketFilter>,
     next_number: u64,
+    /// The inputs in their order, with the times of their first frames where those were looked for.
+    files: Vec<(PathBuf, Option<Timestamp>)>,
     /// Where the frames come from, if there are several inputs, and what is to be entered there.
     origins: Option<Origins>,
     runs: Vec<Run>,
@@ -53,7 +56,9 @@ impl Merge {
     pub(super) fn new(found: Found, filter: Option<PacketFilter>) -> Self {
         let names = found.pending.iter().map(|pending| pending.path.display().to_string());
         let origins = (found.pending.len() > 1).then(|| Origins::of_files(names));
+        let files = found.pending.iter().map(|pending| (pending.path.clone(), pending.first)).collect();
         Self {
+            files,
             origins,
             runs: Vec::new(),
             begun: 0,
@@ -224,6 +229,10 @@ impl FrameSource for Merge {
 
     fn origins(&self) -> Option<&Origins> {
         self.origins.as_ref()
+    }
+
+    fn files(&self) -> Vec<(&Path, Option<Timestamp>)> {
+        self.files.iter().map(|(path, first)| (path.as_path(), *first)).collect()
     }
 
     fn inventory(&self) -> &Inventory {

@@ -7,13 +7,14 @@
 //! - `source`: a file's bytes, decompressed in a thread of their own where `compress` says so;
 //! - `clock`: frames with an impossible time;
 //! - `reader`: the bytes of one input cut into frames by `pcap` or `pcapng`, lying where they were read;
-//! - `merge`: several inputs in time order;
+//! - `merge`: several inputs in time order; `condensed`: condensates as the captures that they were made of;
 //! - `filter`: BPF expressions;
 //! - `keylog`: key logs beside the capture ([`with_key_logs`]).
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 mod clock;
 mod compress;
+mod condensed;
 mod discover;
 mod filter;
 mod format;
@@ -29,6 +30,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -70,6 +72,11 @@ pub trait FrameSource: Send {
         None
     }
 
+    /// The files to read in their order, with the times of their first frames where those were looked for; empty where there are none.
+    fn files(&self) -> Vec<(&Path, Option<Timestamp>)> {
+        Vec::new()
+    }
+
     /// The lines of the key logs given beside the capture; `None` where none are.
     fn key_log(&self) -> Option<&KeyLogLines> {
         None
@@ -92,6 +99,11 @@ pub fn is_found(path: &Path, inputs: &[PathBuf]) -> bool {
     discover::is_found(path, inputs)
 }
 
+/// The time of the first frame of a file; none where there is none, or no capture.
+pub fn first_time(path: &Path) -> Option<Timestamp> {
+    discover::peek(path, &mut Block::default()).ok().and_then(|(first, _)| first)
+}
+
 /// Opens the inputs as one capture in time order.
 ///
 /// Frames of one file stay in the file's order even where its clock steps back. Files whose times overlap are merged frame by frame. Files in
@@ -109,14 +121,22 @@ pub fn open_until(inputs: &Inputs, stop: &Arc<AtomicBool>) -> Result<Box<dyn Fra
 fn opened(inputs: &Inputs, stop: Option<&Arc<AtomicBool>>) -> Result<Box<dyn FrameSource>> {
     let filter = inputs.filter.as_deref().map(filter::PacketFilter::new).transpose()?;
     let found = discover::discover(inputs, stop)?;
-    Ok(Box::new(merge::Merge::new(found, filter)))
+    arranged(found, filter)
+}
+
+fn arranged(found: discover::Found, filter: Option<filter::PacketFilter>) -> Result<Box<dyn FrameSource>> {
+    Ok(if found.pending.iter().any(|pending| pending.head.is_some()) {
+        Box::new(condensed::Condensed::new(found, filter.is_some())?)
+    } else {
+        Box::new(merge::Merge::new(found, filter))
+    })
 }
 
 /// Opens a stream of a capture's bytes (a pipe, a socket) under a name. Frames are delivered as they arrive. Waits for the first bytes.
 pub fn open_stream(name: &Path, stream: Box<dyn Read + Send>, filter: Option<&str>) -> Result<Box<dyn FrameSource>> {
     let filter = filter.map(filter::PacketFilter::new).transpose()?;
     let found = discover::from_stream(name, stream)?;
-    Ok(Box::new(merge::Merge::new(found, filter)))
+    arranged(found, filter)
 }
 
 /// What is in a compressed file that lies in memory; what is not compressed comes as it is.
@@ -161,6 +181,27 @@ pub struct Inventory {
     pub filtered_out: u64,
     /// Live: packets that were captured and not looked at, because the run was to end.
     pub unread: u64,
+    /// What was counted when the capture was condensed, in place of what is left of it.
+    pub account: Option<Account>,
+}
+
+/// What was counted of all frames of a capture, of which only some are left.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Account {
+    /// Frames.
+    pub frames: u64,
+    /// Bytes of those, as captured.
+    pub bytes: u64,
+    /// Frames understood down to TCP, UDP or ICMP.
+    pub decoded: u64,
+    /// The others, by the reason's name.
+    pub skipped: BTreeMap<String, u64>,
+    /// Frames of link types that cannot be read.
+    pub links: BTreeMap<u32, u64>,
+    /// Datagrams of Google QUIC.
+    pub google_quic: u64,
+    /// The first frame's time and the latest time.
+    pub times: Option<(Timestamp, Timestamp)>,
 }
 
 /// An input file or stream.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::Interface;
 use super::format::{Context, Cut, Order, Step};
+use crate::condensate::{self, Place};
 use crate::count::Count;
 use crate::frame::LinkType;
 use crate::limits;
@@ -26,6 +27,10 @@ struct Section {
     interfaces: Vec<Described>,
     /// It is a slice: what its original held besides does not belong to it.
     slice: bool,
+    /// Its writer condenses captures.
+    condenser: bool,
+    /// It is a condensate, whose head was read.
+    condensed: bool,
 }
 
 /// What an Interface Description Block says that frames need.
@@ -77,6 +82,7 @@ impl Pcapng {
             }
             INTERFACE_DESCRIPTION | PACKET | SIMPLE_PACKET | ENHANCED_PACKET => {}
             INTERFACE_STATISTICS | DECRYPTION_SECRETS | NAME_RESOLUTION if !long => {}
+            condensate::BLOCK if !long && section.condenser => {}
             _ => return Step::Skip(total as u64),
         }
         let body = match body(order, bytes, len, total) {
@@ -87,10 +93,12 @@ impl Pcapng {
             ENHANCED_PACKET => enhanced_packet(section, body, cx),
             SIMPLE_PACKET => simple_packet(section, body, self.time),
             PACKET => packet(section, body, cx),
+            condensate::BLOCK if order.u32(body) == Some(condensate::MARK) => return mark(section, body, total, cx),
             _ => {
                 let outcome = match kind {
                     INTERFACE_DESCRIPTION => interface_description(section, body, cx),
                     INTERFACE_STATISTICS => interface_statistics(section, body, cx),
+                    condensate::BLOCK => told(section, body, cx),
                     NAME_RESOLUTION => {
                         name_resolution(order, body, cx);
                         Ok(())
@@ -133,17 +141,27 @@ impl Pcapng {
         if major != 1 {
             return Step::Damage(format!("a section is of pcapng version {major}; version 1 is known"));
         }
-        let mut slice = false;
+        let (mut slice, mut condenser) = (false, false);
         for (code, value) in options(order, body.get(16..).unwrap_or_default()) {
             match code {
                 OPT_COMMENT => cx.add_comment(None, text(value)),
-                SHB_USERAPPL => slice = value.starts_with(crate::frame::SLICER.as_bytes()),
+                SHB_USERAPPL => {
+                    slice = value.starts_with(crate::frame::SLICER.as_bytes());
+                    condenser = value.starts_with(condensate::CONDENSER.as_bytes());
+                }
                 _ => {}
             }
         }
-        self.section = Some(Section { order, interfaces: Vec::new(), slice });
+        self.section = Some(Section { order, interfaces: Vec::new(), slice, condenser, condensed: false });
         Step::Other(total)
     }
+}
+
+/// Whether a Section Header Block says that this is a condensate.
+pub(super) fn is_condensate(bytes: &[u8]) -> bool {
+    let body = bytes.get(BLOCK_HEADER..section_header_len(bytes).saturating_sub(4)).unwrap_or_default();
+    let mut options = options(Order::Little, body.get(16..).unwrap_or_default());
+    options.any(|(code, value)| code == SHB_USERAPPL && value.starts_with(condensate::CONDENSER.as_bytes()))
 }
 
 /// Whether the bytes begin with a Section Header Block.
@@ -193,8 +211,59 @@ fn enhanced_packet(section: &Section, body: &[u8], cx: &mut Context<'_>) -> Resu
     };
     let [id, high, low, len] = order.words(head);
     let interface = interface(section, id)?;
+    let time = interface.clock.time(high, low);
+    if section.condensed {
+        cx.told.places.push(place(order, body, len, time));
+    }
     frame_options(order, body, 20, len, cx)?;
-    Ok(Found { time: interface.clock.time(high, low), interface, original_len, start: 20, len })
+    Ok(Found { time, interface, original_len, start: 20, len })
+}
+
+/// Where a packet of a condensate stands in its file.
+fn place(order: Order, body: &[u8], len: u32, time: Timestamp) -> Place {
+    let rest = body.get((len as usize).next_multiple_of(4).saturating_add(20)..).unwrap_or_default();
+    let value = options(order, rest).find(|(code, _)| *code == condensate::ORIGINAL).map(|(_, value)| value).unwrap_or_default();
+    Place {
+        own: order.u64(value).unwrap_or_default(),
+        key: value.get(8..).and_then(|key| order.u64(key)).map_or(time.nanos(), u64::cast_signed),
+    }
+}
+
+/// A frame that was left out.
+fn mark(section: &Section, body: &[u8], total: usize, cx: &mut Context<'_>) -> Step {
+    let order = section.order;
+    let wide = |at: usize| body.get(at..).and_then(|rest| order.u64(rest));
+    let word = |at: usize| body.get(at..).and_then(|rest| order.u32(rest));
+    let (Some(id), Some(time), Some(own), Some(key), Some(joins)) = (word(4), wide(8), wide(16), wide(24), word(32)) else {
+        return Step::Damage(short("a mark of a condensate"));
+    };
+    let interface = match interface(section, id) {
+        Ok(interface) if section.condensed => interface.index,
+        Ok(_) => return Step::Damage("a mark comes before the head of its condensate".to_owned()),
+        Err(why) => return Step::Damage(why),
+    };
+    let before = (joins & !condensate::LINKED).checked_sub(1).and_then(|before| section.interfaces.get(before as usize));
+    let joins = before.map_or(0, |before| before.index.saturating_add(1) | joins & condensate::LINKED);
+    cx.told.places.push(Place { own, key: key.cast_signed() });
+    let time = Timestamp::from_nanos(time.cast_signed());
+    Step::Frame(Cut { time, link: condensate::LEFT_OUT, interface, original_len: joins, start: 0, len: 0, total })
+}
+
+/// Head and tail of a condensate.
+fn told(section: &mut Section, body: &[u8], cx: &mut Context<'_>) -> Result<(), String> {
+    let (Some(word), Some(json)) = (section.order.u32(body), body.get(4..)) else { return Err(short("a block of a condensate")) };
+    let json = json.trim_ascii_end();
+    let json = json.get(..json.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1))).unwrap_or_default();
+    let wrong = |error: serde_json::Error| format!("what its condensate says of itself cannot be read ({error})");
+    match word {
+        condensate::HEAD if !section.condensed => {
+            cx.told.head = Some(serde_json::from_slice(json).map_err(wrong)?);
+            section.condensed = true;
+        }
+        condensate::TAIL if section.condensed => cx.told.tail = Some(serde_json::from_slice(json).map_err(wrong)?),
+        _ => {}
+    }
+    Ok(())
 }
 
 fn packet(section: &Section, body: &[u8], cx: &mut Context<'_>) -> Result<Found, String> {
@@ -239,6 +308,7 @@ fn interface_description(section: &mut Section, body: &[u8], cx: &mut Context<'_
     let link = LinkType(u32::from(link));
     let (mut name, mut description, mut filter) = (None, None, None);
     let (mut resolution, mut offset) = (6, 0);
+    let mut original = (0, 0);
     for (code, value) in options(order, body.get(8..).unwrap_or_default()) {
         match (code, value) {
             (OPT_COMMENT, value) => cx.add_comment(None, text(value)),
@@ -247,12 +317,18 @@ fn interface_description(section: &mut Section, body: &[u8], cx: &mut Context<'_
             // the first byte says what follows: 0 a string; others are filter machine code
             (IF_FILTER, [0, value @ ..]) => filter = Some(text(value)),
             (IF_TSRESOL, &[value, ..]) => resolution = value,
+            (condensate::ORIGINAL, value) if section.condensed => {
+                original = (order.u32(value).unwrap_or_default(), value.get(4..).and_then(|rest| order.u32(rest)).unwrap_or_default());
+            }
             (IF_TSOFFSET, value) => offset = order.u64(value).map_or(0, u64::cast_signed),
             _ => {}
         }
     }
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| cx.name.to_owned());
     let index = cx.add_interface(Interface { input: cx.input, name, description, filter, link, snaplen, received: None, dropped: None });
+    if section.condensed {
+        cx.told.interfaces.resize((index as usize).saturating_add(1), original);
+    }
     section.interfaces.push(Described { link, snaplen, clock: Clock::new(resolution, offset), index });
     Ok(())
 }

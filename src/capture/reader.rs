@@ -8,7 +8,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 
 use super::clock::InputClock;
-use super::format::{Context, Cut, Step};
+use super::format::{Context, Cut, Step, Told};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::source::Source;
@@ -39,6 +39,8 @@ pub(super) struct Reader {
     pub(super) read_bytes: usize,
     /// Comments since they were last taken away, under the numbers that this reader gave.
     pub(super) comments: Vec<(Option<u64>, String)>,
+    /// What it tells besides, if it is a condensate.
+    pub(super) told: Told,
     input: Option<usize>,
     clock: InputClock,
     failed: Option<Error>,
@@ -101,6 +103,7 @@ impl Reader {
             next_number: 1,
             read_bytes: limits::READ_BYTES,
             comments: Vec::new(),
+            told: Told::default(),
             input: None,
             clock: InputClock::default(),
             failed: None,
@@ -108,9 +111,15 @@ impl Reader {
         })
     }
 
+    /// Whether it says that it is a condensate.
+    pub(super) fn may_be_condensed(&self) -> bool {
+        matches!(self.format, Format::Pcapng(_)) && pcapng::is_condensate(&self.carry)
+    }
+
     /// Replaces the block's contents with the next frames: at least one unless the input ends. False at the end.
     pub(super) fn fill(&mut self, block: &mut Block, inventory: &mut Inventory) -> Result<bool> {
         block.forget_frames();
+        self.told.places.clear();
         let mut buffer = mem::take(block.buffer_mut());
         if buffer.capacity() > 2 * limits::READ_BYTES {
             buffer.truncate(limits::READ_BYTES);
@@ -220,7 +229,14 @@ impl Reader {
             if rest.is_empty() {
                 break;
             }
-            let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, input: index, number: self.next_number };
+            let mut cx = Context {
+                inventory,
+                comments: &mut self.comments,
+                name: &self.name,
+                input: index,
+                number: self.next_number,
+                told: &mut self.told,
+            };
             let step = match &mut self.format {
                 Format::Pcap(format) => format.next(rest, &mut cx),
                 Format::Pcapng(format) => format.next(rest, &mut cx),
@@ -251,10 +267,14 @@ impl Reader {
         }
         if let Some(input) = inventory.inputs.get_mut(index) {
             let odd_before = input.odd_times;
-            self.clock.mend(block, [seen.first, seen.last], |odd| {
-                input.odd_times = input.odd_times.saturating_add(1);
-                input.first_odd_time.get_or_insert(odd);
-            });
+            // The times of a condensate were mended when it was made, and lie apart.
+            let whole = self.told.head.is_none();
+            if whole {
+                self.clock.mend(block, [seen.first, seen.last], |odd| {
+                    input.odd_times = input.odd_times.saturating_add(1);
+                    input.first_odd_time.get_or_insert(odd);
+                });
+            }
             if input.odd_times > odd_before {
                 seen.first = block.frames().map(|frame| frame.head.time).min().unwrap_or(seen.first);
                 seen.last = block.frames().map(|frame| frame.head.time).max().unwrap_or(seen.last);

@@ -54,7 +54,7 @@ pub(super) struct Slice {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SecretsArgument {
+pub(super) enum SecretsArgument {
     Keep,
     Drop,
 }

@@ -10,6 +10,7 @@ use crate::output::escape::escape;
 use crate::output::say::say_lines;
 
 mod args;
+mod condense;
 mod config;
 mod default;
 mod forensics;
@@ -24,8 +25,8 @@ mod values;
 pub use config::{CONFIG, Setting, of_environment, settings};
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, ReproduceForm,
-    ReproduceOptions, Screen, Secrets, ShowOptions, SliceOptions, Trust,
+    Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat,
+    ReportOptions, ReproduceForm, ReproduceOptions, Screen, Secrets, ShowOptions, SliceOptions, Trust,
 };
 
 /// Exit code: done.
@@ -61,6 +62,8 @@ pub enum Command {
     Report(Box<ReportOptions>),
     /// Tell what offers one handshake again.
     Reproduce(Box<ReproduceOptions>),
+    /// Keep of captures what handshakes need that begin in a window of time.
+    Condense(Box<CondenseOptions>),
     /// Diagnose the bundled capture, or write it.
     Demo(DemoOptions),
     /// Explain a cause, or list all.

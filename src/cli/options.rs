@@ -16,7 +16,7 @@ use crate::output::pager::Paging;
 use crate::output::style::{self, Color};
 use crate::report::{Class, Handshake};
 use crate::site::Observer;
-use crate::time::Zone;
+use crate::time::{Timestamp, Zone};
 
 /// What to read, how to judge, how to show.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,6 +98,27 @@ pub struct Analysis {
     pub observer: Observer,
     /// Whose certificates are trusted.
     pub trust: Trust,
+}
+
+/// What to condense, and where to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CondenseOptions {
+    /// Files and directories; at least one, in the order given.
+    pub inputs: Vec<PathBuf>,
+    /// How captures are analysed. Nothing is asked of handshakes.
+    pub query: Query,
+    /// Where the window begins and ends.
+    pub since: Option<Timestamp>,
+    /// The same.
+    pub until: Option<Timestamp>,
+    /// The directory from which names of files are told.
+    pub root: Option<PathBuf>,
+    /// The condensate to write.
+    pub output: PathBuf,
+    /// Replace it if it exists.
+    pub force: bool,
+    /// Whether TLS keys in the captures go along.
+    pub secrets: Secrets,
 }
 
 /// Which handshake to show, and how.

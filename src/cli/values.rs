@@ -7,6 +7,7 @@ use clap::builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, Typ
 use clap::{Arg, Command, Error, error::ErrorKind};
 
 use crate::diagnosis::cause::Cause;
+use crate::find::When;
 use crate::output::explain;
 use crate::output::format::Format;
 use crate::output::formats::FORMATS;
@@ -14,6 +15,7 @@ use crate::output::suggest::{did_you_mean, near};
 use crate::output::text;
 use crate::report::Class;
 use crate::site::Site;
+use crate::time::Timestamp;
 
 /// Part of `--fail-on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,16 @@ pub(super) fn stall_after(text: &str) -> Result<Duration, String> {
         Ok(duration)
     } else {
         Err("it must be between 1ms and 24h".to_owned())
+    }
+}
+
+/// Reads a moment that does not depend on what is read.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    match text.parse()? {
+        When::AfterBegin(_) | When::OfFirstDay(..) => {
+            Err(format!("{text:?} would be another moment with other captures; write the date as well: 2026-11-29T09:00:00Z"))
+        }
+        when @ (When::At(_) | When::Civil(..)) => Ok(when.resolve(Timestamp::MIN)),
     }
 }
 

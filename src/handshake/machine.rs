@@ -25,7 +25,7 @@ pub struct Machine {
     /// From the first payload on.
     observed: Option<Box<Observed>>,
     following: Following,
-    /// A stall was told while it lasted.
+    /// It is reported in any case: its stall was told while it lasted, or others that were as unanswered were few.
     flagged: bool,
 }
 
@@ -157,13 +157,18 @@ impl FlowSink for Machine {
         conclude(observed, flow, shared, close, now);
     }
 
-    fn unanswered(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) -> bool {
+    fn unanswered(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark, repeated: bool) -> bool {
         let server = (key.site, if client_is_low { key.high } else { key.low });
-        let summed_up = shared.has_enough_unanswered(server);
+        // In a flood, one look is enough.
+        let summed_up = !repeated && shared.has_enough_unanswered(server) || !shared.reports_unanswered(server, repeated);
         if summed_up {
             shared.sum_up(server, first);
         }
         summed_up
+    }
+
+    fn is_told(&mut self) {
+        self.flagged = true;
     }
 
     fn evicted_half_open(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use std::io::{self, Write};
 
+use memchr::memchr2;
 use serde_json::ser::Formatter;
 
 use super::escape::is_hazard;
@@ -36,16 +37,21 @@ impl Json {
     }
 
     /// A field of which only the key is here.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "where the key is known, it is written in a step or two")]
     pub fn key(&mut self, key: Key) {
         self.fields(key.json.as_bytes());
     }
 
     /// Appends what begins with a comma; behind the opening of an object there is none.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
     fn fields(&mut self, bytes: &[u8]) {
-        let first = usize::from(self.out.last() == Some(&b'{'));
-        self.out.extend_from_slice(bytes.get(first..).unwrap_or_default());
+        // Two ways, on each of which it is known how many bytes there are.
+        match bytes {
+            [b',', behind @ ..] if self.out.last() == Some(&b'{') => self.out.extend_from_slice(behind),
+            _ => self.out.extend_from_slice(bytes),
+        }
     }
 
     /// Appends the items of a list.
@@ -62,12 +68,36 @@ impl Json {
         self.out.push(b']');
     }
 
+    /// Appends what needs no escape, in quotes.
+    fn quoted(&mut self, text: &[u8]) {
+        self.out.reserve(text.len() + 2);
+        self.out.push(b'"');
+        self.out.extend_from_slice(text);
+        self.out.push(b'"');
+    }
+
+    fn moment(&mut self, at: Timestamp) {
+        let mut quoted = [b'"'; 32];
+        let [_, text @ .., _] = &mut quoted;
+        text.copy_from_slice(self.times.of(at));
+        self.out.extend_from_slice(&quoted);
+    }
+
     /// Appends a string with its quotes.
     pub fn string(&mut self, text: &str) {
         if is_plain(text.as_bytes()) {
-            self.out.reserve(text.len() + 2);
+            self.quoted(text.as_bytes());
+        } else if text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+            // JSON in JSON, for the most part.
+            self.out.reserve(text.len() + text.len() / 4);
             self.out.push(b'"');
-            self.out.extend_from_slice(text.as_bytes());
+            let mut rest = text.as_bytes();
+            while let Some((before, [special, behind @ ..])) = memchr2(b'"', b'\\', rest).and_then(|at| rest.split_at_checked(at)) {
+                self.out.extend_from_slice(before);
+                self.out.extend_from_slice(&[b'\\', *special]);
+                rest = behind;
+            }
+            self.out.extend_from_slice(rest);
             self.out.push(b'"');
         } else {
             // Writing to memory does not fail.
@@ -88,6 +118,7 @@ impl Json {
     }
 }
 
+#[expect(clippy::inline_always, reason = "where the key is known, it is written in a step or two")]
 impl Writer for Json {
     fn observer(&mut self, key: Key) {
         if let Some(name) = self.observer.clone() {
@@ -95,37 +126,39 @@ impl Writer for Json {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, key: Key, value: &str) {
         self.key(key);
         self.string(value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn word(&mut self, key: Key, value: &str) {
-        self.key(key);
-        self.out.push(b'"');
-        self.out.extend_from_slice(value.as_bytes());
-        self.out.push(b'"');
+        self.ascii(key, value.as_bytes());
     }
 
-    #[inline]
+    #[inline(always)]
+    fn ascii(&mut self, key: Key, value: &[u8]) {
+        self.key(key);
+        self.quoted(value);
+    }
+
+    #[inline(always)]
     fn number(&mut self, key: Key, value: u64) {
         self.key(key);
         self.integer(value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn flag(&mut self, key: Key, value: bool) {
         self.key(key);
         self.out.extend_from_slice(if value { b"true" } else { b"false" });
     }
 
+    #[inline(always)]
     fn time(&mut self, key: Key, value: Timestamp) {
         self.key(key);
-        self.out.push(b'"');
-        self.out.extend_from_slice(self.times.of(value));
-        self.out.push(b'"');
+        self.moment(value);
     }
 
     fn texts<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>) {
@@ -233,7 +266,16 @@ mod tests {
 
     #[test]
     fn strings_are_read_back_as_they_were() {
-        for text in ["", "plain", "a\"\\\n", "\u{202e}x\u{7f}\u{1b}[2J\u{9b}", "株\u{e0041}", &"x".repeat(40), "fifteen letters\"x"] {
+        for text in [
+            "",
+            "plain",
+            "a\"\\\n",
+            "\u{202e}x\u{7f}\u{1b}[2J\u{9b}",
+            "株\u{e0041}",
+            &"x".repeat(40),
+            "fifteen letters\"x",
+            r#"{"a":"b\\"}"#,
+        ] {
             let mut json = Json::default();
             json.string(text);
             let written = String::from_utf8(json.out).unwrap();

@@ -8,6 +8,7 @@ pub use crate::report::Sink;
 
 pub mod again;
 mod collect;
+pub mod condensate;
 pub mod csv;
 pub mod delivery;
 pub mod diff;

@@ -68,6 +68,11 @@ impl<W: Write> PcapngWriter<W> {
 
     /// Describes an interface and gives its number.
     pub fn interface(&mut self, interface: &InterfaceDescription<'_>) -> io::Result<u32> {
+        self.interface_with(interface, None)
+    }
+
+    /// The same with an option of another kind.
+    pub fn interface_with(&mut self, interface: &InterfaceDescription<'_>, more: Option<(u16, &[u8])>) -> io::Result<u32> {
         let mut body = Vec::new();
         body.extend(u16::try_from(interface.link.0).unwrap_or(u16::MAX).to_le_bytes());
         body.extend(0_u16.to_le_bytes());
@@ -81,6 +86,9 @@ impl<W: Write> PcapngWriter<W> {
             option(&mut body, IF_FILTER, &[&[0], filter.as_bytes()].concat());
         }
         option(&mut body, IF_TSRESOL, &[9]);
+        if let Some((code, value)) = more {
+            option(&mut body, code, value);
+        }
         end_of_options(&mut body);
         self.write_block(INTERFACE_DESCRIPTION, &body)?;
         let number = self.interfaces;
@@ -90,6 +98,11 @@ impl<W: Write> PcapngWriter<W> {
 
     /// Writes a packet.
     pub fn packet(&mut self, packet: &PacketRecord<'_>) -> io::Result<()> {
+        self.packet_with(packet, None)
+    }
+
+    /// The same with an option of another kind.
+    pub fn packet_with(&mut self, packet: &PacketRecord<'_>, more: Option<(u16, &[u8])>) -> io::Result<()> {
         let mut body = std::mem::take(&mut self.block);
         body.clear();
         body.extend(packet.interface.to_le_bytes());
@@ -104,7 +117,10 @@ impl<W: Write> PcapngWriter<W> {
         for comment in packet.comments {
             option(&mut body, OPT_COMMENT, comment.as_bytes());
         }
-        if !packet.comments.is_empty() {
+        if let Some((code, value)) = more {
+            option(&mut body, code, value);
+        }
+        if more.is_some() || !packet.comments.is_empty() {
             end_of_options(&mut body);
         }
         let result = self.write_block(ENHANCED_PACKET, &body);

@@ -337,7 +337,7 @@ mod tests {
             time: Timestamp::from_parts(time, 0),
             link: LinkType(1),
             interface: 0,
-            site: crate::site::Site::NONE,
+            site: Site::NONE,
             original_len: u32::try_from(bytes.len()).unwrap(),
         };
         let mut walk = Walk::new(&Frame { head, bytes });

@@ -37,7 +37,7 @@ use super::point::CapturePoint;
 use super::router::RouterCounts;
 use super::summary::Totals;
 use super::twins::Twins;
-use super::worker::Drained;
+use super::worker::{Drained, Upto};
 
 /// Verdicts that wait for more knowledge, at most.
 const HELD: usize = 4096;
@@ -146,8 +146,8 @@ impl<'a> Collector<'a> {
         self.half_open.append(&mut drained.half_open);
     }
 
-    /// Every worker has seen all frames up to this one: what closed by then is complete and can be put in order.
-    pub(super) fn release(&mut self, upto: u64) -> std::io::Result<()> {
+    /// Every worker has concluded everything up to here: that is complete and can be put in order.
+    pub(super) fn release(&mut self, upto: Upto) -> std::io::Result<()> {
         if let Some(clock) = self.clock {
             // Live, what waits is not kept from its reader until the next handshake comes.
             let now = clock.now();
@@ -166,7 +166,6 @@ impl<'a> Collector<'a> {
         if self.pending.is_empty() && self.half_open.is_empty() {
             return Ok(());
         }
-        let order = |handshake: &Handshake| (handshake.concluded_at, handshake.flow.first.frame);
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.site, half_open.server));
         for half_open in self.half_open.drain(..) {
             self.knowledge.learn_half_open((half_open.site, half_open.server), half_open.first.time, half_open.count);
@@ -175,10 +174,10 @@ impl<'a> Collector<'a> {
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
         for handshake in self.pending.drain(..) {
-            if handshake.concluded_at <= upto { ready.push(handshake) } else { later.push(handshake) }
+            if Upto::of(&handshake) <= upto { ready.push(handshake) } else { later.push(handshake) }
         }
         self.pending = later;
-        ready.sort_by_key(|handshake| order(handshake));
+        ready.sort_by_key(|handshake| Upto::of(handshake));
         for handshake in ready {
             self.take(handshake)?;
         }
@@ -372,7 +371,7 @@ impl<'a> Collector<'a> {
         table: &TableCounters,
         interrupted: bool,
     ) -> std::io::Result<Summary> {
-        self.release(u64::MAX)?;
+        self.release(Upto::ALL)?;
         // Every failure is still held.
         if counts.skipped(Skip::IcmpTruncated) > 0 {
             self.knowledge.misses_icmp();

@@ -11,6 +11,7 @@
 
 mod batch;
 mod collector;
+mod condense;
 mod listening;
 mod options;
 mod point;
@@ -22,5 +23,6 @@ mod summary;
 mod twins;
 mod worker;
 
+pub use condense::{Kept, Window, condense};
 pub use options::{Options, Progress};
 pub use run::run;

@@ -1,17 +1,19 @@
 //! Decodes frames and says which partition each packet belongs to; counts what cannot be decoded; keeps packet time.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
-use crate::capture::Inventory;
-use crate::frame::{Block, Frame};
+use crate::capture::{Account, Inventory};
+use crate::condensate::{LEFT_OUT, LINKED};
+use crate::frame::{Block, Frame, FrameHead};
 use crate::limits;
-use crate::packet::{self, Decoder, Found, Packet, Skip};
+use crate::packet::{self, Decoder, Found, Packet, Skip, TcpFlags};
 use crate::time::{Mark, Timestamp};
 use crate::watch::GAP;
 
 use super::batch::{Routed, partition};
-use super::sources::Sources;
+use super::sources::{Joined, Sources};
 
 /// The router.
 #[derive(Debug)]
@@ -51,6 +53,23 @@ impl RouterCounts {
         place.and_then(|place| self.skipped.get(place)).copied().unwrap_or(0)
     }
 
+    /// Puts what was counted when the capture was condensed in place of what was counted of what is left of it.
+    pub(super) fn take_over(&mut self, account: &Account) {
+        self.frames = account.frames;
+        self.bytes = account.bytes;
+        self.decoded = account.decoded;
+        for (place, reason) in Skip::ALL.iter().enumerate() {
+            if let Some(count) = self.skipped.get_mut(place) {
+                *count = account.skipped.get(reason.name()).copied().unwrap_or_default();
+            }
+        }
+        self.unknown_links.clone_from(&account.links);
+        self.first = account.times.map(|(first, _)| first);
+        if let Some((_, last)) = account.times {
+            self.last.time = last;
+        }
+    }
+
     #[cold]
     fn skip(&mut self, reason: Skip, frame: &Frame<'_>) {
         let place = Skip::ALL.iter().position(|other| *other == reason);
@@ -73,13 +92,22 @@ impl Router {
     }
 
     /// Gives a block's packets, with ticks in between.
-    pub(super) fn route(&mut self, block: &Block, mut give: impl FnMut(Routed<'_>)) {
-        if let Some(frame) = block.frame(0) {
+    #[inline]
+    pub(super) fn route(&mut self, block: &Block, give: impl FnMut(Routed<'_>)) {
+        self.route_part(block, 0..block.len(), give);
+    }
+
+    /// The same for the frames at these places, which are the next.
+    #[inline]
+    pub(super) fn route_part(&mut self, block: &Block, places: Range<usize>, mut give: impl FnMut(Routed<'_>)) {
+        if let Some(frame) = block.frame(places.start) {
             self.counts.first.get_or_insert(frame.head.time);
         }
-        self.counts.frames = self.counts.frames.saturating_add(block.len() as u64);
+        let frames = places.len() as u64;
+        let end = places.end;
+        self.counts.frames = self.counts.frames.saturating_add(frames);
         let (mut bytes, mut skipped) = (0u64, 0u64);
-        for (place, frame) in (0..).zip(block.frames()) {
+        for (place, frame) in places.filter_map(|place| Some((u32::try_from(place).ok()?, block.frame(place)?))) {
             let mark = frame.mark();
             bytes = bytes.saturating_add(frame.bytes.len() as u64);
             let interface = frame.head.interface;
@@ -90,16 +118,25 @@ impl Router {
             }
             let mut packet = Packet::nothing();
             let found = self.decoder.read(&frame, &mut packet);
+            if let Packet::Tcp(segment) = &packet
+                && segment.flags.0 & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN
+                && let Some(sources) = &mut self.sources
+            {
+                sources.saw_begin(interface, segment.key.site_hash());
+            }
             if let Some(sources) = self.sources.as_mut().filter(|sources| sources.asks()) {
                 saw(sources, &frame, &packet, found);
                 if let Packet::Udp(datagram) = &packet {
-                    sources.saw(interface, datagram.key.partition_hash());
+                    sources.saw(interface, datagram.key.site_hash());
                 }
             }
             match (&packet, packet.key()) {
                 (Packet::Skipped(reason), _) => {
                     skipped = skipped.saturating_add(1);
                     self.counts.skip(*reason, &frame);
+                    if frame.head.link == LEFT_OUT {
+                        self.told(&frame.head);
+                    }
                 }
                 (_, Some(key)) => {
                     let place = (found != Found::Joining).then_some(place);
@@ -109,9 +146,9 @@ impl Router {
             }
         }
         self.counts.bytes = self.counts.bytes.saturating_add(bytes);
-        self.counts.decoded = self.counts.decoded.saturating_add((block.len() as u64).saturating_sub(skipped));
+        self.counts.decoded = self.counts.decoded.saturating_add(frames.saturating_sub(skipped));
         // If this was the last block of an input, the first frames of the next will show whether it goes on there.
-        let Some(sources) = &mut self.sources else { return };
+        let Some(sources) = self.sources.as_mut().filter(|_| end == block.len()) else { return };
         for frame in (block.len().saturating_sub(TAIL)..block.len()).filter_map(|place| block.frame(place)) {
             let mut packet = Packet::nothing();
             let found = packet::read(&frame, &mut packet);
@@ -180,6 +217,19 @@ impl Router {
         self.tick(&mut give);
     }
 
+    /// What a frame that was left out of a condensate had shown: that its interface goes on where another left off.
+    #[cold]
+    fn told(&mut self, head: &FrameHead) {
+        if let (Some(sources), Some(before)) = (&mut self.sources, (head.original_len & !LINKED).checked_sub(1)) {
+            sources.told(head.interface, before, head.original_len & LINKED != 0);
+        }
+    }
+
+    /// Which interfaces were found to go on where others left off since the last call.
+    pub(super) fn joined(&mut self) -> Vec<Joined> {
+        self.sources.as_mut().map(Sources::take_joined).unwrap_or_default()
+    }
+
     fn tick(&mut self, mut give: impl FnMut(Routed<'_>)) {
         let now = self.counts.last;
         if now.time >= self.tick {
@@ -202,7 +252,7 @@ impl Router {
 fn saw(sources: &mut Sources, frame: &Frame<'_>, packet: &Packet<'_>, found: Found) {
     let interface = frame.head.interface;
     if let (Some(key), Found::AtOnce) = (packet.key(), found) {
-        sources.saw(interface, key.partition_hash());
+        sources.saw(interface, key.site_hash());
     }
     if let Some(stations) = packet::stations(frame) {
         sources.saw_stations(interface, frame.head.site, stations);

@@ -43,7 +43,12 @@ pub fn run(
     };
     let unwritten = |source| Error::Write { what: "the output".to_owned(), source };
     written.map_err(unwritten)?;
-    let Read { counts, feed, failed } = read;
+    let Read { mut counts, feed, failed } = read;
+    let mut table = table;
+    if let Some(account) = &source.inventory().account {
+        counts.take_over(account);
+        table.google_quic = table.google_quic.saturating_add(account.google_quic);
+    }
     collector.notes = feed.notes(tally);
     // A file was not read to its end. A live capture has none but this.
     let interrupted = options.stop.load(Ordering::Relaxed) && options.clock.is_none();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::quality::FixedState;
 
 use crate::capture::Inventory;
+use crate::limits;
 use crate::site::Site;
 use crate::time::{Mark, Timestamp};
 use crate::watch::{GAP, Watch};
@@ -18,15 +19,31 @@ pub(super) struct Sources {
     heard: Vec<Heard>,
     /// Flows seen lately, each at the place that its hash gives it, with the interface.
     lately: Box<[(u64, u32)]>,
+    /// Connections that began lately, in the same way.
+    begun: Box<[(u64, u32)]>,
     /// Interfaces whose first frames are compared with what others saw.
     young: usize,
     /// The last frame of all, and the times in which nothing at all was captured.
     last: Mark,
     silent: Vec<(Timestamp, Timestamp)>,
     silent_more: u64,
-    /// Interfaces of different inputs that saw the same connections.
+    /// Interfaces of different inputs that saw the same connections begin.
     met: Vec<(u32, u32)>,
+    /// Interfaces that were joined, not yet asked for.
+    joined: Vec<Joined>,
     changed: bool,
+}
+
+/// An interface was found to go on where another left off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Joined {
+    /// The frame that showed it.
+    pub(super) frame: u64,
+    /// The interface that was heard before.
+    pub(super) before: u32,
+    pub(super) interface: u32,
+    /// It was a connection that goes on, and not only the same stations.
+    pub(super) connection: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,11 +71,13 @@ impl Sources {
             watch: Watch::default(),
             heard: Vec::new(),
             lately: vec![(0, 0); LATELY].into_boxed_slice(),
+            begun: vec![(0, 0); LATELY].into_boxed_slice(),
             young: 0,
             last: Mark::default(),
             silent: Vec::new(),
             silent_more: 0,
             met: Vec::new(),
+            joined: Vec::new(),
             changed: false,
         }
     }
@@ -132,6 +151,15 @@ impl Sources {
         self.compare(interface, hash, true);
     }
 
+    /// An interface saw a connection begin: if another did so just now, the two are points of capture of the same connections.
+    pub(super) fn saw_begin(&mut self, interface: u32, hash: u64) {
+        let Some(slot) = usize::try_from(hash & LATELY_MASK).ok().and_then(|place| self.begun.get_mut(place)) else { return };
+        let (known, by) = std::mem::replace(slot, (hash, interface));
+        if known == hash && by != interface && self.met.len() < SILENT && !self.met.contains(&(by, interface)) {
+            self.met.push((by, interface));
+        }
+    }
+
     /// An interface saw a frame between these two stations. Their link is captured further though none of the connections goes on: where all wait,
     /// stations still ask for each other's addresses.
     pub(super) fn saw_stations(&mut self, interface: u32, site: Site, (one, other): ([u8; 6], [u8; 6])) {
@@ -143,23 +171,35 @@ impl Sources {
         let Some(slot) = self.lately.get_mut(place) else { return };
         let (known, by) = std::mem::replace(slot, (hash, interface));
         let (one, other) = (self.watch.source(by), self.watch.source(interface));
-        if known != hash || by == interface {
-            return;
-        }
-        if one == other {
-            // They were joined by their stations.
-            if connection && self.met.len() < SILENT && !self.met.iter().any(|(one, other)| *one == interface || *other == interface) {
-                self.met.push((by, interface));
-            }
+        if known != hash || by == interface || one == other {
             return;
         }
         let [Some(first), Some(second)] = [one, other].map(|source| self.heard.get(source as usize).copied()) else { return };
         if first.lapsed || second.lapsed {
             return;
         }
+        self.join((by, interface), (one, other), connection);
+    }
+
+    /// Somebody who saw more than is left knew that an interface goes on where another left off.
+    pub(super) fn told(&mut self, interface: u32, before: u32, connection: bool) {
+        let (one, other) = (self.watch.source(before), self.watch.source(interface));
+        let known = [one, other].iter().all(|source| self.heard.get(*source as usize).is_some_and(|heard| !heard.lapsed));
+        if one != other && known {
+            self.join((before, interface), (one, other), connection);
+        }
+    }
+
+    /// See [`super::router::Router::joined`].
+    pub(super) fn take_joined(&mut self) -> Vec<Joined> {
+        std::mem::take(&mut self.joined)
+    }
+
+    fn join(&mut self, (by, interface): (u32, u32), (one, other): (u32, u32), connection: bool) {
+        let [Some(first), Some(second)] = [one, other].map(|source| self.heard.get(source as usize).copied()) else { return };
         let low = self.watch.join(one, other);
-        if connection && self.met.len() < SILENT {
-            self.met.push((by, interface));
+        if self.joined.len() < limits::INTERFACES {
+            self.joined.push(Joined { frame: self.last.frame, before: by, interface, connection });
         }
         let youth = if connection { 0 } else { first.youth.max(second.youth) };
         self.young = self.young.saturating_add(usize::from(youth > 0));

@@ -47,6 +47,8 @@ pub(super) fn summary(
         inputs: inventory
             .inputs
             .iter()
+            // Of what a condensate names and was not read for it nothing is known.
+            .filter(|input| !input.format.is_empty())
             .map(|input| Input {
                 source: input.path.display().to_string(),
                 format: input.format.clone(),

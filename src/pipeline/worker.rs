@@ -1,5 +1,6 @@
 //! A worker: the partitions it owns, each with its connection table and what its handshakes share.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::count::Count;
@@ -26,6 +27,36 @@ pub(super) struct Worker {
     places: [u8; limits::PARTITIONS],
     /// Secrets, once there are any.
     keys: Option<Arc<KeyRing>>,
+    /// What the capture's end has left, the first behind: the first frame, the place of its partition, its number there.
+    left: Vec<(u64, usize, u32)>,
+    /// How many of these are ended at a time.
+    portion: usize,
+}
+
+/// How far everything is concluded. What is concluded at the same frame is told in the order of the first frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Upto {
+    /// The frame at which it was concluded.
+    concluded_at: u64,
+    /// Its first frame.
+    first: u64,
+}
+
+impl Upto {
+    /// Nothing is concluded.
+    pub(super) const NOTHING: Self = Self { concluded_at: 0, first: 0 };
+    /// Everything is.
+    pub(super) const ALL: Self = Self { concluded_at: u64::MAX, first: u64::MAX };
+
+    /// Everything that is concluded at this frame or before it.
+    pub(super) const fn frame(frame: u64) -> Self {
+        Self { concluded_at: frame, first: u64::MAX }
+    }
+
+    /// Everything up to this handshake.
+    pub(super) fn of(handshake: &Handshake) -> Self {
+        Self { concluded_at: handshake.concluded_at, first: handshake.flow.first.frame }
+    }
 }
 
 #[derive(Debug)]
@@ -47,7 +78,7 @@ impl Worker {
             })
             .collect();
         let place = |number: usize| u8::try_from(number.checked_div(workers).unwrap_or(number)).unwrap_or(u8::MAX);
-        Self { partitions, places: std::array::from_fn(place), keys: None }
+        Self { partitions, places: std::array::from_fn(place), keys: None, left: Vec::new(), portion: 0 }
     }
 
     /// Makes secrets known.
@@ -101,12 +132,55 @@ impl Worker {
         }
     }
 
-    /// The capture is over.
+    /// Takes a packet, and gives the first packets of the flows that it means something to: of the one that was there, and of the one that it began.
+    pub(super) fn take_for(&mut self, routed: Routed<'_>) -> [Option<Mark>; 2] {
+        let Routed::Packet { partition, packet, .. } = routed else {
+            self.take(routed);
+            return [None; 2];
+        };
+        let begun = |worker: &mut Self| {
+            let Partition { table, flows, .. } = worker.partition(partition)?;
+            let key = packet.key()?;
+            let first = if key.transport == Transport::Tcp { table.begun(key) } else { flows.begun(key) };
+            Some((first, Count::from(table.counters().flows) + flows.counters().flows))
+        };
+        let before = begun(self);
+        self.take(routed);
+        let after = begun(self);
+        let ((was, known), (is, all)) = (before.unwrap_or_default(), after.unwrap_or_default());
+        // One that is settled by its first packet is not there any more.
+        let own = match packet {
+            Packet::Tcp(segment) => Some(segment.mark),
+            Packet::Udp(datagram) => Some(datagram.mark),
+            Packet::IcmpError(_) | Packet::Skipped(_) => None,
+        };
+        [was, is.or(own.filter(|_| all != known))]
+    }
+
+    /// Whether any flow is followed whose first packet is one of these.
+    pub(super) fn follows(&self, wanted: impl Fn(Mark) -> bool) -> bool {
+        self.partitions.iter().any(|partition| partition.table.follows(&wanted) || partition.flows.follows(&wanted))
+    }
+
+    /// The capture is over. What is left is ended in [portions](Worker::end_more).
     pub(super) fn end(&mut self, now: Mark) {
-        for Partition { table, flows, shared } in &mut self.partitions {
-            table.end(shared, now);
+        for (place, Partition { table, flows, shared }) in self.partitions.iter_mut().enumerate() {
+            self.left.extend(table.end_but_syns(shared, now).into_iter().map(|(first, id)| (first, place, id)));
             flows.end(shared, now);
         }
+        self.left.sort_unstable_by_key(|left| Reverse(*left));
+        self.portion = (self.left.len() / PORTIONS).max(LEAST_PORTION);
+    }
+
+    /// Ends a portion of what the capture's end has left. Tells how far everything is concluded then.
+    pub(super) fn end_more(&mut self, now: Mark) -> Upto {
+        for _ in 0..self.portion {
+            let Some((_, place, id)) = self.left.pop() else { break };
+            if let Some(Partition { table, shared, .. }) = self.partitions.get_mut(place) {
+                table.end_syn(shared, id, now);
+            }
+        }
+        self.left.last().map_or(Upto::ALL, |(first, ..)| Upto { concluded_at: u64::MAX, first: first.saturating_sub(1) })
     }
 
     /// So many handshakes are concluded that they are best judged while what was gathered of them is still in the cache. Not so while
@@ -142,6 +216,10 @@ impl Worker {
         self.partitions.get_mut(usize::from(*self.places.get(usize::from(number))?))
     }
 }
+
+/// Portions in which the capture's end is dealt with, unless these are small. Each goes through all that others have concluded beyond it.
+const PORTIONS: usize = 32;
+const LEAST_PORTION: usize = 256;
 
 /// Handshakes whose facts fit a core's cache together with all that judging them takes.
 const BRIM: u64 = 16;

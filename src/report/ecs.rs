@@ -2,23 +2,26 @@
 
 use crate::time::Timestamp;
 
+use super::Cause;
 use super::class::Class;
 use super::handshake::{Handshake, Severity};
 use super::incident::Incident;
+use super::rendered::Rendered;
 use super::shared::Certificate;
 use super::summary::{Summary, VERSION};
 use super::writer::{Key, Writer, key};
-use super::{Cause, Code};
 
 /// A report as an event.
 struct Event<'a> {
+    /// What is the same in all of this dataset, as it was written.
+    rendered: &'static Rendered,
     kind: &'static str,
     dataset: &'static str,
     types: &'static [&'static str],
     outcome: &'static str,
     reason: Option<Cause>,
     severity: Severity,
-    id: Option<&'a str>,
+    id: Option<&'a [u8]>,
     span: Option<(Timestamp, Timestamp)>,
 }
 
@@ -28,15 +31,19 @@ impl Event<'_> {
             w.time(key!("@timestamp"), start);
         }
         w.object(key!("event"), |w| {
-            w.word(key!("kind"), self.kind);
-            w.word(key!("module"), "handshark");
-            w.word(key!("dataset"), self.dataset);
-            w.texts(key!("category"), ["network"]);
-            w.texts(key!("type"), self.types);
+            w.shared(self.rendered, |w| {
+                w.word(key!("kind"), self.kind);
+                w.word(key!("module"), "handshark");
+                w.word(key!("dataset"), self.dataset);
+                w.texts(key!("category"), ["network"]);
+                w.texts(key!("type"), self.types);
+            });
             w.word(key!("outcome"), self.outcome);
             w.word_if_any(key!("reason"), self.reason.map(Cause::slug));
             w.number(key!("severity"), self.severity.number());
-            w.text_if_any(key!("id"), self.id);
+            if let Some(id) = self.id {
+                w.ascii(key!("id"), id);
+            }
             if let Some((start, end)) = self.span {
                 w.time(key!("start"), start);
                 w.time(key!("end"), end);
@@ -44,10 +51,12 @@ impl Event<'_> {
             }
         });
         w.object(key!("observer"), |w| {
-            w.word(key!("vendor"), "handshark");
-            w.word(key!("product"), "handshark");
-            w.word(key!("type"), "sensor");
-            w.word(key!("version"), VERSION);
+            w.shared(&OBSERVER, |w| {
+                w.word(key!("vendor"), "handshark");
+                w.word(key!("product"), "handshark");
+                w.word(key!("type"), "sensor");
+                w.word(key!("version"), VERSION);
+            });
             w.observer(key!("name"));
         });
     }
@@ -67,13 +76,14 @@ impl Handshake<'_> {
     pub(super) fn write_event(&self, w: &mut impl Writer) {
         let class = self.class();
         Event {
+            rendered: &HANDSHAKE,
             kind: "event",
             dataset: "handshark.handshake",
             types: &["connection", "protocol"],
             outcome: outcome(class),
             reason: self.diagnosis.cause,
             severity: Severity::of_class(class),
-            id: Some(Code::as_str(&self.handshake.id)),
+            id: Some(self.handshake.id.as_bytes()),
             span: Some((self.handshake.start, self.handshake.end)),
         }
         .write(w);
@@ -84,13 +94,14 @@ impl Incident {
     /// Writes `@timestamp`, `event` and `observer`.
     pub(super) fn write_event(&self, w: &mut impl Writer) {
         Event {
+            rendered: &INCIDENT,
             kind: "alert",
             dataset: "handshark.incident",
             types: &["info"],
             outcome: "failure",
             reason: Some(self.cause),
             severity: self.severity(),
-            id: Some(&self.id),
+            id: Some(self.id.as_bytes()),
             span: Some((self.first_seen, self.last_seen)),
         }
         .write(w);
@@ -106,6 +117,7 @@ impl Summary {
     /// Writes `@timestamp`, `event` and `observer`.
     pub(super) fn write_event(&self, w: &mut impl Writer) {
         Event {
+            rendered: &SUMMARY,
             kind: "event",
             dataset: "handshark.summary",
             types: &["info"],
@@ -146,3 +158,9 @@ pub(super) fn leaf(w: &mut impl Writer, certificate: &Certificate) {
         w.object(key!("hash"), |w| w.word(key!("sha256"), &certificate.fingerprint().to_ascii_uppercase()));
     });
 }
+
+/// What all events of a dataset, and all observers, have in common, as it was written.
+static HANDSHAKE: Rendered = Rendered::new();
+static INCIDENT: Rendered = Rendered::new();
+static SUMMARY: Rendered = Rendered::new();
+static OBSERVER: Rendered = Rendered::new();

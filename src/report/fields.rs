@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 use super::handshake::{AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer};
 use super::incident::{Incident, State};
 use super::place::{Files, Place};
+use super::rendered::Rendered;
 use super::shared::{Certificate, Offer, ServerAnswer};
 use super::step::Step;
 use super::summary::{Input, Summary, VERSION};
@@ -21,8 +22,10 @@ use super::{Advice, Cause, Class, Confidence, Dialect, OcspStatus, Outcome, Prog
 impl Handshake<'_> {
     /// Writes `kind: handshake`.
     pub fn write(&self, w: &mut impl Writer) {
-        w.word(key!("schema"), SCHEMA);
-        w.word(key!("kind"), "handshake");
+        w.shared(&HEAD, |w| {
+            w.word(key!("schema"), SCHEMA);
+            w.word(key!("kind"), "handshake");
+        });
         self.write_event(w);
         w.object(key!("network"), |w| network(w, &self.network));
         w.object(key!("client"), |w| endpoint(w, self.client));
@@ -68,16 +71,19 @@ impl Handshake<'_> {
         if w.wants(key!("summary")) {
             w.text(key!("summary"), &self.summary());
         }
-        if w.wants(key!("remedy")) {
-            w.texts(key!("remedy"), remedy.iter().map(|advice| advice.line()));
-        }
-        if w.wants(key!("remedies")) {
-            w.objects(key!("remedies"), steps(remedy), step_of_remedy);
-        }
         let files = self.capture.files.as_ref();
-        w.objects(key!("evidence"), evidence.iter(), |w, evidence| piece(w, evidence, files));
-        w.objects(key!("against"), against.iter(), |w, evidence| piece(w, evidence, files));
-        w.texts(key!("alternatives"), alternatives.iter().map(|cause| cause.slug()));
+        let nothing = remedy.is_empty() && evidence.is_empty() && against.is_empty() && alternatives.is_empty();
+        w.shared_if(nothing, &NOTHING_TO_SAY, |w| {
+            if w.wants(key!("remedy")) {
+                w.texts(key!("remedy"), remedy.iter().map(|advice| advice.line()));
+            }
+            if w.wants(key!("remedies")) {
+                w.objects(key!("remedies"), steps(remedy), step_of_remedy);
+            }
+            w.objects(key!("evidence"), evidence.iter(), |w, evidence| piece(w, evidence, files));
+            w.objects(key!("against"), against.iter(), |w, evidence| piece(w, evidence, files));
+            w.texts(key!("alternatives"), alternatives.iter().map(|cause| cause.slug()));
+        });
         w.objects(key!("findings"), findings.iter(), |w, finding| {
             self::finding(w, finding, Severity::of(finding, self.handshake.outcome), files);
         });
@@ -108,7 +114,7 @@ fn step_of_remedy<W: Writer>(w: &mut W, (text, command): RemedyStep<'_>) {
 fn network(w: &mut impl Writer, network: &Network) {
     w.word(key!("transport"), network.transport.name());
     w.word(key!("protocol"), network.protocol.name());
-    w.word(key!("community_id"), network.community_id.as_str());
+    w.ascii(key!("community_id"), network.community_id.as_bytes());
     if !network.path.is_empty() {
         w.texts(key!("path"), network.path.layers().map(|layer| layer.to_string()));
     }
@@ -116,14 +122,13 @@ fn network(w: &mut impl Writer, network: &Network) {
 
 fn endpoint(w: &mut impl Writer, endpoint: Endpoint) {
     let text = endpoint.text();
-    let address = std::str::from_utf8(text.address()).unwrap_or_default();
-    w.word(key!("address"), address);
-    w.word(key!("ip"), address);
+    w.ascii(key!("address"), text.address());
+    w.ascii(key!("ip"), text.address());
     w.number(key!("port"), endpoint.port.into());
 }
 
 fn course(w: &mut impl Writer, course: &Course<'_>, class: Class) {
-    w.word(key!("id"), course.id.as_str());
+    w.ascii(key!("id"), course.id.as_bytes());
     w.time(key!("start"), course.start);
     w.time(key!("end"), course.end);
     w.word(key!("outcome"), course.outcome.name());
@@ -131,13 +136,16 @@ fn course(w: &mut impl Writer, course: &Course<'_>, class: Class) {
     w.word(key!("stage"), course.stage.name());
     w.word(key!("history"), &course.history);
     w.word_if_any(key!("preamble"), course.preamble.map(Dialect::name));
-    w.flag(key!("resumed"), course.resumed);
-    w.flag(key!("hello_retry"), course.hello_retry);
-    w.flag(key!("early_data"), course.early_data);
-    w.flag(key!("decrypted"), course.decrypted);
-    w.flag(key!("provisional"), course.provisional);
+    let Course { resumed, hello_retry, early_data, decrypted, provisional, .. } = *course;
+    w.shared_if(!(resumed || hello_retry || early_data || decrypted || provisional), &NONE_OF_THESE, |w| {
+        w.flag(key!("resumed"), resumed);
+        w.flag(key!("hello_retry"), hello_retry);
+        w.flag(key!("early_data"), early_data);
+        w.flag(key!("decrypted"), decrypted);
+        w.flag(key!("provisional"), provisional);
+    });
     w.object(key!("timing"), |w| course.timing.write(w));
-    w.object(key!("loss"), |w| course.loss.write(w));
+    w.shared_if(course.loss == Loss::default(), &NO_LOSS, |w| w.object(key!("loss"), |w| course.loss.write(w)));
 }
 
 impl Timing {
@@ -195,7 +203,7 @@ fn client(w: &mut impl Writer, client: &TlsClient<'_>) {
         *place = hexadecimal(*byte);
     }
     let text = text.get(..random.len().saturating_mul(2)).unwrap_or(&text);
-    w.word(key!("random"), std::str::from_utf8(text).unwrap_or_default());
+    w.ascii(key!("random"), text);
     w.text_if_any(key!("server_name"), server_name.as_deref());
     offer.write(w);
     w.flag(key!("certificate_requested"), *certificate_requested);
@@ -209,7 +217,7 @@ impl Offer<'_> {
     /// Writes its fields.
     pub fn write(&self, w: &mut impl Writer) {
         // Those that say nothing of the order of its extensions, then the rest.
-        w.shared(&self.kind, |w| {
+        w.shared(self.kind(), |w| {
             w.texts(key!("supported_versions"), self.supported_versions());
             w.texts(key!("supported_ciphers"), self.supported_ciphers());
             w.texts(key!("supported_groups"), self.supported_groups());
@@ -435,3 +443,9 @@ fn input<W: Writer>(w: &mut W, input: &Input) {
     w.text_if_any(key!("damage"), input.damage.as_deref());
     w.text_if_any(key!("sha256"), input.sha256.as_deref());
 }
+
+/// What most lines have in common, as it was written.
+static HEAD: Rendered = Rendered::new();
+static NONE_OF_THESE: Rendered = Rendered::new();
+static NO_LOSS: Rendered = Rendered::new();
+static NOTHING_TO_SAY: Rendered = Rendered::new();

@@ -42,7 +42,7 @@ pub struct Place {
     pub file: Option<String>,
     /// Its number in its file; or, where that is not known, over all files.
     pub frame: u64,
-    /// Its number over all files, where there are several.
+    /// Its number over all files, where there are several and all of their frames were read.
     pub merged: Option<u64>,
 }
 
@@ -53,7 +53,7 @@ impl Place {
         match files.origins.of(frame) {
             Some(origin) => {
                 let file = files.shown.as_ref().map_or_else(|| origin.file.to_string(), |shown| shown(&origin.file));
-                Self { file: Some(file), frame: origin.frame, merged: Some(frame) }
+                Self { file: Some(file), frame: origin.frame, merged: files.origins.counts_all().then_some(frame) }
             }
             None => Self { file: None, frame, merged: Some(frame) },
         }

@@ -23,7 +23,7 @@ use super::{Rendered, word};
 pub struct Builder {
     /// Hashes stand for offers and answers: to keep what they are made of and to compare it costs more memory and time than all else.
     hasher: RandomState,
-    kinds: Recent<u64, Rendered, { limits::OFFER_BYTES / 3 }>,
+    kinds: Recent<u64, OfferKind, { limits::OFFER_BYTES / 3 }>,
     orders: Recent<u64, OfferOrder, { 2 * limits::OFFER_BYTES / 3 }>,
     answers: Recent<u64, ServerAnswer, { limits::ANSWER_BYTES }>,
     certificates: Recent<[u8; 32], Certificate, { limits::CERTIFICATE_REPORT_BYTES }>,
@@ -40,7 +40,7 @@ impl Builder {
         let [kind, order] = offer_hashes(&self.hasher, &mut self.scratch, hello, carrier);
         let suites = (hello.cipher_suite_list().len() / 2).min(limits::OFFERED_SUITES);
         let extensions = || hello.extensions().count().min(limits::OFFERED_EXTENSIONS);
-        let kind = self.kinds.get(&kind, |_| PART + suites * SUITE_NAME, Rendered::default);
+        let kind = self.kinds.get(&kind, |_| PART + suites * SUITE_NAME, OfferKind::default);
         let order = self.orders.get(&order, |_| PART + extensions() * EXTENSION_NAME, OfferOrder::default);
         Offer { hello: Cow::Borrowed(hello), carrier, kind, order }
     }
@@ -82,9 +82,16 @@ impl Builder {
 pub struct Offer<'a> {
     hello: Cow<'a, ClientHello>,
     carrier: Carrier,
-    /// As it was written: what is the same in whatever order the extensions stand.
-    pub(super) kind: Arc<Rendered>,
+    kind: Arc<OfferKind>,
     order: Arc<OfferOrder>,
+}
+
+/// What is kept of an offer for the next that is the same but for the order of its extensions.
+#[derive(Debug, Default)]
+struct OfferKind {
+    /// As it was written: what that order does not change.
+    rendered: Rendered,
+    ja4: OnceLock<Box<str>>,
 }
 
 /// What is kept of an offer for the next that is the same.
@@ -93,7 +100,6 @@ struct OfferOrder {
     /// As it was written: the rest.
     rendered: Rendered,
     speaker: OnceLock<Option<Speaker>>,
-    ja4: OnceLock<Box<str>>,
 }
 
 impl<'a> Offer<'a> {
@@ -106,6 +112,10 @@ impl<'a> Offer<'a> {
     pub(super) fn to_static(&self) -> Offer<'static> {
         let hello = Cow::Owned(self.hello.as_ref().clone());
         Offer { hello, carrier: self.carrier, kind: Arc::clone(&self.kind), order: Arc::clone(&self.order) }
+    }
+
+    pub(super) fn kind(&self) -> &Rendered {
+        &self.kind.rendered
     }
 
     pub(super) fn order(&self) -> &Rendered {
@@ -124,7 +134,7 @@ impl<'a> Offer<'a> {
 
     /// JA4 fingerprint.
     pub fn ja4(&self) -> &str {
-        self.order.ja4.get_or_init(|| fingerprint::ja4(&self.hello, self.carrier).into_boxed_str())
+        self.kind.ja4.get_or_init(|| fingerprint::ja4(&self.hello, self.carrier).into_boxed_str())
     }
 
     /// `offered-or-grease` where it holds an encrypted `ClientHello`: from outside the two look the same.

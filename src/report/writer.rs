@@ -33,6 +33,11 @@ pub trait Writer: Sized {
         self.text(key, value);
     }
 
+    /// The same in ASCII.
+    fn ascii(&mut self, key: Key, value: &[u8]) {
+        self.word(key, std::str::from_utf8(value).unwrap_or_default());
+    }
+
     /// A number.
     fn number(&mut self, key: Key, value: u64);
 
@@ -63,6 +68,11 @@ pub trait Writer: Sized {
     fn shared(&mut self, rendered: &Rendered, fields: impl FnOnce(&mut Self)) {
         let _ = rendered;
         fields(self);
+    }
+
+    /// The same where `same` says that these are the values that many reports share; others are written as they are.
+    fn shared_if(&mut self, same: bool, rendered: &Rendered, fields: impl FnOnce(&mut Self)) {
+        if same { self.shared(rendered, fields) } else { fields(self) }
     }
 
     /// The name of the sensor that writes, where it has one.

@@ -9,6 +9,7 @@ use crate::flow::{FlowKey, Path};
 use crate::limits;
 use crate::packet::{IpFacts, Segment, TcpFlags, tcp_options};
 use crate::time::{Mark, Timestamp};
+use crate::transport::stream::Stream;
 
 /// A connection of which at most two bare packets were seen: SYN or SYN-ACK, and one more of those or RST.
 #[derive(Debug)]
@@ -90,9 +91,28 @@ impl HalfOpen {
         self.opening.is_from_low() != TcpFlags(self.opening.flags).ack()
     }
 
-    /// It is a single SYN.
-    pub(super) fn is_lone_syn(&self) -> bool {
-        self.answer.is_none() && self.repeats == [0, 0] && !TcpFlags(self.opening.flags).ack()
+    /// It is one side's SYN, which nothing answered, however often.
+    pub(super) fn is_unanswered_syn(&self) -> bool {
+        let opening = &self.opening;
+        let syn = |bare: &Bare| !TcpFlags(bare.flags).ack() && !TcpFlags(bare.flags).rst();
+        self.packets().all(|bare| syn(bare) && bare.is_from_low() == opening.is_from_low() && bare.seq == opening.seq)
+    }
+
+    /// The second packet is the first, captured twice.
+    pub(super) fn is_copied(&self, path: Path) -> bool {
+        let mut stream = Stream::default();
+        let mut copied = |bare: &Bare| stream.is_duplicate(&bare.retell(self.key, path, self.first), 0);
+        self.answer.as_ref().is_some_and(|answer| !copied(&self.opening) && copied(answer))
+    }
+
+    /// There were more packets than are kept.
+    pub(super) fn is_counted(&self) -> bool {
+        self.repeats != [0, 0]
+    }
+
+    /// There is no second packet.
+    pub(super) const fn is_lone(&self) -> bool {
+        self.answer.is_none()
     }
 
     /// This SYN comes from the sender of the first one, and opens another connection than that did; by another number, or after a time in which

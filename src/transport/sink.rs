@@ -94,11 +94,15 @@ pub trait FlowSink: Sized {
     /// The end, exactly once. `now` is the frame at which it was decided. Called also for connections that never carried payload.
     fn finish(&mut self, shared: &mut Self::Shared, flow: Box<FlowFacts>, close: Close, now: Mark);
 
-    /// A half-open connection of one SYN that nothing answered has ended. True when it is dealt with: then no sink and no facts are made for it.
-    fn unanswered(shared: &mut Self::Shared, key: &FlowKey, client_is_low: bool, first: Mark) -> bool {
-        let _ = (shared, key, client_is_low, first);
+    /// A half-open connection has ended of which there is a SYN that nothing answered, and that may be `repeated`. True when it is dealt with: then no
+    /// sink and no facts are made for it. Otherwise a sink is made for it, now or later, [`FlowSink::is_told`] called, and [`FlowSink::finish`].
+    fn unanswered(shared: &mut Self::Shared, key: &FlowKey, client_is_low: bool, first: Mark, repeated: bool) -> bool {
+        let _ = (shared, key, client_is_low, first, repeated);
         false
     }
+
+    /// [`FlowSink::unanswered`] has decided that this connection is told.
+    fn is_told(&mut self) {}
 
     /// A half-open connection was thrown out because there were too many: it gets no sink and no report, lest a flood of SYNs become a flood
     /// of reports. `first` is its first packet.

@@ -3,6 +3,7 @@
 //! Work is measured by what is held and counted, never by a clock.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use handshark::packet::{IpFacts, Segment, TcpFlags};
 use handshark::time::{Mark, Timestamp};
 use handshark::transport::{Table, TableLimits};
 
-use crate::support::{Said, analyse_bytes};
+use crate::support::{Said, analyse_bytes, analyse_source};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -187,6 +188,27 @@ fn a_syn_flood_is_a_handful_of_lines_and_hides_no_handshake() {
     assert_eq!(said.summary.flows, u64::from(SYNS) + 3);
     assert!(said.summary.evictions >= u64::from(SYNS) - limits::HALF_OPEN as u64 - single as u64, "{}", said.summary.evictions);
     assert!(said.summary.notes.iter().any(|note| note.contains("half-open connections")), "{:?}", said.summary.notes);
+}
+
+/// At the capture's end what is still open is told in the order in which it began, in however many portions it is ended, and on how many threads.
+#[test]
+fn what_the_end_of_a_capture_finds_open_is_told_in_order() {
+    const SYNS: u32 = 2_000;
+    for threads in [1, 3] {
+        let mut capture = Capture::new();
+        for number in 0..SYNS {
+            let [_, _, high, low] = number.to_be_bytes();
+            capture.tcp(&mut End::new(spread(number), 40_000), &End::new([10, 7, high, low], 443), SYN, &[]);
+            if number % 500 == 250 {
+                capture.open([10, 9, 9, (number / 500) as u8], 40_000, [10, 8, 8, 8]);
+            }
+        }
+        let source = handshark::capture::open_stream(Path::new("memory"), Box::new(std::io::Cursor::new(capture.bytes)), None).unwrap();
+        let said = analyse_source(source, threads, false);
+        let frames: Vec<u64> = said.typed_handshakes().map(|report| report.capture.first_frame).collect();
+        assert_eq!(frames.len(), SYNS as usize + 4);
+        assert!(frames.is_sorted(), "with {threads} threads");
+    }
 }
 
 #[test]

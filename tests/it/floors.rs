@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Modules by floor, and what stands beside the floors with what it may import.
 fn may_import(from: &str, to: &str) -> bool {
-    const GROUND: &[&str] = &["time", "limits", "error", "flow", "frame", "anomaly", "count", "origins", "site", "watch", "wording"];
+    const GROUND: &[&str] =
+        &["time", "limits", "error", "flow", "frame", "anomaly", "condensate", "count", "origins", "site", "watch", "wording"];
     const READERS: &[&str] = &["tls", "dtls", "quic", "preamble", "secrets"];
     let ground = GROUND.contains(&to);
     match from {

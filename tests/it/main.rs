@@ -21,6 +21,7 @@ mod attacks;
 mod capture;
 mod classes;
 mod cli;
+mod condense;
 mod decryption;
 mod deploy;
 mod docs;

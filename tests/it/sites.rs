@@ -17,13 +17,19 @@ fn place(root: &Path, directory: &str, capture: &Path) {
 
 /// What says nothing of where it was read.
 fn said(mut report: Value) -> Value {
-    for part in ["capture", "observer"] {
-        report.as_object_mut().unwrap().remove(part);
+    fn strip(value: &mut Value) {
+        const PLACES: [&str; 9] = ["capture", "event", "observer", "frame", "frames", "source", "sources", "merged_frame", "merged_frames"];
+        match value {
+            Value::Object(members) => {
+                members.retain(|key, _| !PLACES.contains(&key.as_str()));
+                members.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
     }
-    report["handshake"].as_object_mut().unwrap().remove("id");
-    for list in ["evidence", "findings"] {
-        report["diagnosis"][list] = Value::Null;
-    }
+    strip(&mut report);
+    report["handshake"]["id"] = Value::Null;
     report
 }
 

@@ -139,7 +139,14 @@ fn write16(bytes: &mut [u8], at: usize, value: usize) {
 
 /// Where the payload of TCP or UDP begins in a frame.
 fn payload_at(link: u32, shot: &Shot) -> Option<usize> {
-    let head = FrameHead { number: 1, time: Timestamp::default(), link: LinkType(link), interface: 0, original_len: shot.original_len };
+    let head = FrameHead {
+        number: 1,
+        time: Timestamp::default(),
+        link: LinkType(link),
+        interface: 0,
+        site: handshark::site::Site::NONE,
+        original_len: shot.original_len,
+    };
     let frame = Frame { head, bytes: &shot.bytes };
     debug_assert_eq!(frame.mark(), Mark { frame: 1, time: Timestamp::default() });
     let mut decoder = Decoder::default();

@@ -23,6 +23,8 @@ use crate::report::{Advice, Certificate, Handshake, OcspStatus, Writer, key, wor
 pub(super) struct Details {
     /// Base64, a piece a line.
     pub(super) pieces: String,
+    /// Its memory serves one piece after the other.
+    encoder: Option<ZlibEncoder<Vec<u8>>>,
     open: Piece,
 }
 
@@ -33,6 +35,8 @@ struct Piece {
     hellos: Texts,
     /// As JSON.
     certificates: Texts,
+    /// Certificates that were met, and their numbers: handshakes share them, and to write one only to see that it is known takes long.
+    met: Vec<(Arc<Certificate>, u64)>,
     /// Objects with a comma between them.
     handshakes: Json,
     count: usize,
@@ -60,13 +64,14 @@ impl Details {
             w.out.append(&mut open.handshakes.out);
             w.out.push(b']');
         });
-        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(6));
+        let encoder = self.encoder.get_or_insert_with(|| ZlibEncoder::new(Vec::new(), Compression::new(EFFORT)));
         encoder.write_all(&piece.out)?;
-        BASE64.encode_append(&encoder.finish()?, &mut self.pieces);
+        BASE64.encode_append(&encoder.reset(Vec::new())?, &mut self.pieces);
         self.pieces.push('\n');
         open.texts.clear();
         open.hellos.clear();
         open.certificates.clear();
+        open.met.clear();
         open.count = 0;
         Ok(())
     }
@@ -76,12 +81,20 @@ impl Piece {
     /// One handshake. `steps` are lists of frame (0: none), microseconds since the first, sender (0 client, 1 server, 2 network), kind, size
     /// (-1: none), text, whether it ended it, and, of several files, the frame's (-1: none).
     fn add(&mut self, report: &Handshake<'_>, again: Option<&Again>) {
-        let Self { texts, hellos, certificates, handshakes: w, count } = self;
+        let Self { texts, hellos, certificates, met, handshakes: w, count } = self;
         let tls = report.tls.as_ref();
         let client = tls.and_then(|tls| tls.client.as_ref());
         let staple = tls.and_then(|tls| tls.server.as_ref()).and_then(|server| server.staple);
         let mut chain = |chain: &[Arc<Certificate>]| -> Vec<u64> {
-            chain.iter().take(CERTIFICATES).map(|certificate| number_of(certificates, |json| certificate.write(json))).collect()
+            let number = |certificate: &Arc<Certificate>| {
+                if let Some((_, number)) = met.iter().rfind(|(known, _)| Arc::ptr_eq(known, certificate)) {
+                    return *number;
+                }
+                let number = number_of(certificates, |json| certificate.write(json));
+                met.push((Arc::clone(certificate), number));
+                number
+            };
+            chain.iter().take(CERTIFICATES).map(number).collect()
         };
         let (served, own) = (chain(report.server_certificates()), chain(report.client_certificates()));
         if *count > 0 {
@@ -142,11 +155,13 @@ impl Piece {
 fn number_of(texts: &mut Texts, fields: impl FnOnce(&mut Json)) -> u64 {
     let mut json = Json::default();
     json.whole(fields);
-    texts.number(&String::from_utf8_lossy(&json.out)).into()
+    texts.number(std::str::from_utf8(&json.out).unwrap_or_default()).into()
 }
 
 /// Handshakes in one piece: the script counts on it.
 pub(super) const PIECE: usize = 128;
+/// Of zlib's nine grades. The usual one, 6, makes pieces that are a little smaller and takes longer, and to compress is most of what the page costs.
+const EFFORT: u32 = 5;
 /// Steps of one handshake's ladder.
 const STEPS: usize = 300;
 /// Certificates of one side.

@@ -35,7 +35,7 @@ pub(super) fn write(out: &mut dyn Write, gathered: &Gathered, settings: &[Settin
     write!(out, "<script type=\"application/json\" id=\"rows\">")?;
     let mut rows = Json::default();
     rows.whole(|w| gathered.rows.write(w));
-    out.write_all(embedded(&String::from_utf8_lossy(&rows.out)).as_bytes())?;
+    out.write_all(embedded(std::str::from_utf8(&rows.out).unwrap_or_default()).as_bytes())?;
     write!(out, "</script><script type=\"application/octet-stream\" id=\"details\" data-piece=\"{PIECE}\">")?;
     out.write_all(gathered.details.pieces.as_bytes())?;
     write!(out, "</script><script>{SCRIPT}</script></body></html>")

@@ -8,7 +8,7 @@ use crate::capture::{FrameSource, Inventory};
 use crate::frame::Block;
 use crate::pipeline::collector::Collector;
 use crate::pipeline::router::Router;
-use crate::pipeline::worker::Worker;
+use crate::pipeline::worker::{Upto, Worker};
 use crate::secrets::KeyLog;
 
 use super::{Lanes, News, Options, Progress, Ran, read};
@@ -37,7 +37,7 @@ pub(super) fn run(
 
 impl Inline<'_, '_> {
     /// Judges what is concluded, as far as nothing can come before it any more.
-    fn judge(&mut self, upto: u64) {
+    fn judge(&mut self, upto: Upto) {
         self.collector.add(self.worker.drain());
         if self.written.is_ok() {
             self.written = self.collector.release(upto);
@@ -62,11 +62,11 @@ impl Lanes for Inline<'_, '_> {
                 && self.worker.brims()
             {
                 // What the frame at hand closes may have to come before what its tick has closed.
-                self.judge(next.saturating_sub(1));
+                self.judge(Upto::frame(next.saturating_sub(1)));
             }
             self.worker.take(routed);
         });
-        self.judge(router.counts().last.frame);
+        self.judge(Upto::frame(router.counts().last.frame));
         self.block = block;
         self.written.is_ok()
     }
@@ -81,7 +81,11 @@ impl Lanes for Inline<'_, '_> {
         }
         let end = router.end(inventory, |routed| self.worker.take(routed));
         self.worker.end(end);
-        self.collector.add(self.worker.drain());
+        let mut upto = Upto::NOTHING;
+        while upto < Upto::ALL {
+            upto = self.worker.end_more(end);
+            self.judge(upto);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::pipeline::batch::{Batch, Queue, Routed};
 use crate::pipeline::collector::Collector;
 use crate::pipeline::point::CapturePoint;
 use crate::pipeline::router::Router;
-use crate::pipeline::worker::{Drained, Worker};
+use crate::pipeline::worker::{Drained, Upto, Worker};
 use crate::secrets::{KeyLog, Tally};
 use crate::transport::TableCounters;
 
@@ -38,7 +38,7 @@ enum Said {
     /// The reader is done.
     Read(Box<Read>),
     /// A worker has come so far.
-    Concluded { worker: usize, drained: Drained, sources: Option<Arc<Vec<CapturePoint>>>, upto: u64, held: u64 },
+    Concluded { worker: usize, drained: Drained, sources: Option<Arc<Vec<CapturePoint>>>, upto: Upto, held: u64 },
     /// A worker is done.
     Worked { counters: TableCounters, tally: Tally },
 }
@@ -82,7 +82,7 @@ pub(super) fn run(
             progress,
             backlog,
             cancelled: &cancelled,
-            upto: vec![0; workers],
+            upto: vec![Upto::NOTHING; workers],
             held: vec![0; workers],
             ran: Ran { read: Read::default(), table: TableCounters::default(), tally: Tally::default(), written: Ok(()) },
         };
@@ -101,8 +101,8 @@ struct Collecting<'r, 'a> {
     backlog: Option<&'r Backlog>,
     /// To be set when nothing more can be written.
     cancelled: &'r AtomicBool,
-    /// By worker: the frame up to which it has concluded everything, and how many connections it holds.
-    upto: Vec<u64>,
+    /// By worker: how far it has concluded everything, and how many connections it holds.
+    upto: Vec<Upto>,
     held: Vec<u64>,
     ran: Ran,
 }
@@ -137,7 +137,7 @@ impl Collecting<'_, '_> {
         let handshakes = drained.handshakes.len();
         self.collector.add(drained);
         if self.ran.written.is_ok() {
-            self.ran.written = self.collector.release(self.upto.iter().copied().min().unwrap_or(0));
+            self.ran.written = self.collector.release(self.upto.iter().copied().min().unwrap_or(Upto::NOTHING));
             if self.ran.written.is_err() {
                 self.cancelled.store(true, Ordering::Relaxed);
             }
@@ -258,33 +258,39 @@ fn work(mut worker: Worker, batches: &Receiver<Batch>, desk: &Desk<'_>) {
             worker.add_secrets(log);
         }
         batch.each(|routed| worker.take(routed));
-        let upto = match batch.end {
+        let end = batch.end;
+        let mut upto = match end {
             Some(end) => {
                 worker.end(end);
-                u64::MAX
+                worker.end_more(end)
             }
-            None => batch.upto,
+            None => Upto::frame(batch.upto),
         };
-        let sources = batch.sources.clone();
-        let must_tell = batch.hurried || batch.end.is_some() || sources.is_some();
+        let mut sources = batch.sources.clone();
+        let must_tell = batch.hurried || end.is_some() || sources.is_some();
         let (block, queue) = batch.spend();
         let _ = desk.queues.try_send(queue);
         if let Some(mut block) = block {
             block.forget_frames();
             let _ = desk.blocks.try_send(block);
         }
-        let drained = worker.drain();
+        let mut drained = worker.drain();
         silent = usize::saturating_add(silent, 1);
         if !must_tell && drained.is_empty() && silent < SILENT {
             continue;
         }
         silent = 0;
-        let held = if desk.backlog.is_some() { worker.held() } else { 0 };
-        if let Some(backlog) = desk.backlog {
-            backlog.add(drained.handshakes.len());
-        }
-        if desk.says.send(Said::Concluded { worker: desk.index, drained, sources, upto, held }).is_err() {
-            break;
+        loop {
+            let held = if desk.backlog.is_some() { worker.held() } else { 0 };
+            if let Some(backlog) = desk.backlog {
+                backlog.add(drained.handshakes.len());
+            }
+            if desk.says.send(Said::Concluded { worker: desk.index, drained, sources: sources.take(), upto, held }).is_err() {
+                return;
+            }
+            let Some(end) = end.filter(|_| upto < Upto::ALL) else { break };
+            upto = worker.end_more(end);
+            drained = worker.drain();
         }
     }
     let _ = desk.says.send(Said::Worked { counters: worker.counters(), tally: worker.tally() });

@@ -48,15 +48,28 @@ impl<S: FlowSink> Table<S> {
         }
     }
 
-    /// The capture has ended: closes everything in the order of the first frames. The table is empty afterwards.
+    /// The capture has ended: closes everything. The table is empty afterwards.
     pub fn end(&mut self, shared: &mut S::Shared, now: Mark) {
+        for (_, id) in self.end_but_syns(shared, now) {
+            self.end_syn(shared, id, now);
+        }
+    }
+
+    /// The same, in the order of the first frames, but for SYNs that nothing answered and that are to be told: a report takes far more than what is
+    /// held of one, and there may be very many. Gives their first frames and numbers, in order; [`Table::end_syn`] is to be called for each.
+    pub fn end_but_syns(&mut self, shared: &mut S::Shared, now: Mark) -> Vec<(u64, u32)> {
+        let mut syns = Vec::new();
         let half_open = self.half_open.ids().filter_map(|id| Some((self.half_open.get(id)?.first.frame, Due::Waiting(id))));
         let followed = self.connections.ids().filter_map(|id| Some((self.connections.get(id)?.facts.first.frame, Due::Followed(id))));
         let mut all: Vec<(u64, Due)> = half_open.chain(followed).collect();
         all.sort_unstable_by_key(|(frame, _)| *frame);
-        for (_, due) in all {
+        for (frame, due) in all {
             match due {
-                Due::Waiting(id) | Due::Refused(id) => self.finish_half_open(shared, id, Close::EndOfCapture, now),
+                Due::Waiting(id) | Due::Refused(id) => match self.sum_up(shared, id) {
+                    Some(true) => {}
+                    Some(false) => syns.push((frame, id)),
+                    None => self.tell_half_open(shared, id, false, Close::EndOfCapture, now),
+                },
                 Due::Followed(id) => self.close(shared, id, Close::EndOfCapture, now, None),
             }
         }
@@ -66,6 +79,12 @@ impl<S: FlowSink> Table<S> {
         self.index.clear();
         self.wheel.clear();
         self.buffering.clear();
+        syns
+    }
+
+    /// Ends a SYN's connection that [`Table::end_but_syns`] left.
+    pub fn end_syn(&mut self, shared: &mut S::Shared, id: u32, now: Mark) {
+        self.tell_half_open(shared, id, true, Close::EndOfCapture, now);
     }
 
     /// Looks at one connection whose time has come.

@@ -16,6 +16,7 @@ use super::half_open::HalfOpen;
 use super::ledger::Ledger;
 use super::sink::{Close, FlowSink};
 use super::slab::{List, Slab};
+use crate::flow::FlowKey;
 use crate::packet::{IcmpError, LostFragments, Segment, TcpFlags};
 use crate::time::Mark;
 use crate::watch::Watch;
@@ -108,6 +109,21 @@ impl<S: FlowSink> Table<S> {
     /// Makes known when the sources of the segments were heard: no silence counts while they were not.
     pub fn set_watch(&mut self, watch: &Arc<Watch>) {
         self.room.watch = Arc::clone(watch);
+    }
+
+    /// The first packet of the connection with this key, while it is half open or followed.
+    pub fn begun(&self, key: &FlowKey) -> Option<Mark> {
+        match self.find(self.index.hash(key))? {
+            Place::HalfOpen(id) => self.half_open.get(id).map(|record| record.first),
+            Place::Followed(id) => self.connections.get(id).map(|connection| connection.facts.first),
+            Place::Marker(_) => None,
+        }
+    }
+
+    /// Whether any connection is half open or followed whose first packet is one of these.
+    pub fn follows(&self, wanted: impl Fn(Mark) -> bool) -> bool {
+        let half_open = self.half_open.ids().filter_map(|id| self.half_open.get(id)).any(|record| wanted(record.first));
+        half_open || self.connections.ids().filter_map(|id| self.connections.get(id)).any(|connection| wanted(connection.facts.first))
     }
 
     /// Takes in a segment that was seen at this interface.
@@ -333,18 +349,36 @@ impl<S: FlowSink> Table<S> {
 
     /// Ends a half-open connection with a report.
     fn finish_half_open(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
-        if let Some(record) = self.half_open.get(id)
-            && record.is_lone_syn()
-            && S::unanswered(shared, &record.key, record.client_is_low(), record.first)
-        {
-            self.room.counters.half_open += 1;
-            self.drop_half_open(id);
-        } else if let Some(record) = self.take_half_open(id) {
-            self.index.remove(record.hash, Place::HalfOpen(id));
-            let (connection, step) = self.revive(shared, &record);
-            let close = if step.is_break() { Close::Settled } else { close };
-            connection.finish(shared, &mut self.room, close, now);
+        let summed_up = self.sum_up(shared, id);
+        if summed_up != Some(true) {
+            self.tell_half_open(shared, id, summed_up.is_some(), close, now);
         }
+    }
+
+    /// Whether a half-open connection that ends is only summed up, which it then is. `None` where it is more than a SYN: its sink will decide.
+    fn sum_up(&mut self, shared: &mut S::Shared, id: u32) -> Option<bool> {
+        let record = self.half_open.get(id).filter(|record| record.is_unanswered_syn())?;
+        let copied = !record.is_lone() && record.is_copied(self.paths.path(record.path));
+        let repeated = record.is_counted() || !record.is_lone() && !copied;
+        let summed_up = S::unanswered(shared, &record.key, record.client_is_low(), record.first, repeated);
+        if summed_up {
+            self.room.counters.half_open += 1;
+            self.room.counters.duplicates += u64::from(copied);
+            self.drop_half_open(id);
+        }
+        Some(summed_up)
+    }
+
+    /// Ends a half-open connection with a report, which may be `decided` on.
+    fn tell_half_open(&mut self, shared: &mut S::Shared, id: u32, decided: bool, close: Close, now: Mark) {
+        let Some(record) = self.take_half_open(id) else { return };
+        self.index.remove(record.hash, Place::HalfOpen(id));
+        let (mut connection, step) = self.revive(shared, &record);
+        if decided {
+            connection.sink.is_told();
+        }
+        let close = if step.is_break() { Close::Settled } else { close };
+        connection.finish(shared, &mut self.room, close, now);
     }
 
     /// Takes a record out, which stays in the index.

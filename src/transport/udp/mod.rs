@@ -162,6 +162,19 @@ impl<S: DatagramSink> UdpTable<S> {
         self.flows.len() + self.markers.len()
     }
 
+    /// The first datagram of the flow with this key, while it is followed.
+    pub fn begun(&self, key: &FlowKey) -> Option<Mark> {
+        match self.find(key)? {
+            Place::Followed(id) => self.flows.get(id).map(|flow| flow.facts.first),
+            Place::Marker(_) | Place::HalfOpen(_) => None,
+        }
+    }
+
+    /// Whether any flow is followed whose first datagram is one of these.
+    pub fn follows(&self, wanted: impl Fn(Mark) -> bool) -> bool {
+        self.flows.ids().filter_map(|id| self.flows.get(id)).any(|flow| wanted(flow.facts.first))
+    }
+
     /// Takes in a datagram that was seen at this interface.
     pub fn datagram(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>) {
         let place = if self.held() == 0 { None } else { self.find(&datagram.key) };

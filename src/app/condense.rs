@@ -1,0 +1,254 @@
+//! `handshark condense`: the packets of the handshakes begun in a window of time, with what is to be known of all others.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use zstd::stream::write::Encoder;
+
+use super::job::Job;
+use super::{is_dash, kept, naming, stop_on_signal, unless_interrupted};
+use crate::capture::{self, FrameSource, Inventory};
+use crate::cli::{CondenseOptions, Secrets};
+use crate::condensate::{self, Head};
+use crate::find::Criteria;
+use crate::output::condensate::CondensateWriter;
+use crate::output::delivery::{Delivery, Manner};
+use crate::output::figures::counted;
+use crate::output::pcapng::{InterfaceDescription, PacketRecord};
+use crate::output::say::say;
+use crate::pipeline::{Kept, Window, condense as pass};
+use crate::site::Observer;
+use crate::time::Timestamp;
+
+/// Condenses and writes.
+pub(super) fn condense(options: &CondenseOptions) -> anyhow::Result<()> {
+    let everything = Criteria::default();
+    let job = Job { criteria: &everything, ..Job::new(&options.inputs, &options.query, stop_on_signal()?) };
+    let kept = kept(&options.inputs, &options.query, &[&options.output]);
+    let manner = Manner { force: options.force, inputs: &kept, ..Manner::default() };
+    let mut target = Delivery::begin(&options.output, &manner)?;
+    let mut source = job.open()?;
+    let head = head(options, source.as_ref())?;
+    let written = write(options, &head, source.as_mut(), &job, &mut target);
+    let written = written.map_err(|error| naming(error, |source| target.failed(source)))?;
+    unless_interrupted()?;
+    target.deliver()?;
+    let place = if is_dash(&options.output) { "standard output".into() } else { options.output.display().to_string() };
+    say(format!(
+        "kept {} of {} in the window: {place}",
+        counted(written.packets, "packet", "packets"),
+        counted(written.frames, "frame", "frames")
+    ));
+    Ok(())
+}
+
+/// What is known before the first packet.
+fn head(options: &CondenseOptions, source: &dyn FrameSource) -> anyhow::Result<Head> {
+    if source.inventory().account.is_some() {
+        bail!("these are condensates; condense the captures that they were made of");
+    }
+    let files = source.files();
+    let mut observers: Vec<Observer> = files.iter().map(|(path, _)| options.query.analysis.observer.or(&Observer::of_path(path))).collect();
+    observers.dedup();
+    let observer = match observers.as_slice() {
+        [one] => one.clone(),
+        [] => Observer::NONE,
+        [one, other, ..] => bail!(
+            "a condensate is of one sensor, and these are captures of {} and {}; condense each by itself, or say --site and --sensor",
+            told(one),
+            told(other)
+        ),
+    };
+    let mut named = Vec::new();
+    for (path, first) in files {
+        // Of an only file it was not looked for.
+        let first = first.or_else(|| if is_dash(path) { None } else { capture::first_time(path) });
+        named.push(condensate::File { first: first.map(Timestamp::nanos), path: name(path, options.root.as_deref())? });
+    }
+    Ok(Head {
+        condensate: condensate::VERSION,
+        site: observer.site.name().map(|name| name.to_string()),
+        sensor: observer.sensor.map(|name| name.to_string()),
+        since: options.since.map(Timestamp::nanos),
+        until: options.until.map(Timestamp::nanos),
+        files: named,
+    })
+}
+
+fn told(observer: &Observer) -> String {
+    let site = observer.site.name();
+    format!("site {} sensor {}", site.as_deref().unwrap_or("(none)"), observer.sensor.as_deref().unwrap_or("(none)"))
+}
+
+/// A file's name as reports will tell it.
+fn name(path: &Path, root: Option<&Path>) -> anyhow::Result<String> {
+    let shown = match root {
+        None => path,
+        Some(root) => path
+            .strip_prefix(root)
+            .with_context(|| format!("{} does not lie in {}, the root that its name is to be told from", path.display(), root.display()))?,
+    };
+    Ok(shown.display().to_string())
+}
+
+/// What was written.
+struct Written {
+    packets: u64,
+    frames: u64,
+}
+
+fn write(
+    options: &CondenseOptions,
+    head: &Head,
+    source: &mut dyn FrameSource,
+    job: &Job<'_>,
+    target: &mut Delivery,
+) -> anyhow::Result<Written> {
+    let packed = options.output.extension().is_some_and(|extension| extension == "zst");
+    let written = if packed {
+        let (written, encoder) = write_into(options, head, source, job, Encoder::new(&mut *target, LEVEL)?)?;
+        encoder.finish()?;
+        written
+    } else {
+        write_into(options, head, source, job, &mut *target)?.0
+    };
+    target.flush()?;
+    Ok(written)
+}
+
+fn write_into<W: Write>(
+    options: &CondenseOptions,
+    head: &Head,
+    source: &mut dyn FrameSource,
+    job: &Job<'_>,
+    out: W,
+) -> anyhow::Result<(Written, W)> {
+    let mut pen = Pen {
+        writer: CondensateWriter::new(out, head)?,
+        keeps_secrets: options.secrets == Secrets::Keep,
+        head,
+        root: options.root.as_deref(),
+        numbers: Vec::new(),
+        secrets: 0,
+        names: 0,
+        packets: 0,
+    };
+    let window = Window { since: options.since.unwrap_or(Timestamp::MIN), until: options.until.unwrap_or(Timestamp::MAX) };
+    let mut tail = pass(source, window, &job.stop, &mut |inventory, kept| pen.put(inventory, kept))?;
+    let inventory = source.inventory();
+    for interface in 0..u32::try_from(inventory.interfaces.len()).unwrap_or(u32::MAX) {
+        pen.statistics(inventory, interface)?;
+    }
+    tail.files.retain_mut(|counted| {
+        let path = inventory.inputs.get(counted.file as usize).map(|input| input.path.as_path());
+        let place = path.and_then(|path| pen.file(path));
+        counted.file = place.unwrap_or_default();
+        place.is_some()
+    });
+    let frames = tail.files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.frames));
+    let packets = pen.packets;
+    Ok((Written { packets, frames }, pen.writer.finish(&tail)?))
+}
+
+/// Writes what is kept.
+struct Pen<'a, W: Write> {
+    writer: CondensateWriter<W>,
+    keeps_secrets: bool,
+    head: &'a Head,
+    root: Option<&'a Path>,
+    /// By interface, its number in the condensate.
+    numbers: Vec<Option<u32>>,
+    /// How many of the inventory's secrets and names were written.
+    secrets: usize,
+    names: usize,
+    packets: u64,
+}
+
+impl<W: Write> Pen<'_, W> {
+    fn put(&mut self, inventory: &Inventory, kept: Kept<'_>) -> io::Result<()> {
+        match kept {
+            Kept::Packet { frame, place, comments } => {
+                let interface = self.interface(inventory, frame.head.interface)?;
+                self.beside(inventory)?;
+                self.packets = self.packets.saturating_add(1);
+                let (time, original_len, bytes) = (frame.head.time, frame.head.original_len, frame.bytes);
+                self.writer.packet(&PacketRecord { interface, time, original_len, bytes, comments }, place)
+            }
+            Kept::Mark { head, place, joins } => {
+                let interface = self.interface(inventory, head.interface)?;
+                let linked = joins & condensate::LINKED;
+                let joins = match (joins & !condensate::LINKED).checked_sub(1) {
+                    Some(before) => self.interface(inventory, before)?.saturating_add(1) | linked,
+                    None => 0,
+                };
+                self.writer.mark(interface, head.time, place, joins)
+            }
+        }
+    }
+
+    /// Names and keys that have turned up.
+    fn beside(&mut self, inventory: &Inventory) -> io::Result<()> {
+        if self.names < inventory.names.len() {
+            self.writer.names(inventory.names.iter().skip(self.names).map(|(address, name)| (*address, name.as_str())))?;
+            self.names = inventory.names.len();
+        }
+        if self.keeps_secrets && self.secrets < inventory.secrets.len() {
+            let log: Vec<u8> = inventory.secrets.iter().skip(self.secrets).flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
+            self.writer.secrets(&log)?;
+            self.secrets = inventory.secrets.len();
+        }
+        Ok(())
+    }
+
+    /// The number of an interface, which is described when it is needed for the first time.
+    fn interface(&mut self, inventory: &Inventory, interface: u32) -> io::Result<u32> {
+        let place = interface as usize;
+        if self.numbers.len() <= place {
+            self.numbers.resize(place.saturating_add(1), None);
+        }
+        if let Some(Some(number)) = self.numbers.get(place) {
+            return Ok(*number);
+        }
+        let known = inventory.interfaces.get(place).ok_or_else(|| io::Error::other("a frame of no interface"))?;
+        let input = known.input;
+        let path = inventory.inputs.get(input).map(|input| input.path.clone()).unwrap_or_default();
+        let file = self.file(&path).ok_or_else(|| io::Error::other("a frame of no file"))?;
+        let before = inventory.interfaces.iter().take(place).filter(|other| other.input == input).count();
+        let number = self.writer.interface(
+            &InterfaceDescription {
+                link: known.link,
+                snaplen: known.snaplen,
+                name: &known.name,
+                description: known.description.as_deref(),
+                filter: known.filter.as_deref(),
+            },
+            file,
+            u32::try_from(before).unwrap_or(u32::MAX),
+        )?;
+        if let Some(slot) = self.numbers.get_mut(place) {
+            *slot = Some(number);
+        }
+        Ok(number)
+    }
+
+    /// A file's place in the head.
+    fn file(&self, path: &Path) -> Option<u32> {
+        let name = name(path, self.root).ok()?;
+        self.head.files.iter().position(|file| file.path == name).and_then(|place| u32::try_from(place).ok())
+    }
+
+    /// What an interface received and dropped, if its file says so.
+    fn statistics(&mut self, inventory: &Inventory, interface: u32) -> io::Result<()> {
+        let Some(known) = inventory.interfaces.get(interface as usize) else { return Ok(()) };
+        if known.received.is_none() && known.dropped.is_none() {
+            return Ok(());
+        }
+        let number = self.interface(inventory, interface)?;
+        let until = inventory.inputs.get(known.input).and_then(|input| input.last).unwrap_or_default();
+        self.writer.statistics(number, until, known.received.map(|count| count.get()), known.dropped.map(|count| count.get()))
+    }
+}
+
+/// What is condensed is read once or twice: to compress it harder costs more than it spares.
+const LEVEL: i32 = 1;

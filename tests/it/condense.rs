@@ -1,0 +1,306 @@
+//! Condensates say what the captures say that they were made of, however those were cut.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::assert::OutputAssertExt as _;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
+
+use super::support::program::{done, handshark, objects, refused, text, tshark};
+use super::support::recording::Recording;
+use super::support::{fixtures, incident};
+
+/// What is put into archives: TCP and QUIC, tunnels and tags, fragments, a flood, a stall, a handshake of more than 128 KiB, clear text that goes on.
+const CORPUS: [&str; 14] = [
+    "cert/cert_expired_tls12_java.pcap",
+    "success/ok_tls12_ecdsa_gnutls.pcap",
+    "load/load-syn-flood.pcap",
+    "load/load-server-stopped.pcap",
+    "encapsulation/*",
+    "quic/*",
+    "dtls/*",
+    "stall/*",
+    "starttls/*",
+    "tcp/tcp-baseline-tls13.pcap",
+    "path/*",
+    "reset/*",
+    "slow/*",
+    "plaintext/*",
+];
+
+/// Captures on Ethernet, of each kind some.
+fn corpus() -> Vec<Recording> {
+    let root = fixtures().join("captures");
+    let mut found = Vec::new();
+    for wanted in CORPUS {
+        let paths: Vec<PathBuf> = match wanted.strip_suffix("/*") {
+            None => vec![root.join(wanted)],
+            Some(folder) => {
+                let mut all: Vec<PathBuf> = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+                all.retain(|path| path.extension().is_some_and(|extension| extension == "pcap") && !text(path).contains(".srv."));
+                all.sort();
+                all.into_iter().take(3).collect()
+            }
+        };
+        found.extend(paths.iter().map(|path| Recording::of(path)).filter(|recording| recording.link == 1 && !recording.frames.is_empty()));
+    }
+    found.push(long());
+    found
+}
+
+/// A handshake whose certificate comes in so many copies of its segments that it is longer than a recorder keeps.
+fn long() -> Recording {
+    let mut recording = Recording::of(&fixtures().join("captures/cert/cert_expired_tls12_java.pcap"));
+    let (place, largest) = recording.frames.iter().enumerate().max_by_key(|(_, frame)| frame.bytes.len()).unwrap();
+    let copy = largest.clone();
+    let copies = 160 * 1024 / copy.bytes.len();
+    for number in 0..copies {
+        let mut again = copy.clone();
+        again.time += number as i64 * 1000;
+        recording.frames.insert(place + 1 + number, again);
+    }
+    let after = recording.frames[place + copies].time;
+    for frame in &mut recording.frames[place + 1 + copies..] {
+        frame.time = frame.time.max(after);
+    }
+    recording
+}
+
+/// An archive: by sensor, its directory and the times at which its files begin.
+struct Archive {
+    root: tempfile::TempDir,
+    sensors: Vec<(String, Vec<(PathBuf, i64)>)>,
+    span: (i64, i64),
+}
+
+/// Random numbers that are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        ((self.0 >> 33) as usize) % sides.max(1)
+    }
+}
+
+/// Puts the recordings into two sites, at times that overlap, and cuts each sensor's frames into files anywhere.
+fn archive(corpus: &[Recording], dice: &mut Dice) -> Archive {
+    let root = tempfile::tempdir().unwrap();
+    let mut sensors = Vec::new();
+    let base = 1_795_251_600_000_000_000;
+    let mut span = (i64::MAX, i64::MIN);
+    for site in ["berlin", "oslo"] {
+        let mut frames = Vec::new();
+        for recording in corpus {
+            if dice.throw(3) == 0 {
+                continue;
+            }
+            let start = base + dice.throw(240_000) as i64 * 1_000_000;
+            let first = recording.frames[0].time;
+            frames.extend(recording.frames.iter().cloned().map(|mut frame| {
+                frame.time = start + (frame.time - first);
+                frame
+            }));
+        }
+        frames.sort_by_key(|frame| frame.time);
+        let whole = Recording { link: 1, frames };
+        let directory = format!("site={site}/sensor=core");
+        fs::create_dir_all(root.path().join(&directory)).unwrap();
+        let mut cuts: Vec<usize> = (0..3 + dice.throw(9)).map(|_| dice.throw(whole.frames.len())).chain([0, whole.frames.len()]).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut files = Vec::new();
+        for (number, cut) in cuts.windows(2).enumerate() {
+            let part = Recording { link: 1, frames: whole.frames[cut[0]..cut[1]].to_vec() };
+            let path = root.path().join(&directory).join(format!("{number:04}.pcap"));
+            fs::write(&path, part.pcap()).unwrap();
+            span = (span.0.min(part.frames[0].time), span.1.max(part.frames.last().unwrap().time));
+            files.push((path, part.frames[0].time));
+        }
+        sensors.push((directory, files));
+    }
+    Archive { root, sensors, span }
+}
+
+fn moment(nanos: i64) -> String {
+    handshark::time::Timestamp::from_nanos(nanos).to_string()
+}
+
+/// Condenses each sensor by windows that end anywhere.
+fn condense(archive: &Archive, into: &Path, dice: &mut Dice) {
+    let (first, last) = archive.span;
+    for (number, (_, files)) in archive.sensors.iter().enumerate() {
+        let mut ends: Vec<i64> =
+            (0..1 + dice.throw(5)).map(|_| first + dice.throw(((last - first) / 1000) as usize) as i64 * 1000).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        let mut since: Option<i64> = None;
+        for (window, until) in ends.iter().map(|end| Some(*end)).chain([None]).enumerate() {
+            let mut command = handshark();
+            command.arg("condense").arg("-o").arg(into.join(format!("{number}-{window}.pcapng.zst")));
+            // A driver leaves out what has ended long before; here it is what began long before but for the last of it.
+            let long_ago = |from: i64| from < since.unwrap_or(i64::MIN).saturating_sub(200_000_000_000);
+            let skip = files.iter().take_while(|(_, from)| long_ago(*from)).count().saturating_sub(1);
+            command.args(files.iter().skip(skip).map(|(path, _)| path));
+            if let Some(since) = since {
+                command.args(["--since", &moment(since)]);
+            }
+            if let Some(until) = until {
+                command.args(["--until", &moment(until)]);
+            }
+            command.assert().success();
+            since = until;
+        }
+    }
+}
+
+/// Reports without the numbers of frames over all files, which nobody knows who has not all of them.
+fn without_merged(json: &str) -> Vec<Value> {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(members) => {
+                members.retain(|key, _| !key.contains("merged_frame"));
+                members.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut all = objects(json);
+    all.iter_mut().for_each(strip);
+    all
+}
+
+fn read(path: &Path, more: &[&str]) -> String {
+    done(&[&["read", "--no-trust", text(path)], more].concat())
+}
+
+#[test]
+fn whatever_the_cuts_condensates_say_what_the_captures_say() {
+    let corpus = corpus();
+    assert!(corpus.len() > 25, "{}", corpus.len());
+    let mut runner = TestRunner::new(Config { cases: 4, max_shrink_iters: 0, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&any::<u64>(), |seed| {
+            let mut dice = Dice(seed);
+            let archive = archive(&corpus, &mut dice);
+            let condensates = tempfile::tempdir().unwrap();
+            condense(&archive, condensates.path(), &mut dice);
+            let whole = without_merged(&read(archive.root.path(), &["--json"]));
+            let again = without_merged(&read(condensates.path(), &["--json"]));
+            for (whole, again) in whole.iter().zip(&again) {
+                prop_assert_eq!(whole, again);
+            }
+            prop_assert_eq!(whole.len(), again.len());
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn of_one_file_every_command_says_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let condensate = dir.path().join("c.pcapng.zst");
+    let original = incident();
+    done(&["condense", text(&original), "-o", text(&condensate)]);
+    assert_eq!(read(&condensate, &["--json"]), read(&original, &["--json"]));
+    let named = |said: String, path: &Path| said.replace(text(path), "CAPTURE").replace(text(&original), "CAPTURE");
+    for command in [
+        &["read", "--no-trust"][..],
+        &["read", "--no-trust", "--all"],
+        &["read", "--no-trust", "--format", "markdown"],
+        &["show", "--no-trust"],
+        &["show", "--no-trust", "--json"],
+        &["diff", "--no-trust", text(&original)],
+    ] {
+        let said = |path: &Path| named(String::from_utf8(handshark().args(command).arg(path).output().unwrap().stdout).unwrap(), path);
+        assert_eq!(said(&condensate), said(&original), "{command:?}");
+    }
+    let certificates = |path: &Path, name: &str| {
+        let into = dir.path().join(name);
+        done(&["certs", "--no-trust", text(path), "-o", text(&into)]);
+        fs::read_to_string(into.join("index.json")).unwrap()
+    };
+    assert_eq!(named(certificates(&condensate, "one"), &condensate), named(certificates(&original, "other"), &original));
+    let slice = |path: &Path, name: &str| {
+        let into = dir.path().join(name);
+        done(&["slice", "--no-trust", text(path), "--outcome", "failed", "-o", text(&into)]);
+        let mut reports = without_merged(&read(&into, &["--json"]));
+        reports.pop();
+        reports.iter_mut().for_each(|report| report["capture"]["source"] = Value::Null);
+        reports
+    };
+    assert_eq!(slice(&condensate, "one.pcapng"), slice(&original, "other.pcapng"));
+}
+
+#[test]
+fn the_same_captures_give_the_same_bytes_wherever_they_lie() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = "site=berlin/sensor=core/0900.pcapng.zst";
+    let made: Vec<Vec<u8>> = ["here", "elsewhere/deep"]
+        .iter()
+        .map(|place| {
+            let root = dir.path().join(place);
+            fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+            fs::copy(incident(), root.join(name)).unwrap();
+            let output = root.join("c.pcapng");
+            done(&["condense", text(&root.join(name)), "--root", text(&root), "-o", text(&output)]);
+            let said = objects(&read(&output, &["--json"]));
+            assert_eq!(said.last().unwrap()["inputs"][0]["source"], name);
+            assert!(
+                refused(&["condense", text(&incident()), "--root", text(&root), "-o", text(&root.join("x"))]).contains("does not lie in")
+            );
+            fs::read(output).unwrap()
+        })
+        .collect();
+    assert!(made[0] == made[1]);
+}
+
+#[test]
+fn a_window_in_which_nothing_begins_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = dir.path().join("empty.pcapng.zst");
+    done(&["condense", text(&incident()), "--since", "2031-01-01", "-o", text(&empty)]);
+    let said = objects(&read(&empty, &["--json"]));
+    assert_eq!((said.len(), said[0]["frames"].as_u64(), said[0]["handshakes"].as_u64()), (1, Some(0), Some(0)));
+    assert!(refused(&["condense", text(&incident()), "--since", "+10m", "-o", "x"]).contains("another moment"));
+}
+
+#[test]
+fn what_cannot_be_added_up_is_refused_and_what_is_cut_off_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let condensate = dir.path().join("c.pcapng");
+    done(&["condense", text(&incident()), "-o", text(&condensate)]);
+    fs::copy(incident(), dir.path().join("raw.pcapng.zst")).unwrap();
+    assert!(refused(&["read", text(dir.path())]).contains("counted twice"));
+    assert!(refused(&["read", "-f", "tcp", text(&condensate)]).contains("--server"));
+    assert!(refused(&["condense", text(&condensate), "-o", "x"]).contains("condensates"));
+    let bytes = fs::read(&condensate).unwrap();
+    let cut = dir.path().join("cut.pcapng");
+    fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let said = objects(&read(&cut, &["--json"]));
+    let notes = said.last().unwrap()["notes"].to_string();
+    assert!(notes.contains("cut.pcapng"), "{notes}");
+    assert!(said.len() > 100, "what is there is read");
+    let mixed = ["site=a", "site=b"].map(|site| {
+        let directory = dir.path().join(site);
+        fs::create_dir_all(&directory).unwrap();
+        fs::copy(incident(), directory.join("f.pcapng.zst")).unwrap();
+        directory
+    });
+    assert!(refused(&["condense", text(&mixed[0]), text(&mixed[1]), "-o", "x"]).contains("one sensor"));
+}
+
+#[test]
+fn other_programs_read_the_packets() {
+    let dir = tempfile::tempdir().unwrap();
+    let condensate = dir.path().join("c.pcapng");
+    done(&["condense", text(&incident()), "-o", text(&condensate)]);
+    let Some(said) = tshark(&condensate, &["-T", "fields", "-e", "frame.len", "-Y", "tls.handshake.type == 1"]) else { return };
+    assert_eq!(
+        said.lines().count(),
+        objects(&read(&incident(), &["--json"])).iter().filter(|line| line["tls"]["client"].is_object()).count()
+    );
+}
