@@ -229,6 +229,18 @@ pub enum Layer {
     Teredo,
     /// L2TP; as with GTP-U its identifiers differ in each direction.
     L2tp,
+    /// TURN, between a client and its relay.
+    Turn,
+    /// CAPWAP, between an access point and its controller.
+    Capwap,
+    /// RADIUS over TLS: the handshake is between two RADIUS servers, or a client and a server.
+    RadSec,
+    /// RADIUS, whose attributes carry EAP.
+    Radius,
+    /// The control channel of OpenVPN, by what protects it.
+    OpenVpn(&'static str),
+    /// EAP with a method that is TLS, by its name.
+    Eap(&'static str),
 }
 
 impl Layer {
@@ -236,7 +248,19 @@ impl Layer {
     pub const fn identity(self) -> u64 {
         match self {
             Self::Vlan(id) => 1 << 40 | id as u64,
-            Self::Mpls(_) | Self::Gre(None) | Self::IpInIp | Self::Gtpu | Self::Teredo | Self::L2tp | Self::Erspan(_) => 0,
+            Self::Mpls(_)
+            | Self::Gre(None)
+            | Self::IpInIp
+            | Self::Gtpu
+            | Self::Teredo
+            | Self::L2tp
+            | Self::Erspan(_)
+            | Self::Turn
+            | Self::Capwap
+            | Self::RadSec
+            | Self::Radius
+            | Self::Eap(_)
+            | Self::OpenVpn(_) => 0,
             Self::Pppoe(id) => 3 << 40 | id as u64,
             Self::Gre(Some(key)) => 4 << 40 | key as u64,
             Self::Vxlan(id) => 6 << 40 | id as u64,
@@ -261,6 +285,13 @@ impl fmt::Display for Layer {
             Self::Gtpu => f.write_str("gtp-u"),
             Self::Teredo => f.write_str("teredo"),
             Self::L2tp => f.write_str("l2tp"),
+            Self::Turn => f.write_str("turn"),
+            Self::Capwap => f.write_str("capwap"),
+            Self::RadSec => f.write_str("radsec"),
+            Self::Radius => f.write_str("radius"),
+            Self::OpenVpn("none") => f.write_str("openvpn"),
+            Self::OpenVpn(wrapping) => write!(f, "openvpn {wrapping}"),
+            Self::Eap(method) => f.write_str(method),
         }
     }
 }

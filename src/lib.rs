@@ -24,6 +24,8 @@ pub mod app;
 #[doc(hidden)]
 pub mod capture;
 #[doc(hidden)]
+pub mod carriers;
+#[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
 pub mod compare;

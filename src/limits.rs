@@ -361,6 +361,21 @@ pub const DTLS_PENDING_BYTES: usize = 512 << 10;
 /// Pieces of one DTLS handshake message: 256 KiB in the smallest fragments in use (some hundred bytes) would be a thousand.
 pub const DTLS_PIECES: usize = 1024;
 
+/// Conversations that one port of a RADIUS client carries at a time: it has 256 numbers for requests.
+pub const EAP_CONVERSATIONS: usize = 256;
+
+/// Conversations of such a port that are over and whose late packets are known: some seconds' worth.
+pub const EAP_ENDED: usize = 32;
+
+/// Quiet time after which an EAP conversation is over: servers forget theirs after a minute (FreeRADIUS's `timer_expire`).
+pub const EAP_IDLE: Duration = Duration::from_secs(90);
+
+/// Bytes of a name that EAP or RADIUS carries: an attribute has 253.
+pub const EAP_NAME: usize = 253;
+
+/// Bytes of an OpenVPN control channel's side that wait for earlier ones: a sender has a dozen packets under way.
+pub const OPENVPN_EARLY: usize = 32 << 10;
+
 /// Bytes of a server's first segment up to which it waits to be believed: alerts, and what is forged to hide them, are seldom longer.
 pub const ASIDE: usize = 256;
 

@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 use self::text::Known;
 use crate::flow::Endpoint;
 use crate::report::{
-    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Evidence, Finding, Handshake, Id, Incident, Network, Quic, Renaming, Step,
-    Summary, Tls, TlsClient, TlsServer, community_id,
+    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Quic, Renaming,
+    Step, Summary, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// What the pseudonyms depend on.
@@ -107,6 +107,7 @@ impl Anonymizer {
         let (client, server) = (self.endpoint(report.client), self.endpoint(report.server));
         let source = self.source(&report.capture.source, known);
         let tls = report.tls.as_ref().map(|tls| self.tls(tls, known));
+        let eap = report.eap.as_ref().map(|eap| self.eap(eap, known));
         // What is known by name is complete from here on.
         let text = |text: &str| self.text(text, known);
         let close = |closes: &[ClosedBy]| -> Vec<_> {
@@ -130,6 +131,8 @@ impl Anonymizer {
                 ..*quic
             }),
             dtls: report.dtls,
+            eap,
+            openvpn: report.openvpn,
             diagnosis: diagnosis(&report.diagnosis, &text),
             timeline: report.timeline.iter().map(|step| Step { text: text(&step.text), ..step.clone() }).collect(),
             facts: None,
@@ -159,6 +162,15 @@ impl Anonymizer {
             ..*server
         });
         Tls { next_protocol: tls.next_protocol.clone(), client, server, alerts: tls.alerts.clone(), ..*tls }
+    }
+
+    /// Who asks to be let in, where: all of it is names.
+    fn eap(&self, eap: &Eap<'_>, known: &mut Known) -> Eap<'static> {
+        eap.map(|name| {
+            let pseudonym = self.value(name);
+            known.add(name.to_string(), pseudonym.clone());
+            Cow::Owned(pseudonym)
+        })
     }
 
     /// An incident without what tells who is who.

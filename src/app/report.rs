@@ -33,7 +33,7 @@ fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     // What is made anonymous names no file.
     let again = if anonymize.is_none() { Again::new(&options.inputs, &analysis.keylogs) } else { None };
     let mut sink: Box<dyn Sink + '_> = match options.format {
-        ReportFormat::Html => Box::new(HtmlSink::new(out, settings).with_again(again)),
+        ReportFormat::Html => Box::new(HtmlSink::new(out, settings).in_zone(zone.clone()).with_again(again)),
         ReportFormat::Markdown => Box::new(MarkdownSink::new(out).with_settings(settings).in_zone(zone.clone()).with_again(again)),
     };
     let job = Job {

@@ -132,7 +132,7 @@ impl From<TrustArguments> for Trust {
 /// Which handshakes are asked for.
 #[derive(Debug, Args)]
 pub(super) struct SelectionArguments {
-    /// Show and read times in this zone: UTC, local, or a name such as Europe/Berlin (the page of report and output for programs stay in UTC)
+    /// Show and read times in this zone: UTC, local, or a name such as Europe/Berlin (output for programs stays in UTC)
     #[arg(long = "tz", value_name = "ZONE", default_value = "UTC", hide_default_value = true, value_parser = Zone::new, help_heading = OUTPUT)]
     zone: Zone,
 

@@ -64,6 +64,8 @@ pub enum Family {
     Quic,
     /// DTLS's own.
     Dtls,
+    /// The protocol that carries the handshake.
+    Carrier,
 }
 
 impl Family {
@@ -86,6 +88,7 @@ impl Family {
             Self::Protocol => "protocol",
             Self::Quic => "quic",
             Self::Dtls => "dtls",
+            Self::Carrier => "carrier",
         }
     }
 }
@@ -358,4 +361,18 @@ causes! {
     DtlsRefused = "dtls-refused" in Dtls,
     /// Both sides take themselves for the DTLS client.
     DtlsRoleConflict = "dtls-role-conflict" in Dtls,
+    /// Supplicant and RADIUS server have no EAP method in common.
+    EapMethodRefused = "eap-method-refused" in Carrier,
+    /// The RADIUS server does not answer the authenticator.
+    RadiusNoAnswer = "radius-no-answer" in Carrier,
+    /// The supplicant stops answering in the middle of EAP.
+    EapSupplicantSilent = "eap-supplicant-silent" in Carrier,
+    /// TLS in EAP is through, and the RADIUS server turns the supplicant away.
+    EapRejected = "eap-rejected" in Carrier,
+    /// The OpenVPN server never answers.
+    OpenvpnNoAnswer = "openvpn-no-answer" in Carrier,
+    /// The OpenVPN server answers, and the client does not hear it.
+    OpenvpnOneWay = "openvpn-one-way" in Carrier,
+    /// An OpenVPN peer stops after the other's certificate.
+    OpenvpnRefused = "openvpn-refused" in Carrier,
 }

@@ -134,9 +134,11 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 
 /// What nobody said, but what follows from packets without an answer. A client that turned to TCP gave up by itself.
 const fn rests_on_silence(cause: Cause) -> bool {
-    let family =
-        matches!(cause.family(), Family::Connect | Family::Path | Family::Middlebox | Family::Silence | Family::Quic | Family::Dtls);
-    family && !matches!(cause, Cause::QuicBlocked)
+    let family = matches!(
+        cause.family(),
+        Family::Connect | Family::Path | Family::Middlebox | Family::Silence | Family::Quic | Family::Dtls | Family::Carrier
+    );
+    family && !matches!(cause, Cause::QuicBlocked | Cause::EapRejected | Cause::EapMethodRefused)
 }
 
 /// Whose messages the other side refused though the capture lacks them, its certificates among them: what was refused is not known. Nor is what

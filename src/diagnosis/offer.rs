@@ -112,7 +112,7 @@ pub fn grave_defects(hello: &ClientHello) -> Vec<Defect> {
 
 /// The client's versions are so old that a server of today refuses them, whatever else it offers; unless this server took one from others.
 pub fn is_outdated(hello: &ClientHello, knowledge: &Knowledge) -> bool {
-    let old = hello.highest_version().as_tls().rank() <= ProtocolVersion::TLS11.rank();
+    let old = hello.highest_version().rank() <= ProtocolVersion::TLS11.rank();
     old && !knowledge.versions.iter().any(|version| hello.offers(*version))
 }
 

@@ -54,6 +54,8 @@ impl Signs {
     pub const INSPECTION: Self = Self(1 << 16);
     /// The served chain is not as one would wish: its dates, names, trust, order, keys, status or size.
     pub const FLAWED_CHAIN: Self = Self(1 << 17);
+    /// It travelled in messages of another protocol.
+    pub const CARRIED: Self = Self(1 << 18);
 
     /// At least one of these is among those.
     pub const fn any_of(self, others: Self) -> bool {
@@ -88,6 +90,7 @@ impl Signs {
         signs.set(Self::ZERO_WINDOW, sides.iter().any(|side| side.zero_window.is_some()));
         signs.set(Self::SYN_AGAIN, flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 1));
         signs.set(Self::DATAGRAMS, handshake.quic.is_some() || handshake.dtls.is_some());
+        signs.set(Self::CARRIED, handshake.carried.is_some());
         signs.set(Self::LOSS, flow.eventful);
         signs
     }

@@ -1,4 +1,4 @@
-//! What shares a port with DTLS: told by the first byte (RFC 7983, RFC 9443), and DTLS inside TURN (RFC 8656).
+//! What shares a port with DTLS: told by the first byte (RFC 7983, RFC 9443), and DTLS inside TURN (RFC 8656) and CAPWAP (RFC 5415).
 
 /// What a datagram is by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +29,11 @@ pub const fn kind(first: u8) -> Kind {
     }
 }
 
-/// The datagram that a TURN message carries between client and relay; any other datagram itself.
+/// The datagram that a TURN message carries between client and relay, or that stands behind CAPWAP's DTLS header; any other datagram itself.
 pub fn unwrap(datagram: &[u8]) -> &[u8] {
+    if let Some(inner) = datagram.strip_prefix(&CAPWAP).filter(|inner| matches!(inner, [20..=26, 0xfe, 0xfd..=0xff, ..])) {
+        return inner;
+    }
     let carried = match datagram.first().map(|first| kind(*first)) {
         Some(Kind::Channel) => channel_data(datagram),
         Some(Kind::Stun) => indication(datagram),
@@ -60,6 +63,18 @@ fn indication(datagram: &[u8]) -> Option<&[u8]> {
     None
 }
 
+/// Whether a datagram has CAPWAP's DTLS header.
+pub fn is_capwap(datagram: &[u8]) -> bool {
+    datagram.starts_with(&CAPWAP)
+}
+
+/// Whether a datagram is between a TURN client and its relay.
+pub fn is_turn(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| matches!(kind(*first), Kind::Stun | Kind::Channel))
+}
+
+/// CAPWAP's preamble: version 0, type DTLS; then three bytes that are reserved (RFC 5415 section 4.1 and 4.2).
+const CAPWAP: [u8; 4] = [1, 0, 0, 0];
 /// Type of the DATA attribute.
 const DATA: [u8; 2] = [0x00, 0x13];
 
@@ -77,6 +92,9 @@ mod tests {
         let indication = [&[0x00, 0x16, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[0; 12], &attribute].concat();
         assert_eq!(unwrap(&indication), record);
         assert_eq!(unwrap(&record), record);
+        assert_eq!(unwrap(&[&[1, 0, 0, 0][..], &record].concat()), record, "CAPWAP");
+        let clear = [0, 16, 2, 0, 22, 0xfe, 0xfd];
+        assert_eq!(unwrap(&clear), clear, "CAPWAP in clear");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The records of a datagram (RFC 6347 section 4.1, RFC 9146 section 3, RFC 9147 section 4).
+//! The records of a datagram (RFC 6347 section 4.1, RFC 9146 section 3, RFC 9147 section 4). Those of the version before the standard differ in
+//! their version number (1.0 in place of its complement).
 
 use crate::tls::registry::{ContentType, ProtocolVersion};
 
@@ -72,7 +73,10 @@ pub fn records(datagram: &[u8], cid_len: usize) -> impl Iterator<Item = Record<'
 /// Whether a datagram begins with a record in clear that begins a handshake message, and that message's type: strict enough to tell DTLS from
 /// whatever else UDP carries.
 pub fn handshake_type(datagram: &[u8]) -> Option<u8> {
-    let (&[22, 0xfe, 0xfd..=0xff, 0, 0, _, _, _, _, _, _, high, low], body) = datagram.split_first_chunk::<13>()? else { return None };
+    let (&[22, major, minor, 0, 0, _, _, _, _, _, _, high, low], body) = datagram.split_first_chunk::<13>()? else { return None };
+    if !matches!((major, minor), (0xfe, 0xfd..=0xff) | BEFORE_STANDARD) {
+        return None;
+    }
     let len = usize::from(u16::from_be_bytes([high, low]));
     let (&[kind, l0, l1, l2, _, _, o0, o1, o2, f0, f1, f2], _) = body.split_first_chunk::<12>()?;
     let [whole, offset, fragment] =
@@ -91,7 +95,7 @@ fn record(bytes: &[u8], cid_len: usize) -> Option<(Record<'_>, &[u8])> {
 
 fn plain(content_type: ContentType, bytes: &[u8], cid_len: usize) -> Option<(Record<'_>, &[u8])> {
     let (&[_, major, minor, e0, e1, s0, s1, s2, s3, s4, s5], mut rest) = bytes.split_first_chunk::<11>()?;
-    if major != 0xfe {
+    if major != 0xfe && (major, minor) != BEFORE_STANDARD {
         return None;
     }
     let mut header = bytes.get(..PLAIN_HEADER)?;
@@ -145,6 +149,8 @@ fn unified(first: u8, bytes: &[u8], cid_len: usize) -> Option<(Record<'_>, &[u8]
     Some((record, behind))
 }
 
+/// The version before the standard.
+const BEFORE_STANDARD: (u8, u8) = (1, 0);
 /// Length of the header of DTLS 1.0 to 1.2 without a connection identifier, and where that stands.
 const PLAIN_HEADER: usize = 13;
 const CID: usize = 11;
@@ -211,6 +217,19 @@ mod tests {
         assert_eq!(handshake_type(&plain(22, 1, &message)), None);
         message[11] = 51;
         assert_eq!(handshake_type(&plain(22, 0, &message)), None, "the fragment exceeds its message");
+    }
+
+    /// As OpenConnect sends it: version 1.0, and a message whose header is that of DTLS.
+    #[test]
+    fn reads_the_version_before_the_standard() {
+        let mut message = vec![1, 0, 0, 91, 0, 0, 0, 0, 0, 0, 0, 91, 1, 0];
+        message.extend([0; 89]);
+        let mut bytes = vec![22, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 103];
+        bytes.extend(message);
+        assert_eq!(handshake_type(&bytes), Some(1));
+        assert_eq!(records(&bytes, 0).map(|record| record.form).collect::<Vec<_>>(), [Form::Plain(ProtocolVersion::DTLS09)]);
+        bytes[2] = 1;
+        assert_eq!((handshake_type(&bytes), records(&bytes, 0).count()), (None, 0), "1.1 is TLCP, over TCP");
     }
 
     proptest! {

@@ -19,6 +19,7 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Close, FlowFacts};
 
+pub use super::datagrams::carried::facts::{CarriedFacts, Carrier, EapFacts, EapResult, OpenVpnFacts};
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
 pub use super::fact::Fact;
 pub use super::history::History;
@@ -113,6 +114,8 @@ pub struct Observed {
     pub quic: Option<Box<QuicFacts>>,
     /// What is DTLS's own; present for DTLS.
     pub dtls: Option<Box<DtlsFacts>>,
+    /// What carried it, where its records travelled in messages of another protocol over UDP.
+    pub carried: Option<Box<CarriedFacts>>,
 }
 
 /// One handshake that is over, or judged as if it were: what was observed, what its packets showed, and what follows from both by definition. It

@@ -31,12 +31,12 @@ pub struct Machine {
 
 /// Where the reading of a connection's payload stands.
 #[derive(Debug, Default)]
-struct Following {
+pub(super) struct Following {
     streams: PerSide<Stream>,
     mode: Mode,
     /// What leads up to TLS or stands in its place, until TLS has begun on both sides.
     preamble: Option<Box<Preamble>>,
-    /// TLS inside TDS packets.
+    /// TLS inside packets of what led up to it.
     wrapped: Option<Box<PerSide<Unwrap>>>,
     /// Where secrets are given.
     decryption: Option<Box<Decryption>>,
@@ -63,11 +63,7 @@ impl FlowSink for Machine {
     }
 
     fn weight(&self) -> usize {
-        let Following { streams, preamble, decryption, .. } = &self.following;
-        self.observed.as_ref().map_or(0, |observed| observed.weight())
-            + Side::BOTH.iter().map(|side| streams.of(*side).held_bytes()).sum::<usize>()
-            + preamble.as_ref().map_or(0, |preamble| preamble.held_bytes())
-            + decryption.as_ref().map_or(0, |decryption| decryption.held_bytes())
+        self.observed.as_ref().map_or(0, |observed| observed.weight()) + self.following.held_bytes()
     }
 
     fn data(&mut self, shared: &mut Shared, flow: &FlowFacts, data: Data<'_>) -> Interest {
@@ -144,16 +140,7 @@ impl FlowSink for Machine {
             conclude(Box::default(), flow, shared, close, now);
             return;
         };
-        following.judge_heads(&mut observed, shared, &flow);
-        if let Some(decryption) = &mut following.decryption {
-            decryption.finish(&mut observed, shared);
-        }
-        if let Some(preamble) = following.preamble.take() {
-            keep_turned_away(&mut observed, &flow, &preamble);
-            observed.preamble = preamble.into_facts().map(Box::new);
-        }
-        following.streams.client.keep_partial(&mut observed, Side::Client);
-        following.streams.server.keep_partial(&mut observed, Side::Server);
+        following.finish(&mut observed, shared, &flow);
         conclude(observed, flow, shared, close, now);
     }
 
@@ -205,8 +192,52 @@ pub(super) fn conclude(observed: Box<Observed>, flow: Box<FlowFacts>, shared: &m
 type GoOn = fn(&mut Following, &mut Observed, &mut Shared, &Data<'_>) -> Interest;
 
 impl Following {
+    /// Of what is known to be TLS from its first byte on.
+    pub(super) fn of_tls(shared: &Shared) -> Self {
+        Self { mode: Mode::Known, decryption: decrypt::wanted(shared.keys.as_ref()), ..Self::default() }
+    }
+
+    /// Bytes of a side were not seen, and nobody knows how many: what follows them begins somewhere in a record.
+    pub(super) fn lose(&mut self, side: Side, offset: u64) {
+        self.streams.of_mut(side).missed_beginning(offset, self.decryption.is_some());
+    }
+
+    /// Bytes that it holds besides its own.
+    pub(super) fn held_bytes(&self) -> usize {
+        Side::BOTH.iter().map(|side| self.streams.of(*side).held_bytes()).sum::<usize>()
+            + self.preamble.as_ref().map_or(0, |preamble| preamble.held_bytes())
+            + self.wrapped.as_ref().map_or(0, |wrapped| wrapped.client.held_bytes() + wrapped.server.held_bytes())
+            + self.decryption.as_ref().map_or(0, |decryption| decryption.held_bytes())
+    }
+
+    /// Enters what is known only at the end.
+    pub(super) fn finish(&mut self, observed: &mut Observed, shared: &mut Shared, flow: &FlowFacts) {
+        self.judge_heads(observed, shared, flow);
+        if let Some(decryption) = &mut self.decryption {
+            decryption.finish(observed, shared);
+        }
+        if let Some(preamble) = self.preamble.take() {
+            keep_turned_away(observed, flow, &preamble);
+            observed.preamble = preamble.into_facts().map(Box::new);
+        }
+        self.keep_partial(observed);
+    }
+
+    /// Enters what would be known if this were the end.
+    pub(super) fn so_far(&self, observed: &mut Observed) {
+        if let Some(preamble) = &self.preamble {
+            observed.preamble = preamble.facts().map(Box::new);
+        }
+        self.keep_partial(observed);
+    }
+
+    fn keep_partial(&self, observed: &mut Observed) {
+        self.streams.client.keep_partial(observed, Side::Client);
+        self.streams.server.keep_partial(observed, Side::Server);
+    }
+
     #[inline]
-    fn data(&mut self, h: &mut Observed, shared: &mut Shared, flow: &FlowFacts, data: &Data<'_>) -> Interest {
+    pub(super) fn data(&mut self, h: &mut Observed, shared: &mut Shared, flow: &FlowFacts, data: &Data<'_>) -> Interest {
         match self.mode {
             Mode::Known if self.preamble.is_some() && !self.streams.of(data.side).started() => self.feed_preamble(h, shared, data),
             Mode::Known => self.records(h, shared, data),
@@ -288,13 +319,15 @@ impl Following {
         match preamble.feed(data.side, data.bytes, *data.mark) {
             Step::More => Interest::More,
             Step::Tls { before, consumed } => {
-                if preamble.is_wrapped() && self.wrapped.is_none() {
-                    self.wrapped = Some(Box::default());
+                let unwrap = preamble.unwrap();
+                let wrapped = unwrap.is_some();
+                if let Some(unwrap) = unwrap.filter(|_| self.wrapped.is_none()) {
+                    self.wrapped = Some(Box::new(PerSide { client: unwrap.clone(), server: unwrap }));
                 }
                 let offset = data.offset.saturating_add(consumed as u64).saturating_sub(before.len() as u64);
                 let rest = data.bytes.get(consumed..).unwrap_or_default();
                 let first = if before.is_empty() { rest } else { before.as_slice() };
-                if preamble.is_granted() && !preamble.is_wrapped() && looks_like_tls(first) == Recognition::No {
+                if preamble.is_granted() && !wrapped && looks_like_tls(first) == Recognition::No {
                     let what = preamble::identify(first, data.side);
                     return self.speaks_plaintext(h, what, data);
                 }
@@ -383,7 +416,7 @@ impl Following {
         interest
     }
 
-    /// The same where the records lie inside TDS packets.
+    /// The same where the records lie inside packets.
     #[cold]
     fn read_wrapped(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
         let Self { streams, wrapped: Some(wrapped), decryption, .. } = self else { return Interest::More };
@@ -422,13 +455,9 @@ impl Machine {
     /// The handshake as if it ended now.
     fn snapshot(&self, flow: &FlowFacts, now: Mark, stall_after: Duration) -> Handshake {
         let mut observed = Box::<Observed>::default();
-        if let Self { observed: Some(so_far), following: Following { streams, preamble, .. }, .. } = self {
+        if let Self { observed: Some(so_far), following, .. } = self {
             observed.clone_from(so_far);
-            if let Some(preamble) = preamble {
-                observed.preamble = preamble.facts().map(Box::new);
-            }
-            streams.client.keep_partial(&mut observed, Side::Client);
-            streams.server.keep_partial(&mut observed, Side::Server);
+            following.so_far(&mut observed);
         }
         let closing = Closing { close: Close::Idle, at: now, concluded_at: now.frame };
         outcome::conclude(observed, Box::new(flow.clone()), closing, stall_after)

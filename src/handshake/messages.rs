@@ -273,7 +273,10 @@ fn certificate(h: &mut Observed, shared: &mut Shared, side: Side, body: &[u8], p
 
 fn server_key_exchange(h: &mut Observed, body: &[u8], place: Place) -> bool {
     let (Some(suite), Some(version)) = (h.cipher(), h.version()) else { return true };
-    keep(&mut h.server_key_exchange, ServerKeyExchange::parse(body, suite.key_exchange(), version), place)
+    let read = ServerKeyExchange::parse(body, suite.key_exchange(), version);
+    // In TLCP it holds a signature alone, unless keys are agreed on.
+    let read = read.or_else(|| (version == ProtocolVersion::TLCP).then(ServerKeyExchange::default));
+    keep(&mut h.server_key_exchange, read, place)
 }
 
 /// The letter of a message, as in Zeek's `ssl_history`.

@@ -11,6 +11,7 @@ use crate::time::{Mark, Timestamp};
 use crate::tls::registry::AlertDescription;
 use crate::transport::{Close, FlowFacts, Outstanding};
 
+use super::datagrams::carried::ending::ending as carried_ending;
 use super::datagrams::ending as datagrams;
 use super::facts::{AlertSeen, Fact, Handshake, Observed, Outcome, Protocol, ReadAlert, Stage, StoppedBy, deciding};
 use super::hidden;
@@ -64,7 +65,7 @@ impl Handshake {
 pub(super) fn conclude(mut observed: Box<Observed>, flow: Box<FlowFacts>, closing: Closing, stall_after: Duration) -> Handshake {
     let Closing { close, at: closed_at, concluded_at } = closing;
     let mut inferred = Vec::new();
-    if !flow.is_udp() {
+    if !flow.is_udp() || observed.carried.is_some() {
         inferred = read_hidden(&mut observed, &flow);
     } else if let Some((from, mark)) = datagrams::inferred_alert(&Over { observed: &observed, flow: &flow, close, closed_at }) {
         inferred.push((from, mark));
@@ -72,7 +73,11 @@ pub(super) fn conclude(mut observed: Box<Observed>, flow: Box<FlowFacts>, closin
     }
     let over = Over { observed: &observed, flow: &flow, close, closed_at };
     let alerts = judged_alerts(&over, &inferred);
-    let ending = if flow.is_udp() { datagrams::ending(&over, &alerts, stall_after) } else { ending(&over, &alerts, stall_after) };
+    let ending = match &observed.carried {
+        Some(carried) => carried_ending(&over, carried, &alerts, stall_after),
+        None if flow.is_udp() => datagrams::ending(&over, &alerts, stall_after),
+        None => ending(&over, &alerts, stall_after),
+    };
     let stage = if ending.outcome == Outcome::Completed { Stage::Established } else { stage(&observed) };
     let (client, server) = flow.ends();
     Handshake {
@@ -196,6 +201,10 @@ impl Over<'_> {
 
 /// A side's first FIN, or RST that fits the connection.
 fn first_end(h: &Observed, flow: &FlowFacts, side: Side) -> Option<Terminator> {
+    // The word of what carries it stands for a FIN.
+    if let Some(mark) = h.carried.as_ref().and_then(|carried| carried.rejected()).filter(|_| side == Side::Server) {
+        return Some(Terminator { side, mark, reset: false });
+    }
     let facts = flow.side(side);
     let reset = facts.resets.iter().find(|reset| reset.in_window && !reset.to_syn && reset.data_after == 0).map(|reset| reset.mark);
     let fin = facts.fin.map(|(mark, _)| mark);

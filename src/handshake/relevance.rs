@@ -9,7 +9,7 @@ use crate::preamble::{Dialect, Preamble, PreambleFacts, Upgrade};
 use crate::time::Mark;
 use crate::transport::FlowFacts;
 
-use super::facts::{Handshake, Located, Observed, Protocol};
+use super::facts::{CarriedFacts, Handshake, Located, Observed, Protocol};
 
 /// Whether a connection is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,9 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
     }
     if handshake.protocol != Protocol::Other {
         return Relevance::Report;
+    }
+    if let Some(carried) = &handshake.carried {
+        return without_tls(handshake, carried);
     }
     if handshake.flow.is_udp() {
         return Relevance::Other("quic-unread");
@@ -60,6 +63,13 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         (None, None) if flow.side(Side::Client).delivered == 0 => due,
         (None, None) => Relevance::Other("unrecognised"),
     }
+}
+
+/// What could have carried TLS and did not: it counts where the server had begun with it, or was never heard.
+fn without_tls(handshake: &Handshake, carried: &CarriedFacts) -> Relevance {
+    let begun = carried.eap().is_some_and(|eap| eap.method.is_some() && eap.proposed == eap.method.map(|(method, _)| method.number()));
+    let unheard = carried.datagrams.server.count == 0 && handshake.flow.saw_start() && handshake.outcome.failed();
+    if begun || unheard || carried.openvpn().is_some() { Relevance::Report } else { Relevance::Other("eap") }
 }
 
 /// Bytes of a client that are no TLS and that no dialogue followed, where the server closed on them without a word and its port is one for TLS:

@@ -167,6 +167,11 @@ impl Collected {
         self.groups.iter().filter(move |group| group.incident == Some(place))
     }
 
+    /// The zone whose days are counted.
+    pub(super) const fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
     /// Whether what is shown spreads over more than one day.
     pub(super) fn several_days(&self) -> bool {
         self.days.is_some_and(|(first, last)| first != last)

@@ -38,17 +38,7 @@ pub fn date(at: Timestamp) -> String {
     at.to_string().chars().take(10).collect()
 }
 
-/// The time of day of a moment: `09:04:20.031`, UTC.
-pub fn clock(at: Timestamp) -> String {
-    at.to_string().chars().skip(11).take(12).collect()
-}
-
-/// A moment with its date, or without it when all that is shown is of one day.
-pub fn when(at: Timestamp, with_date: bool) -> String {
-    if with_date { format!("{} {}", date(at), clock(at)) } else { clock(at) }
-}
-
-/// The same as the clocks of a zone have it.
+/// A moment as the clocks of a zone have it, with its date, or without it when all that is shown is of one day.
 pub fn when_in(zone: &Zone, at: Timestamp, with_date: bool) -> String {
     zone.civil(at).chars().skip(if with_date { 0 } else { 11 }).take(if with_date { 23 } else { 12 }).collect()
 }
@@ -95,9 +85,8 @@ mod tests {
     #[test]
     fn moments_are_utc_and_cut_to_milliseconds() {
         let at = Timestamp::from_parts(1_795_251_860, 31_999_999);
-        assert_eq!((date(at).as_str(), clock(at).as_str()), ("2026-11-21", "09:04:20.031"));
-        assert_eq!(when(at, true), "2026-11-21 09:04:20.031");
-        assert_eq!([true, false].map(|with_date| when_in(&Zone::UTC, at, with_date)), [true, false].map(|with_date| when(at, with_date)));
+        assert_eq!(date(at), "2026-11-21");
+        assert_eq!([true, false].map(|with_date| when_in(&Zone::UTC, at, with_date)), ["2026-11-21 09:04:20.031", "09:04:20.031"]);
         let later = Timestamp::from_parts(1_795_251_860, 32_999_999);
         assert_eq!((us_between(at, later), us_between(later, at)), (Some(1_000), None));
     }

@@ -90,7 +90,7 @@ impl Reproduction {
         }
         writeln!(out, "{server} >server.log 2>&1 &")?;
         writeln!(out, "server=$!")?;
-        writeln!(out, "for second in 1 2 3 4 5 6 7 8 9 10; do grep -q ACCEPT server.log && break; sleep 1; done")?;
+        writeln!(out, "for second in 1 2 3 4 5 6 7 8 9 10; do grep -q ACCEPT server.log 2>/dev/null && break; sleep 1; done")?;
         writeln!(out, "{against}")?;
         writeln!(out, "status=$?")?;
         writeln!(out, "kill \"$server\"")?;

@@ -201,6 +201,7 @@ pub const fn step(kind: StepKind) -> &'static str {
         StepKind::Encrypted => "encrypted",
         StepKind::Alert => "Alert",
         StepKind::ConnectionClose => "ConnectionClose",
+        StepKind::Eap => "EAP",
         StepKind::VersionNegotiation => "VersionNegotiation",
         StepKind::Retry => "Retry",
         StepKind::Renegotiation => "renegotiation",

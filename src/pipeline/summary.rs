@@ -185,7 +185,7 @@ fn notes(inventory: &Inventory, counts: &RouterCounts, table: &TableCounters, to
         notes.push("No packets: the capture is empty. Was it stopped too early, or did its filter match nothing?".to_owned());
     } else if totals.handshakes == 0 && table.flows == 0 {
         notes.push(
-            "No connection was found. Was the capture taken on the right interface, with a filter that lets TCP (and UDP, for QUIC and DTLS) pass?".to_owned(),
+            "No connection was found. Was the capture taken on the right interface, with a filter that lets TCP (and UDP, for QUIC, DTLS, EAP in RADIUS and OpenVPN) pass?".to_owned(),
         );
     } else if totals.handshakes == 0 {
         let flows = counted(table.flows, "connection", "connections");

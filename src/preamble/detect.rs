@@ -5,9 +5,10 @@ use super::identify::{http_method, named};
 use super::services::Service;
 use super::text::{contains, first_line, starts_with, words};
 use super::{
-    Dialect, ftp, http_connect, imap, irc, ldap, mysql, nntp, pop3, postgres, proxy_v1, proxy_v2, rdp, sieve, smtp, socks4, socks5, tds,
-    xmpp,
+    Dialect, ftp, http_connect, imap, irc, ldap, mysql, nntp, openvpn, pop3, postgres, proxy_v1, proxy_v2, rdp, sieve, smtp, socks4,
+    socks5, tds, xmpp,
 };
+use crate::carriers::openvpn::RESET_V2;
 use crate::flow::Side;
 
 /// What the first bytes of a side say.
@@ -48,6 +49,7 @@ pub(super) fn dialogue(dialect: Dialect) -> Box<dyn Dialogue> {
         Dialect::Mysql => Box::<mysql::Mysql>::default(),
         Dialect::Rdp => Box::<rdp::Rdp>::default(),
         Dialect::Tds => Box::<tds::Tds>::default(),
+        Dialect::OpenVpn => Box::<openvpn::OpenVpn>::default(),
         Dialect::Nntp => Box::<nntp::Nntp>::default(),
         Dialect::Sieve => Box::<sieve::Sieve>::default(),
         Dialect::Irc => Box::<irc::Irc>::default(),
@@ -92,6 +94,10 @@ fn client(bytes: &[u8], port: u16) -> Detected {
         [3, 0, ..] => return need(bytes, 6, |bytes| bytes.get(5) == Some(&0xe0), Dialect::Rdp),
         [tds::PRELOGIN, 1, ..] => {
             return need(bytes, 9, |bytes| be16(bytes, 2).is_some_and(|len| len > 8) && bytes.get(8) == Some(&0), Dialect::Tds);
+        }
+        [0, len] if openvpn::may_begin(*len, RESET_V2) => return Wait,
+        [0, len, first, ..] if openvpn::may_begin(*len, *first) => {
+            return need(bytes, usize::from(*len) + 2, |bytes| openvpn::wrapping(bytes).is_some(), Dialect::OpenVpn);
         }
         [0, 0, ..] => {
             return need(

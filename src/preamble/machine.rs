@@ -4,7 +4,7 @@ use super::detect::{Detected, detect, dialogue};
 use super::dialogue::{Dialogue, Extent, Next, Said};
 use super::identify::identify;
 use super::text::starts_with;
-use super::{Dialect, Plaintext, PreambleFacts, Upgrade};
+use super::{Dialect, Packets, Plaintext, PreambleFacts, Unwrap, Upgrade, openvpn, tds};
 use crate::flow::{PerSide, Side};
 use crate::limits::{PREAMBLE_BYTES, PREAMBLE_DEPTH, PREAMBLE_MESSAGE, PREAMBLE_OPENING};
 use crate::time::Mark;
@@ -134,9 +134,16 @@ impl Preamble {
         self.facts.as_ref().is_some_and(|facts| facts.upgrade == Upgrade::Granted)
     }
 
-    /// Handshake records travel inside TDS packets: pass each side's bytes through [`super::Unwrap`].
-    pub fn is_wrapped(&self) -> bool {
-        self.is_granted() && self.facts.as_ref().is_some_and(|facts| facts.dialect == Dialect::Tds)
+    /// Handshake records travel inside packets of the dialect: what takes them out of a side's bytes.
+    pub fn unwrap(&self) -> Option<Unwrap> {
+        match self.facts.as_ref().filter(|_| self.is_granted())?.dialect {
+            Dialect::Tds => Some(Unwrap(Packets::Tds(tds::Unwrap::default()))),
+            Dialect::OpenVpn => {
+                let wrapping = openvpn::wrapping(&self.lanes.client.first).unwrap_or_default();
+                Some(Unwrap(Packets::OpenVpn(openvpn::Unwrap::new(wrapping))))
+            }
+            _ => None,
+        }
     }
 
     /// The client's first bytes are no TLS, not even a record that breaks the rules, and belong to no dialect that is followed: what it speaks.

@@ -24,6 +24,7 @@ mod ldap;
 mod machine;
 mod mysql;
 mod nntp;
+mod openvpn;
 mod pop3;
 mod postgres;
 mod proxy_v1;
@@ -42,7 +43,6 @@ mod xmpp;
 
 pub use identify::identify;
 pub use machine::{Preamble, Step};
-pub use tds::Unwrap;
 
 use crate::flow::Side;
 use crate::time::Mark;
@@ -70,6 +70,8 @@ pub enum Dialect {
     Rdp,
     /// Microsoft SQL Server, MS-TDS section 2.2.6.5.
     Tds,
+    /// OpenVPN over TCP: the beginning of its control channel.
+    OpenVpn,
     /// NNTP, RFC 4642.
     Nntp,
     /// `ManageSieve`, RFC 5804 section 2.2.
@@ -102,6 +104,7 @@ impl Dialect {
             Self::Mysql => "mysql",
             Self::Rdp => "rdp",
             Self::Tds => "tds",
+            Self::OpenVpn => "openvpn",
             Self::Nntp => "nntp",
             Self::Sieve => "sieve",
             Self::Irc => "irc",
@@ -126,6 +129,7 @@ impl Dialect {
             Self::Mysql => "MySQL",
             Self::Rdp => "RDP",
             Self::Tds => "SQL Server (TDS)",
+            Self::OpenVpn => "OpenVPN",
             Self::Nntp => "NNTP",
             Self::Sieve => "ManageSieve",
             Self::Irc => "IRC",
@@ -148,6 +152,7 @@ impl Dialect {
             Self::Postgres | Self::Mysql => "SSLRequest",
             Self::Rdp => "RDP negotiation request",
             Self::Tds => "PRELOGIN encryption",
+            Self::OpenVpn => "hard reset",
             Self::HttpConnect => "CONNECT",
             Self::Socks4 | Self::Socks5 => "SOCKS CONNECT",
             Self::ProxyV1 | Self::ProxyV2 => "PROXY header",
@@ -185,6 +190,34 @@ impl Dialect {
     /// A protocol with an upgrade of its own: neither proxy nor PROXY header.
     pub const fn is_starttls(self) -> bool {
         !self.is_proxy() && !self.is_proxy_header()
+    }
+}
+
+/// Takes one side's TLS out of the packets that carry it, for dialects in which TLS is no stream of its own.
+#[derive(Debug, Clone)]
+pub struct Unwrap(Packets);
+
+#[derive(Debug, Clone)]
+enum Packets {
+    Tds(tds::Unwrap),
+    OpenVpn(openvpn::Unwrap),
+}
+
+impl Unwrap {
+    /// Hands each run of TLS bytes in `bytes` to `out`, in order.
+    pub fn feed(&mut self, bytes: &[u8], out: impl FnMut(&[u8])) {
+        match &mut self.0 {
+            Packets::Tds(unwrap) => unwrap.feed(bytes, out),
+            Packets::OpenVpn(unwrap) => unwrap.feed(bytes, out),
+        }
+    }
+
+    /// Bytes that it holds.
+    pub fn held_bytes(&self) -> usize {
+        match &self.0 {
+            Packets::Tds(_) => 0,
+            Packets::OpenVpn(unwrap) => unwrap.held_bytes(),
+        }
     }
 }
 

@@ -84,7 +84,7 @@ const fn encryption_name(value: u8) -> &'static str {
 /// Takes one side's TLS bytes out of TDS packets. Feed it everything from where TLS begins; when a packet boundary shows no TDS header the
 /// rest is bare TLS.
 #[derive(Debug, Default, Clone)]
-pub struct Unwrap {
+pub(super) struct Unwrap {
     header: [u8; 8],
     have: usize,
     left: usize,
@@ -93,7 +93,7 @@ pub struct Unwrap {
 
 impl Unwrap {
     /// Hands each run of TLS bytes in `bytes` to `out`, in order.
-    pub fn feed<'a>(&mut self, bytes: &'a [u8], mut out: impl FnMut(&'a [u8])) {
+    pub(super) fn feed<'a>(&mut self, bytes: &'a [u8], mut out: impl FnMut(&'a [u8])) {
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.bare {

@@ -293,7 +293,7 @@ fn prelogin(kind: u8, encryption: u8) -> Vec<u8> {
 fn tds() {
     granted(1433, Dialect::Tds, &[(C, &prelogin(0x12, 1)), (S, &prelogin(0x04, 1))]);
     denied(1433, Dialect::Tds, Upgrade::Refused, &[(C, &prelogin(0x12, 1)), (S, &prelogin(0x04, 2))]);
-    let mut unwrap = super::Unwrap::default();
+    let mut unwrap = super::tds::Unwrap::default();
     let mut out = Vec::new();
     let stream =
         [b"\x12\x01\x00\x0c\x00\x00\x00\x00\x16\x03".as_slice(), b"\x01\x00", b"\x12\x01\x00\x09\x00\x00\x00\x00\x05\x17\x03\x03"].concat();

@@ -11,18 +11,19 @@ use sha2::{Digest, Sha256};
 
 use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::judge::Verdict;
-use crate::flow::{Endpoint, EndpointText, Side, Transport};
+use crate::flow::{Endpoint, EndpointText, Layer, Path, Side, Transport};
 use crate::handshake::Handshake as Facts;
-use crate::handshake::facts::{self, Chain, DtlsFacts, Protocol, QuicFacts};
+use crate::handshake::facts::{self, Chain, DtlsFacts, EapFacts, OpenVpnFacts, Protocol, QuicFacts};
 use crate::handshake::stack;
 use crate::site::Site;
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::fingerprint::Carrier;
+use crate::tls::registry::{ExtensionType, SrtpProfile};
 
 use super::code::{Code, CommunityId, Id};
 use super::shared::{Builder, Certificate};
-use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Timing, Tls, TlsClient, TlsServer};
+use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Timing, Tls, TlsClient, TlsServer};
 
 impl Builder {
     /// What is to be said of one handshake. `source` names the file or interface.
@@ -34,7 +35,7 @@ impl Builder {
                 transport: flow.key.transport,
                 protocol: handshake.protocol,
                 community_id: community_id(handshake.client, handshake.server, flow.key.transport),
-                path: flow.path,
+                path: road(handshake),
             },
             client: handshake.client,
             server: handshake.server,
@@ -68,7 +69,9 @@ impl Builder {
             },
             tls: (handshake.protocol != Protocol::Other).then(|| tls(self, handshake, verdict.unverified)),
             quic: handshake.quic.as_deref().map(quic),
-            dtls: handshake.dtls.as_deref().map(dtls),
+            dtls: handshake.dtls.as_deref().map(|facts| dtls(handshake, facts)),
+            openvpn: handshake.carried.as_ref().and_then(|carried| carried.openvpn()).map(openvpn),
+            eap: handshake.carried.as_ref().and_then(|carried| carried.eap()).map(eap),
             diagnosis: Diagnosis {
                 cause: cause.map(|finding| finding.cause),
                 stopped_by: verdict.stopped_by,
@@ -84,6 +87,17 @@ impl Builder {
             facts: Some(handshake),
         }
     }
+}
+
+/// What the handshake travels in, and what travels in it where only that tells what it is for: RADIUS has a port for TLS that it shares with web
+/// panels, whose clients name their protocol.
+fn road(handshake: &Facts) -> Path {
+    let mut path = handshake.flow.path;
+    let names = |hello: &ClientHello| hello.alpn().next().is_none_or(|protocol| protocol.starts_with(b"radius/"));
+    if handshake.server.port == RADSEC && handshake.hello().is_some_and(names) {
+        path.push(Layer::RadSec);
+    }
+    path
 }
 
 /// The same in every run, with any number of threads, and wherever the capture was split: endpoints, the first packet's time, and the site where
@@ -204,11 +218,43 @@ fn quic(facts: &QuicFacts) -> Quic<'_> {
     }
 }
 
-fn dtls(facts: &DtlsFacts) -> Dtls {
+fn dtls(handshake: &Facts, facts: &DtlsFacts) -> Dtls {
+    let chosen = handshake.server_hello.as_ref().and_then(|hello| hello.what.extension(ExtensionType::USE_SRTP));
     Dtls {
+        // A list of one profile, and what it is keyed with besides.
+        srtp_profile: chosen.and_then(|body| match body {
+            [0, 2, high, low, ..] => Some(SrtpProfile(u16::from_be_bytes([*high, *low]))),
+            _ => None,
+        }),
         cookie_requests: facts.cookie_requests.count,
         fragmented_messages: facts.fragmented.client.saturating_add(facts.fragmented.server),
         largest_datagram: facts.largest.client.max(facts.largest.server),
         connection_id: facts.connection_id,
     }
 }
+
+fn eap(facts: &EapFacts) -> Eap<'_> {
+    fn name(name: Option<&String>) -> Option<Cow<'_, str>> {
+        name.map(|name| Cow::Borrowed(name.as_str()))
+    }
+    Eap {
+        method: facts.method.map(|(method, _)| method),
+        identity: name(facts.identity.as_ref()),
+        station: name(facts.station.as_ref()),
+        authenticator: name(facts.authenticator.as_ref()),
+        called_station: name(facts.called.as_ref()),
+        result: facts.result.map(|(result, _)| result),
+    }
+}
+
+const fn openvpn(facts: &OpenVpnFacts) -> OpenVpn {
+    OpenVpn {
+        wrapping: facts.wrapping,
+        client_resets: facts.resets.client.count,
+        server_resets: facts.resets.server.count,
+        tunnel: facts.is_up(),
+    }
+}
+
+/// Port of RADIUS over TLS and DTLS (RFC 6614 section 2.1, RFC 7360 section 2.1).
+const RADSEC: u16 = 2083;

@@ -2,14 +2,17 @@
 //!
 //! This is the one list of the schema's fields: JSON lines, columns and the variables of a condition are all made by it.
 
+use crate::carriers::eap::Method;
 use crate::diagnosis::finding::{Evidence, Finding};
 use crate::flow::Endpoint;
-use crate::handshake::facts::ClosedBy;
+use crate::handshake::facts::{ClosedBy, EapResult};
 use crate::handshake::stack::Speaker;
 use crate::quic::close;
 use crate::time::Timestamp;
 
-use super::handshake::{AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer};
+use super::handshake::{
+    AlertSeen, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
+};
 use super::incident::{Incident, State};
 use super::place::{Files, Place};
 use super::rendered::Rendered;
@@ -54,6 +57,12 @@ impl Handshake<'_> {
         }
         if let Some(dtls) = self.dtls {
             w.object(key!("dtls"), |w| self::dtls(w, dtls));
+        }
+        if let Some(eap) = &self.eap {
+            w.object(key!("eap"), |w| self::eap(w, eap));
+        }
+        if let Some(openvpn) = self.openvpn {
+            w.object(key!("openvpn"), |w| self::openvpn(w, openvpn));
         }
         w.object(key!("diagnosis"), |w| self.write_diagnosis(w));
         if !self.timeline.is_empty() {
@@ -326,6 +335,25 @@ fn dtls(w: &mut impl Writer, dtls: Dtls) {
     w.number(key!("fragmented_messages"), dtls.fragmented_messages.into());
     w.number(key!("largest_datagram"), dtls.largest_datagram.into());
     w.flag(key!("connection_id"), dtls.connection_id);
+    if let Some(profile) = dtls.srtp_profile {
+        w.word(key!("srtp_profile"), &word(profile.name(), profile));
+    }
+}
+
+fn eap(w: &mut impl Writer, eap: &Eap<'_>) {
+    w.word_if_any(key!("method"), eap.method.map(Method::name));
+    w.text_if_any(key!("identity"), eap.identity.as_deref());
+    w.text_if_any(key!("station"), eap.station.as_deref());
+    w.text_if_any(key!("authenticator"), eap.authenticator.as_deref());
+    w.text_if_any(key!("called_station"), eap.called_station.as_deref());
+    w.word_if_any(key!("result"), eap.result.map(EapResult::name));
+}
+
+fn openvpn(w: &mut impl Writer, openvpn: OpenVpn) {
+    w.word(key!("wrapping"), openvpn.wrapping.name());
+    w.number(key!("client_resets"), openvpn.client_resets.into());
+    w.number(key!("server_resets"), openvpn.server_resets.into());
+    w.flag(key!("tunnel"), openvpn.tunnel);
 }
 
 /// A frame: its number in its file; of several files, which, and its number over all.

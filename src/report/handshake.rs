@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::carriers::eap::Method;
+use crate::carriers::openvpn::Wrapping;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::finding::{Confidence, Evidence, Finding, Weight};
@@ -13,13 +15,13 @@ use crate::diagnosis::quality::Quality;
 use crate::diagnosis::remedy::Advice;
 use crate::flow::{Endpoint, Path, Side, Transport};
 use crate::handshake as facts;
-use crate::handshake::facts::{Outcome, Protocol, Stage, StoppedBy};
+use crate::handshake::facts::{EapResult, Outcome, Protocol, Stage, StoppedBy};
 use crate::handshake::stack::Speaker;
 use crate::preamble::Dialect;
 use crate::quic;
 use crate::time::Timestamp;
 use crate::tls::message::{Alert, OcspStatus};
-use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
+use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 
 use super::class::Class;
 use super::code::{CommunityId, Id};
@@ -46,6 +48,10 @@ pub struct Handshake<'a> {
     pub quic: Option<Quic<'a>>,
     /// What is DTLS's own; present for DTLS.
     pub dtls: Option<Dtls>,
+    /// What EAP says around it; present for handshakes in EAP.
+    pub eap: Option<Eap<'a>>,
+    /// What OpenVPN's packets show around it; present for its control channel over UDP.
+    pub openvpn: Option<OpenVpn>,
     /// Why it ended as it did, and what to do.
     pub diagnosis: Diagnosis<'a>,
     /// What happened, packet by packet; only where asked for.
@@ -246,6 +252,52 @@ pub struct Dtls {
     pub largest_datagram: u32,
     /// Connection identifiers are in use (RFC 9146).
     pub connection_id: bool,
+    /// The SRTP protection profile that the server chose (RFC 5764).
+    pub srtp_profile: Option<SrtpProfile>,
+}
+
+/// What EAP and RADIUS say around a handshake. Names are as sent.
+#[derive(Debug, Clone)]
+pub struct Eap<'a> {
+    /// The method; absent where none was proposed.
+    pub method: Option<Method>,
+    /// Who the supplicant says it is, in clear: the outer identity.
+    pub identity: Option<Cow<'a, str>>,
+    /// The supplicant's address, as the authenticator says it (Calling-Station-Id).
+    pub station: Option<Cow<'a, str>>,
+    /// The authenticator: its NAS-Identifier, or its address.
+    pub authenticator: Option<Cow<'a, str>>,
+    /// Access point and network (Called-Station-Id).
+    pub called_station: Option<Cow<'a, str>>,
+    /// How the server decided; absent where that was not seen.
+    pub result: Option<EapResult>,
+}
+
+impl<'a> Eap<'a> {
+    /// The same with every name changed by this.
+    pub fn map<'b>(&self, mut change: impl FnMut(&Cow<'a, str>) -> Cow<'b, str>) -> Eap<'b> {
+        Eap {
+            method: self.method,
+            identity: self.identity.as_ref().map(&mut change),
+            station: self.station.as_ref().map(&mut change),
+            authenticator: self.authenticator.as_ref().map(&mut change),
+            called_station: self.called_station.as_ref().map(&mut change),
+            result: self.result,
+        }
+    }
+}
+
+/// What OpenVPN's packets show around a handshake.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenVpn {
+    /// What protects the control channel.
+    pub wrapping: Wrapping,
+    /// Packets with which the client begins, repetitions included.
+    pub client_resets: u32,
+    /// The server's answers to them, likewise.
+    pub server_resets: u32,
+    /// Both sides use the tunnel.
+    pub tunnel: bool,
 }
 
 /// Why, and what to do.
@@ -388,7 +440,7 @@ impl Handshake<'_> {
 
     /// The same, to keep beyond its handshake.
     pub fn to_static(&self) -> Handshake<'static> {
-        let Self { network, client, server, capture, handshake, tls, quic, dtls, diagnosis, timeline, facts: _ } = self;
+        let Self { network, client, server, capture, handshake, tls, quic, dtls, eap, openvpn, diagnosis, timeline, facts: _ } = self;
         Handshake {
             network: *network,
             client: *client,
@@ -398,6 +450,8 @@ impl Handshake<'_> {
             tls: tls.as_ref().map(Tls::to_static),
             quic: quic.as_ref().map(|quic| Quic { server_versions: owned(&*quic.server_versions), closes: owned(&*quic.closes), ..*quic }),
             dtls: *dtls,
+            openvpn: *openvpn,
+            eap: eap.as_ref().map(|eap| eap.map(|name| owned(&**name))),
             diagnosis: Diagnosis {
                 summary: diagnosis.summary.as_deref().map(owned),
                 remedy: owned(&*diagnosis.remedy),

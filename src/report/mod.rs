@@ -35,7 +35,8 @@ pub use build::community_id;
 pub use class::{Class, Classes};
 pub use code::{Code, CommunityId, Id, hexadecimal};
 pub use handshake::{
-    AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer, word,
+    AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
+    word,
 };
 pub use incident::{Incident, Scope, State};
 pub use place::{Files, Place, Renaming};

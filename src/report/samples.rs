@@ -97,6 +97,8 @@ fn base(minute: i64, second: i64, client_port: u16) -> Handshake<'static> {
         },
         quic: None,
         dtls: None,
+        eap: None,
+        openvpn: None,
         tls: Some(Tls {
             version: Some(ProtocolVersion::TLS13),
             cipher: Some(CipherSuite(0x1302)),

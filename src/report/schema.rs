@@ -3,11 +3,13 @@
 //! The conditions of `--where` and the columns of Parquet are checked and made by it; docs/schema.json is it as JSON Schema. That reports are as
 //! described here is tested on every capture there is.
 
+use crate::carriers::eap::Method;
+use crate::carriers::openvpn::Wrapping;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::finding::Confidence;
 use crate::flow::{Side, Transport};
-use crate::handshake::facts::{Outcome, Protocol, Stage, StoppedBy};
+use crate::handshake::facts::{EapResult, Outcome, Protocol, Stage, StoppedBy};
 use crate::handshake::stack::Certainty;
 use crate::tls::message::OcspStatus;
 
@@ -158,6 +160,27 @@ pub const HANDSHAKE: &[Field] = &[
             always("fragmented_messages", Kind::Integer),
             always("largest_datagram", Kind::Integer),
             always("connection_id", Kind::Flag),
+            maybe("srtp_profile", Kind::Text),
+        ]),
+    ),
+    maybe(
+        "eap",
+        Kind::Object(&[
+            maybe("method", Kind::Word(|| Method::ALL.map(Method::name).to_vec())),
+            maybe("identity", Kind::Text),
+            maybe("station", Kind::Text),
+            maybe("authenticator", Kind::Text),
+            maybe("called_station", Kind::Text),
+            maybe("result", Kind::Word(|| EapResult::ALL.map(EapResult::name).to_vec())),
+        ]),
+    ),
+    maybe(
+        "openvpn",
+        Kind::Object(&[
+            always("wrapping", Kind::Word(|| Wrapping::ALL.map(Wrapping::name).to_vec())),
+            always("client_resets", Kind::Integer),
+            always("server_resets", Kind::Integer),
+            always("tunnel", Kind::Flag),
         ]),
     ),
     always("diagnosis", Kind::Object(DIAGNOSIS)),

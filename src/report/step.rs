@@ -135,6 +135,8 @@ kinds! {
     Alert = "alert",
     /// QUIC's `CONNECTION_CLOSE`.
     ConnectionClose = "connection_close",
+    /// What EAP says around the handshake.
+    Eap = "eap",
     /// QUIC's Version Negotiation.
     VersionNegotiation = "version_negotiation",
     /// QUIC's Retry.

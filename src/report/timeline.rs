@@ -31,6 +31,7 @@ pub fn timeline(handshake: &Handshake) -> Vec<Step> {
     rows.alerts(handshake);
     rows.quic(handshake);
     rows.dtls(handshake);
+    rows.eap(handshake);
     rows.oddities(handshake);
     rows.list.sort_by_key(|row| (row.mark, row.rank));
     rows.silence(handshake);
@@ -364,6 +365,13 @@ impl Rows {
         }
         if let Some(mark) = dtls.role_conflict {
             self.add(mark, 18, Side::Server, Kind::Anomaly, None, "a ClientHello of its own: both sides act as the client");
+        }
+    }
+
+    /// What EAP says around TLS.
+    fn eap(&mut self, h: &Handshake) {
+        for (mark, from, text) in h.carried.iter().filter_map(|carried| carried.eap()).flat_map(|eap| eap.told(h.flow.first)) {
+            self.add(mark, if from == Side::Client { 1 } else { 88 }, from, Kind::Eap, None, text);
         }
     }
 

@@ -62,6 +62,23 @@ impl Zone {
         zone.to_offset_info(moment).abbreviation().to_owned()
     }
 
+    /// How many seconds east of Greenwich it is between two moments: from when on, and by how much. The first entry is that of the beginning; clocks
+    /// that change more often than some dozen times are followed so far.
+    pub fn shifts(&self, first: Timestamp, last: Timestamp) -> Vec<(Timestamp, i64)> {
+        let mut shifts = vec![(first, self.offset(first))];
+        if let (Self(Some(zone)), Ok(begin)) = (self, jiff::Timestamp::from_nanosecond(first.nanos().into())) {
+            let changes = zone.following(begin).filter_map(|change| i64::try_from(change.timestamp().as_nanosecond()).ok());
+            shifts.extend(changes.map(Timestamp::from_nanos).take_while(|at| *at <= last).take(CHANGES).map(|at| (at, self.offset(at))));
+        }
+        shifts
+    }
+
+    /// How it is called between two moments: `UTC`, `CET`, `CET/CEST`.
+    pub fn names(&self, first: Timestamp, last: Timestamp) -> String {
+        let [first, last] = [first, last].map(|at| self.name(at));
+        if first == last { first } else { format!("{first}/{last}") }
+    }
+
     /// Seconds east of Greenwich at this moment.
     fn offset(&self, at: Timestamp) -> i64 {
         let (Self(Some(zone)), Ok(moment)) = (self, jiff::Timestamp::from_nanosecond(at.nanos().into())) else { return 0 };
@@ -76,6 +93,8 @@ impl fmt::Debug for Zone {
 }
 
 const DAY: i64 = 86_400;
+/// Changes of the clocks that are followed.
+const CHANGES: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -105,6 +124,17 @@ mod tests {
         assert_eq!(Zone::UTC.moment(noon).unwrap().to_string(), "2026-07-01T12:00:00.000000000Z");
         let twice = jiff::civil::date(2026, 10, 25).at(2, 30, 0, 0);
         assert_eq!(berlin().moment(twice).unwrap().to_string(), "2026-10-25T00:30:00.000000000Z");
+    }
+
+    #[test]
+    fn clocks_that_change_are_followed() {
+        let [summer, winter] = ["2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z"]
+            .map(|text| Timestamp::from_nanos(i64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap()));
+        let shifts = berlin().shifts(summer, winter);
+        assert_eq!(shifts.iter().map(|(_, by)| *by).collect::<Vec<_>>(), [7200, 3600]);
+        assert_eq!(shifts[1].0.to_string(), "2026-10-25T01:00:00.000000000Z");
+        assert_eq!(berlin().names(summer, winter), "CEST/CET");
+        assert_eq!((Zone::UTC.shifts(summer, winter).len(), Zone::UTC.names(summer, winter).as_str()), (1, "UTC"));
     }
 
     #[test]

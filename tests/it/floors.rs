@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 fn may_import(from: &str, to: &str) -> bool {
     const GROUND: &[&str] =
         &["time", "limits", "error", "flow", "frame", "anomaly", "condensate", "count", "origins", "site", "watch", "wording"];
-    const READERS: &[&str] = &["tls", "dtls", "quic", "preamble", "secrets"];
+    const READERS: &[&str] = &["tls", "dtls", "quic", "preamble", "secrets", "carriers"];
     let ground = GROUND.contains(&to);
     match from {
         _ if from == to => true,

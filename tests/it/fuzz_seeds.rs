@@ -84,6 +84,7 @@ const FAMILIES: &[(&str, &[&str])] = &[
     ("preamble", &["starttls", "proxy", "plaintext"]),
     ("quic", &["quic"]),
     ("dtls", &["dtls"]),
+    ("carriers", &["carrier"]),
 ];
 
 fn cut(target: &str, path: &Path) -> Vec<Vec<u8>> {
@@ -116,6 +117,10 @@ fn cut(target: &str, path: &Path) -> Vec<Vec<u8>> {
         "dtls" => {
             let framed = |datagram: Vec<u8>| [(datagram.len() as u16).to_be_bytes().to_vec(), datagram].concat();
             [true, false].map(|low| [vec![0], datagrams(path, low).into_iter().flat_map(framed).collect()].concat()).to_vec()
+        }
+        "carriers" => {
+            let framed = |datagram: Vec<u8>| [(datagram.len() as u16).to_be_bytes().to_vec(), datagram].concat();
+            [true, false].map(|low| datagrams(path, low).into_iter().flat_map(framed).collect()).to_vec()
         }
         other => panic!("no seeds are cut for {other}"),
     }

@@ -9,7 +9,9 @@ use handshark::diagnosis::remedy::Advice;
 use handshark::output::Sink;
 use handshark::output::html::HtmlSink;
 use handshark::report::{Certificate, Handshake, Id, Report};
+use handshark::time::Timestamp;
 
+use crate::support::program::{done, text};
 use crate::support::{analyse_in_full, fixtures};
 
 /// Chromium's names in Debian and elsewhere.
@@ -85,6 +87,28 @@ fn the_page_loads_filters_and_opens_a_handshake() {
     let (dom, _) = load(browser, &page, "q=cdn.lab.test");
     let named = handshakes.iter().filter(|report| report.server_name() == Some("cdn.lab.test")).count();
     assert!(named > 0 && dom.contains(&format!("{named} of 415 handshakes")), "the search does not find {named}");
+
+    // Elsewhere the same handshakes have other times, in the table and in the filter: the earliest of all, and those within a second of it.
+    let berlin = dir.path().join("berlin.html");
+    done(&[
+        "report",
+        "-o",
+        text(&berlin),
+        "--no-trust",
+        "--tz",
+        "Europe/Berlin",
+        text(&fixtures().join("captures/incident/incident-small.pcapng.zst")),
+    ]);
+    let first = handshakes.iter().map(|report| report.handshake.start).min().unwrap();
+    let civil = |hours: i64, until: i64| {
+        let there = Timestamp::from_nanos(first.nanos() + hours * 3_600_000_000_000 + until * 1_000_000_000).to_string();
+        there.chars().take(23).collect::<String>()
+    };
+    let early = handshakes.iter().filter(|report| report.handshake.start < Timestamp::from_nanos(first.nanos() + 1_000_000_000)).count();
+    let (there, log) = load(browser, &berlin, &format!("from={}&to={}", civil(1, 0), civil(1, 1)));
+    assert_eq!(complaints(&log), Vec::<&str>::new());
+    assert!(early > 0 && there.contains(&format!("{early} of 415 handshakes")), "the filter is not of the page's zone: {early}");
+    assert!(there.contains("Start (CET)") && there.contains(&civil(1, 0).replace('T', " ")), "{}", civil(1, 0));
 
     let failed = handshakes.iter().find(|report| report.diagnosis.cause == Some(Cause::CertificateExpired)).unwrap();
     let (dom, log) = load(browser, &page, failed.handshake.id.as_str());

@@ -20,12 +20,6 @@ const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
         "the bundled captures lost nothing",
     ),
     (
-        "ip-fragments-dropped",
-        "path/tests.rs",
-        "fragments_are_lost_where_a_host_gives_up_joining_them",
-        "an answer to lost fragments takes a host thirty seconds and more",
-    ),
-    (
         "plaintext-injected",
         "middlebox/tests.rs",
         "a_block_page_is_a_filters_answer_and_an_ordinary_page_the_servers",

@@ -53,7 +53,8 @@ fn build(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: 
 
 fn way(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: Upgradable) -> Option<Command> {
     let given = |option: &str| extra.split_ascii_whitespace().any(|word| word == option);
-    if layer(handshake, Dialect::is_proxy_header).is_some() {
+    // No program speaks TLS to a server through what carries it here.
+    if layer(handshake, Dialect::is_proxy_header).is_some() || handshake.carried.is_some() {
         return None;
     }
     // s_client waits for as long as a server keeps silent.

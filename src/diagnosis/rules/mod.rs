@@ -9,6 +9,7 @@ use super::cause::Cause;
 use super::rule::{About, RuleFamily};
 
 pub mod capture;
+pub mod carrier;
 pub mod certificate;
 pub mod client_auth;
 pub mod connect;
@@ -31,6 +32,7 @@ pub static FAMILIES: &[RuleFamily] = &[
     connect::FAMILY,
     quic::FAMILY,
     dtls::FAMILY,
+    carrier::FAMILY,
     middlebox::FAMILY,
     path::FAMILY,
     plaintext::FAMILY,

@@ -42,7 +42,7 @@ impl<'a> View<'a> {
         match (&self.handshake.quic, &self.handshake.dtls) {
             (Some(_), _) => self.server().packets == 0,
             (None, Some(dtls)) => dtls.datagrams.server.count == 0,
-            (None, None) => false,
+            (None, None) => self.handshake.carried.as_ref().is_some_and(|carried| carried.datagrams.server.count == 0),
         }
     }
 
@@ -58,7 +58,9 @@ impl<'a> View<'a> {
         let (count, span) = match (&self.handshake.quic, &self.handshake.dtls) {
             (Some(quic), _) => (*quic.repeats.of(side), *quic.repeated.of(side)),
             (None, Some(dtls)) => (*dtls.repeats.of(side), *dtls.repeated.of(side)),
-            (None, None) => (0, None),
+            (None, None) => {
+                self.handshake.carried.as_ref().map_or((0, None), |carried| (*carried.repeats.of(side), *carried.repeated.of(side)))
+            }
         };
         span.map(|(first, last)| Repeats { count, first, last })
     }
@@ -73,7 +75,7 @@ impl<'a> View<'a> {
         let talk = match (&self.handshake.quic, &self.handshake.dtls) {
             (Some(quic), _) => quic.talk,
             (None, Some(dtls)) => dtls.talk,
-            (None, None) => return None,
+            (None, None) => self.handshake.carried.as_ref()?.talk,
         };
         *talk.unanswered.of(side)
     }
@@ -88,6 +90,7 @@ impl<'a> View<'a> {
     pub fn closing_word(&self, reset: bool) -> &'static str {
         match (&self.handshake.quic, reset) {
             (Some(_), _) => "CONNECTION_CLOSE",
+            (None, _) if self.handshake.carried.is_some() => "Access-Reject",
             (None, true) => "RST",
             (None, false) if self.is_tcp() => "FIN",
             (None, false) => "close_notify",

@@ -6,7 +6,7 @@ use crate::dtls::cookie::HelloVerifyRequest;
 use crate::dtls::demux;
 use crate::dtls::reassembly::{Added, Fragment, Message, Reassembly};
 use crate::dtls::record::{Form, Record, TLS12_CID, handshake_type, records};
-use crate::flow::Side;
+use crate::flow::{Layer, Side};
 use crate::limits;
 use crate::packet::Datagram;
 use crate::time::Mark;
@@ -38,6 +38,8 @@ pub(super) struct Dtls {
     unsealing: Option<Box<Unsealing>>,
     /// The side whose secrets the log lacks, where it has the other's.
     lacking: Option<Side>,
+    /// What its records travel in.
+    road: Option<Layer>,
 }
 
 /// One side's messages and records.
@@ -100,6 +102,9 @@ impl Dtls {
         let payload = demux::unwrap(datagram.payload);
         if payload.first().is_none_or(|first| demux::kind(*first) != demux::Kind::Dtls) {
             return Hearing::Foreign;
+        }
+        if self.road.is_none() && payload.len() < datagram.payload.len() {
+            self.road = Some(if demux::is_capwap(datagram.payload) { Layer::Capwap } else { Layer::Turn });
         }
         let kind = handshake_type(payload);
         let begins = kind == Some(HandshakeType::CLIENT_HELLO.0) && payload.get(MESSAGE_SEQ) == Some(&[0, 0]);
@@ -301,7 +306,10 @@ impl Dtls {
     }
 
     /// Enters what is known only at the end.
-    pub(super) fn finish(mut self, h: &mut Observed, shared: &mut Shared) {
+    pub(super) fn finish(mut self, h: &mut Observed, shared: &mut Shared, flow: &mut FlowFacts) {
+        if let Some(road) = self.road {
+            flow.path.push(road);
+        }
         self.unseal_late(h, shared);
         self.settle(h, shared);
     }

@@ -188,7 +188,7 @@ pub(in crate::handshake) fn completes(h: &Observed, finished: Option<Mark>) -> O
 }
 
 /// An ICMP error that says that the client's packets do not get to the server, which never spoke.
-fn refusal<'a>(h: &Over<'a>) -> Option<&'a IcmpNote> {
+pub(super) fn refusal<'a>(h: &Over<'a>) -> Option<&'a IcmpNote> {
     if answered(h) {
         return None;
     }
@@ -206,7 +206,7 @@ pub(in crate::handshake) fn server_is_gone(h: &Over<'_>) -> Option<Mark> {
 }
 
 /// The client's host says that nobody waits for the server's packets any more.
-fn left(h: &Over<'_>) -> bool {
+pub(super) fn left(h: &Over<'_>) -> bool {
     h.flow.icmp.iter().any(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable)
 }
 
@@ -231,7 +231,7 @@ fn left_before_the_answer(h: &Over<'_>) -> Option<Mark> {
 
 /// Packets that go out again and again without anything coming of it, and who is to answer for that. A close at the end does not undo the silence
 /// before it.
-fn in_vain(h: &Over<'_>) -> Option<(StoppedBy, Mark)> {
+pub(super) fn in_vain(h: &Over<'_>) -> Option<(StoppedBy, Mark)> {
     let (client, server) = (waits_in_vain(h, Side::Client), waits_in_vain(h, Side::Server));
     match (client, server) {
         (Some(mark), _) => Some((StoppedBy::Network, server.map_or(mark, |other| mark.max(other)))),
@@ -265,12 +265,13 @@ fn repeats(h: &Observed, side: Side) -> (u32, Option<(Mark, Mark)>) {
     match (&h.quic, &h.dtls) {
         (Some(quic), _) => (*quic.repeats.of(side), *quic.repeated.of(side)),
         (None, Some(dtls)) => (*dtls.repeats.of(side), *dtls.repeated.of(side)),
-        (None, None) => (0, None),
+        (None, None) => h.carried.as_ref().map_or((0, None), |carried| (*carried.repeats.of(side), *carried.repeated.of(side))),
     }
 }
 
 fn talk(h: &Observed) -> Option<Talk> {
-    h.quic.as_ref().map(|quic| quic.talk).or_else(|| h.dtls.as_ref().map(|dtls| dtls.talk))
+    let dtls = || h.dtls.as_ref().map(|dtls| dtls.talk);
+    h.quic.as_ref().map(|quic| quic.talk).or_else(dtls).or_else(|| h.carried.as_ref().map(|carried| carried.talk))
 }
 
 /// Repetitions from which on it is no chance: with the first that makes three of the same.

@@ -1,7 +1,9 @@
 //! The machine that follows one UDP flow: finds QUIC or DTLS in its datagrams and enters what it sees into the same facts as for TLS over TCP.
 //!
-//! A flow begins with what looks like a client's Initial packet or a DTLS hello. Whatever else shares its ports (STUN, RTP) is passed over.
+//! A flow begins with what looks like a client's Initial packet, a DTLS hello, or a message that carries TLS ([`carried`]). Whatever else shares its
+//! ports (STUN, RTP) is passed over.
 
+pub mod carried;
 pub(super) mod ending;
 pub mod facts;
 
@@ -12,6 +14,7 @@ mod tests;
 
 use std::time::Duration;
 
+use crate::carriers::openvpn::{RESET_V2, RESET_V3};
 use crate::dtls::{demux, record};
 use crate::flow::{PerSide, Side};
 use crate::limits;
@@ -25,6 +28,8 @@ use super::machine::conclude;
 use super::outcome::{self, Closing};
 use super::relevance::{Relevance, relevance};
 use super::shared::Shared;
+use carried::openvpn::{self, OpenVpn};
+use carried::radius::{self, Radius};
 use dtls::Dtls;
 use quic::Quic;
 
@@ -45,6 +50,8 @@ pub struct DatagramMachine {
 enum Speaker {
     Quic(Box<Quic>),
     Dtls(Box<Dtls>),
+    Radius(Box<Radius>),
+    OpenVpn(Box<OpenVpn>),
 }
 
 impl DatagramSink for DatagramMachine {
@@ -53,6 +60,8 @@ impl DatagramSink for DatagramMachine {
     fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
         match *datagram.payload.first()? {
             QUIC_LONG.. => quic::opens(datagram),
+            RESET_V2 | RESET_V3 => openvpn::opens(datagram),
+            1 | 2 | 3 | 11 if let Some(opening) = radius::opens(datagram) => Some(opening),
             first if matches!(demux::kind(first), demux::Kind::Dtls | demux::Kind::Stun | demux::Kind::Channel) => {
                 let payload = demux::unwrap(datagram.payload);
                 let sender = match record::handshake_type(payload)? {
@@ -72,8 +81,12 @@ impl DatagramSink for DatagramMachine {
     fn new(shared: &mut Shared, datagram: &Datagram<'_>) -> Self {
         let mut observed = Box::<Observed>::default();
         let speaker = match datagram.payload.first() {
+            Some(1 | 2 | 3 | 11) if radius::opens(datagram).is_some() => Speaker::Radius(Box::default()),
             Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut observed, shared, datagram.payload))),
-            _ => Speaker::Dtls(Box::new(Dtls::new(&mut observed, shared))),
+            _ => match OpenVpn::new(shared, datagram) {
+                Some(openvpn) => Speaker::OpenVpn(Box::new(openvpn)),
+                None => Speaker::Dtls(Box::new(Dtls::new(&mut observed, shared))),
+            },
         };
         Self { observed, speaker, flagged: false, looked: None, rests: Timestamp::MIN }
     }
@@ -82,6 +95,8 @@ impl DatagramSink for DatagramMachine {
         match &mut self.speaker {
             Speaker::Quic(quic) => quic.datagram(&mut self.observed, shared, facts, side, datagram),
             Speaker::Dtls(dtls) => dtls.datagram(&mut self.observed, shared, facts, side, datagram),
+            Speaker::Radius(radius) => radius.datagram(shared, facts, datagram),
+            Speaker::OpenVpn(openvpn) => openvpn.datagram(&mut self.observed, shared, facts, side, datagram),
         }
     }
 
@@ -89,6 +104,8 @@ impl DatagramSink for DatagramMachine {
         let speaker = match &self.speaker {
             Speaker::Quic(quic) => quic.held_bytes(),
             Speaker::Dtls(dtls) => dtls.held_bytes(),
+            Speaker::Radius(radius) => radius.held_bytes(),
+            Speaker::OpenVpn(openvpn) => openvpn.held_bytes(),
         };
         self.observed.weight() + speaker
     }
@@ -98,6 +115,10 @@ impl DatagramSink for DatagramMachine {
     }
 
     fn tick(&mut self, shared: &mut Shared, facts: &FlowFacts, now: Mark) -> Hearing {
+        if let Speaker::Radius(radius) = &mut self.speaker {
+            radius.tick(shared, facts, now);
+            return Hearing::Nothing;
+        }
         let heard = Side::BOTH.into_iter().filter_map(|side| facts.side(side).last_packet).max().unwrap_or(facts.first);
         let progress = Side::BOTH.into_iter().filter_map(|side| facts.side(side).last_data).max().unwrap_or(facts.first);
         let stalls = !self.flagged && now.time.since(progress.time) >= shared.stall_after();
@@ -120,7 +141,8 @@ impl DatagramSink for DatagramMachine {
             let random = snapshot.hello().map(|hello| number_of(hello.random()));
             return Hearing::Settled(match &self.speaker {
                 Speaker::Quic(quic) => Some(quic.identity()),
-                Speaker::Dtls(_) => random,
+                Speaker::OpenVpn(openvpn) => Some(openvpn.identity()),
+                Speaker::Dtls(_) | Speaker::Radius(_) => random,
             });
         }
         if stalls && snapshot.outcome == Outcome::Stalled && relevance(&snapshot) == Relevance::Report {
@@ -131,11 +153,14 @@ impl DatagramSink for DatagramMachine {
         Hearing::Nothing
     }
 
-    fn finish(self, shared: &mut Shared, facts: FlowFacts, close: Close, now: Mark) {
+    fn finish(self, shared: &mut Shared, mut facts: FlowFacts, close: Close, now: Mark) {
         let Self { mut observed, speaker, .. } = self;
         match speaker {
             Speaker::Quic(quic) => quic.finish(&mut observed, shared),
-            Speaker::Dtls(dtls) => dtls.finish(&mut observed, shared),
+            Speaker::Dtls(dtls) => dtls.finish(&mut observed, shared, &mut facts),
+            // Each of its conversations is a handshake of its own.
+            Speaker::OpenVpn(openvpn) => openvpn.finish(&mut observed, shared, &mut facts),
+            Speaker::Radius(radius) => return radius.finish(shared, &facts, close, now),
         }
         conclude(observed, Box::new(facts), shared, close, now);
         let stays = |outcome: Outcome| !matches!(outcome, Outcome::Incomplete | Outcome::Stalled);
@@ -153,6 +178,8 @@ impl DatagramMachine {
         match &self.speaker {
             Speaker::Quic(quic) => quic.so_far(&mut observed),
             Speaker::Dtls(dtls) => dtls.so_far(&mut observed, shared),
+            Speaker::OpenVpn(openvpn) => openvpn.so_far(&mut observed),
+            Speaker::Radius(_) => {}
         }
         let closing = Closing { close: Close::Idle, at: now, concluded_at: now.frame };
         outcome::conclude(observed, Box::new(facts.clone()), closing, shared.stall_after())

@@ -6,10 +6,10 @@ use super::parts::{CLASSES, css, number};
 use super::rows::Point;
 use super::tally::percentile;
 use crate::output::escape::{clip, escape};
-use crate::output::figures::{clock, count, counted, date, millis, span_us};
+use crate::output::figures::{count, counted, millis, span_us};
 use crate::output::view;
 use crate::report::{Class, Incident};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Zone};
 
 /// A stretch of time.
 #[derive(Debug, Default, Clone)]
@@ -55,15 +55,20 @@ impl Span {
         u64::try_from(gone * 1000 / i128::from(self.length())).unwrap_or_default()
     }
 
-    fn label(self, thousandths: i64) -> String {
+    fn zone_name(self, zone: &Zone) -> String {
+        let [first, last] = [self.begin, self.end].map(|at| Timestamp::from_nanos(at.saturating_mul(1_000_000)));
+        zone.names(first, last)
+    }
+
+    fn label(self, thousandths: i64, zone: &Zone) -> String {
         let at = i128::from(self.begin) + i128::from(self.length()) * i128::from(thousandths) / 1000;
         let at = Timestamp::from_nanos(i64::try_from(at).unwrap_or_default().saturating_mul(1_000_000));
-        let clock = |digits: usize| clock(at).chars().take(digits).collect::<String>();
+        let part = |from: usize, to: usize| zone.civil(at).chars().take(to).skip(from).collect::<String>();
         match self.length() {
-            DAYS.. => date(at),
-            HOURS.. => format!("{} {}", date(at).chars().skip(5).collect::<String>(), clock(5)),
-            SECONDS.. => clock(8),
-            _ => clock(12),
+            DAYS.. => part(0, 10),
+            HOURS.. => part(5, 16),
+            SECONDS.. => part(11, 19),
+            _ => part(11, 23),
         }
     }
 }
@@ -82,7 +87,7 @@ fn buckets(points: impl Iterator<Item = Point>, span: Span) -> Vec<Bucket> {
 }
 
 /// Handshakes over time by their result. A stretch can be drawn on it, which filters the explorer.
-pub(super) fn results(points: impl Iterator<Item = Point>, span: Span) -> Markup {
+pub(super) fn results(points: impl Iterator<Item = Point>, span: Span, zone: &Zone) -> Markup {
     let list = buckets(points, span);
     let most = list.iter().map(Bucket::all).max().unwrap_or_default().max(1);
     let mut sums = Bucket::default();
@@ -101,10 +106,10 @@ pub(super) fn results(points: impl Iterator<Item = Point>, span: Span) -> Markup
             }
             div.chart tabindex="0" role="group" aria-labelledby="c-results" {
                 svg.brush viewBox=(format!("0 0 {WIDTH} {}", PLOT + 40)) role="img" aria-label=(told(&sums)) data-begin=(span.begin) data-end=(span.end) data-left=(LEFT) data-spread=(SPREAD) data-top=(TOP) data-height=(PLOT) {
-                    (frame(span, &ticks))
+                    (frame(span, &ticks, zone))
                     @for (index, bucket) in (0_u64..).zip(&list).filter(|(_, bucket)| bucket.all() > 0) {
                         g {
-                            title { (span.label(thousandth(index))) ": " (told(bucket)) }
+                            title { (span.label(thousandth(index), zone)) ": " (told(bucket)) }
                             @for (class, y, height) in stack(bucket, most) {
                                 rect class=(css(class)) x=(LEFT + index * COLUMN) y=(y) width=(COLUMN - 2) height=(height) {}
                             }
@@ -129,7 +134,7 @@ fn stack(bucket: &Bucket, most: u64) -> Vec<(Class, u64, u64)> {
 }
 
 /// How long completed handshakes took over time; nothing where none completed.
-pub(super) fn times(points: impl Iterator<Item = Point>, span: Span) -> Markup {
+pub(super) fn times(points: impl Iterator<Item = Point>, span: Span, zone: &Zone) -> Markup {
     let mut list = buckets(points, span);
     let values: Vec<(u64, u64, u64)> = (0_u64..)
         .zip(&mut list)
@@ -153,12 +158,12 @@ pub(super) fn times(points: impl Iterator<Item = Point>, span: Span) -> Markup {
             figcaption #c-times { "Time to complete, from the first packet on: " span.key.k-p50 {} " median (p50), " span.key.k-p95 {} " p95" }
             div.chart tabindex="0" role="group" aria-labelledby="c-times" {
                 svg viewBox=(format!("0 0 {WIDTH} {}", PLOT + 40)) role="img" aria-label=(format!("Between {} and {}", span_us(fastest), span_us(slowest))) {
-                    (frame(span, &ticks))
+                    (frame(span, &ticks, zone))
                     polyline.p95 points=(line(|value| value.2)) {}
                     polyline.p50 points=(line(|value| value.1)) {}
                     @for value in &values {
                         g {
-                            title { (span.label(thousandth(value.0))) ": median " (span_us(value.1)) ", p95 " (span_us(value.2)) }
+                            title { (span.label(thousandth(value.0), zone)) ": median " (span_us(value.1)) ", p95 " (span_us(value.2)) }
                             circle.p95 cx=(LEFT + value.0 * COLUMN + COLUMN / 2) cy=(y(value.2)) r="3" {}
                             circle.p50 cx=(LEFT + value.0 * COLUMN + COLUMN / 2) cy=(y(value.1)) r="3" {}
                         }
@@ -171,19 +176,19 @@ pub(super) fn times(points: impl Iterator<Item = Point>, span: Span) -> Markup {
 }
 
 /// Incidents on the same span: a bar for each.
-pub(super) fn incidents(list: &[Incident], span: Span) -> Markup {
+pub(super) fn incidents(list: &[Incident], span: Span, zone: &Zone) -> Markup {
     let shown = list.iter().take(INCIDENTS);
     let rows = u64::try_from(list.len().min(INCIDENTS)).unwrap_or_default();
     let height = rows * ROW;
     html! {
         figure {
-            figcaption #c-incidents { "Incidents (times in UTC)" }
+            figcaption #c-incidents { "Incidents (times in " (span.zone_name(zone)) ")" }
             div.chart tabindex="0" role="group" aria-labelledby="c-incidents" {
                 svg viewBox=(format!("0 0 {WIDTH} {}", height + TOP + 30)) role="group" aria-label=(counted(list.len() as u64, "incident", "incidents")) {
                     @for tick in TICKS {
                         @let x = LEFT + SPREAD * tick / 1000;
                         line.grid x1=(x) x2=(x) y1=(TOP) y2=(TOP + height) {}
-                        text.tick x=(x) y=(TOP + height + 18) text-anchor=(anchor(*tick)) { (span.label(i64::try_from(*tick).unwrap_or_default())) }
+                        text.tick x=(x) y=(TOP + height + 18) text-anchor=(anchor(*tick)) { (span.label(i64::try_from(*tick).unwrap_or_default(), zone)) }
                     }
                     @for (index, incident) in (0_u64..).zip(shown) {
                         @let from = span.thousandths(millis(incident.first_seen));
@@ -206,14 +211,14 @@ pub(super) fn incidents(list: &[Incident], span: Span) -> Markup {
 }
 
 /// Axes: labels of the vertical one by their distance from the top, and of time.
-fn frame(span: Span, ticks: &[(u64, String)]) -> Markup {
+fn frame(span: Span, ticks: &[(u64, String)], zone: &Zone) -> Markup {
     html! {
         @for (y, label) in ticks {
             line.grid x1=(LEFT) x2=(LEFT + SPREAD) y1=(TOP + y) y2=(TOP + y) {}
             text.tick x=(LEFT - 6) y=(TOP + y + 4) text-anchor="end" { (label) }
         }
         @for tick in TICKS {
-            text.tick x=(LEFT + SPREAD * tick / 1000) y=(TOP + PLOT + 18) text-anchor=(anchor(*tick)) { (span.label(i64::try_from(*tick).unwrap_or_default())) }
+            text.tick x=(LEFT + SPREAD * tick / 1000) y=(TOP + PLOT + 18) text-anchor=(anchor(*tick)) { (span.label(i64::try_from(*tick).unwrap_or_default(), zone)) }
         }
     }
 }

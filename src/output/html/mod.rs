@@ -14,8 +14,10 @@ use std::io::{self, Write};
 use super::again::Again;
 use super::collect::Collected;
 use super::escape::is_hazard;
+use super::figures;
 use super::{Setting, Sink};
 use crate::report::{Handshake, Incident, Summary};
+use crate::time::{Timestamp, Zone};
 
 mod charts;
 mod details;
@@ -53,6 +55,24 @@ struct Gathered {
     beyond: u64,
 }
 
+impl Gathered {
+    /// A moment in the page's zone, with its date where the page is of several days.
+    fn when(&self, at: Timestamp) -> String {
+        figures::when_in(self.collected.zone(), at, self.collected.several_days())
+    }
+
+    /// What the page's zone is called while the capture ran.
+    fn zone_name(&self) -> String {
+        let (first, last) = self.times();
+        self.collected.zone().names(first, last)
+    }
+
+    /// The first and the last moment of the capture.
+    fn times(&self) -> (Timestamp, Timestamp) {
+        self.collected.summary.as_ref().and_then(|summary| summary.times).unwrap_or_default()
+    }
+}
+
 impl<W: Write> HtmlSink<W> {
     /// Writes to `out`, which should buffer.
     pub fn new(out: W, settings: Vec<Setting>) -> Self {
@@ -63,6 +83,12 @@ impl<W: Write> HtmlSink<W> {
     #[must_use]
     pub fn with_again(self, again: Option<Again>) -> Self {
         Self { again, ..self }
+    }
+
+    /// The same with times of this zone.
+    #[must_use]
+    pub fn in_zone(self, zone: Zone) -> Self {
+        Self { gathered: Gathered { collected: Collected::in_zone(zone), ..self.gathered }, ..self }
     }
 }
 

@@ -34,7 +34,10 @@
     if (us < 1.728e11) return Math.floor(us / 3.6e9) + " h " + Math.floor((us % 3.6e9) / 6e7) + " min";
     return Math.floor(us / 8.64e10) + " d";
   };
-  const day = (ms) => new Date(ms).toISOString();
+  // The page's zone, as its clock stood at each time.
+  const zone = { name: byId("zone").dataset.name, shifts: [...document.querySelectorAll("#zone li")].map((li) => [Number(li.dataset.from), Number(li.dataset.by)]) };
+  const ahead = (ms) => (zone.shifts.findLast(([from]) => ms >= from) ?? zone.shifts[0])[1];
+  const day = (ms) => new Date(ms + ahead(ms)).toISOString();
   const stamp = (ms) => day(ms).replace("T", " ").replace("Z", "");
 
   const rows = JSON.parse(byId("rows").textContent);
@@ -54,7 +57,7 @@
     return (address.includes(":") ? `[${address}]` : address) + ":" + rows.client_port[i];
   };
   const columns = [
-    { title: "Start (UTC)", css: "w-start", key: (i) => rows.start[i], text: (i) => stamp(rows.start[i]) },
+    { title: `Start (${zone.name})`, css: "w-start", key: (i) => rows.start[i], text: (i) => stamp(rows.start[i]) },
     { title: "Client", css: "w-peer", key: (i) => lower[rows.client[i]] + " " + String(rows.client_port[i]).padStart(5, "0"), text: client },
     { title: "Name", css: "", key: (i) => lower[rows.name[i]], text: (i) => texts[rows.name[i]] },
     { title: "Server", css: "w-peer", key: (i) => lower[rows.server[i]], text: (i) => texts[rows.server[i]] },
@@ -118,7 +121,11 @@
   const inputs = Object.fromEntries(["q", "result", "outcome", "cause", "version", "from", "to"].map((name) => [name, byId("f-" + name)]));
   const exactly = { name: "", server: "", client: "" };
   const chips = byId("chips");
-  const moment = (input) => (input.value ? Date.parse(input.value + "Z") : NaN);
+  const moment = (input) => {
+    if (!input.value) return NaN;
+    const civil = Date.parse(input.value + "Z");
+    return civil - ahead(civil - ahead(civil));
+  };
   // The filter as it stands in the address, so that what is seen can be sent.
   const address = () => {
     const wanted = new URLSearchParams();
@@ -425,7 +432,7 @@
     const lost = [[one.loss.client_retransmits, "sent again by the client"], [one.loss.server_retransmits, "sent again by the server"], [one.loss.gap_bytes, "bytes never seen"]].filter(([n]) => n).map(([n, what]) => `${many(n)} ${what}`);
     dialog.replaceChildren(...[
       el("header", {}, el("h2", { id: "detail-title" }, el("span", { class: look(i) }, seen(one.ending) + (said.cause ? ": " + seen(said.cause) : "")), said.confidence ? ` (${seen(said.confidence)})` : ""), close),
-      el("p", {}, `${stamp(rows.start[i])} UTC, ${client(i)} → ${name ? name + ", " : ""}${texts[rows.server[i]]}`),
+      el("p", {}, `${stamp(rows.start[i])} ${zone.name}, ${client(i)} → ${name ? name + ", " : ""}${texts[rows.server[i]]}`),
       el("p", { class: "sub" }, facts.join("; "), "; ", el("span", { class: "mono" }, rows.id[i])),
       el("p", {}, seen(said.summary)),
       said.evidence.length ? el("ul", { class: "evidence" }, said.evidence.map((piece) => el("li", {}, piece.frame ? el("span", { class: "sub" }, `${framed(piece)}: `) : "", seen(piece.text)))) : null,

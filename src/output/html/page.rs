@@ -68,7 +68,7 @@ fn policy() -> String {
 }
 
 fn body(gathered: &Gathered, settings: &[Setting]) -> Markup {
-    let incidents = &gathered.collected.incidents;
+    let (incidents, zone) = (&gathered.collected.incidents, gathered.collected.zone());
     let of_incidents = incidents.iter().flat_map(|incident| [incident.first_seen, incident.last_seen]).map(millis);
     let span = Span::of(gathered.rows.points().map(|point| point.start).chain(of_incidents));
     html! {
@@ -81,9 +81,9 @@ fn body(gathered: &Gathered, settings: &[Setting]) -> Markup {
             @if let Some(span) = span {
                 section aria-labelledby="h-time" {
                     h2 #h-time { "Over time" }
-                    @if !incidents.is_empty() { (charts::incidents(incidents, span)) }
-                    (charts::results(gathered.rows.points(), span))
-                    (charts::times(gathered.rows.points(), span))
+                    @if !incidents.is_empty() { (charts::incidents(incidents, span, zone)) }
+                    (charts::results(gathered.rows.points(), span, zone))
+                    (charts::times(gathered.rows.points(), span, zone))
                 }
             }
             (sections::failed(gathered))
@@ -104,6 +104,7 @@ fn body(gathered: &Gathered, settings: &[Setting]) -> Markup {
                 li data-kind=(kind.name()) data-class=(look(*kind)) { (view::step(*kind)) }
             }
         }
+        (sections::shifts(gathered))
         ul #results hidden { @for class in CLASSES { li data-class=(css(class)) data-name=(class.name()) { (class.words(1)) } } }
     }
 }

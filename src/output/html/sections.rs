@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::parts::{CLASSES, css, filtered, more, name, remedy, table, text};
 use super::{Gathered, Setting};
 use crate::output::collect::Group;
-use crate::output::figures::{bytes, count, counted, percent, span_us, us_between, when};
+use crate::output::figures::{bytes, count, counted, millis, percent, span_us, us_between, when_in};
 use crate::output::view;
 use crate::report::{Class, Handshake, Incident, Summary, VERSION};
 use crate::time::Timestamp;
@@ -13,9 +13,8 @@ use crate::time::Timestamp;
 /// The page's title: the answer in one sentence.
 pub(super) fn title(gathered: &Gathered) -> String {
     let collected = &gathered.collected;
-    let with_date = collected.several_days();
     // To the second: what is finer stands below.
-    let moment = |at| when(at, with_date).split('.').next().unwrap_or_default().to_owned();
+    let moment = |at| gathered.when(at).split('.').next().unwrap_or_default().to_owned();
     collected.summary.as_ref().map_or_else(|| view::classes(&collected.classes), |summary| text(&summary.answer(&moment)))
 }
 
@@ -25,7 +24,7 @@ pub(super) fn header(gathered: &Gathered) -> Markup {
         h1 { (title(gathered)) }
         @if let Some(summary) = summary {
             p.sub {
-                @if let Some((first, last)) = summary.times { (when(first, true)) " to " (when(last, true)) " UTC" }
+                @if let Some((first, last)) = summary.times { (when_in(gathered.collected.zone(), first, true)) " to " (when_in(gathered.collected.zone(), last, true)) " " (gathered.zone_name()) }
                 @if let [input] = summary.inputs.as_slice() { ", " (text(&input.source)) } @else { ", " (counted(summary.inputs.len() as u64, "file", "files")) }
             }
         }
@@ -94,21 +93,20 @@ pub(super) fn incidents(gathered: &Gathered) -> Markup {
 
 fn one_incident(gathered: &Gathered, number: usize, incident: &Incident) -> Markup {
     let collected = &gathered.collected;
-    let with_date = collected.several_days();
     let proof = collected.of_incident(number.saturating_sub(1)).next();
     let server = incident.servers.first().map(ToString::to_string).unwrap_or_default();
     let (server, asked) = match &incident.server_name {
         Some(name) => ("", name.as_str()),
         None => (server.as_str(), ""),
     };
-    let (first, last) = (moment(incident.first_seen), moment(incident.last_seen));
+    let (first, last) = (moment(gathered, incident.first_seen), moment(gathered, incident.last_seen));
     let filter = [("cause", incident.cause.slug()), ("name", asked), ("server", server), ("from", &first), ("to", &last)];
     html! {
         article.card id=(format!("incident-{number}")) {
             h3 { (number) ". " span.(shade(incident.completed == incident.failed)) { (incident.cause) } " at " (text(&view::place(incident))) }
             p { (text(&incident.summary)) }
             p.sub {
-                (when(incident.first_seen, with_date)) " to " (when(incident.last_seen, with_date)) " UTC; "
+                (gathered.when(incident.first_seen)) " to " (gathered.when(incident.last_seen)) " " (gathered.zone_name()) "; "
                 (incident.confidence.name())
                 span.js-only { "; " (filtered(&filter, &html! { "show its handshakes" })) }
             }
@@ -117,7 +115,7 @@ fn one_incident(gathered: &Gathered, number: usize, incident: &Incident) -> Mark
             @if let Some(group) = proof {
                 details.proof {
                     summary { "The proof: one of its handshakes" }
-                    (case(&group.shown, with_date))
+                    (case(gathered, &group.shown))
                     (packets(&group.shown))
                 }
             }
@@ -144,8 +142,8 @@ pub(super) fn explorer(gathered: &Gathered) -> Markup {
                 (select("f-outcome", "Ended"))
                 (select("f-cause", "Cause"))
                 (select("f-version", "Version"))
-                label { "From (UTC)" input #f-from type="datetime-local" step="0.001"; }
-                label { "To (UTC)" input #f-to type="datetime-local" step="0.001"; }
+                label { "From (" (gathered.zone_name()) ")" input #f-from type="datetime-local" step="0.001"; }
+                label { "To (" (gathered.zone_name()) ")" input #f-to type="datetime-local" step="0.001"; }
                 button type="reset" { "Show all" }
             }
             p #chips aria-label="More filters" role="group" hidden {}
@@ -163,12 +161,11 @@ pub(super) fn explorer(gathered: &Gathered) -> Markup {
 pub(super) fn failed(gathered: &Gathered) -> Markup {
     let collected = &gathered.collected;
     let groups: Vec<&Group> = others(gathered).collect();
-    let with_date = collected.several_days();
     html! {
         @if !groups.is_empty() {
             section aria-labelledby="h-failed" {
                 h2 #h-failed { @if collected.incidents.is_empty() { "What went wrong" } @else { "What else went wrong" } ", by cause and server" }
-                @for group in groups.iter().take(GROUPS) { (one_group(group, with_date)) }
+                @for group in groups.iter().take(GROUPS) { (one_group(gathered, group)) }
                 (more(groups.len().saturating_sub(GROUPS) as u64, "group", "groups"))
             }
         }
@@ -178,14 +175,14 @@ pub(super) fn failed(gathered: &Gathered) -> Markup {
 /// The failed handshakes, for readers without scripts.
 pub(super) fn plain(gathered: &Gathered) -> Markup {
     let listed = &gathered.failed;
-    let with_date = gathered.collected.several_days();
-    let head = html! { @for name in ["Start (UTC)", "Client", "Server", "Ended", "Cause", "Frames"] { th scope="col" { (name) } } };
+    let start = format!("Start ({})", gathered.zone_name());
+    let head = html! { @for name in [start.as_str(), "Client", "Server", "Ended", "Cause", "Frames"] { th scope="col" { (name) } } };
     let rows: Vec<Markup> = listed
         .iter()
         .map(|report| {
             html! {
                 tr {
-                    td.d { (when(report.handshake.start, with_date)) }
+                    td.d { (gathered.when(report.handshake.start)) }
                     td { (name(&report.client.to_string())) }
                     td { (name(&view::server(report))) }
                     td { (view::ending(report)) }
@@ -206,7 +203,7 @@ pub(super) fn plain(gathered: &Gathered) -> Markup {
     }
 }
 
-fn one_group(group: &Group, with_date: bool) -> Markup {
+fn one_group(gathered: &Gathered, group: &Group) -> Markup {
     let report = &group.shown;
     html! {
         article.card {
@@ -215,7 +212,7 @@ fn one_group(group: &Group, with_date: bool) -> Markup {
                 ", " (view::ending(report))
                 @if group.count > 1 { ", " (count(group.count)) " times" }
             }
-            (case(report, with_date))
+            (case(gathered, report))
             (remedy(&report.diagnosis.remedy))
             (packets(report))
         }
@@ -223,11 +220,11 @@ fn one_group(group: &Group, with_date: bool) -> Markup {
 }
 
 /// What is said of one handshake, with what proves it.
-fn case(report: &Handshake<'_>, with_date: bool) -> Markup {
+fn case(gathered: &Gathered, report: &Handshake<'_>) -> Markup {
     let said = &report.diagnosis;
     html! {
         p.sub {
-            (when(report.handshake.start, with_date)) " " (report.client) " → " (text(&view::server(report)))
+            (gathered.when(report.handshake.start)) " " (report.client) " → " (text(&view::server(report)))
             ", " a.js href=(format!("#{}", report.handshake.id)) { (view::frames(report)) }
             (view::confidence(report, "; ", ""))
         }
@@ -258,9 +255,19 @@ const fn shade(completed: bool) -> &'static str {
     if completed { "warn" } else { "bad" }
 }
 
-/// A moment as the explorer's time filters take it: UTC, to the millisecond.
-fn moment(at: Timestamp) -> String {
-    at.to_string().chars().take(23).collect()
+/// A moment as the explorer's time filters take it: in the page's zone, to the millisecond.
+fn moment(gathered: &Gathered, at: Timestamp) -> String {
+    when_in(gathered.collected.zone(), at, true).replace(' ', "T")
+}
+
+/// How far the page's clock is ahead of UTC, for the script: from when on, and by how much, in milliseconds.
+pub(super) fn shifts(gathered: &Gathered) -> Markup {
+    let (first, last) = gathered.times();
+    html! {
+        ul #zone hidden data-name=(gathered.zone_name()) {
+            @for (at, by) in gathered.collected.zone().shifts(first, last) { li data-from=(millis(at)) data-by=(by.saturating_mul(1000)) {} }
+        }
+    }
 }
 
 /// What a reader must know to believe the rest.

@@ -389,7 +389,7 @@ impl Head {
         let len = u16::from_be_bytes([high, low]);
         let version = ProtocolVersion(u16::from_be_bytes([major, minor]));
         let content_type = ContentType(kind);
-        match (matches!(kind, 20..=24), major == 3 && minor <= 4) {
+        match (matches!(kind, 20..=24), is_version(major, minor)) {
             (true, true) if usize::from(len) > limits::RECORD_LEN => Err(RecordErrorKind::TooLong(len)),
             (true, true) => Ok(Self { content_type, version, len, start, padding: 0 }),
             (false, true) => Err(RecordErrorKind::UnknownType(content_type)),
@@ -437,8 +437,11 @@ impl Head {
 
 /// Whether a stream that begins so is TLS: a hello, an alert first (a side can refuse before it says anything), or an `SSLv2` hello.
 pub fn looks_like_tls(first_bytes: &[u8]) -> Recognition {
-    let known = |test: fn(u8) -> bool, at: usize| first_bytes.get(at).is_none_or(|byte| test(*byte));
-    let version = known(|major| major == 3, 1) && known(|minor| minor <= 4, 2);
+    let version = match first_bytes {
+        [_, major, minor, ..] => is_version(*major, *minor),
+        [_, major] => matches!(major, 1 | 3),
+        _ => true,
+    };
     match first_bytes {
         [] => Recognition::NeedMore,
         [22, rest @ ..] if version => match rest {
@@ -476,8 +479,8 @@ pub fn looks_like_record(bytes: &[u8]) -> bool {
         _ => head.len > 0,
     };
     let next = match behind.get(usize::from(head.len)..) {
-        Some([kind, 3, minor, ..]) => matches!(kind, 20..=24) && *minor <= 4,
-        Some([kind, 3] | [kind]) => matches!(kind, 20..=24),
+        Some([kind, major, minor, ..]) => matches!(kind, 20..=24) && is_version(*major, *minor),
+        Some([kind, 1 | 3] | [kind]) => matches!(kind, 20..=24),
         Some([]) | None => true,
         Some(_) => false,
     };
@@ -491,6 +494,11 @@ fn sslv2_prefix(bytes: &[u8]) -> Recognition {
         None | Some(1 | 4) => Recognition::NeedMore,
         Some(_) => Recognition::No,
     }
+}
+
+/// SSL 3.0 to TLS 1.3, and TLCP, which begins to count anew.
+const fn is_version(major: u8, minor: u8) -> bool {
+    major == 3 && minor <= 4 || major == 1 && minor == 1
 }
 
 const fn is_sslv2_version(version: [u8; 2]) -> bool {

@@ -1,4 +1,4 @@
-//! Suites that tls-parser does not list: those of GOST, of drafts that were deployed, and ECJPAKE of Thread.
+//! Suites that tls-parser does not list: those of GOST, of TLCP (GB/T 38636 section 6.4.5.2.1), of drafts that were deployed, and ECJPAKE of Thread.
 
 use tls_parser::{TlsCipherEnc as Cipher, TlsCipherEncMode as Mode, TlsCipherMac as Mac, TlsPRF};
 
@@ -48,6 +48,12 @@ const fn gost13(name: &'static str) -> Registered {
     row(name, K::Tls13, None, Mac::Aead)
 }
 
+/// Suites of TLCP. SM1 and the MAC by SM3 have no name in tls-parser.
+const fn tlcp(name: &'static str, key_exchange: K, cipher: Option<Cipher>, mode: Mode) -> Registered {
+    let mac = if matches!(mode, Mode::Gcm) { Mac::Aead } else { Mac::Null };
+    Registered { mode, key_bits: 128, prf: TlsPRF::Sm3, ..row(name, key_exchange, cipher, mac) }
+}
+
 /// Values and what is known of them.
 pub(super) const ROWS: &[(u16, Registered)] = &[
     (0x0080, gost("TLS_GOSTR341094_WITH_28147_CNT_IMIT")),
@@ -84,4 +90,23 @@ pub(super) const ROWS: &[(u16, Registered)] = &[
     (0xe41d, salsa20("TLS_DHE_PSK_WITH_SALSA20_SHA1", K::DhePsk)),
     (0xe41e, salsa20("TLS_DHE_RSA_WITH_ESTREAM_SALSA20_SHA1", K::DheRsa)),
     (0xe41f, salsa20("TLS_DHE_RSA_WITH_SALSA20_SHA1", K::DheRsa)),
+    (0xe001, tlcp("ECDHE_SM1_SM3", K::EcdheEcdsa, None, Mode::Cbc)),
+    (0xe003, tlcp("ECC_SM1_SM3", K::Other, None, Mode::Cbc)),
+    (0xe005, tlcp("IBSDH_SM1_SM3", K::Other, None, Mode::Cbc)),
+    (0xe007, tlcp("IBC_SM1_SM3", K::Other, None, Mode::Cbc)),
+    (0xe009, tlcp("RSA_SM1_SM3", K::Other, None, Mode::Cbc)),
+    (0xe00a, tlcp("RSA_SM1_SHA1", K::Other, None, Mode::Cbc)),
+    (0xe011, tlcp("ECDHE_SM4_CBC_SM3", K::EcdheEcdsa, Some(Cipher::Sm4), Mode::Cbc)),
+    (0xe013, tlcp("ECC_SM4_CBC_SM3", K::Other, Some(Cipher::Sm4), Mode::Cbc)),
+    (0xe015, tlcp("IBSDH_SM4_CBC_SM3", K::Other, Some(Cipher::Sm4), Mode::Cbc)),
+    (0xe017, tlcp("IBC_SM4_CBC_SM3", K::Other, Some(Cipher::Sm4), Mode::Cbc)),
+    (0xe019, tlcp("RSA_SM4_CBC_SM3", K::Other, Some(Cipher::Sm4), Mode::Cbc)),
+    (0xe01a, tlcp("RSA_SM4_SHA1", K::Other, Some(Cipher::Sm4), Mode::Cbc)),
+    (0xe01c, tlcp("RSA_SM4_CBC_SHA256", K::Other, Some(Cipher::Sm4), Mode::Cbc)),
+    (0xe051, tlcp("ECDHE_SM4_GCM_SM3", K::EcdheEcdsa, Some(Cipher::Sm4), Mode::Gcm)),
+    (0xe053, tlcp("ECC_SM4_GCM_SM3", K::Other, Some(Cipher::Sm4), Mode::Gcm)),
+    (0xe055, tlcp("IBSDH_SM4_GCM_SM3", K::Other, Some(Cipher::Sm4), Mode::Gcm)),
+    (0xe057, tlcp("IBC_SM4_GCM_SM3", K::Other, Some(Cipher::Sm4), Mode::Gcm)),
+    (0xe059, tlcp("RSA_SM4_GCM_SM3", K::Other, Some(Cipher::Sm4), Mode::Gcm)),
+    (0xe05a, tlcp("RSA_SM4_GCM_SHA256", K::Other, Some(Cipher::Sm4), Mode::Gcm)),
 ];

@@ -12,6 +12,7 @@ mod key_exchange;
 mod message;
 mod openssl;
 mod signature;
+mod srtp;
 mod version;
 
 pub use alert::AlertDescription;
@@ -22,6 +23,7 @@ pub use group::NamedGroup;
 pub use key_exchange::KeyExchange;
 pub use message::{CompressionAlgorithm, ContentType, HandshakeType};
 pub use signature::{SignatureKey, SignatureScheme};
+pub use srtp::SrtpProfile;
 pub use version::{ProtocolVersion, Spoken};
 
 /// A newtype with its named values: `Constant = value => "name"`.

@@ -19,6 +19,10 @@ impl ProtocolVersion {
     pub const TLS12: Self = Self(0x0303);
     /// TLS 1.3.
     pub const TLS13: Self = Self(0x0304);
+    /// TLCP 1.1 (GB/T 38636, GM/T 0024): TLS 1.1 with the algorithms of China, and with two certificates, one to sign and one to encrypt.
+    pub const TLCP: Self = Self(0x0101);
+    /// DTLS before its standard, as OpenSSL had it until 0.9.8f and the AnyConnect protocol still has it.
+    pub const DTLS09: Self = Self(0x0100);
     /// DTLS 1.0, which is TLS 1.1 over datagrams.
     pub const DTLS10: Self = Self(0xfeff);
     /// DTLS 1.2.
@@ -26,11 +30,13 @@ impl ProtocolVersion {
     /// DTLS 1.3.
     pub const DTLS13: Self = Self(0xfefc);
 
-    /// The version number in reports: `ssl2`, `ssl3`, `1.0` … `1.3`, the same for DTLS; `None` for drafts and unknown values.
+    /// The version number in reports: `ssl2`, `ssl3`, `1.0` … `1.3`, the same for DTLS, `0.9` and `tlcp`; `None` for drafts and unknown values.
     pub const fn name(self) -> Option<&'static str> {
         match self {
             Self::SSL2 => Some("ssl2"),
             Self::SSL3 => Some("ssl3"),
+            Self::DTLS09 => Some("0.9"),
+            Self::TLCP => Some("tlcp"),
             Self::TLS10 | Self::DTLS10 => Some("1.0"),
             Self::TLS11 => Some("1.1"),
             Self::TLS12 | Self::DTLS12 => Some("1.2"),
@@ -51,7 +57,7 @@ impl ProtocolVersion {
 
     /// A DTLS version.
     pub const fn is_dtls(self) -> bool {
-        self.0 >> 8 == 0xfe
+        self.0 >> 8 == 0xfe || self.0 == Self::DTLS09.0
     }
 
     /// TLS 1.3 or DTLS 1.3 or one of their drafts: what follows the `ServerHello` is encrypted.
@@ -63,17 +69,21 @@ impl ProtocolVersion {
     #[must_use]
     pub const fn as_tls(self) -> Self {
         match self {
-            Self::DTLS10 => Self::TLS11,
+            Self::DTLS09 => Self::TLS10,
+            // Its messages have the form of TLS 1.1.
+            Self::DTLS10 | Self::TLCP => Self::TLS11,
             Self::DTLS12 => Self::TLS12,
             _ if self.is_tls13() => Self::TLS13,
             other => other,
         }
     }
 
-    /// From old to new: drafts of 1.3 lie between 1.2 and 1.3 in their order, DTLS beside its TLS version, unknown values lowest.
+    /// From old to new: drafts of 1.3 lie between 1.2 and 1.3 in their order, DTLS beside its TLS version, unknown values lowest. TLCP is no older
+    /// than TLS 1.2, whose place it takes.
     pub const fn rank(self) -> u32 {
         match self.draft() {
             Some(number) => ((Self::TLS12.0 as u32) << 8) + 1 + number as u32 / 2,
+            None if self.0 == Self::TLCP.0 => (Self::TLS12.0 as u32) << 8,
             None if self.name().is_some() => (self.as_tls().0 as u32) << 8,
             None if self.is_tls13() => ((Self::TLS12.0 as u32) << 8) + 0xff,
             None => 0,
@@ -111,6 +121,8 @@ impl Spoken {
             ProtocolVersion::TLS11 => "TLS 1.1",
             ProtocolVersion::TLS12 => "TLS 1.2",
             ProtocolVersion::TLS13 => "TLS 1.3",
+            ProtocolVersion::TLCP => "TLCP 1.1",
+            ProtocolVersion::DTLS09 => "DTLS 0.9 (before the standard)",
             ProtocolVersion::DTLS10 => "DTLS 1.0",
             ProtocolVersion::DTLS12 => "DTLS 1.2",
             ProtocolVersion::DTLS13 => "DTLS 1.3",
@@ -143,6 +155,8 @@ mod tests {
             (0x7f17, "1.3-draft23"),
             (0xfb17, "0xfb17"),
             (0xfefd, "1.2"),
+            (0x0100, "0.9"),
+            (0x0101, "tlcp"),
             (0x0a0a, "0x0a0a"),
         ];
         for (value, form) in forms {

@@ -433,15 +433,22 @@ impl<S: DatagramSink> Flow<S> {
     }
 
     fn count(&mut self, side: Side, datagram: &Datagram<'_>, new: bool) {
-        let mark = datagram.mark;
-        let facts = &mut self.facts;
-        facts.last = mark;
-        facts.fragmented_packets = facts.fragmented_packets.saturating_add(u32::from(datagram.ip.was_fragmented));
-        if self.latest.since(mark.time) > STEP_BACK {
-            facts.clock_steps_back = facts.clock_steps_back.saturating_add(1);
+        let time = datagram.mark.time;
+        if self.latest.since(time) > STEP_BACK {
+            self.facts.clock_steps_back = self.facts.clock_steps_back.saturating_add(1);
         }
-        self.latest = self.latest.max(mark.time);
-        let own = facts.sides.of_mut(side);
+        self.latest = self.latest.max(time);
+        self.facts.count_datagram(side, datagram, new);
+    }
+}
+
+impl FlowFacts {
+    /// One more datagram of a side. `new`: it brought something new.
+    pub fn count_datagram(&mut self, side: Side, datagram: &Datagram<'_>, new: bool) {
+        let mark = datagram.mark;
+        self.last = mark;
+        self.fragmented_packets = self.fragmented_packets.saturating_add(u32::from(datagram.ip.was_fragmented));
+        let own = self.sides.of_mut(side);
         own.packets = own.packets.saturating_add(1);
         own.last_packet = Some(mark);
         own.ttl = Some(datagram.ip.ttl);

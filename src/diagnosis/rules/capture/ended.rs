@@ -17,6 +17,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let view = View::new(facts);
+    if let Some(finding) = unreadable(case) {
+        return Some(finding);
+    }
     // Whoever sends a SYN of a flood waits for nothing.
     if view.is_tcp() && !view.is_up() && case.knowledge.is_flooded() {
         return None;
@@ -62,5 +65,25 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .shown_by(progress, "last progress of the handshake")
             .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture here" })
             .advise("Capture for longer, or read this file together with the one that follows it."),
+    )
+}
+
+/// OpenVPN's control channel is encrypted, both sides talk, and the tunnel was not used before the capture ended: nobody knows how far they got.
+fn unreadable(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let openvpn = facts.carried.as_ref()?.openvpn()?;
+    let answered = openvpn.resets.server.first.filter(|_| openvpn.wrapping.is_opaque())?;
+    let summary = format!(
+        "The handshake with {} is encrypted by OpenVPN's {}: both sides talk, and the capture holds no packet of the tunnel, which would show that it completed.",
+        View::new(facts).target(),
+        openvpn.wrapping.name()
+    );
+    Some(
+        Finding::new(Cause::CaptureEnded, Confidence::Likely, summary)
+            .weight(Weight::Overrides)
+            .stopped_by(StoppedBy::Capture)
+            .shown_by(answered, "server answers (P_CONTROL_HARD_RESET_SERVER_V2)")
+            .shown_by(facts.closed_at, "last frame of the capture here")
+            .advise("Capture until the tunnel is used. If it never is, look at the log of either side: what is said inside cannot be read without the key."),
     )
 }

@@ -74,7 +74,9 @@ fn fault(chain: &ChainFacts) -> String {
 fn strangers(view: &CertificateView<'_>) -> Option<Finding> {
     let chain = view.verified()?;
     let seen = view.case.handshake.server_chain.as_ref()?;
-    let beside: Vec<usize> = chain.strangers.iter().chain(&chain.duplicates).copied().collect();
+    // In TLCP the second certificate is the one to encrypt with, and belongs there.
+    let belongs = |place: &usize| view.is_tlcp() && *place == 1;
+    let beside: Vec<usize> = chain.strangers.iter().chain(&chain.duplicates).copied().filter(|place| !belongs(place)).collect();
     let first = chain.certificate(*beside.first()?)?;
     let among = if beside.len() == 1 { "" } else { " among them" };
     let summary = format!(

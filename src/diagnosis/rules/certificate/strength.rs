@@ -174,7 +174,8 @@ pub(super) const UNSUPPORTED: Fault = Fault {
     ..Fault::new(
         Cause::CertificateUnsupported,
         page!("certificate-unsupported"),
-        |view| view.chain.is_some_and(|chain| chain.unsupported.is_some()),
+        // Who speaks TLCP has its kinds of key.
+        |view| view.chain.is_some_and(|chain| chain.unsupported.is_some()) && !view.is_tlcp(),
         |view, standing| Some(unsupported(view, standing)),
     )
 };

@@ -20,7 +20,7 @@ use crate::flow::Side;
 use crate::handshake::stack::{self, Speaker, Stack};
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
-use crate::tls::registry::{AlertDescription as A, HandshakeType, KeyExchange};
+use crate::tls::registry::{AlertDescription as A, HandshakeType, KeyExchange, ProtocolVersion};
 
 /// Where a cause stands in this handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,11 @@ pub(super) struct CertificateView<'a> {
 }
 
 impl<'a> CertificateView<'a> {
+    /// TLCP is spoken, in which a server has two certificates: one to sign and one to encrypt.
+    pub(super) fn is_tlcp(&self) -> bool {
+        self.case.handshake.version() == Some(ProtocolVersion::TLCP)
+    }
+
     /// `None`: the server's certificate is not at issue.
     pub(super) fn new(case: &'a Case<'a>) -> Option<Self> {
         let handshake = case.handshake;

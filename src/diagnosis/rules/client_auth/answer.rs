@@ -112,6 +112,7 @@ impl<'a> ClientAuthView<'a> {
             Reaction::Alert { alert, .. } => format!("the server answered with alert {}", offer::spoken(alert)),
             Reaction::HiddenAlert { .. } => "the server answered with an encrypted alert".to_owned(),
             Reaction::Left { reset: true, .. } => "the server reset the connection".to_owned(),
+            Reaction::Left { .. } if self.case.handshake.carried.is_some() => "the server rejected the client without an alert".to_owned(),
             Reaction::Left { reset: false, .. } => "the server closed the connection without an alert".to_owned(),
             Reaction::WentOn => "the server went on".to_owned(),
         }

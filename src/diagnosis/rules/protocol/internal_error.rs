@@ -40,6 +40,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             Confidence::Likely,
             "The client reports an error of its own (internal_error); the message that it answers is not in the capture.".to_owned(),
         ),
+        // Supplicants say so when their own check of the server's name or certificate fails.
+        Side::Client if handshake.carried.is_some() && handshake.server_chain.is_some() => {
+            (Confidence::Likely, "The supplicant reports an error of its own (internal_error) behind the server's certificate.".to_owned())
+        }
         Side::Client => (Confidence::Strong, "The client reports an error of its own (internal_error).".to_owned()),
     };
     // OpenSSL's security level says so of a version that is too old for it.

@@ -3,12 +3,14 @@
 //! The targets feed them what libFuzzer makes up; `tests/it/fuzz_seeds.rs` feeds them the seeds of `fixtures/fuzz`.
 
 mod captures;
+mod carriers;
 mod datagrams;
 mod packets;
 mod preambles;
 mod streams;
 
 pub use captures::{capture, pipeline};
+pub use carriers::carriers;
 pub use datagrams::{dtls, quic};
 #[allow(unused_imports, reason = "for cutting seeds")]
 pub use packets::{LINKS, START, frame, segments};
@@ -31,5 +33,6 @@ pub const ALL: &[(&str, Entry)] = &[
     ("preamble", preamble),
     ("quic", quic),
     ("dtls", dtls),
+    ("carriers", carriers),
     ("pipeline", pipeline),
 ];

@@ -1,0 +1,9 @@
+//! Floor 3: protocols that carry a TLS handshake in messages of their own. Bytes in, pieces of TLS out; knows nothing of addresses or time.
+//!
+//! - [`eap`]: EAP with a method that is TLS (EAP-TLS, PEAP, EAP-TTLS, EAP-FAST, TEAP)
+//! - [`radius`]: RADIUS packets, of which attributes carry EAP
+//! - [`openvpn`]: the control channel of OpenVPN
+
+pub mod eap;
+pub mod openvpn;
+pub mod radius;

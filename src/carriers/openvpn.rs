@@ -1,0 +1,226 @@
+//! OpenVPN's control channel: the header of its packets, the wrapping around them, and the pieces of TLS inside
+//! (`ssl_pkt.h` and `tls_crypt.h` of OpenVPN; `doc/doxygen/doc_protocol_overview.h`).
+
+use crate::flow::Side;
+
+/// A packet's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// The sender's session; none in packets of data.
+    pub session: Option<&'a [u8; 8]>,
+    /// What follows.
+    rest: &'a [u8],
+}
+
+/// What a packet is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A side begins (`P_CONTROL_HARD_RESET_…`).
+    HardReset(Side),
+    /// New keys for a session that is there.
+    SoftReset,
+    /// Part of TLS.
+    Control,
+    /// An acknowledgment alone.
+    Ack,
+    /// A packet of the tunnel: the keys are negotiated.
+    Data,
+}
+
+/// What protects the control channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Wrapping {
+    /// Nothing.
+    #[default]
+    None,
+    /// `tls-auth`: an HMAC of so many bytes.
+    Auth(u8),
+    /// `tls-crypt`: all behind the header is encrypted.
+    Crypt,
+    /// `tls-crypt-v2`: likewise, with a key of the client's own.
+    CryptV2,
+}
+
+impl Wrapping {
+    /// Every kind of it.
+    pub const ALL: [Self; 4] = [Self::None, Self::Auth(0), Self::Crypt, Self::CryptV2];
+
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Auth(_) => "tls-auth",
+            Self::Crypt => "tls-crypt",
+            Self::CryptV2 => "tls-crypt-v2",
+        }
+    }
+
+    /// Nobody without the key sees what is inside.
+    pub const fn is_opaque(self) -> bool {
+        matches!(self, Self::Crypt | Self::CryptV2)
+    }
+}
+
+/// What a packet says inside its wrapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// Its number among the sender's packets; none in an acknowledgment.
+    pub number: Option<u32>,
+    /// How many packets of the other side it acknowledges.
+    pub acks: u8,
+    /// TLS records, or part of them.
+    pub data: &'a [u8],
+}
+
+impl<'a> Packet<'a> {
+    /// Reads the header.
+    pub fn parse(payload: &'a [u8]) -> Option<Self> {
+        let (&first, behind) = payload.split_first()?;
+        let kind = match first >> 3 {
+            1 | 7 | 10 => Kind::HardReset(Side::Client),
+            2 | 8 => Kind::HardReset(Side::Server),
+            3 => Kind::SoftReset,
+            4 | 11 => Kind::Control,
+            5 => Kind::Ack,
+            6 | 9 => return Some(Self { kind: Kind::Data, session: None, rest: behind }),
+            _ => return None,
+        };
+        let (session, rest) = behind.split_first_chunk::<8>()?;
+        Some(Self { kind, session: Some(session), rest })
+    }
+
+    /// What it says. `None` where that is encrypted, or makes no sense.
+    pub fn message(&self, wrapping: Wrapping) -> Option<Message<'a>> {
+        let inside = match wrapping {
+            Wrapping::None => self.rest,
+            Wrapping::Auth(hmac) => self.rest.get(usize::from(hmac).checked_add(REPLAY)?..)?,
+            Wrapping::Crypt | Wrapping::CryptV2 => return None,
+        };
+        let (&acks, behind) = inside.split_first()?;
+        if acks > MOST_ACKS {
+            return None;
+        }
+        let listed = usize::from(acks).saturating_mul(4).saturating_add(if acks > 0 { 8 } else { 0 });
+        let behind = behind.get(listed..)?;
+        if self.kind == Kind::Ack {
+            return Some(Message { number: None, acks, data: &[] });
+        }
+        let (number, data) = behind.split_first_chunk::<4>()?;
+        Some(Message { number: Some(u32::from_be_bytes(*number)), acks, data })
+    }
+}
+
+/// Whether a datagram is a client's first packet, and what protects it: by its exact form, since nothing else names the protocol.
+pub fn opening(payload: &[u8]) -> Option<Wrapping> {
+    let (&first, behind) = payload.split_first()?;
+    let (session, rest) = behind.split_first_chunk::<8>()?;
+    if *session == [0; 8] {
+        return None;
+    }
+    match first {
+        RESET_V2 => first_of_v2(rest),
+        RESET_V3 => {
+            let &[high, low] = rest.last_chunk::<2>()?;
+            // The client's wrapped key follows, its length last.
+            let key = usize::from(u16::from_be_bytes([high, low]));
+            let fits = rest.len().checked_sub(key).is_some_and(|before| before == CRYPT + FIRST.len()) && key > LEAST_KEY;
+            (fits && is_numbered(rest)).then_some(Wrapping::CryptV2)
+        }
+        _ => None,
+    }
+}
+
+fn first_of_v2(rest: &[u8]) -> Option<Wrapping> {
+    if *rest == FIRST {
+        return Some(Wrapping::None);
+    }
+    let hmac = rest.len().checked_sub(REPLAY + FIRST.len())?;
+    let named = HMACS.contains(&hmac) && rest.ends_with(&FIRST) && is_numbered(rest.get(hmac..)?);
+    if named {
+        return u8::try_from(hmac).ok().map(Wrapping::Auth);
+    }
+    (rest.len() == CRYPT + FIRST.len() && is_numbered(rest)).then_some(Wrapping::Crypt)
+}
+
+/// A replay number of one of the first packets, and a time of day.
+fn is_numbered(rest: &[u8]) -> bool {
+    let Some((&[a, b, c, d, t0, t1, t2, t3], _)) = rest.split_first_chunk::<REPLAY>() else { return false };
+    let number = u32::from_be_bytes([a, b, c, d]);
+    let early = (1..=FEW).contains(&number) || (EARLY..=EARLY + FEW).contains(&number);
+    early && u32::from_be_bytes([t0, t1, t2, t3]) >= YEAR_2004
+}
+
+/// First bytes of a client's first packet: hard reset of version 2 and, with tls-crypt-v2, 3; the key's number is 0.
+pub const RESET_V2: u8 = 7 << 3;
+/// The same with tls-crypt-v2.
+pub const RESET_V3: u8 = 10 << 3;
+/// No acknowledgments, packet number 0.
+const FIRST: [u8; 5] = [0; 5];
+/// Replay number and time.
+const REPLAY: usize = 8;
+/// The same and the HMAC of tls-crypt.
+const CRYPT: usize = REPLAY + 32;
+/// Bytes of an HMAC by MD5, SHA-1, SHA-224, SHA-256, SHA-384 and SHA-512.
+const HMACS: &[usize] = &[16, 20, 28, 32, 48, 64];
+/// A wrapped key is longer than this.
+const LEAST_KEY: usize = 256;
+/// Acknowledgments in one packet.
+const MOST_ACKS: u8 = 8;
+/// A client that begins has not sent more packets than this before.
+const FEW: u32 = 4096;
+/// Replay numbers of OpenVPN 2.6 begin here, to say that it can do without the server's state.
+const EARLY: u32 = 0x0f00_0000;
+/// Before any version of OpenVPN with these packets, in seconds since 1970.
+const YEAR_2004: u32 = 1_072_915_200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SESSION: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
+    /// Replay number 1, 2026.
+    const NUMBERED: [u8; 8] = [0, 0, 0, 1, 0x69, 0, 0, 0];
+
+    #[test]
+    fn a_first_packet_tells_its_wrapping_by_form() {
+        let plain = [&[0x38][..], &SESSION, &FIRST].concat();
+        assert_eq!(opening(&plain), Some(Wrapping::None));
+        let auth = |hmac: usize| [&[0x38][..], &SESSION, &vec![0xaa; hmac], &NUMBERED, &FIRST].concat();
+        assert_eq!(opening(&auth(20)), Some(Wrapping::Auth(20)));
+        assert_eq!(opening(&auth(32)), Some(Wrapping::Auth(32)), "as long as tls-crypt");
+        assert_eq!(opening(&auth(21)), None, "no hash has that length");
+        let crypt = [&[0x38][..], &SESSION, &NUMBERED, &[0xbb; 32], &[7; 5]].concat();
+        assert_eq!(opening(&crypt), Some(Wrapping::Crypt));
+        let key = [&[0xcc; 300][..], &302u16.to_be_bytes()].concat();
+        let v2 = [&[0x50][..], &SESSION, &[0x0f, 0, 0, 1], &[0x69, 0, 0, 0], &[0xbb; 32], &[7; 5], &key].concat();
+        assert_eq!(opening(&v2), Some(Wrapping::CryptV2));
+        assert_eq!(opening(&plain[..13]), None);
+    }
+
+    #[test]
+    fn reads_acknowledgments_and_data() {
+        let answer = [&[0x20][..], &SESSION, &[2, 0, 0, 0, 0, 0, 0, 0, 1], &[9; 8], &[0, 0, 0, 3], b"TLS"].concat();
+        let packet = Packet::parse(&answer).unwrap();
+        assert_eq!((packet.kind, packet.session), (Kind::Control, Some(&SESSION)));
+        assert_eq!(packet.message(Wrapping::None), Some(Message { number: Some(3), acks: 2, data: b"TLS" }));
+        let ack = [&[0x28][..], &SESSION, &[1, 0, 0, 0, 5], &[9; 8]].concat();
+        let message = Packet::parse(&ack).unwrap().message(Wrapping::None).unwrap();
+        assert_eq!((message.number, message.acks), (None, 1));
+        assert_eq!(Packet::parse(&[0x48, 1, 2]).unwrap().kind, Kind::Data);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..100), hmac: u8) {
+            let _ = opening(&bytes);
+            if let Some(packet) = Packet::parse(&bytes) {
+                for wrapping in [Wrapping::None, Wrapping::Auth(hmac), Wrapping::Crypt] {
+                    prop_assert!(packet.message(wrapping).is_none_or(|message| message.data.len() < bytes.len()));
+                }
+            }
+        }
+    }
+}

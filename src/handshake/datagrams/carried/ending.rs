@@ -1,0 +1,61 @@
+//! How a carried handshake ended: by its own words, by those of its carrier, and by who is silent.
+
+use crate::flow::Side;
+use crate::handshake::datagrams::ending::{in_vain, left, refusal};
+use crate::handshake::facts::{AlertSeen, CarriedFacts, OpenVpnFacts, Outcome, StoppedBy, deciding};
+use crate::handshake::outcome::{Ending, Over, PATIENCE, completed_or_rejected, owing, watched_since};
+use crate::packet::IcmpKind;
+use crate::transport::Close;
+
+use std::time::Duration;
+
+/// How it ended.
+pub(in crate::handshake) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
+    if let Some(ending) = completed_or_rejected(h, alerts) {
+        return ending;
+    }
+    // What uses the tunnel has its keys, whatever was seen of their negotiation.
+    if carried.openvpn().is_some_and(OpenVpnFacts::is_up) {
+        return Ending::new(Outcome::Completed, StoppedBy::Nobody, h.flow.last);
+    }
+    if let Some(alert) = deciding(alerts) {
+        return Ending::new(Outcome::Alerted, alert.from, alert.mark);
+    }
+    if let Some(note) = refusal(h) {
+        let by_host = note.kind == IcmpKind::PortUnreachable && note.reporter == h.flow.ends().1.address;
+        return Ending::new(Outcome::Refused, if by_host { StoppedBy::Server } else { StoppedBy::Network }, note.mark);
+    }
+    let incomplete = Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
+    let cut = Side::BOTH.into_iter().any(|side| h.flow.side(side).snaplen_cut > 0);
+    if carried.gaps || cut {
+        return incomplete;
+    }
+    if let Some(mark) = carried.rejected() {
+        return Ending::new(Outcome::Closed, Side::Server, mark);
+    }
+    // The server is content, and what both finished with was not seen.
+    if carried.is_over() {
+        return incomplete;
+    }
+    if left(h) {
+        let mark = h.flow.icmp.iter().find(|note| note.about == Side::Server).map(|note| note.mark);
+        return Ending::new(Outcome::Closed, Side::Client, mark);
+    }
+    if let Some((who, mark)) = in_vain(h) {
+        return Ending::new(Outcome::Stalled, who, mark);
+    }
+    let opaque = carried.openvpn().is_some_and(|openvpn| openvpn.wrapping.is_opaque());
+    let (silent, since) = match carried.unanswered() {
+        Some((asker, last)) => (asker.other(), last),
+        // All is acknowledged, and the handshake is not over; of one that is encrypted nobody knows.
+        None if !opaque && !h.client_hellos.is_empty() => (owing(h), h.flow.last),
+        None => return incomplete,
+    };
+    // A server is due at once, or the client repeats itself. One that begins anew has given up.
+    let soon = silent == Side::Server || h.close == Close::Reused;
+    let patience = if soon { PATIENCE.min(stall_after) } else { stall_after };
+    if watched_since(h, since.time) >= patience {
+        return Ending::new(Outcome::Stalled, silent, None);
+    }
+    incomplete
+}

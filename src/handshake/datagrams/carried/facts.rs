@@ -1,0 +1,181 @@
+//! What a handshake shows that travelled in the messages of another protocol.
+
+use std::time::Duration;
+
+use crate::carriers::eap::Method;
+use crate::carriers::openvpn::Wrapping;
+use crate::flow::{PerSide, Side};
+use crate::time::Mark;
+
+use super::super::facts::{Packets, Talk};
+
+/// What carried a handshake, and how its messages fared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedFacts {
+    /// What carried it.
+    pub carrier: Carrier,
+    /// Datagrams of each side.
+    pub datagrams: PerSide<Packets>,
+    /// Largest datagram of each side in bytes of UDP payload.
+    pub largest: PerSide<u32>,
+    /// Datagrams of each side that brought nothing new.
+    pub repeats: PerSide<u32>,
+    /// The first and the last of those.
+    pub repeated: PerSide<Option<(Mark, Mark)>>,
+    /// Messages that must have been sent are not in the capture.
+    pub gaps: bool,
+    /// How each side's datagrams fared.
+    pub talk: Talk,
+}
+
+/// What carries a handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carrier {
+    /// EAP, in RADIUS.
+    Eap(EapFacts),
+    /// The control channel of OpenVPN.
+    OpenVpn(OpenVpnFacts),
+}
+
+/// What OpenVPN's packets show around a handshake, encrypted or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenVpnFacts {
+    /// What protects the control channel.
+    pub wrapping: Wrapping,
+    /// Packets with which each side begins.
+    pub resets: PerSide<Packets>,
+    /// Packets of the tunnel of each side.
+    pub tunnel: PerSide<u32>,
+}
+
+impl OpenVpnFacts {
+    /// Both sides use the tunnel, for which they have to have negotiated keys.
+    pub const fn is_up(&self) -> bool {
+        self.tunnel.client > 0 && self.tunnel.server > 0
+    }
+}
+
+/// What EAP and RADIUS say around a handshake. Names are as sent, made readable, and of bounded length.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EapFacts {
+    /// The method that is TLS, and where the server began with it.
+    pub method: Option<(Method, Mark)>,
+    /// The method last proposed by the server, by type.
+    pub proposed: Option<u8>,
+    /// Who the supplicant says it is, in clear: the outer identity.
+    pub identity: Option<String>,
+    /// The supplicant's address, as the authenticator says it (Calling-Station-Id).
+    pub station: Option<String>,
+    /// The authenticator: its NAS-Identifier, or its address.
+    pub authenticator: Option<String>,
+    /// Where the supplicant asks to be let in: access point and network (Called-Station-Id).
+    pub called: Option<String>,
+    /// How the server decided, and where.
+    pub result: Option<(EapResult, Mark)>,
+    /// The supplicant does not want the method proposed: the types that it wants instead, and where.
+    pub refused: Option<(Vec<u8>, Mark)>,
+}
+
+/// How an EAP conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EapResult {
+    /// Access-Accept, EAP-Success.
+    Accepted,
+    /// Access-Reject, EAP-Failure.
+    Rejected,
+}
+
+impl EapFacts {
+    /// What was said around the handshake, by whom and where; the conversation began at `first`.
+    pub fn told(&self, first: Mark) -> Vec<(Mark, Side, String)> {
+        let identity = self.identity.as_ref().map(|name| (first, Side::Client, format!("identity {name}")));
+        let begun = self.method.map(|(method, mark)| (mark, Side::Server, format!("{} begins", method.title())));
+        let refused = self.refused.as_ref().map(|(_, mark)| (*mark, Side::Client, "Nak: the supplicant wants another method".to_owned()));
+        let result = self.result.map(|(result, mark)| {
+            let text = match result {
+                EapResult::Accepted => "Access-Accept, EAP-Success",
+                EapResult::Rejected => "Access-Reject, EAP-Failure",
+            };
+            (mark, Side::Server, text.to_owned())
+        });
+        [identity, begun, refused, result].into_iter().flatten().collect()
+    }
+}
+
+impl EapResult {
+    /// Every result.
+    pub const ALL: [Self; 2] = [Self::Accepted, Self::Rejected];
+
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl CarriedFacts {
+    /// Of a handshake of which nothing was seen.
+    pub fn new(carrier: Carrier) -> Self {
+        Self {
+            carrier,
+            datagrams: PerSide::default(),
+            largest: PerSide::default(),
+            repeats: PerSide::default(),
+            repeated: PerSide::default(),
+            gaps: false,
+            talk: Talk::default(),
+        }
+    }
+
+    /// A datagram of this side. `asks`: an answer is due to it.
+    pub(super) fn heard(&mut self, side: Side, mark: Mark, len: u32, asks: bool, new: bool) {
+        self.datagrams.of_mut(side).add(mark, len as usize);
+        let largest = self.largest.of_mut(side);
+        *largest = (*largest).max(len);
+        self.talk.heard(side, mark, len, asks);
+        if !new {
+            let count = self.repeats.of_mut(side);
+            *count = count.saturating_add(1);
+            let slot = self.repeated.of_mut(side);
+            *slot = Some((slot.map_or(mark, |(first, _)| first), mark));
+        }
+    }
+
+    /// What EAP says, where that is the carrier.
+    pub const fn eap(&self) -> Option<&EapFacts> {
+        match &self.carrier {
+            Carrier::Eap(eap) => Some(eap),
+            Carrier::OpenVpn(_) => None,
+        }
+    }
+
+    /// What OpenVPN's packets show, where that is the carrier.
+    pub const fn openvpn(&self) -> Option<&OpenVpnFacts> {
+        match &self.carrier {
+            Carrier::OpenVpn(openvpn) => Some(openvpn),
+            Carrier::Eap(_) => None,
+        }
+    }
+
+    /// The carrier's own word that the client is turned away, and where.
+    pub fn rejected(&self) -> Option<Mark> {
+        self.eap()?.result.filter(|(result, _)| *result == EapResult::Rejected).map(|(_, mark)| mark)
+    }
+
+    /// The carrier says that it is over, however that was.
+    pub fn is_over(&self) -> bool {
+        self.eap().is_some_and(|eap| eap.result.is_some())
+    }
+
+    /// How long a side sent the same again.
+    pub fn repeating(&self, side: Side) -> Duration {
+        self.repeated.of(side).map_or(Duration::ZERO, |(first, last)| last.time.since(first.time))
+    }
+
+    /// Whose datagrams go unanswered, and the last of them: the other side is silent.
+    pub fn unanswered(&self) -> Option<(Side, Mark)> {
+        Side::BOTH.into_iter().find_map(|side| self.talk.unanswered.of(side).map(|sent| (side, sent.last)))
+    }
+}

@@ -1,0 +1,10 @@
+//! Handshakes that travel in messages of another protocol over UDP: what carries them is read here, and their records go to the same machine as
+//! those of TCP.
+
+pub mod facts;
+
+pub(in crate::handshake) mod ending;
+pub(super) mod openvpn;
+pub(super) mod radius;
+
+mod conversation;

@@ -1,0 +1,205 @@
+//! One session of OpenVPN's control channel: its packets put in order, the handshake in them, and what can be told of one that is encrypted.
+
+use std::collections::BTreeMap;
+
+use crate::carriers::openvpn::{self, Kind, Packet, RESET_V2, RESET_V3};
+use crate::flow::{Layer, PerSide, Side};
+use crate::handshake::facts::Observed;
+use crate::handshake::machine::Following;
+use crate::handshake::shared::Shared;
+use crate::limits;
+use crate::packet::Datagram;
+use crate::time::Mark;
+use crate::transport::udp::{self, Hearing, Opening};
+use crate::transport::{Data, FlowEvent, FlowEventKind, FlowFacts, Interest};
+
+use super::super::number_of;
+use super::facts::{CarriedFacts, Carrier, OpenVpnFacts};
+
+/// A session.
+#[derive(Debug)]
+pub(in crate::handshake::datagrams) struct OpenVpn {
+    facts: CarriedFacts,
+    own: OpenVpnFacts,
+    following: Following,
+    /// The client's session, which its packets name.
+    session: [u8; 8],
+    lanes: PerSide<Lane>,
+    /// Bytes that wait for earlier ones.
+    waiting: usize,
+    /// Nothing more is wanted of its TLS.
+    settled: bool,
+    /// A side takes the other's part, which makes no sense: its TLS is not read any more.
+    broken: bool,
+}
+
+/// One side's packets.
+#[derive(Debug, Default)]
+struct Lane {
+    /// The number of the packet that is read next.
+    next: u32,
+    /// Bytes of TLS read.
+    read: u64,
+    /// Packets that came before their turn.
+    early: BTreeMap<u32, (Box<[u8]>, Mark)>,
+}
+
+/// Whether a datagram begins a session.
+pub(in crate::handshake::datagrams) fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
+    openvpn::opening(datagram.payload)?;
+    let session = Packet::parse(datagram.payload)?.session?;
+    Some(Opening { sender: Some(Side::Client), identity: Some(number_of(session)) })
+}
+
+impl OpenVpn {
+    /// A session that begins with this datagram; `None` where that is no such.
+    pub(in crate::handshake::datagrams) fn new(shared: &Shared, datagram: &Datagram<'_>) -> Option<Self> {
+        if !matches!(datagram.payload.first(), Some(&(RESET_V2 | RESET_V3))) {
+            return None;
+        }
+        let wrapping = openvpn::opening(datagram.payload)?;
+        let own = OpenVpnFacts { wrapping, ..OpenVpnFacts::default() };
+        Some(Self {
+            facts: CarriedFacts::new(Carrier::OpenVpn(own)),
+            own,
+            following: Following::of_tls(shared),
+            session: *Packet::parse(datagram.payload)?.session?,
+            lanes: PerSide::default(),
+            waiting: 0,
+            settled: false,
+            broken: false,
+        })
+    }
+
+    /// Bytes that it holds.
+    pub(in crate::handshake::datagrams) fn held_bytes(&self) -> usize {
+        let early = self.lanes.client.early.len() + self.lanes.server.early.len();
+        size_of::<Self>() + self.following.held_bytes() + self.waiting + early * EARLY_RECORD
+    }
+
+    /// What tells it from others between the same ports.
+    pub(in crate::handshake::datagrams) fn identity(&self) -> u64 {
+        number_of(&self.session)
+    }
+
+    pub(in crate::handshake::datagrams) fn datagram(
+        &mut self,
+        h: &mut Observed,
+        shared: &mut Shared,
+        flow: &mut FlowFacts,
+        side: Side,
+        datagram: &Datagram<'_>,
+    ) -> Hearing {
+        let Some(packet) = Packet::parse(datagram.payload) else { return Hearing::Foreign };
+        let mark = datagram.mark;
+        let begins = packet.kind == Kind::HardReset(Side::Client);
+        if begins && side == Side::Client && packet.session != Some(&self.session) && openvpn::opening(datagram.payload).is_some() {
+            return Hearing::Anew;
+        }
+        let opaque = self.own.wrapping.is_opaque();
+        let new = match packet.kind {
+            Kind::HardReset(by) if by == side => {
+                self.own.resets.of_mut(side).add(mark, datagram.payload.len());
+                let first = self.own.resets.of(side).count == 1;
+                let lane = self.lanes.of_mut(side);
+                lane.next = lane.next.max(1);
+                first
+            }
+            Kind::Control if opaque => true,
+            Kind::Control => match packet.message(self.own.wrapping).and_then(|message| Some((message.number?, message.data))) {
+                Some((number, data)) => self.control(h, shared, flow, side, number, data, mark),
+                None => return Hearing::Foreign,
+            },
+            Kind::Ack => true,
+            Kind::Data => {
+                let count = self.own.tunnel.of_mut(side);
+                *count = count.saturating_add(1);
+                true
+            }
+            Kind::HardReset(_) | Kind::SoftReset => return Hearing::Foreign,
+        };
+        let asks = matches!(packet.kind, Kind::HardReset(_) | Kind::Control);
+        self.facts.heard(side, mark, datagram.payload_len, asks, new);
+        if !new {
+            let own = flow.sides.of_mut(side);
+            own.retransmits = own.retransmits.saturating_add(1);
+            let kind = FlowEventKind::Retransmission { offset: self.lanes.of(side).read, len: datagram.payload_len };
+            udp::event(flow, FlowEvent { mark, side, kind });
+        }
+        // Packets of the tunnel have keys that both sides took.
+        if self.own.is_up() {
+            return Hearing::Settled(Some(self.identity()));
+        }
+        if new { Hearing::New } else { Hearing::Nothing }
+    }
+
+    /// A packet of TLS. True when it is new.
+    #[allow(clippy::too_many_arguments, reason = "what a packet adds to, and what it is")]
+    fn control(
+        &mut self,
+        h: &mut Observed,
+        shared: &mut Shared,
+        flow: &FlowFacts,
+        side: Side,
+        number: u32,
+        data: &[u8],
+        mark: Mark,
+    ) -> bool {
+        let lane = self.lanes.of_mut(side);
+        if number < lane.next || lane.early.contains_key(&number) {
+            return false;
+        }
+        if number > lane.next {
+            // Within the window of a sender; what does not fit comes again.
+            if number - lane.next <= WINDOW && self.waiting.saturating_add(data.len()) <= limits::OPENVPN_EARLY {
+                self.waiting = self.waiting.saturating_add(data.len());
+                lane.early.insert(number, (data.into(), mark));
+            }
+            return true;
+        }
+        self.read(h, shared, flow, side, data, mark);
+        loop {
+            let lane = self.lanes.of_mut(side);
+            lane.next = lane.next.saturating_add(1);
+            let Some((data, mark)) = lane.early.remove(&lane.next) else { break };
+            self.waiting = self.waiting.saturating_sub(data.len());
+            self.read(h, shared, flow, side, &data, mark);
+        }
+        true
+    }
+
+    fn read(&mut self, h: &mut Observed, shared: &mut Shared, flow: &FlowFacts, side: Side, bytes: &[u8], mark: Mark) {
+        if bytes.is_empty() || self.settled || self.broken {
+            return;
+        }
+        let lane = self.lanes.of_mut(side);
+        let offset = lane.read;
+        lane.read = offset.saturating_add(bytes.len() as u64);
+        let interest = self.following.data(h, shared, flow, &Data { side, offset, bytes, mark: &mark });
+        self.settled = interest == Interest::Settled;
+        self.broken = interest == Interest::Swap;
+    }
+
+    /// Enters what is known only at the end.
+    pub(in crate::handshake::datagrams) fn finish(mut self, h: &mut Observed, shared: &mut Shared, flow: &mut FlowFacts) {
+        self.following.finish(h, shared, flow);
+        self.enter(h);
+        flow.path.push(Layer::OpenVpn(self.own.wrapping.name()));
+    }
+
+    /// Enters what would be known if this were the end.
+    pub(in crate::handshake::datagrams) fn so_far(&self, h: &mut Observed) {
+        self.following.so_far(h);
+        self.enter(h);
+    }
+
+    fn enter(&self, h: &mut Observed) {
+        h.plaintext = PerSide::default();
+        h.carried = Some(Box::new(CarriedFacts { carrier: Carrier::OpenVpn(self.own), ..self.facts.clone() }));
+    }
+}
+
+/// Packets that a sender has under way at most: OpenVPN's window has eight, later versions twelve.
+const WINDOW: u32 = 16;
+/// A packet that waits, with its place.
+const EARLY_RECORD: usize = 96;

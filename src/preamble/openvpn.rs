@@ -1,0 +1,156 @@
+//! OpenVPN over TCP: packets behind a length of two bytes. Both sides begin with a hard reset; from then on their packets of control carry TLS,
+//! which [`Unwrap`] takes out. Over UDP the same packets are followed by `handshake::datagrams`.
+
+use super::dialogue::{Dialogue, Extent, Next, Said, be16};
+use super::{PreambleFacts, Upgrade};
+use crate::carriers::openvpn::{Kind, Packet, RESET_V2, Wrapping, opening};
+use crate::flow::Side;
+use crate::limits;
+
+/// How a session begins.
+#[derive(Debug, Default)]
+pub(super) struct OpenVpn {
+    wrapping: Wrapping,
+}
+
+/// What protects the control channel of a connection whose client begins so; `None` where that is no OpenVPN.
+pub(super) fn wrapping(first: &[u8]) -> Option<Wrapping> {
+    let len = usize::from(be16(first, 0)?);
+    opening(first.get(2..)?.get(..len)?)
+}
+
+/// A first packet of version 2 is no longer than with the longest HMAC.
+pub(super) const fn may_begin(len: u8, first: u8) -> bool {
+    len >= LEAST && len <= MOST && first == RESET_V2
+}
+
+impl Dialogue for OpenVpn {
+    fn extent(&self, _: Side, have: &[u8]) -> Extent {
+        match be16(have, 0) {
+            None => Extent::AtLeast(2),
+            Some(0) => Extent::Lost,
+            Some(len) => Extent::Exactly(usize::from(len) + 2),
+        }
+    }
+
+    fn message(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
+        let kind = Packet::parse(said.bytes.get(2..).unwrap_or_default()).map(|packet| packet.kind);
+        match (said.side, kind) {
+            (Side::Client, Some(Kind::HardReset(Side::Client))) => {
+                self.wrapping = wrapping(said.bytes).unwrap_or_default();
+                facts.describe(said, format!("hard reset, control channel protected by {}", self.wrapping.name()));
+                if !self.wrapping.is_opaque() {
+                    facts.ask(said.mark);
+                }
+                Next::More
+            }
+            (Side::Server, Some(Kind::HardReset(Side::Server))) if facts.upgrade == Upgrade::Asked => {
+                facts.describe(said, "hard reset in answer".to_owned());
+                facts.decide(Upgrade::Granted, "hard reset in answer".to_owned(), None, said.mark);
+                Next::Tls
+            }
+            // What tls-crypt encrypts is never seen.
+            _ if self.wrapping.is_opaque() => Next::Never,
+            _ => {
+                facts.describe(said, "OpenVPN packet".to_owned());
+                Next::More
+            }
+        }
+    }
+}
+
+/// Takes one side's TLS bytes out of packets. Feed it everything from where TLS begins.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Unwrap {
+    wrapping: Wrapping,
+    /// The packet under way, with its length before it.
+    pending: Vec<u8>,
+    /// Bytes still to be passed over, of a packet that carries no TLS or is too long.
+    skip: usize,
+}
+
+impl Unwrap {
+    pub(super) fn new(wrapping: Wrapping) -> Self {
+        Self { wrapping, ..Self::default() }
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.pending.capacity()
+    }
+
+    /// Hands the TLS bytes of each packet that is whole to `out`, in order.
+    pub(super) fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(&[u8])) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let passed = self.skip.min(rest.len());
+            self.skip -= passed;
+            rest = rest.get(passed..).unwrap_or_default();
+            let want = match self.pending.get(..3) {
+                None => 3,
+                Some(head) => usize::from(be16(head, 0).unwrap_or(0)) + 2,
+            };
+            let (now, behind) = rest.split_at_checked(want.saturating_sub(self.pending.len())).unwrap_or((rest, &[]));
+            self.pending.extend_from_slice(now);
+            rest = behind;
+            let &[high, low, first, ..] = self.pending.as_slice() else { continue };
+            let len = usize::from(u16::from_be_bytes([high, low]));
+            let control = matches!(Packet::parse(&[first, 0, 0, 0, 0, 0, 0, 0, 0]).map(|packet| packet.kind), Some(Kind::Control));
+            if len == 0 || !control || len > limits::OPENVPN_EARLY {
+                self.skip = (len + 2).saturating_sub(self.pending.len());
+                self.pending.clear();
+            } else if self.pending.len() >= len + 2 {
+                let packet = Packet::parse(self.pending.get(2..).unwrap_or_default());
+                if let Some(message) = packet.and_then(|packet| packet.message(self.wrapping)) {
+                    out(message.data);
+                }
+                self.pending.clear();
+            }
+        }
+    }
+}
+
+/// Bytes of a first packet without HMAC, and with that of SHA-512.
+const LEAST: u8 = 14;
+const MOST: u8 = 14 + 8 + 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Two packets of control with an acknowledgment and a packet of data between them.
+    fn stream() -> Vec<u8> {
+        let control = |number: u8, data: &[u8]| {
+            let packet = [&[0x20][..], &[7; 8], &[0, 0, 0, 0, number], data].concat();
+            [&u16::try_from(packet.len()).unwrap().to_be_bytes()[..], &packet].concat()
+        };
+        let ack = [&[0, 22, 0x28][..], &[7; 8], &[1, 0, 0, 0, 0], &[9; 8]].concat();
+        let data = [&[0, 5, 0x48][..], &[1; 4]].concat();
+        [control(1, b"first "), ack, data, control(2, b"second")].concat()
+    }
+
+    proptest! {
+        #[test]
+        fn tls_comes_out_however_the_bytes_are_cut(cuts in proptest::collection::vec(1usize..40, 1..40)) {
+            let stream = stream();
+            let (mut unwrap, mut said, mut rest) = (Unwrap::new(Wrapping::None), Vec::new(), &stream[..]);
+            for cut in cuts.iter().cycle() {
+                let (now, behind) = rest.split_at((*cut).min(rest.len()));
+                unwrap.feed(now, |bytes| said.extend_from_slice(bytes));
+                rest = behind;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(said, b"first second");
+        }
+
+        #[test]
+        fn arbitrary_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut unwrap = Unwrap::new(Wrapping::Auth(20));
+            unwrap.feed(&bytes, |_| {});
+            prop_assert!(unwrap.pending.len() <= bytes.len());
+        }
+    }
+}

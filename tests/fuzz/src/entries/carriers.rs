@@ -1,0 +1,42 @@
+//! What carries TLS in messages of its own.
+
+use handshark::carriers::eap::{Body, Eap};
+use handshark::carriers::openvpn::{self, Wrapping};
+use handshark::carriers::radius::{Packet, attribute};
+
+/// Datagrams of one direction: two bytes of length, and the datagram.
+pub fn carriers(bytes: &[u8]) {
+    let mut rest = bytes;
+    while let [high, low, behind @ ..] = rest {
+        let (datagram, after) = behind.split_at(usize::from(u16::from_be_bytes([*high, *low])).min(behind.len()));
+        rest = after;
+        radius(datagram);
+        openvpn(datagram);
+    }
+}
+
+fn radius(datagram: &[u8]) {
+    let mut eap = Vec::new();
+    // As it is, and as one whose end the snapshot length cut off.
+    let named = datagram.get(2..4).map_or(0, |len| u32::from(u16::from_be_bytes([len[0], len[1]])));
+    let whole = u32::try_from(datagram.len()).unwrap_or(u32::MAX);
+    for len in [whole, named.max(whole)] {
+        let Some(packet) = Packet::parse(datagram, len) else { continue };
+        let _ = packet.value(attribute::STATE);
+        packet.eap(&mut eap);
+        assert!(eap.len() < datagram.len(), "an EAP packet lies within its datagram");
+        if let Some(Eap { body: Body::Tls(part), .. }) = Eap::parse(&eap) {
+            assert!(part.data.len() < eap.len(), "records lie within their packet");
+        }
+    }
+}
+
+fn openvpn(datagram: &[u8]) {
+    let _ = openvpn::opening(datagram);
+    let Some(packet) = openvpn::Packet::parse(datagram) else { return };
+    for wrapping in [Wrapping::None, Wrapping::Auth(20), Wrapping::Auth(u8::MAX), Wrapping::Crypt] {
+        if let Some(message) = packet.message(wrapping) {
+            assert!(message.data.len() < datagram.len(), "records lie within their packet");
+        }
+    }
+}
