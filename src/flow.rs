@@ -229,6 +229,10 @@ pub enum Layer {
     Teredo,
     /// L2TP; as with GTP-U its identifiers differ in each direction.
     L2tp,
+    /// The server's address stands for an IPv4 address, which a NAT64 translates it to (RFC 6052, RFC 8215).
+    Nat64,
+    /// The client's address is that of a device's own translator to IPv6 (464XLAT, RFC 6877 and RFC 7335).
+    Clat,
     /// TURN, between a client and its relay.
     Turn,
     /// CAPWAP, between an access point and its controller.
@@ -255,6 +259,8 @@ impl Layer {
             | Self::Teredo
             | Self::L2tp
             | Self::Erspan(_)
+            | Self::Nat64
+            | Self::Clat
             | Self::Turn
             | Self::Capwap
             | Self::RadSec
@@ -285,6 +291,8 @@ impl fmt::Display for Layer {
             Self::Gtpu => f.write_str("gtp-u"),
             Self::Teredo => f.write_str("teredo"),
             Self::L2tp => f.write_str("l2tp"),
+            Self::Nat64 => f.write_str("nat64"),
+            Self::Clat => f.write_str("464xlat"),
             Self::Turn => f.write_str("turn"),
             Self::Capwap => f.write_str("capwap"),
             Self::RadSec => f.write_str("radsec"),
@@ -316,6 +324,18 @@ impl Path {
         }
     }
 
+    /// The same with what the addresses say of translators behind it.
+    #[must_use]
+    pub fn translated(mut self, client: IpAddr, server: IpAddr) -> Self {
+        if matches!(client, IpAddr::V4(address) if address.to_bits() >> 3 == CLAT) {
+            self.push(Layer::Clat);
+        }
+        if matches!(server, IpAddr::V6(address) if address.to_bits() >> 32 == NAT64 || address.to_bits() >> 80 == NAT64_LOCAL) {
+            self.push(Layer::Nat64);
+        }
+        self
+    }
+
     /// No tunnels at all.
     pub const fn is_empty(&self) -> bool {
         matches!(self.layers, [None, ..])
@@ -336,6 +356,13 @@ impl Path {
         u32::try_from(folded).unwrap_or(0)
     }
 }
+
+/// 64:ff9b::/96, behind which an IPv4 address stands.
+const NAT64: u128 = 0x0064_ff9b << 64;
+/// 64:ff9b:1::/48, of which a network makes prefixes of its own.
+const NAT64_LOCAL: u128 = 0x0064_ff9b_0001;
+/// 192.0.0.0/29.
+const CLAT: u32 = 0xc000_0000 >> 3;
 
 /// The identity of a flow: the site, both endpoints in order, the transport, and the tunnels it runs in. The same for both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -430,6 +457,18 @@ mod tests {
         assert_eq!(there, back);
         assert!(from_low && !back_from_low);
         assert_eq!(there.partition_hash(), back.partition_hash());
+    }
+
+    #[test]
+    fn addresses_tell_of_translators() {
+        let told = |client: &str, server: &str| {
+            let path = Path::NONE.translated(client.parse().unwrap(), server.parse().unwrap());
+            path.layers().map(|layer| layer.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(told("2001:db8::1", "64:ff9b::192.0.2.1"), ["nat64"]);
+        assert_eq!(told("2001:db8::1", "64:ff9b:1:7::192.0.2.1"), ["nat64"]);
+        assert_eq!(told("192.0.0.4", "192.0.2.1"), ["464xlat"]);
+        assert!(told("2001:db8::1", "64:ff9b:2::1").is_empty() && told("192.0.0.8", "192.0.2.1").is_empty());
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub mod diagnosis;
 #[doc(hidden)]
 pub mod dtls;
 #[doc(hidden)]
+pub mod expect;
+#[doc(hidden)]
 pub mod find;
 #[doc(hidden)]
 pub mod flow;
@@ -47,6 +49,8 @@ pub mod frame;
 pub mod handshake;
 #[doc(hidden)]
 pub mod incident;
+#[doc(hidden)]
+pub mod inventory;
 #[doc(hidden)]
 pub mod limits;
 #[doc(hidden)]
@@ -73,6 +77,8 @@ pub mod site;
 pub mod time;
 #[doc(hidden)]
 pub mod tls;
+#[doc(hidden)]
+pub mod traffic;
 #[doc(hidden)]
 pub mod transport;
 #[cfg_attr(not(feature = "view"), path = "tui/absent.rs")]

@@ -102,6 +102,9 @@ pub const ALERTS: usize = 16;
 /// Anomalies kept for one handshake.
 pub const ANOMALIES: usize = 16;
 
+/// Bytes of a line of JSON that is read again: longer than any that is written of a handshake.
+pub const ROW_LEN: usize = 8 << 20;
+
 /// Certificates looked at in one chain: OpenSSL's default depth limit is 100.
 pub const CHAIN_LEN: usize = 32;
 
@@ -334,6 +337,12 @@ pub const RECORD_FLOW_BYTES: usize = 128 << 10;
 
 /// Flows that the flight recorder keeps packets of.
 pub const RECORD_FLOWS: usize = 1 << 16;
+/// Rows of what fills a capture that are told apart by port, in each partition. A row takes some fifty bytes.
+pub const TRAFFIC_PORTS: usize = 64;
+
+/// Rows told in the summary; what is rarer is summed up in one more.
+pub const TRAFFIC_TOLD: usize = 24;
+
 /// UDP flows followed at a time over all partitions: each is a handshake under way or a marker of one that is settled.
 pub const UDP_FLOWS: usize = 1 << 18;
 

@@ -11,6 +11,7 @@ use super::{is_dash, kept, naming, stop_on_signal, unless_interrupted};
 use crate::capture::{self, FrameSource, Inventory};
 use crate::cli::{CondenseOptions, Secrets};
 use crate::condensate::{self, Head};
+use crate::count::Count;
 use crate::find::Criteria;
 use crate::output::condensate::CondensateWriter;
 use crate::output::delivery::{Delivery, Manner};
@@ -246,7 +247,7 @@ impl<W: Write> Pen<'_, W> {
         }
         let number = self.interface(inventory, interface)?;
         let until = inventory.inputs.get(known.input).and_then(|input| input.last).unwrap_or_default();
-        self.writer.statistics(number, until, known.received.map(|count| count.get()), known.dropped.map(|count| count.get()))
+        self.writer.statistics(number, until, known.received.map(Count::get), known.dropped.map(Count::get))
     }
 }
 

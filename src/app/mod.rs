@@ -5,7 +5,9 @@ mod condense;
 mod demo;
 mod diff;
 mod digest;
+mod expect;
 mod interfaces;
+mod inventory;
 mod job;
 mod live;
 mod logs;
@@ -15,6 +17,7 @@ mod report;
 mod reproduce;
 mod settings;
 mod show;
+mod sightings;
 mod slice;
 
 use std::ffi::OsString;
@@ -103,10 +106,12 @@ fn run(command: Command) -> anyhow::Result<u8> {
     let out = io::stdout();
     let done = match command {
         Command::Read(options) => return read::read(&options),
+        Command::Expect(options) => return expect::expect(&options),
         Command::Live(command) => return live::live(&command),
         Command::Slice(options) => slice::slice(&options),
         Command::Condense(options) => condense::condense(&options),
         Command::Certs(options) => certs::certs(&options),
+        Command::Inventory(options) => inventory::inventory(&options),
         Command::Diff(options) => diff::diff(&options),
         Command::Match(options) => matched::matched(&options),
         Command::Show(options) => show::show(&options),

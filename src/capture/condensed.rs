@@ -229,7 +229,7 @@ impl Condensed {
             }
             if let Some((count, frame, time)) = counted.odd {
                 input.odd_times = input.odd_times.max(count);
-                input.first_odd_time.get_or_insert(OddTime { frame, time: Timestamp::from_nanos(time) });
+                input.first_odd_time.get_or_insert_with(|| OddTime { frame, time: Timestamp::from_nanos(time) });
             }
             if input.damage.is_none() {
                 input.damage.clone_from(&counted.damage);
@@ -340,7 +340,7 @@ impl Lane {
         let place = self.reader.told.places.get(self.at);
         let (_, file) = self.interface(head.interface);
         Some(Key {
-            time: place.map_or(head.time.nanos(), |place| place.key),
+            time: place.map_or_else(|| head.time.nanos(), |place| place.key),
             file,
             own: place.map_or(0, |place| place.own),
             left_out: head.link == LEFT_OUT,

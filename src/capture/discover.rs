@@ -177,8 +177,18 @@ fn is_directory(path: &Path) -> bool {
     !is_stdin(path) && fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
+/// The files in a directory, those in its directories among them, in order; `None` for what is no directory.
+pub(super) fn files_of(path: &Path) -> Result<Option<Vec<PathBuf>>> {
+    if !is_directory(path) {
+        return Ok(None);
+    }
+    let mut candidates = Vec::new();
+    walk(path, 0, 0, &mut candidates)?;
+    Ok(Some(candidates.into_iter().map(|candidate| candidate.path).collect()))
+}
+
 /// The length of a regular file; none for anything else, also for what does not exist.
-fn regular_len(path: &Path) -> Option<u64> {
+pub(super) fn regular_len(path: &Path) -> Option<u64> {
     if is_stdin(path) {
         return None;
     }

@@ -9,6 +9,7 @@
 //! - `reader`: the bytes of one input cut into frames by `pcap` or `pcapng`, lying where they were read;
 //! - `merge`: several inputs in time order; `condensed`: condensates as the captures that they were made of;
 //! - `filter`: BPF expressions;
+//! - `rows`: what handshark wrote of handshakes, in place of a capture;
 //! - `keylog`: key logs beside the capture ([`with_key_logs`]).
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
@@ -26,6 +27,7 @@ mod merge;
 mod pcap;
 mod pcapng;
 mod reader;
+mod rows;
 mod source;
 #[cfg(test)]
 mod testing;
@@ -49,6 +51,7 @@ pub use filter::excludes_icmp;
 pub use keylog::{KeyLogLines, KeyLogs, with_key_logs};
 pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
 pub use losses::Losses;
+pub use rows::{Rows, split_rows};
 
 /// Gives frames in blocks, in the order of the capture.
 pub trait FrameSource: Send {

@@ -225,7 +225,7 @@ fn place(order: Order, body: &[u8], len: u32, time: Timestamp) -> Place {
     let value = options(order, rest).find(|(code, _)| *code == condensate::ORIGINAL).map(|(_, value)| value).unwrap_or_default();
     Place {
         own: order.u64(value).unwrap_or_default(),
-        key: value.get(8..).and_then(|key| order.u64(key)).map_or(time.nanos(), u64::cast_signed),
+        key: value.get(8..).and_then(|key| order.u64(key)).map_or_else(|| time.nanos(), u64::cast_signed),
     }
 }
 
@@ -254,7 +254,7 @@ fn told(section: &mut Section, body: &[u8], cx: &mut Context<'_>) -> Result<(), 
     let (Some(word), Some(json)) = (section.order.u32(body), body.get(4..)) else { return Err(short("a block of a condensate")) };
     let json = json.trim_ascii_end();
     let json = json.get(..json.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1))).unwrap_or_default();
-    let wrong = |error: serde_json::Error| format!("what its condensate says of itself cannot be read ({error})");
+    let wrong = |error: serde_json::Error| format!("the head or tail of its condensate cannot be read ({error})");
     match word {
         condensate::HEAD if !section.condensed => {
             cx.told.head = Some(serde_json::from_slice(json).map_err(wrong)?);

@@ -30,7 +30,7 @@ use crate::output::{csv, ndjson};
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark reproduce FILE... [ID]\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|condense|certs|diff|match …\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark reproduce FILE... [ID]\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|condense|certs|inventory|diff|match …\n       handshark expect FILE.toml FILE...\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -52,6 +52,8 @@ enum Action {
     Slice(Box<Slice>),
     Condense(Box<super::condense::Condense>),
     Certs(Box<Certs>),
+    Inventory(Box<super::stock::Inventory>),
+    Expect(Box<super::expect::Expect>),
     Diff(Box<Diff>),
     Match(Box<Match>),
     Show(Box<super::present::Show>),
@@ -179,6 +181,8 @@ impl From<Arguments> for Command {
             Action::Slice(slice) => Self::Slice(Box::new((*slice).into())),
             Action::Condense(condense) => Self::Condense(Box::new((*condense).into())),
             Action::Certs(certs) => Self::Certs(Box::new((*certs).into())),
+            Action::Inventory(inventory) => Self::Inventory(Box::new((*inventory).into())),
+            Action::Expect(expect) => Self::Expect(Box::new((*expect).into())),
             Action::Diff(diff) => Self::Diff(Box::new((*diff).into())),
             Action::Match(matched) => Self::Match(Box::new((*matched).into())),
             Action::Show(show) => Self::Show(Box::new((*show).into())),
@@ -238,6 +242,8 @@ Examples:
   handshark show night.pcapng                   the first failure in full
   handshark report night.pcapng -o report.html  a page to hand over
   handshark slice night.pcapng --outcome failed -o failed.pcapng
+  handshark inventory night.pcapng              who still needs what?
+  handshark expect shop.toml canary.pcapng      is it as it should be?
   handshark diff yesterday.pcapng today.pcapng  what changed?
   handshark match client.pcap server.pcap       what happened in between?
   handshark reproduce night.pcapng 7d0f9a52     offer the same again

@@ -13,6 +13,7 @@ mod args;
 mod condense;
 mod config;
 mod default;
+mod expect;
 mod forensics;
 mod live;
 mod options;
@@ -20,13 +21,14 @@ mod present;
 mod reproduce;
 mod selection;
 mod shared;
+mod stock;
 mod values;
 
 pub use config::{CONFIG, Setting, of_environment, settings};
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat,
-    ReportOptions, ReproduceForm, ReproduceOptions, Screen, Secrets, ShowOptions, SliceOptions, Trust,
+    Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, ExpectOptions, FailOn, InventoryOptions, MatchOptions, Query,
+    ReadOptions, ReportFormat, ReportOptions, ReproduceForm, ReproduceOptions, Screen, Secrets, ShowOptions, SliceOptions, Stocked, Trust,
 };
 
 /// Exit code: done.
@@ -52,6 +54,10 @@ pub enum Command {
     Slice(Box<SliceOptions>),
     /// Write certificates.
     Certs(Box<CertsOptions>),
+    /// Tell who offers, chooses and completes what.
+    Inventory(Box<InventoryOptions>),
+    /// Hold captures against what should be true.
+    Expect(Box<ExpectOptions>),
     /// Compare two captures in time.
     Diff(Box<DiffOptions>),
     /// Compare two captures in space.
@@ -142,6 +148,8 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "live" => (format!("{NAME}-live"), live::LIVE_EXAMPLES),
             "slice" => (format!("{NAME}-slice"), forensics::SLICE_EXAMPLES),
             "certs" => (format!("{NAME}-certs"), forensics::CERTS_EXAMPLES),
+            "inventory" => (format!("{NAME}-inventory"), stock::INVENTORY_EXAMPLES),
+            "expect" => (format!("{NAME}-expect"), expect::EXPECT_EXAMPLES),
             "diff" => (format!("{NAME}-diff"), forensics::DIFF_EXAMPLES),
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),

@@ -11,6 +11,7 @@ use crate::diagnosis::cause::Cause;
 use crate::find::Criteria;
 use crate::output::again::Again;
 use crate::output::format::{Format, Look, Verbosity};
+use crate::output::inventory::Table;
 use crate::output::layout::Layout;
 use crate::output::pager::Paging;
 use crate::output::style::{self, Color};
@@ -249,6 +250,52 @@ pub struct CertsOptions {
     pub output: PathBuf,
     /// Replace files that are there.
     pub force: bool,
+}
+
+/// What to take stock of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InventoryOptions {
+    /// Captures and rows: files, directories, or `-`.
+    pub inputs: Vec<PathBuf>,
+    /// What is asked of them.
+    pub query: Query,
+    /// What is written.
+    pub stocked: Stocked,
+    /// How it is shown.
+    pub screen: Screen,
+    /// Progress is wanted; whether it is shown depends on standard error.
+    pub progress: bool,
+}
+
+/// What is written of an inventory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stocked {
+    /// For a person.
+    Text {
+        /// Every server, client and certificate.
+        all: bool,
+    },
+    /// One JSON object.
+    Json,
+    /// A table.
+    Csv(Table),
+}
+
+/// What to hold against expectations, or to learn them from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExpectOptions {
+    /// The file of expectations; `None` to write a first one.
+    pub file: Option<PathBuf>,
+    /// Captures and rows: files, directories, or `-`.
+    pub inputs: Vec<PathBuf>,
+    /// What is asked of them.
+    pub query: Query,
+    /// As JSON.
+    pub json: bool,
+    /// How it is shown.
+    pub screen: Screen,
+    /// Progress is wanted; whether it is shown depends on standard error.
+    pub progress: bool,
 }
 
 /// What to compare in time.

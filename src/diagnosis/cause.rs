@@ -315,6 +315,8 @@ causes! {
     ClientCertificateWrongUsage = "client-certificate-wrong-usage" in ClientAuth,
     /// The server refused the client's certificate, the reason is hidden.
     ClientCertificateRejected = "client-certificate-rejected" in ClientAuth,
+    /// The server could not open the client's Encrypted ClientHello.
+    EchRejected = "ech-rejected" in Names,
     /// No server name was sent and the server wants one.
     SniMissing = "sni-missing" in Names,
     /// The server does not know the name.

@@ -104,7 +104,8 @@ impl Signs {
         signs.set(Self::RENEGOTIATION, handshake.renegotiation.is_some());
         let hidden = &handshake.hidden;
         let answered = handshake.client_chain.is_some() || hidden.client_certificate_empty || hidden.client_certificate_sent;
-        signs.set(Self::CLIENT_AUTH, answered || handshake.certificate_request.is_some());
+        let again = handshake.renegotiation.is_some_and(|second| second.certificate.is_some());
+        signs.set(Self::CLIENT_AUTH, answered || again || handshake.certificate_request.is_some());
         signs.set(Self::FINITE_FIELD, handshake.server_key_exchange.as_ref().is_some_and(|seen| seen.what.dh_bits.is_some()));
         if let Some(hello) = handshake.hello() {
             signs.set(Self::SSLV2, hello.is_sslv2());

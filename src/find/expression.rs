@@ -105,11 +105,19 @@ impl Expression {
         } else {
             report.write(&mut values);
         }
+        self.holds(|root| values.map.remove(&CelKey::from(root)))
+    }
+
+    /// Whether it holds for a handshake that was written as `row`.
+    pub fn takes_row(&self, row: &serde_json::Value) -> Result<bool, String> {
+        self.holds(|root| row.get(root).map(written_value))
+    }
+
+    fn holds(&self, mut field: impl FnMut(&'static str) -> Option<CelValue>) -> Result<bool, String> {
         let mut context = self.functions.new_inner_scope();
         for (root, _) in &self.wanted.fields {
             // An object that the report lacks has no fields.
-            let value = values.map.remove(&CelKey::from(*root)).unwrap_or_else(|| object(Fields::new()));
-            context.add_variable_from_value(*root, value);
+            context.add_variable_from_value(*root, field(root).unwrap_or_else(|| object(Fields::new())));
         }
         match self.program.execute(&context) {
             Ok(value) => Ok(value == CelValue::Bool(true)),
@@ -387,6 +395,19 @@ fn text(value: &str) -> CelValue {
 /// Numbers are signed, so that they can be counted with: the language does not mix signed and unsigned ones.
 fn integer(value: u64) -> CelValue {
     CelValue::Int(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// A value of a row.
+fn written_value(value: &serde_json::Value) -> CelValue {
+    use serde_json::Value;
+    match value {
+        Value::Null => CelValue::Null,
+        Value::Bool(flag) => CelValue::Bool(*flag),
+        Value::Number(number) => integer(number.as_u64().unwrap_or_default()),
+        Value::String(value) => text(value),
+        Value::Array(list) => CelValue::List(Arc::new(list.iter().map(written_value).collect())),
+        Value::Object(fields) => object(fields.iter().map(|(name, value)| (CelKey::from(name.clone()), written_value(value))).collect()),
+    }
 }
 
 fn object(map: Fields) -> CelValue {

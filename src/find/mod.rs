@@ -21,7 +21,9 @@ pub use self::peers::PeerPattern;
 pub use self::related::Related;
 
 use crate::flow::Endpoint;
-use crate::report::{Cause, Class, Handshake, Outcome};
+use serde_json::Value;
+
+use crate::report::{Cause, Class, Handshake, Outcome, Sighting};
 use crate::time::Timestamp;
 
 /// What is asked for: a handshake must meet every criterion that is set, and of each criterion one of its values.
@@ -95,7 +97,8 @@ impl NamePattern {
         Ok(Self { text: text.to_owned(), glob: glob.compile_matcher() })
     }
 
-    fn matches(&self, name: &str) -> bool {
+    /// Whether it stands for this name.
+    pub fn matches(&self, name: &str) -> bool {
         self.glob.is_match(name.trim_end_matches('.'))
     }
 }
@@ -104,6 +107,17 @@ impl PartialEq for NamePattern {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
     }
+}
+
+/// What criteria look at.
+struct Looked<'a> {
+    start: Timestamp,
+    server: Endpoint,
+    client: Endpoint,
+    name: Option<&'a str>,
+    outcome: Outcome,
+    class: Class,
+    cause: Option<Cause>,
 }
 
 /// Sorts handshakes into those asked for and the others.
@@ -124,32 +138,62 @@ impl Filter {
 
     /// Whether it takes a handshake. `begin` is the capture's first moment, on which bounds such as `14:05` and `+10m` rest.
     pub fn takes(&mut self, report: &Handshake<'_>, begin: Option<Timestamp>) -> bool {
+        let looked = Looked {
+            start: report.handshake.start,
+            server: report.server,
+            client: report.client,
+            name: report.server_name(),
+            outcome: report.handshake.outcome,
+            class: report.class(),
+            cause: report.diagnosis.cause,
+        };
+        self.takes_looked(&looked, begin, |expression| expression.takes(report))
+    }
+
+    /// The same of a handshake that was written as `row`.
+    pub fn takes_row(&mut self, seen: &Sighting, row: &Value, begin: Option<Timestamp>) -> bool {
+        let looked = Looked {
+            start: seen.start,
+            server: seen.server,
+            client: seen.client,
+            name: seen.name.as_deref(),
+            outcome: seen.outcome,
+            class: seen.class,
+            cause: seen.cause,
+        };
+        self.takes_looked(&looked, begin, |expression| expression.takes_row(row))
+    }
+
+    fn takes_looked(
+        &mut self,
+        looked: &Looked<'_>,
+        begin: Option<Timestamp>,
+        holds: impl FnOnce(&Expression) -> Result<bool, String>,
+    ) -> bool {
         let criteria = &self.criteria;
         let (since, until) = *self.bounds.get_or_insert_with(|| {
             let bound = |when: &Option<When>| when.as_ref().map(|when| when.resolve(begin.unwrap_or_default()));
             (bound(&criteria.since), bound(&criteria.until))
         });
-        let start = report.handshake.start;
+        let start = looked.start;
         if since.is_some_and(|since| start < since) || until.is_some_and(|until| start >= until) {
             return false;
         }
         let any = |patterns: &[PeerPattern], peer: Endpoint| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(peer));
-        if !any(&criteria.servers, report.server) || !any(&criteria.clients, report.client) {
+        if !any(&criteria.servers, looked.server) || !any(&criteria.clients, looked.client) {
             return false;
         }
-        if !criteria.names.is_empty()
-            && !report.server_name().is_some_and(|name| criteria.names.iter().any(|pattern| pattern.matches(name)))
-        {
+        if !criteria.names.is_empty() && !looked.name.is_some_and(|name| criteria.names.iter().any(|pattern| pattern.matches(name))) {
             return false;
         }
         let by_outcome = !criteria.outcomes.is_empty() || !criteria.classes.is_empty();
-        if by_outcome && !criteria.outcomes.contains(&report.handshake.outcome) && !criteria.classes.contains(&report.class()) {
+        if by_outcome && !criteria.outcomes.contains(&looked.outcome) && !criteria.classes.contains(&looked.class) {
             return false;
         }
-        if !criteria.causes.is_empty() && !report.diagnosis.cause.is_some_and(|cause| criteria.causes.contains(&cause)) {
+        if !criteria.causes.is_empty() && !looked.cause.is_some_and(|cause| criteria.causes.contains(&cause)) {
             return false;
         }
-        match criteria.expression.as_ref().map(|expression| expression.takes(report)) {
+        match criteria.expression.as_ref().map(holds) {
             None => true,
             Some(Ok(takes)) => takes,
             Some(Err(why)) => {

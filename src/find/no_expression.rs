@@ -22,6 +22,11 @@ impl Expression {
     pub const fn takes(&self, _: &Handshake<'_>) -> Result<bool, String> {
         match *self {}
     }
+
+    /// Whether it holds for a handshake that was written as a row.
+    pub const fn takes_row(&self, _: &serde_json::Value) -> Result<bool, String> {
+        match *self {}
+    }
 }
 
 impl fmt::Display for Expression {

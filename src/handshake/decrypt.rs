@@ -18,7 +18,7 @@ use crate::tls::registry::{CipherSuite, ContentType, HandshakeType, ProtocolVers
 use super::facts::{Observed, ReadAlert};
 use super::hidden;
 use super::messages::{self, Place};
-use super::notes::{Origin, anomaly, encrypted, letter, note_alert, remember};
+use super::notes::{Origin, anomaly, encrypted, letter, note_alert, read_again, remember};
 use super::pending::{self, Keys, Pending, note_decrypted};
 use super::shared::Shared;
 
@@ -301,7 +301,7 @@ impl Decryption {
                             _ => {}
                         }
                     }
-                    Some(_) if !*again => older(h, side, joined.kind, record.mark),
+                    Some(body) if !*again => older(h, side, joined.kind, body, record.mark),
                     Some(_) => {}
                     None => {
                         let kind = AnomalyKind::MessageTooLong { message: joined.kind.0, len: joined.len };
@@ -338,11 +338,11 @@ fn is_encrypted(h: &Observed, side: Side, content_type: ContentType) -> bool {
 }
 
 /// A message behind the ChangeCipherSpec of TLS ≤ 1.2: Finished, or the beginning of a second handshake.
-fn older(h: &mut Observed, side: Side, kind: HandshakeType, mark: Mark) {
+fn older(h: &mut Observed, side: Side, kind: HandshakeType, body: &[u8], mark: Mark) {
     if kind == HandshakeType::FINISHED {
         h.finished.of_mut(side).get_or_insert(mark);
-    } else if h.finished.of(side).is_some() && h.finished.of(side.other()).is_some() && h.renegotiation.is_none() {
-        h.renegotiation = Some((side, mark));
+    } else if h.finished.of(side).is_some() && h.finished.of(side.other()).is_some() {
+        read_again(h, side, kind, body, mark);
     }
     letter(h, side, messages::history_letter(kind));
 }

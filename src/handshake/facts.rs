@@ -17,12 +17,14 @@ use crate::tls::client_hello::ClientHello;
 use crate::tls::message::{Alert, CertificateRequest, EncryptedExtensions, OcspStaple, ServerKeyExchange, SessionTicket};
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
+use crate::traffic::UNKNOWN;
 use crate::transport::{Close, FlowFacts};
 
 pub use super::datagrams::carried::facts::{CarriedFacts, Carrier, EapFacts, EapResult, OpenVpnFacts};
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
 pub use super::fact::Fact;
 pub use super::history::History;
+use super::renegotiation::Renegotiation;
 
 /// Something, and where it was seen: the frame that carried its last byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,8 +108,8 @@ pub struct Observed {
     pub hidden: Hidden,
     /// Alerts of both sides as they were read, bounded by [`crate::limits::ALERTS`]. See [`Handshake::alerts`].
     pub read_alerts: Vec<ReadAlert>,
-    /// A second handshake inside the first: who asked for it and where.
-    pub renegotiation: Option<(Side, Mark)>,
+    /// A second handshake inside the first.
+    pub renegotiation: Option<Renegotiation>,
     /// Protocol faults, bounded.
     pub anomalies: Vec<Anomaly>,
     /// What is QUIC's own; present for QUIC.
@@ -221,6 +223,17 @@ impl Protocol {
             Self::Dtls => "dtls",
             Self::Quic => "quic",
             Self::Other => "other",
+        }
+    }
+
+    /// The name people use; for what is none of these it says only that.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Tls => "TLS",
+            Self::Ssl2 => "SSL 2.0",
+            Self::Dtls => "DTLS",
+            Self::Quic => "QUIC",
+            Self::Other => UNKNOWN,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::limits;
 use crate::preamble::{self, Plaintext, Preamble, Step, Unwrap};
 use crate::time::Mark;
 use crate::tls::record::{Recognition, looks_like_tls};
+use crate::traffic::Row;
 use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest};
 
 use super::decrypt::{self, Decryption};
@@ -18,6 +19,7 @@ use super::outcome::{self, Closing};
 use super::records::{Head, Stream};
 use super::relevance::{Relevance, keep_turned_away, relevance};
 use super::shared::Shared;
+use super::tally;
 
 /// Follows one connection.
 #[derive(Debug, Default)]
@@ -142,6 +144,16 @@ impl FlowSink for Machine {
         };
         following.finish(&mut observed, shared, &flow);
         conclude(observed, flow, shared, close, now);
+    }
+
+    fn count(&self, shared: &mut Shared, flow: &FlowFacts) -> Row {
+        let Self { observed: Some(observed), following, .. } = self else { return Row::NONE };
+        tally::flow(&mut shared.traffic, observed, following.preamble.as_deref(), flow)
+    }
+
+    #[inline]
+    fn count_late(shared: &mut Shared, row: Row, bytes: u32) {
+        shared.traffic.packet(row, bytes);
     }
 
     fn unanswered(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark, repeated: bool) -> bool {

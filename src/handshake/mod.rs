@@ -17,7 +17,9 @@ mod outcome;
 mod pending;
 mod records;
 pub mod relevance;
+pub mod renegotiation;
 pub mod shared;
 pub mod stack;
+mod tally;
 
 pub use facts::{Handshake, Observed};

@@ -1,12 +1,13 @@
-//! What any reader of a side's bytes enters: deviations, letters of the history, encrypted records.
+//! What any reader of a side's bytes enters: deviations, letters of the history, encrypted records, the course of a second handshake.
 
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::flow::Side;
 use crate::limits;
 use crate::time::Mark;
-use crate::tls::registry::ContentType;
+use crate::tls::registry::{CipherSuite, ContentType, HandshakeType};
 
 use super::facts::{EncryptedRecord, Observed, ReadAlert};
+use super::renegotiation::Renegotiation;
 
 /// Where a message's first byte was: frame and stream offset.
 pub(super) type Origin = (Mark, u64);
@@ -53,3 +54,36 @@ pub(super) fn remember(h: &mut Observed, side: Side, content_type: ContentType, 
         list.push(EncryptedRecord { content_type: content_type.0, len, mark });
     }
 }
+
+/// A handshake record behind both sides' Finished that cannot be read. `len` is that of its content as encrypted.
+pub(super) fn sealed_again(h: &mut Observed, side: Side, len: u16, mark: Mark) {
+    // In an authenticated cipher all records have the same overhead, and what the first one held is a Finished.
+    let overhead = h.encrypted.client.first().and_then(|finished| finished.len.checked_sub(FINISHED));
+    let overhead = overhead.filter(|_| h.cipher().and_then(CipherSuite::tag).is_some());
+    let is_empty = || (overhead?.checked_add(EMPTY_CERTIFICATE)? == len).then_some(true);
+    match &mut h.renegotiation {
+        None => h.renegotiation = Some(Renegotiation::asked(side, mark)),
+        Some(known) => known.goes_on(side, mark, is_empty),
+    }
+}
+
+/// A message behind both sides' Finished that was decrypted.
+pub(super) fn read_again(h: &mut Observed, side: Side, kind: HandshakeType, body: &[u8], mark: Mark) {
+    match &mut h.renegotiation {
+        None => h.renegotiation = Some(Renegotiation::asked(side, mark)),
+        // A list of no certificates is its length.
+        Some(known) => known.goes_on(side, mark, || (kind == HandshakeType::CERTIFICATE).then_some(body.len() <= 3)),
+    }
+}
+
+/// A side changed its cipher again.
+pub(super) fn changed_again(h: &mut Observed, side: Side, mark: Mark) {
+    if let Some(known) = &mut h.renegotiation {
+        known.changed.of_mut(side).get_or_insert(mark);
+    }
+}
+
+/// Bytes of a Finished up to TLS 1.2, its header included.
+const FINISHED: u16 = 16;
+/// Bytes of a Certificate without certificates, likewise.
+const EMPTY_CERTIFICATE: u16 = 7;

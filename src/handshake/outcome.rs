@@ -20,8 +20,6 @@ use super::hidden;
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// Copies within a shorter time may all be on their way still.
 pub(super) const NO_ANSWER: Duration = Duration::from_millis(500);
-/// The record type of handshake messages.
-const HANDSHAKE: u8 = 22;
 
 /// When and why a flow's following ended, and its place in the order of reports.
 #[derive(Debug, Clone, Copy)]
@@ -301,7 +299,7 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
     if never_arrived(h, done) {
         return None;
     }
-    if let Some(ending) = refused_renegotiation(h, alerts) {
+    if let Some(ending) = refused_renegotiation(h, alerts).or_else(|| refused_later(h, alerts)) {
         return Some(ending);
     }
     // An alert sent before its sender can have seen the other side's Finished.
@@ -357,13 +355,36 @@ fn server_went_on(h: &Over<'_>) -> bool {
     h.tickets_seen > 0 || h.application_data.server.is_some()
 }
 
-/// A second handshake was asked for inside the first and answered by an alert.
+/// A second handshake was asked for inside the first, and answered by an alert, or broken off by one or by the server's end.
 fn refused_renegotiation(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
-    let (asker, asked) = h.renegotiation?;
-    // A side that goes along with it answers with messages of its own.
-    let agreed = h.encrypted.of(asker.other()).iter().any(|record| record.content_type == HANDSHAKE && record.mark > asked);
-    let alert = alerts.iter().find(|alert| alert.from == asker.other() && alert.mark > asked).filter(|_| !agreed)?;
-    (h.application_records.of(asker.other()) == &0).then(|| Ending::new(Outcome::Alerted, alert.from, alert.mark))
+    let second = h.renegotiation?;
+    if !second.is_agreed() {
+        let other = second.by.other();
+        let alert = alerts.iter().find(|alert| alert.from == other && alert.mark > second.asked)?;
+        return (h.application_records.of(other) == &0).then(|| Ending::new(Outcome::Alerted, alert.from, alert.mark));
+    }
+    // One that cannot be read may be a client's farewell; of a server that has the client's answer and owes its own it is not.
+    let unfinished = |side: Side, mark: Mark| mark > second.asked && second.changed.of(side).is_none_or(|changed| mark < changed);
+    let breaks_off = |seen: &&AlertSeen| {
+        let owes = seen.from == Side::Server && second.changed.client.is_some_and(|changed| changed <= seen.mark);
+        unfinished(seen.from, seen.mark) && !seen.consequence && seen.alert.map_or(owes, |alert| alert.fatal)
+    };
+    if let Some(alert) = alerts.iter().find(breaks_off) {
+        return Some(Ending::new(Outcome::Alerted, alert.from, alert.mark));
+    }
+    let end = h.first_end(Side::Server).filter(|end| unfinished(Side::Server, end.mark))?;
+    let client_first = h.first_end(Side::Client).is_some_and(|client| client.mark < end.mark);
+    let owed = second.changed.client.is_some_and(|changed| changed < end.mark) && !client_first;
+    owed.then(|| Ending::new(if end.reset { Outcome::Reset } else { Outcome::Closed }, Side::Server, end.mark))
+}
+
+/// In TLS 1.3 the server asked for a certificate after the handshake (RFC 8446 section 4.6.2), and refused the answer.
+fn refused_later(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
+    let asked = h.certificate_request.as_ref().filter(|_| h.is_tls13())?.mark;
+    let later = h.finished.client.is_some_and(|finished| asked > finished);
+    let refuses = |seen: &&AlertSeen| seen.from == Side::Server && seen.mark > asked && seen.alert.is_some_and(|alert| alert.fatal);
+    let alert = alerts.iter().find(refuses).filter(|_| later)?;
+    Some(Ending::new(Outcome::Alerted, alert.from, alert.mark))
 }
 
 /// A STARTTLS or proxy dialogue that did not lead to TLS.

@@ -15,7 +15,7 @@ use super::decrypt::{Decryption, Opening, Taken};
 use super::facts::{Observed, PartialMessage, Protocol, ReadAlert, Resumption};
 use super::hidden;
 use super::messages::{self, Place};
-use super::notes::{Origin, anomaly, encrypted, letter, note_alert, remember};
+use super::notes::{Origin, anomaly, changed_again, encrypted, letter, note_alert, remember, sealed_again};
 use super::shared::Shared;
 
 /// One direction.
@@ -351,8 +351,8 @@ fn encrypted_handshake(h: &mut Observed, side: Side, record: &Record<'_>, mark: 
     if h.finished.of(side).is_none() {
         *h.finished.of_mut(side) = Some(mark);
         letter(h, side, 'f');
-    } else if h.finished.of(side.other()).is_some() && h.renegotiation.is_none() {
-        h.renegotiation = Some((side, mark));
+    } else if h.finished.of(side.other()).is_some() {
+        sealed_again(h, side, record.len, mark);
     }
 }
 
@@ -384,6 +384,7 @@ pub(super) fn on_change_cipher_spec(h: &mut Observed, side: Side, mark: Mark) {
     }
     letter(h, side, 'i');
     h.change_cipher_spec.of_mut(side).get_or_insert(mark);
+    changed_again(h, side, mark);
     let first_flight_only = h.server_chain.is_none() && h.server_hello_done.is_none() && h.server_key_exchange.is_none();
     if side == Side::Server
         && !h.is_tls13()

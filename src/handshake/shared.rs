@@ -10,6 +10,7 @@ use crate::secrets::KeyRing;
 use crate::site::Site;
 use crate::time::{Mark, Timestamp};
 use crate::tls::certificate::{Certificate, CertificateStore};
+use crate::traffic::Traffic;
 
 use super::facts::Handshake;
 
@@ -25,6 +26,8 @@ pub struct Shared {
     stall_after: Duration,
     /// Handshakes are watched while they happen: stalls are told at once, and what has completed is not waited for.
     live: bool,
+    /// What the packets of the partition were.
+    pub traffic: Traffic,
     /// Handshakes that ended, in no particular order.
     pub concluded: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and are summed up instead of reported.
@@ -78,6 +81,7 @@ impl Shared {
             buffers: Vec::new(),
             stall_after,
             live,
+            traffic: Traffic::default(),
             concluded: Vec::new(),
             half_open: Vec::new(),
             unanswered: BTreeMap::new(),
@@ -148,7 +152,7 @@ impl Shared {
         let known = self.unanswered.get(&server).and_then(|known| self.half_open.get_mut(known.place));
         match known {
             Some(known) if (known.site, known.server) == server && known.first.time.seconds() == second => {
-                known.count = known.count.saturating_add(1)
+                known.count = known.count.saturating_add(1);
             }
             _ => {
                 if let Some(known) = self.unanswered.get_mut(&server) {

@@ -98,7 +98,8 @@ fn push_slugs(row: &mut Vec<u8>, causes: &[Cause]) {
     }
 }
 
-fn push_text(row: &mut Vec<u8>, cell: &str) {
+/// A text as a cell.
+pub(super) fn push_text(row: &mut Vec<u8>, cell: &str) {
     let cell = escape(cell);
     let apostrophe = if cell.trim_start().starts_with(is_formula) { "'" } else { "" };
     if !cell.contains([',', '"', '\'']) && apostrophe.is_empty() {

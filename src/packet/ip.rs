@@ -6,7 +6,7 @@ use etherparse::{IpNumber, ip_number};
 
 use crate::flow::Layer;
 use crate::packet::cursor::Cursor;
-use crate::packet::state::{Ends, Last, Next, Piece, Walk};
+use crate::packet::state::{Ends, Last, Next, Piece, Unread, Walk};
 use crate::packet::{IpFacts, Skip};
 
 impl Walk<'_> {
@@ -95,7 +95,7 @@ impl Walk<'_> {
             }
             ip_number::IPV6_ROUTE_HEADER if v6 => self.routing(),
             ip_number::IPV6_FRAGMENTATION_HEADER if v6 => self.fragment(),
-            _ => Err(Skip::IpProtocol),
+            IpNumber(protocol) => self.stop_before(Unread::Ip(protocol)),
         }
     }
 

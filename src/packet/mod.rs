@@ -5,7 +5,7 @@
 //!
 //! - `decoder`: the entry; `walk`: the loop over layers, TCP and UDP views; `cursor`: bounds.
 //! - `links`, `radio`, `tags`, `tunnels`, `ip`, `icmp`: a step of the walk for each header.
-//! - `fragments`: IP packets being joined. `options`: TCP options.
+//! - `unread`: names what is not walked. `fragments`: IP packets being joined. `options`: TCP options.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 mod cursor;
@@ -22,6 +22,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod tunnels;
+mod unread;
 mod walk;
 
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ pub(crate) use self::direct::stations;
 pub use self::fragments::{FragmentCounters, LostFragments};
 pub use self::links::{link_name, reads_link};
 pub use self::options::{tcp_options, tcp_options_are_plain, tcp_timestamps};
+pub(crate) use self::unread::name_skipped;
 
 /// What a frame held.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use crate::frame::LinkType;
 use crate::packet::Skip;
-use crate::packet::state::{Next, Walk};
+use crate::packet::state::{Next, Unread, Walk};
 
 pub(super) fn ieee80211(walk: &mut Walk<'_>) -> Result<Next, Skip> {
     data_frame(walk, false)
@@ -82,6 +82,7 @@ fn data_frame(walk: &mut Walk<'_>, padded: bool) -> Result<Next, Skip> {
     }
     // some drivers decrypt the frame and leave the flag
     if flags & 0x40 != 0 && !walk.rest.bytes().starts_with(&SNAP) {
+        walk.unread = Unread::Protected;
         return Err(Skip::Radio);
     }
     if aggregated {

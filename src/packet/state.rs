@@ -19,6 +19,24 @@ pub(super) struct Walk<'a> {
     pub(super) around: Around,
     /// The IP fragment at which the walk stopped; then `rest` is its payload.
     pub(super) piece: Option<Piece>,
+    /// What the walk stopped at, where it is of no use here.
+    pub(super) unread: Unread,
+}
+
+/// What a walk does not enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Unread {
+    /// It stopped for another reason.
+    #[default]
+    Nothing,
+    /// The payload of this Ethernet type.
+    Ether(u16),
+    /// The payload of this 802.2 service access point.
+    Llc(u8),
+    /// The payload of this IP protocol.
+    Ip(u8),
+    /// The payload of an 802.11 frame, which is encrypted.
+    Protected,
 }
 
 /// What the outer headers said.
@@ -157,7 +175,14 @@ impl<'a> Walk<'a> {
             ends: Ends::V4 { source: 0, destination: 0 },
             ip: IpFacts { ttl: 0, id: None, dont_fragment: false, total_len: 0, was_fragmented: false },
         };
-        Self { rest: Cursor::new(frame.bytes, frame.head.original_len), around, piece: None }
+        Self { rest: Cursor::new(frame.bytes, frame.head.original_len), around, piece: None, unread: Unread::Nothing }
+    }
+
+    /// Stops at what is not entered.
+    #[cold]
+    pub(super) const fn stop_before(&mut self, unread: Unread) -> Result<Next, Skip> {
+        self.unread = unread;
+        Err(if matches!(unread, Unread::Ip(_)) { Skip::IpProtocol } else { Skip::NotIp })
     }
 
     /// Enters a tag or tunnel that the path does not name.

@@ -5,7 +5,7 @@ use crate::flow::Layer;
 use crate::packet::Skip;
 use crate::packet::cursor::Cursor;
 use crate::packet::ip::fits_ip;
-use crate::packet::state::{Next, Walk};
+use crate::packet::state::{Next, Unread, Walk};
 
 impl Walk<'_> {
     #[inline]
@@ -49,7 +49,7 @@ impl Walk<'_> {
             ether::PPPOE => Ok(Next::Pppoe),
             ether::PPP => Ok(Next::Ppp),
             ether::BRIDGED => self.descend().map(|()| Next::Ethernet),
-            _ => Err(Skip::NotIp),
+            _ => self.stop_before(Unread::Ether(kind)),
         }
     }
 
@@ -65,7 +65,7 @@ impl Walk<'_> {
                 }
             }
             (0x06, 0x06, 0x03) => Ok(Next::Ipv4),
-            _ => Err(Skip::NotIp),
+            _ => self.stop_before(Unread::Llc(destination)),
         }
     }
 

@@ -28,6 +28,7 @@ use crate::origins::Origins;
 use crate::packet::Skip;
 use crate::report::{self, Files, Sink, Summary};
 use crate::time::{Clock, Timestamp};
+use crate::traffic::Volumes;
 use crate::transport::TableCounters;
 use crate::wording::counted;
 
@@ -369,6 +370,7 @@ impl<'a> Collector<'a> {
         inventory: &Inventory,
         counts: &RouterCounts,
         table: &TableCounters,
+        traffic: &Volumes,
         interrupted: bool,
     ) -> std::io::Result<Summary> {
         self.release(Upto::ALL)?;
@@ -414,7 +416,7 @@ impl<'a> Collector<'a> {
             self.totals.answer.incident(&incident);
             self.emit.incident(&incident)?;
         }
-        let mut summary = super::summary::summary(inventory, counts, table, &self.totals, total, interrupted);
+        let mut summary = super::summary::summary(inventory, counts, table, traffic, &self.totals, total, interrupted);
         summary.notes.append(&mut self.notes);
         self.emit.summary(&summary)?;
         Ok(summary)

@@ -95,7 +95,8 @@ pub fn condense(
             let len = rest.take_while(|frame| pass.kind(frame.head.time) == kind).count().max(1);
             let places = start..start.saturating_add(len);
             start = places.end;
-            pass.take(&block, places, kind).and_then(|()| pass.shelf.turn(inventory, false, out)).map_err(unwritten)?;
+            pass.take(&block, places, kind);
+            pass.shelf.turn(inventory, false, out).map_err(unwritten)?;
         }
         let _ = pass.worker.drain();
         if pass.is_settled() {
@@ -211,7 +212,7 @@ impl Pass {
     }
 
     /// Takes frames of one kind that follow each other.
-    fn take(&mut self, block: &Block, places: Range<usize>, kind: Kind) -> io::Result<()> {
+    fn take(&mut self, block: &Block, places: Range<usize>, kind: Kind) {
         let before = (kind == Kind::Within).then(|| (self.router.counts().clone(), self.worker.counters().google_quic));
         self.states.clear();
         self.states.resize(places.len(), State::Unknown);
@@ -222,8 +223,9 @@ impl Pass {
                     let _ = worker.take_for(routed);
                     return;
                 };
+                let ends = kind == Kind::Within && worker.ends_settled(routed);
                 let firsts = worker.take_for(routed);
-                let own = firsts.into_iter().flatten().any(|first: Mark| window.holds(first.time));
+                let own = ends || firsts.into_iter().flatten().any(|first: Mark| window.holds(first.time));
                 if let Some(state) = (place as usize).checked_sub(places.start).and_then(|at| states.get_mut(at)) {
                     *state = if own { State::Needed } else { State::Idle };
                 }
@@ -241,7 +243,6 @@ impl Pass {
         if let Some((counts, google_quic)) = before {
             self.count(&counts, google_quic);
         }
-        Ok(())
     }
 
     /// Keeps a frame, or marks it, or leaves it out.
@@ -256,7 +257,7 @@ impl Pass {
             input.frames = input.frames.saturating_add(1);
             input.bytes = input.bytes.saturating_add(frame.bytes.len() as u64);
             first_of_step = self.pass_time(head.time);
-            let (first, last) = self.tail.times.get_or_insert((head.time.nanos(), head.time.nanos()));
+            let (first, last) = self.tail.times.get_or_insert_with(|| (head.time.nanos(), head.time.nanos()));
             *last = head.time.nanos().max(*last).max(*first);
         }
         let needed = match state {

@@ -10,6 +10,7 @@ use crate::frame::{Block, Frame, FrameHead};
 use crate::limits;
 use crate::packet::{self, Decoder, Found, Packet, Skip, TcpFlags};
 use crate::time::{Mark, Timestamp};
+use crate::traffic::{Kind, Traffic};
 use crate::watch::GAP;
 
 use super::batch::{Routed, partition};
@@ -34,6 +35,8 @@ pub(super) struct RouterCounts {
     pub(super) bytes: u64,
     pub(super) decoded: u64,
     pub(super) skipped: [u64; Skip::ALL.len()],
+    /// What the frames held that gave no packet, as far as it has a name.
+    pub(super) unread: Traffic,
     /// Link types that could not be read, with their frames.
     pub(super) unknown_links: BTreeMap<u32, u64>,
     pub(super) first: Option<Timestamp>,
@@ -75,6 +78,10 @@ impl RouterCounts {
         let place = Skip::ALL.iter().position(|other| *other == reason);
         if let Some(count) = place.and_then(|place| self.skipped.get_mut(place)) {
             *count = count.saturating_add(1);
+        }
+        if let Some((bearer, protocol)) = packet::name_skipped(frame, reason) {
+            let row = self.unread.row(Kind { bearer, protocol, port: None });
+            self.unread.packet(row, frame.head.original_len);
         }
         if reason == Skip::LinkType {
             let frames = self.unknown_links.entry(frame.head.link.0).or_default();

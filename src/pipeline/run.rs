@@ -14,6 +14,7 @@ use crate::limits;
 use crate::report::{Sink, Summary};
 use crate::secrets::{KeyLog, Tally};
 use crate::time::{Clock, Timestamp};
+use crate::traffic::Volumes;
 use crate::transport::TableCounters;
 
 use super::collector::Collector;
@@ -36,7 +37,7 @@ pub fn run(
     collector.losses = source.losses().cloned();
     collector.origins = source.origins().cloned();
     // Live, nothing that is judged may keep packets waiting.
-    let Ran { read, table, tally, written } = if options.threads <= 1 && options.clock.is_none() {
+    let Ran { read, table, mut traffic, tally, written } = if options.threads <= 1 && options.clock.is_none() {
         inline::run(source.as_mut(), options, &mut collector, progress)
     } else {
         threads::run(source.as_mut(), options, &mut collector, progress)
@@ -52,7 +53,12 @@ pub fn run(
     collector.notes = feed.notes(tally);
     // A file was not read to its end. A live capture has none but this.
     let interrupted = options.stop.load(Ordering::Relaxed) && options.clock.is_none();
-    let summary = collector.finish(source.inventory(), &counts, &table, interrupted);
+    counts.unread.add_to(&mut traffic);
+    if source.inventory().account.is_some() {
+        // A condensate keeps the packets of handshakes, and says nothing of what else the capture carried.
+        traffic.clear();
+    }
+    let summary = collector.finish(source.inventory(), &counts, &table, &traffic, interrupted);
     failed.map_or_else(|| summary.map_err(unwritten), Err)
 }
 
@@ -60,6 +66,7 @@ pub fn run(
 struct Ran {
     read: Read,
     table: TableCounters,
+    traffic: Volumes,
     tally: Tally,
     /// Whether everything could be written that was to be.
     written: io::Result<()>,

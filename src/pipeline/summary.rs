@@ -1,11 +1,14 @@
 //! The summary that ends a run: what was read, what was found, what a reader should know before believing it.
 
+use std::collections::BTreeSet;
+
 use crate::capture::Inventory;
 use crate::count::Count;
 use crate::diagnosis::remedy::parts::FilePath;
 use crate::frame::LinkType;
 use crate::packet::{Skip, link_name};
-use crate::report::{self, Command, Input, Summary};
+use crate::report::{self, Carried, Command, Input, Summary, total_bytes};
+use crate::traffic::Volumes;
 use crate::transport::TableCounters;
 use crate::wording::counted;
 
@@ -38,10 +41,12 @@ pub(super) fn summary(
     inventory: &Inventory,
     counts: &RouterCounts,
     table: &TableCounters,
+    traffic: &Volumes,
     totals: &Totals,
     incidents: u64,
     interrupted: bool,
 ) -> Summary {
+    let traffic = Carried::all(traffic);
     let skipped = Skip::ALL.iter().zip(counts.skipped).filter(|(_, count)| *count > 0);
     Summary {
         inputs: inventory
@@ -76,12 +81,19 @@ pub(super) fn summary(
         evictions: table.evicted.saturating_add(table.evicted_half_open),
         other_flows: totals.other_flows.clone(),
         answer: totals.answer.clone(),
-        notes: notes(inventory, counts, table, totals, interrupted),
+        notes: notes(inventory, counts, table, (totals, &traffic), interrupted),
+        traffic,
     }
 }
 
 /// What a reader should know, each with what to do about it.
-fn notes(inventory: &Inventory, counts: &RouterCounts, table: &TableCounters, totals: &Totals, interrupted: bool) -> Vec<String> {
+fn notes(
+    inventory: &Inventory,
+    counts: &RouterCounts,
+    table: &TableCounters,
+    (totals, traffic): (&Totals, &[Carried]),
+    interrupted: bool,
+) -> Vec<String> {
     let mut notes = Vec::new();
     if interrupted {
         notes.push("Interrupted: this is what had been read by then.".to_owned());
@@ -181,11 +193,16 @@ fn notes(inventory: &Inventory, counts: &RouterCounts, table: &TableCounters, to
             counted(table.google_quic, "datagram", "datagrams")
         ));
     }
+    let hidden = hidden(traffic, totals);
+    let hides = !hidden.is_empty();
+    notes.extend(hidden);
     if counts.frames == 0 {
         notes.push("No packets: the capture is empty. Was it stopped too early, or did its filter match nothing?".to_owned());
+    } else if totals.handshakes == 0 && table.flows == 0 && hides {
+        // Where else to capture has been said.
     } else if totals.handshakes == 0 && table.flows == 0 {
         notes.push(
-            "No connection was found. Was the capture taken on the right interface, with a filter that lets TCP (and UDP, for QUIC, DTLS, EAP in RADIUS and OpenVPN) pass?".to_owned(),
+            "No TCP connection, and no flow with a handshake over UDP, was found. Was the capture taken on the right interface, with a filter that lets TCP (and UDP, for QUIC, DTLS, EAP in RADIUS and OpenVPN) pass?".to_owned(),
         );
     } else if totals.handshakes == 0 {
         let flows = counted(table.flows, "connection", "connections");
@@ -201,6 +218,18 @@ fn notes(inventory: &Inventory, counts: &RouterCounts, table: &TableCounters, to
         });
     }
     notes
+}
+
+/// What hides the TLS in it, where it is more than a trace, each protocol once.
+fn hidden(traffic: &[Carried], totals: &Totals) -> Vec<String> {
+    let total = total_bytes(traffic);
+    let mut told = BTreeSet::new();
+    let hiding = traffic.iter().filter_map(|carried| Some((carried, carried.capture_instead()?)));
+    hiding
+        .filter(|(carried, _)| totals.handshakes == 0 || carried.percent(total) >= LEAST_HIDDEN)
+        .filter(|(carried, _)| told.insert(carried.protocol()))
+        .map(|(carried, place)| format!("What travels in {} cannot be seen here. Capture it {place}.", carried.told(total)))
+        .collect()
 }
 
 /// Times in which nothing was captured: between inputs, and within one where a connection was open then.
@@ -221,5 +250,7 @@ fn silences(inventory: &Inventory, counts: &RouterCounts, totals: &Totals) -> Ve
     notes
 }
 
+/// Hundredths of the capture's bytes from which on it is told that a tunnel hides them, where there are handshakes beside it.
+const LEAST_HIDDEN: u64 = 5;
 /// Times without a frame that are told one by one.
 const SILENCES: usize = 3;

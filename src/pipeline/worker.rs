@@ -12,8 +12,10 @@ use crate::handshake::machine::Machine;
 use crate::handshake::shared::{HalfOpen, Shared};
 use crate::limits;
 use crate::packet::Packet;
+use crate::preamble::GOOGLE_QUIC;
 use crate::secrets::{KeyLog, KeyRing, Tally};
 use crate::time::Mark;
+use crate::traffic::Volumes;
 use crate::transport::udp::UdpTable;
 use crate::transport::{Table, TableCounters, TableLimits};
 
@@ -154,7 +156,14 @@ impl Worker {
             Packet::Udp(datagram) => Some(datagram.mark),
             Packet::IcmpError(_) | Packet::Skipped(_) => None,
         };
-        [was, is.or(own.filter(|_| all != known))]
+        [was, is.or_else(|| own.filter(|_| all != known))]
+    }
+
+    /// Whether a packet ends a connection that is not looked into any more: what comes later on its ports may then be another.
+    pub(super) fn ends_settled(&mut self, routed: Routed<'_>) -> bool {
+        let Routed::Packet { partition, packet: Packet::Tcp(segment), .. } = routed else { return false };
+        let ends = segment.flags.fin() || segment.flags.rst();
+        ends && self.partition(partition).is_some_and(|partition| partition.table.is_settled(&segment.key))
     }
 
     /// Whether any flow is followed whose first packet is one of these.
@@ -202,9 +211,16 @@ impl Worker {
 
     /// The tables' counters, added up.
     pub(super) fn counters(&self) -> TableCounters {
-        self.partitions
-            .iter()
-            .fold(TableCounters::default(), |sum, partition| sum.plus(&partition.table.counters()).plus(&partition.flows.counters()))
+        let google = |partition: &Partition| partition.shared.traffic.packets_of(GOOGLE_QUIC);
+        self.partitions.iter().fold(TableCounters::default(), |sum, partition| {
+            let sum = sum.plus(&partition.table.counters()).plus(&partition.flows.counters());
+            TableCounters { google_quic: sum.google_quic.saturating_add(google(partition)), ..sum }
+        })
+    }
+
+    /// Adds what the packets were to the sums of other workers.
+    pub(super) fn add_traffic(&self, volumes: &mut Volumes) {
+        self.partitions.iter().for_each(|partition| partition.shared.traffic.add_to(volumes));
     }
 
     /// Connections held, settled ones included.

@@ -166,6 +166,12 @@ fn binary_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
             return Some("MySQL");
         }
         [0xff, 0xfb..=0xfe, _, ..] => return Some("Telnet"),
+        // a Connect packet: its length, no checksum, type and flags, the version and the oldest one
+        [high, low, 0, 0, 1, _, 0, 0, 1, _, 1, _, ..]
+            if side == Side::Client && usize::from(u16::from_be_bytes([*high, *low])) == bytes.len() =>
+        {
+            return Some("Oracle Net");
+        }
         [0x10, len, 0, 4, b'M', b'Q', b'T', b'T', ..] if *len < 0x80 => return Some("MQTT"),
         [0x10, _, 0, 6, b'M', b'Q', b'I', b's', b'd', b'p', ..] | [0x10, _, _, 0, 4, b'M', b'Q', b'T', b'T', ..] => return Some("MQTT"),
         [0x20, 2, 0 | 1, 0..=5, ..] if side == Side::Server => return Some("MQTT"),
@@ -266,10 +272,11 @@ const METHODS: [&str; 21] = [
 ];
 
 /// Protocols that begin with bytes of their own, whoever sends them.
-const STARTS: [(&[u8], &str); 15] = [
+const STARTS: [(&[u8], &str); 16] = [
     (b"SSH-", "SSH"),
     (b"RFB 0", "VNC"),
     (b"AMQP", "AMQP"),
+    (b"ZBXD", "Zabbix"),
     (b"\x13BitTorrent protocol", "BitTorrent"),
     (b"PROXY ", "PROXY protocol"),
     (b"\r\n\r\n\0\r\nQUIT\n", "PROXY protocol"),
@@ -334,6 +341,8 @@ mod tests {
         assert_eq!(name(b"\x20\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\0\0\0", Side::Client), "MongoDB");
         assert_eq!(name(b"<34>1 2026-11-28T12:00:00Z host su - ID47 - failed\n", Side::Client), "syslog");
         assert_eq!(name(b"47 <34>1 2026-11-28T12:00:00Z host su - ID47 - failed", Side::Client), "syslog");
+        assert_eq!(name(b"ZBXD\x01\x05\0\0\0\0\0\0\0agent", Side::Client), "Zabbix");
+        assert_eq!(name(b"\0\x10\0\0\x01\0\0\0\x01\x3f\x01\x2c\0\0\x20\0", Side::Client), "Oracle Net");
         assert_eq!(name(b"PING\r\n", Side::Client), "Redis");
         assert_eq!(name(b"INFO {\"server_id\":\"x\"}\r\n", Side::Server), "NATS");
     }

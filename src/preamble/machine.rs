@@ -157,6 +157,11 @@ impl Preamble {
         self.facts.is_some() || self.outer.is_some()
     }
 
+    /// What is spoken, the innermost where upgrades are nested.
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.facts.as_ref().or(self.outer.as_deref()).map(|facts| facts.dialect)
+    }
+
     /// What was learnt so far; `None` while no dialect is recognised.
     pub fn facts(&self) -> Option<PreambleFacts> {
         let Some(mut facts) = self.facts.clone() else { return self.outer.as_deref().cloned() };

@@ -7,12 +7,13 @@
 //! - `machine`: [`Preamble`]: splits each side into messages, hands them to the dialect, watches for TLS at message boundaries
 //! - `dialogue`: what a dialect is; one file for each dialect
 //! - `detect`: which dialect is spoken, from the first bytes and the port
-//! - `identify`: names any protocol from its first bytes
+//! - `identify`: names any protocol from its first bytes; `datagrams`: what a UDP datagram carries that begins no handshake
 //! - [`services`]: the table of ports and of what is spoken there
 //! - `text`: bytes made printable, redaction of credentials
 //!
 //! Nested upgrades (a PROXY header before SMTP, CONNECT before IMAP) are kept in [`PreambleFacts::outer`].
 
+mod datagrams;
 mod detect;
 mod dialogue;
 mod ftp;
@@ -41,6 +42,7 @@ mod tests;
 mod text;
 mod xmpp;
 
+pub use datagrams::{GOOGLE_QUIC, name_datagram};
 pub use identify::identify;
 pub use machine::{Preamble, Step};
 

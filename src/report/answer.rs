@@ -12,6 +12,7 @@ use crate::wording::{count as number, counted};
 use super::class::{Class, Classes};
 use super::handshake::Handshake;
 use super::incident::{Incident, State};
+use super::traffic::{Carried, total_bytes};
 
 /// What the answer is made of: the handshakes of a run by class and cause. [`Answer::sentence`] puts it into words.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +34,8 @@ pub(super) struct Run<'a> {
     pub(super) left_out: u64,
     /// Connections without TLS, by what they carried.
     pub(super) other_flows: &'a BTreeMap<&'static str, u64>,
+    /// What the packets carried.
+    pub(super) traffic: &'a [Carried],
 }
 
 /// Handshakes of one class and cause.
@@ -211,6 +214,12 @@ impl Run<'_> {
             return "The capture holds no packets.".to_owned();
         }
         let frames = counted(self.frames, "frame", "frames");
+        if let Some(carried) = self.carried() {
+            return format!(
+                "No TLS handshake was found in {frames}, which {} {carried}.",
+                if self.frames == 1 { "carries" } else { "carry" }
+            );
+        }
         let mut flows: Vec<_> = self.other_flows.iter().filter(|(_, count)| **count > 0).collect();
         flows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let flows: Vec<String> = flows.iter().take(CAUSES).map(|(word, count)| format!("{} {word}", number(**count))).collect();
@@ -219,6 +228,19 @@ impl Run<'_> {
         } else {
             format!("No TLS handshake was found in {frames}; connections without TLS: {}.", flows.join(", "))
         }
+    }
+}
+
+impl Run<'_> {
+    /// `WireGuard (92 %, UDP port 51820), DNS (6 %, UDP port 53) and others`.
+    fn carried(&self) -> Option<String> {
+        let total = total_bytes(self.traffic);
+        let mut told: Vec<String> = self.traffic.iter().take(TRAFFIC_ANSWERED).map(|carried| carried.told(total)).collect();
+        if self.traffic.len() > told.len() {
+            told.push("others".to_owned());
+        }
+        let last = told.pop()?;
+        Some(if told.is_empty() { last } else { format!("{} and {last}", told.join(", ")) })
     }
 }
 
@@ -302,6 +324,8 @@ const fn unsure(confidence: Option<Confidence>) -> Option<&'static str> {
     }
 }
 
+/// Protocols that the sentence names where there is no handshake.
+pub const TRAFFIC_ANSWERED: usize = 3;
 /// Causes that the sentence names.
 const CAUSES: usize = 3;
 /// Servers that it names for each.

@@ -35,7 +35,7 @@ impl Builder {
                 transport: flow.key.transport,
                 protocol: handshake.protocol,
                 community_id: community_id(handshake.client, handshake.server, flow.key.transport),
-                path: road(handshake),
+                path: road(handshake).translated(handshake.client.address, handshake.server.address),
             },
             client: handshake.client,
             server: handshake.server,

@@ -19,6 +19,7 @@ use super::rendered::Rendered;
 use super::shared::{Certificate, Offer, ServerAnswer};
 use super::step::Step;
 use super::summary::{Input, Summary, VERSION};
+use super::traffic::Carried;
 use super::writer::{Writer, key};
 use super::{Advice, Cause, Class, Confidence, Dialect, OcspStatus, Outcome, Program, SCHEMA, Unverified, ecs, hexadecimal, word};
 
@@ -459,7 +460,20 @@ impl Summary {
         w.number_if_any(key!("unjudged"), self.unjudged);
         w.number(key!("evictions"), self.evictions);
         w.counts(key!("other_flows"), &self.other_flows);
+        w.objects(key!("traffic"), &self.traffic, carried);
         w.texts(key!("notes"), &self.notes);
+    }
+}
+
+fn carried<W: Writer>(w: &mut W, carried: &Carried) {
+    w.word(key!("protocol"), carried.protocol());
+    w.word_if_any(key!("transport"), carried.kind.map(|kind| kind.bearer.name()));
+    w.number_if_any(key!("port"), carried.kind.and_then(|kind| kind.port).map(u64::from));
+    w.number(key!("packets"), carried.volume.packets);
+    w.number(key!("bytes"), carried.volume.bytes);
+    w.number_if_any(key!("connections"), Some(carried.volume.connections).filter(|connections| *connections > 0));
+    if carried.capture_instead().is_some() {
+        w.flag(key!("opaque"), true);
     }
 }
 

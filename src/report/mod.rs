@@ -5,6 +5,7 @@
 //!
 //! - `handshake`, `incident`, `summary`: the three kinds; `shared`: parts that many handshakes have in common, made once;
 //! - `answer`: the run in one sentence; `class`: what a handshake counts as; `place`: where a frame stands; `step`: what happened, packet by packet;
+//! - `sighting`: what a handshake says of its two sides, as a report or a row of NDJSON tells it;
 //! - `build`, `timeline`: from facts and verdict to a [`Handshake`];
 //! - `schema`: what the fields hold, for whoever must know it without a report;
 //! - `ecs`: fields under other people's names; `fields`: the fields in their order, written to whatever takes them: JSON, columns, variables of a condition.
@@ -23,14 +24,16 @@ mod rendered;
 pub(crate) mod samples;
 pub mod schema;
 mod shared;
+mod sighting;
 mod step;
 mod summary;
 mod timeline;
+mod traffic;
 mod writer;
 
 use std::io;
 
-pub use answer::Answer;
+pub use answer::{Answer, TRAFFIC_ANSWERED};
 pub use build::community_id;
 pub use class::{Class, Classes};
 pub use code::{Code, CommunityId, Id, hexadecimal};
@@ -42,9 +45,11 @@ pub use incident::{Incident, Scope, State};
 pub use place::{Files, Place, Renaming};
 pub use rendered::Rendered;
 pub use shared::{Builder, Certificate, Offer, ServerAnswer};
+pub use sighting::{Offered, Sighting};
 pub use step::{Step, StepKind};
 pub use summary::{Counts, Input, Summary, VERSION};
 pub use timeline::timeline;
+pub use traffic::{Carried, total_bytes};
 pub(crate) use writer::key;
 pub use writer::{Key, Writer};
 
@@ -60,7 +65,9 @@ pub use crate::handshake::stack::{Certainty, Program, Speaker, Stack};
 pub use crate::preamble::Dialect;
 pub use crate::time::{Mark, Timestamp};
 pub use crate::tls::message::{Alert, OcspStatus};
-pub use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion};
+pub use crate::tls::registry::{
+    AlertDescription, CipherSuite, KeyExchange, NamedGroup, ProtocolVersion, SignatureKey, SignatureScheme, Weakness,
+};
 
 /// The schema's version: a change to one of its fixed names raises it.
 pub const SCHEMA: &str = "handshark/2";

@@ -15,10 +15,11 @@ use crate::tls::client_hello::tests::build;
 use crate::tls::fingerprint::Carrier;
 use crate::tls::message::Alert;
 use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion};
+use crate::traffic::{Bearer, Kind, Volume};
 
 use super::{
-    AlertSeen, Answer, Capture, Class, Classes, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Offer, Report, Scope,
-    Summary, Timing, Tls, TlsClient, TlsServer, community_id,
+    AlertSeen, Answer, Capture, Carried, Class, Classes, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Offer, Report,
+    Scope, Summary, Timing, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// 2026-11-21T09:00:00Z and so many minutes, seconds and milliseconds.
@@ -340,6 +341,10 @@ pub(crate) fn summary() -> Summary {
         drops: 17,
         evictions: 0,
         other_flows: [("http", 5), ("ssh", 1)].into(),
+        traffic: vec![Carried {
+            kind: Some(Kind { bearer: Bearer::Tcp, protocol: "TLS", port: Some(443) }),
+            volume: Volume { packets: 9_000, bytes: 7_400_112, connections: 18 },
+        }],
         answer: Answer::default(),
         notes: vec!["2 packets longer than the snapshot length of 256 bytes were cut".into()],
     }

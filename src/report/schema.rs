@@ -12,6 +12,7 @@ use crate::flow::{Side, Transport};
 use crate::handshake::facts::{EapResult, Outcome, Protocol, Stage, StoppedBy};
 use crate::handshake::stack::Certainty;
 use crate::tls::message::OcspStatus;
+use crate::traffic::Bearer;
 
 use super::{Class, Scope, Severity, State};
 
@@ -47,11 +48,13 @@ pub enum Kind {
     List(&'static Self),
 }
 
-const fn always(name: &'static str, kind: Kind) -> Field {
+/// A field that is always there.
+pub(crate) const fn always(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, always: true }
 }
 
-const fn maybe(name: &'static str, kind: Kind) -> Field {
+/// A field that may be absent.
+pub(crate) const fn maybe(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, always: false }
 }
 
@@ -421,5 +424,17 @@ pub const SUMMARY: &[Field] = &[
     maybe("unjudged", Kind::Integer),
     always("evictions", Kind::Integer),
     always("other_flows", Kind::Counts),
+    always(
+        "traffic",
+        Kind::List(&Kind::Object(&[
+            always("protocol", Kind::Text),
+            maybe("transport", Kind::Word(|| Bearer::ALL.map(Bearer::name).to_vec())),
+            maybe("port", Kind::Integer),
+            always("packets", Kind::Integer),
+            always("bytes", Kind::Integer),
+            maybe("connections", Kind::Integer),
+            maybe("opaque", Kind::Flag),
+        ])),
+    ),
     always("notes", TEXTS),
 ];

@@ -114,6 +114,11 @@ impl<'a> Offer<'a> {
         Offer { hello, carrier: self.carrier, kind: Arc::clone(&self.kind), order: Arc::clone(&self.order) }
     }
 
+    /// The hello that makes it.
+    pub(super) fn hello(&self) -> &ClientHello {
+        &self.hello
+    }
+
     pub(super) fn kind(&self) -> &Rendered {
         &self.kind.rendered
     }

@@ -6,6 +6,7 @@ use super::answer::{Answer, Run};
 use crate::time::Timestamp;
 
 use super::class::Classes;
+use super::traffic::Carried;
 
 /// How often each of the project's own words was counted.
 pub type Counts = BTreeMap<&'static str, u64>;
@@ -49,6 +50,8 @@ pub struct Summary {
     pub evictions: u64,
     /// TCP connections that carried no TLS, by what they carried, and half-open ones that are summed up instead of listed.
     pub other_flows: Counts,
+    /// What the packets carried, TLS or not, the most bytes first.
+    pub traffic: Vec<Carried>,
     /// What the answer in one sentence is made of; see [`Summary::answer`].
     pub answer: Answer,
     /// What a reader should know: damage, unsupported link types, bounds that were hit.
@@ -58,8 +61,8 @@ pub struct Summary {
 impl Summary {
     /// The answer in one sentence: what broke, with which server, for how many clients, since when. `moment` tells a moment as its reader wants it.
     pub fn answer(&self, moment: &dyn Fn(Timestamp) -> String) -> String {
-        let Self { classes, times, frames, left_out, other_flows, .. } = self;
-        let run = Run { classes, times: *times, frames: *frames, left_out: left_out.unwrap_or_default(), other_flows };
+        let Self { classes, times, frames, left_out, other_flows, traffic, .. } = self;
+        let run = Run { classes, times: *times, frames: *frames, left_out: left_out.unwrap_or_default(), other_flows, traffic };
         self.answer.sentence(&run, moment)
     }
 }

@@ -8,6 +8,7 @@ use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::message_at;
 use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, Protocol, StoppedBy};
+use crate::handshake::renegotiation::Renegotiation;
 use crate::packet::IcmpKind;
 use crate::preamble::PreambleFacts;
 use crate::time::Mark;
@@ -382,7 +383,7 @@ impl Rows {
     }
 
     fn oddities(&mut self, h: &Handshake) {
-        if let Some((side, mark)) = h.renegotiation {
+        if let Some(Renegotiation { by: side, asked: mark, .. }) = h.renegotiation {
             self.add(mark, 84, side, Kind::Renegotiation, None, "a second handshake inside the first");
         }
         for anomaly in &h.anomalies {

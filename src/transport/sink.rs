@@ -3,6 +3,7 @@
 use super::facts::{FlowEvent, FlowFacts, GapCause};
 use crate::flow::{FlowKey, Side};
 use crate::time::Mark;
+use crate::traffic::Row;
 
 /// What a sink wants after it was given something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +94,17 @@ pub trait FlowSink: Sized {
 
     /// The end, exactly once. `now` is the frame at which it was decided. Called also for connections that never carried payload.
     fn finish(&mut self, shared: &mut Self::Shared, flow: Box<FlowFacts>, close: Close, now: Mark);
+
+    /// Adds the connection, which is about to end, to what the capture holds. Its late packets are counted in the same row.
+    fn count(&self, shared: &mut Self::Shared, flow: &FlowFacts) -> Row {
+        let _ = (shared, flow);
+        Row::NONE
+    }
+
+    /// A late packet of a connection that is not looked into any more, with so many bytes of payload.
+    fn count_late(shared: &mut Self::Shared, row: Row, bytes: u32) {
+        let _ = (shared, row, bytes);
+    }
 
     /// A half-open connection has ended of which there is a SYN that nothing answered, and that may be `repeated`. True when it is dealt with: then no
     /// sink and no facts are made for it. Otherwise a sink is made for it, now or later, [`FlowSink::is_told`] called, and [`FlowSink::finish`].

@@ -1,11 +1,10 @@
 //! Condensates say what the captures say that they were made of, however those were cut.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::assert::OutputAssertExt as _;
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 
 use super::support::program::{done, handshark, objects, refused, text, tshark};
@@ -13,8 +12,7 @@ use super::support::recording::Recording;
 use super::support::{fixtures, incident};
 
 /// What is put into archives: TCP and QUIC, tunnels and tags, fragments, a flood, a stall, a handshake of more than 128 KiB, clear text that goes on.
-const CORPUS: [&str; 14] = [
-    "cert/cert_expired_tls12_java.pcap",
+const CORPUS: [&str; 13] = [
     "success/ok_tls12_ecdsa_gnutls.pcap",
     "load/load-syn-flood.pcap",
     "load/load-server-stopped.pcap",
@@ -47,7 +45,21 @@ fn corpus() -> Vec<Recording> {
         found.extend(paths.iter().map(|path| Recording::of(path)).filter(|recording| recording.link == 1 && !recording.frames.is_empty()));
     }
     found.push(long());
+    // Of a conversation that was captured twice one is enough: two minutes behind the other it would begin with late packets of that.
+    let mut known = BTreeSet::new();
+    found.retain(|recording| {
+        let begun: BTreeSet<Vec<u8>> = recording.frames.iter().filter_map(|frame| begin(&frame.bytes)).collect();
+        let fresh = begun.is_disjoint(&known);
+        known.extend(begun);
+        fresh
+    });
     found
+}
+
+/// Addresses, ports and sequence number of a SYN.
+fn begin(frame: &[u8]) -> Option<Vec<u8>> {
+    let syn = frame.get(12..15)? == [8, 0, 0x45] && *frame.get(23)? == 6 && *frame.get(47)? & 0x12 == 2;
+    if syn { frame.get(26..42).map(<[u8]>::to_vec) } else { None }
 }
 
 /// A handshake whose certificate comes in so many copies of its segments that it is longer than a recorder keeps.
@@ -132,8 +144,7 @@ fn moment(nanos: i64) -> String {
 fn condense(archive: &Archive, into: &Path, dice: &mut Dice) {
     let (first, last) = archive.span;
     for (number, (_, files)) in archive.sensors.iter().enumerate() {
-        let mut ends: Vec<i64> =
-            (0..1 + dice.throw(5)).map(|_| first + dice.throw(((last - first) / 1000) as usize) as i64 * 1000).collect();
+        let mut ends: Vec<i64> = (0..=dice.throw(5)).map(|_| first + dice.throw(((last - first) / 1000) as usize) as i64 * 1000).collect();
         ends.sort_unstable();
         ends.dedup();
         let mut since: Option<i64> = None;
@@ -156,12 +167,12 @@ fn condense(archive: &Archive, into: &Path, dice: &mut Dice) {
     }
 }
 
-/// Reports without the numbers of frames over all files, which nobody knows who has not all of them.
+/// Reports without the numbers of frames over all files, and without what the packets carried, which nobody knows who has not all of them.
 fn without_merged(json: &str) -> Vec<Value> {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(members) => {
-                members.retain(|key, _| !key.contains("merged_frame"));
+                members.retain(|key, _| !key.contains("merged_frame") && key != "traffic");
                 members.values_mut().for_each(strip);
             }
             Value::Array(items) => items.iter_mut().for_each(strip),
@@ -180,24 +191,25 @@ fn read(path: &Path, more: &[&str]) -> String {
 #[test]
 fn whatever_the_cuts_condensates_say_what_the_captures_say() {
     let corpus = corpus();
-    assert!(corpus.len() > 25, "{}", corpus.len());
-    let mut runner = TestRunner::new(Config { cases: 4, max_shrink_iters: 0, failure_persistence: None, ..Config::default() });
-    runner
-        .run(&any::<u64>(), |seed| {
-            let mut dice = Dice(seed);
-            let archive = archive(&corpus, &mut dice);
-            let condensates = tempfile::tempdir().unwrap();
-            condense(&archive, condensates.path(), &mut dice);
-            let whole = without_merged(&read(archive.root.path(), &["--json"]));
-            let again = without_merged(&read(condensates.path(), &["--json"]));
-            for (whole, again) in whole.iter().zip(&again) {
-                prop_assert_eq!(whole, again);
-            }
-            prop_assert_eq!(whole.len(), again.len());
-            Ok(())
-        })
-        .unwrap();
+    assert!(corpus.len() > 20, "{}", corpus.len());
+    // More of them: HANDSHARK_SEEDS='1 2 3' cargo test --test it condense
+    let seeds = std::env::var("HANDSHARK_SEEDS").unwrap_or_else(|_| SEEDS.to_owned());
+    for seed in seeds.split(' ').map(|seed| seed.parse().unwrap()) {
+        let mut dice = Dice(seed);
+        let archive = archive(&corpus, &mut dice);
+        let condensates = tempfile::tempdir().unwrap();
+        condense(&archive, condensates.path(), &mut dice);
+        let whole = without_merged(&read(archive.root.path(), &["--json"]));
+        let again = without_merged(&read(condensates.path(), &["--json"]));
+        for (whole, again) in whole.iter().zip(&again) {
+            assert_eq!(whole, again, "seed {seed}");
+        }
+        assert_eq!(whole.len(), again.len(), "seed {seed}");
+    }
 }
+
+/// What cuts the archives.
+const SEEDS: &str = "1 2 3 8510000178925404892";
 
 #[test]
 fn of_one_file_every_command_says_the_same() {
@@ -205,7 +217,7 @@ fn of_one_file_every_command_says_the_same() {
     let condensate = dir.path().join("c.pcapng.zst");
     let original = incident();
     done(&["condense", text(&original), "-o", text(&condensate)]);
-    assert_eq!(read(&condensate, &["--json"]), read(&original, &["--json"]));
+    assert_eq!(without_merged(&read(&condensate, &["--json"])), without_merged(&read(&original, &["--json"])));
     let named = |said: String, path: &Path| said.replace(text(path), "CAPTURE").replace(text(&original), "CAPTURE");
     for command in [
         &["read", "--no-trust"][..],
@@ -229,7 +241,9 @@ fn of_one_file_every_command_says_the_same() {
         done(&["slice", "--no-trust", text(path), "--outcome", "failed", "-o", text(&into)]);
         let mut reports = without_merged(&read(&into, &["--json"]));
         reports.pop();
-        reports.iter_mut().for_each(|report| report["capture"]["source"] = Value::Null);
+        for report in &mut reports {
+            report["capture"]["source"] = Value::Null;
+        }
         reports
     };
     assert_eq!(slice(&condensate, "one.pcapng"), slice(&original, "other.pcapng"));

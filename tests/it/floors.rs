@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Modules by floor, and what stands beside the floors with what it may import.
 fn may_import(from: &str, to: &str) -> bool {
     const GROUND: &[&str] =
-        &["time", "limits", "error", "flow", "frame", "anomaly", "condensate", "count", "origins", "site", "watch", "wording"];
+        &["time", "limits", "error", "flow", "frame", "anomaly", "condensate", "count", "origins", "site", "traffic", "watch", "wording"];
     const READERS: &[&str] = &["tls", "dtls", "quic", "preamble", "secrets", "carriers"];
     let ground = GROUND.contains(&to);
     match from {
@@ -22,9 +22,10 @@ fn may_import(from: &str, to: &str) -> bool {
         "incident" => ground || matches!(to, "diagnosis" | "handshake" | "report" | "transport"),
         "report" => ground || READERS.contains(&to) || matches!(to, "packet" | "transport" | "handshake" | "diagnosis" | "incident"),
         // What is asked of reports, and what is hidden of them.
-        "find" | "anonymize" => ground || to == "report",
+        "find" | "anonymize" | "inventory" => ground || to == "report",
+        "expect" => ground || matches!(to, "report" | "find"),
         // Outputs show reports; `explain` shows the rules' pages.
-        "output" => ground || matches!(to, "report" | "diagnosis" | "output" | "compare"),
+        "output" => ground || matches!(to, "report" | "diagnosis" | "output" | "compare" | "inventory" | "expect"),
         "tui" => ground || matches!(to, "report" | "output" | "find"),
         // Packets at two points, judged in the catalogue's causes.
         "compare" => ground || matches!(to, "report" | "packet"),

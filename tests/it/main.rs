@@ -34,6 +34,7 @@ mod fuzz_seeds;
 mod golden;
 mod hostile;
 mod integrations;
+mod inventory;
 mod ladders;
 mod library;
 #[cfg(target_os = "linux")]
@@ -63,4 +64,5 @@ mod support;
 mod terminal;
 mod threads;
 mod tls_oracle;
+mod traffic;
 mod verdicts;

@@ -287,7 +287,22 @@ fn help_and_explanations_are_plain() {
     check(&["--help"]);
     check(&["explain"]);
     check(&["demo"]);
-    for command in ["read", "live", "interfaces", "slice", "certs", "diff", "match", "show", "report", "demo", "explain", "completions"] {
+    for command in [
+        "read",
+        "live",
+        "interfaces",
+        "slice",
+        "certs",
+        "inventory",
+        "expect",
+        "diff",
+        "match",
+        "show",
+        "report",
+        "demo",
+        "explain",
+        "completions",
+    ] {
         check(&[command, "--help"]);
     }
     let mut pages = Vec::new();

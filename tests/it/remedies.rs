@@ -19,6 +19,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
         "-o -w -m --proto --resolve -x --ciphers --cacert --cert --key --proxy-user --connect-timeout --curves",
         "-v -s -sS -g -k -- --ssl-reqd --http3-only --haproxy-protocol --proxy-anyauth",
     ),
+    ("dig", "", "+short"),
     ("grep", "-A1 -A3", ""),
     ("printf", "", ""),
     ("sleep", "", ""),

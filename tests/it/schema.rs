@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use handshark::inventory::INVENTORY;
 use handshark::report::schema::{Field, HANDSHAKE, INCIDENT, Kind, SUMMARY};
 use handshark::report::{SCHEMA, StepKind};
 use jsonschema::Validator;
@@ -43,11 +44,11 @@ fn value(kind: Kind, strict: bool) -> Value {
 }
 
 fn schema() -> Value {
-    let kinds = [HANDSHAKE, INCIDENT, SUMMARY].map(|fields| object(fields, false));
+    let kinds = [HANDSHAKE, INCIDENT, SUMMARY, INVENTORY].map(|fields| object(fields, false));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": SCHEMA,
-        "description": "A line of `handshark --json`. Made by the program's tests from its own description; docs/SCHEMA.md says what the fields mean.",
+        "description": "A line of `handshark --json`, or the object of `handshark inventory --json`. Made by the program's tests from its own description; docs/SCHEMA.md says what the fields mean.",
         "oneOf": kinds,
     })
 }
@@ -61,6 +62,7 @@ fn of_kind(name: &str) -> Validator {
         "handshake" => HANDSHAKE,
         "incident" => INCIDENT,
         "summary" => SUMMARY,
+        "inventory" => INVENTORY,
         other => panic!("{other} is no kind"),
     };
     jsonschema::validator_for(&object(fields, true)).unwrap()
@@ -103,10 +105,26 @@ fn what_is_said_of_every_capture_is_as_the_schema_says() {
             keys(&value, &mut told);
         }
     }
-    // The schema promises nothing that no capture shows, but for what only a live run tells, or a damaged or narrowed one.
+    // The schema promises nothing that no capture shows, but for what only a live run tells, a damaged or narrowed one, or one without a handshake.
     let promised: BTreeSet<String> = [HANDSHAKE, INCIDENT, SUMMARY].into_iter().flat_map(names).collect();
-    let rare = ["state", "last_source", "left_out", "unread", "unjudged", "sha256", "unverified", "damage"];
+    let rare = ["state", "last_source", "left_out", "unread", "unjudged", "sha256", "unverified", "damage", "opaque"];
     let missing: Vec<&String> = promised.difference(&told).filter(|name| !rare.contains(&name.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Of all captures together, and of the incident's alone: one has what the other lacks.
+#[test]
+fn inventories_are_as_the_schema_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
+    let validator = of_kind("inventory");
+    let mut told = BTreeSet::new();
+    for path in [folder.join("incident"), folder.join("version"), folder.join("dtls"), folder.join("client-cert"), folder.join("success")] {
+        let written = crate::support::program::done(&["inventory", "--json", "--no-trust", "--no-progress", path.to_str().unwrap()]);
+        let value: Value = serde_json::from_str(&written).unwrap();
+        assert_eq!(faults(&validator, &value), [""; 0], "{written}");
+        keys(&value, &mut told);
+    }
+    let missing: Vec<String> = names(INVENTORY).into_iter().filter(|name| name != "site" && !told.contains(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -145,7 +163,7 @@ fn keys(value: &Value, out: &mut BTreeSet<String>) {
 #[test]
 fn the_documents_examples_are_reports() {
     let kinds: Vec<_> = examples().iter().map(|example| example["kind"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(kinds, ["handshake", "handshake", "incident", "summary"]);
+    assert_eq!(kinds, ["handshake", "handshake", "incident", "summary", "inventory"]);
     for example in examples() {
         assert_eq!(faults(&of_kind(example["kind"].as_str().unwrap()), &example), [""; 0], "{example}");
     }
@@ -157,7 +175,7 @@ fn every_field_is_in_an_example_and_in_the_text() {
     for example in &examples() {
         keys(example, &mut shown);
     }
-    let fields: BTreeSet<String> = [HANDSHAKE, INCIDENT, SUMMARY].into_iter().flat_map(names).collect();
+    let fields: BTreeSet<String> = [HANDSHAKE, INCIDENT, SUMMARY, INVENTORY].into_iter().flat_map(names).collect();
     assert!(fields.len() > 80, "{fields:?}");
     for field in fields {
         assert!(shown.contains(&field), "no example shows {field}");

@@ -64,7 +64,7 @@ fn two_sites_share_nothing_and_two_taps_of_a_site_are_one() {
         assert_eq!(expected, found);
     }
     let mut ids: Vec<&Value> = both.iter().map(|report| &report["handshake"]["id"]).collect();
-    ids.sort_by_key(|id| id.to_string());
+    ids.sort_by_key(ToString::to_string);
     ids.dedup();
     assert_eq!(ids.len(), both.len(), "each site has its own");
     assert_eq!(incidents(&apart).len(), 2 * incidents(&alone).len());

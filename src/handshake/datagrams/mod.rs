@@ -20,6 +20,7 @@ use crate::flow::{PerSide, Side};
 use crate::limits;
 use crate::packet::Datagram;
 use crate::time::{Mark, Timestamp};
+use crate::traffic::Row;
 use crate::transport::udp::{DatagramSink, Hearing, Opening};
 use crate::transport::{Close, FlowFacts};
 
@@ -28,6 +29,7 @@ use super::machine::conclude;
 use super::outcome::{self, Closing};
 use super::relevance::{Relevance, relevance};
 use super::shared::Shared;
+use super::tally;
 use carried::openvpn::{self, OpenVpn};
 use carried::radius::{self, Radius};
 use dtls::Dtls;
@@ -74,8 +76,21 @@ impl DatagramSink for DatagramMachine {
         }
     }
 
-    fn is_google_quic(datagram: &Datagram<'_>) -> bool {
-        is_google_quic(datagram.payload)
+    fn pass_by(shared: &mut Shared, datagram: &Datagram<'_>) {
+        tally::pass_by(&mut shared.traffic, datagram);
+    }
+
+    fn count(&self, shared: &mut Shared, facts: &FlowFacts) -> Row {
+        match &self.speaker {
+            Speaker::Radius(_) => tally::add(&mut shared.traffic, "RADIUS", facts),
+            Speaker::OpenVpn(_) => tally::add(&mut shared.traffic, "OpenVPN", facts),
+            Speaker::Quic(_) | Speaker::Dtls(_) => tally::flow(&mut shared.traffic, &self.observed, None, facts),
+        }
+    }
+
+    #[inline]
+    fn count_late(shared: &mut Shared, row: Row, bytes: u32) {
+        shared.traffic.packet(row, bytes);
     }
 
     fn new(shared: &mut Shared, datagram: &Datagram<'_>) -> Self {
@@ -200,17 +215,6 @@ pub const fn message_at(place: u64) -> (Option<u64>, u64) {
 /// Stands for the number of a message whose number is encrypted.
 const ENCRYPTED: u16 = u16::MAX;
 
-/// A packet that names a version of Google QUIC (`Q009` to `Q050`): behind a long header's first byte, or in the public header of versions up to
-/// 43 behind flags and an identifier of eight bytes.
-fn is_google_quic(payload: &[u8]) -> bool {
-    let at = match payload.first() {
-        Some(0x80..) => 1,
-        Some(flags) if flags & PUBLIC_VERSION == PUBLIC_VERSION && flags & 0xc0 == 0 => 9,
-        _ => return false,
-    };
-    matches!(payload.get(at..at + 4), Some([b'Q', b'0', b'0'..=b'9', b'0'..=b'9']))
-}
-
 /// A number for an identifier on the wire.
 fn number_of(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
@@ -221,9 +225,6 @@ type Sides<T> = PerSide<T>;
 
 /// How often a flow that makes no progress is looked at.
 const REST: Duration = Duration::from_secs(1);
-
-/// Flags of Google QUIC's public header: a version and an identifier of eight bytes are there.
-const PUBLIC_VERSION: u8 = 0x09;
 
 /// First byte of a QUIC packet with a long header and the fixed bit.
 const QUIC_LONG: u8 = 0xc0;

@@ -191,16 +191,6 @@ fn short(tag: u8) -> Vec<u8> {
 }
 
 #[test]
-fn google_quic_is_told_by_its_version() {
-    let public = [&[0x0d][..], &[7; 8], b"Q043", &[1, 2, 3]].concat();
-    let long = [&[0xc3][..], b"Q046", &[0x50, 1, 2, 3, 4, 5, 6, 7, 8]].concat();
-    assert!(is_google_quic(&public) && is_google_quic(&long));
-    assert!(!is_google_quic(&[&[0xc3, 0, 0, 0, 1][..], b"Q046"].concat()), "version 1");
-    assert!(!is_google_quic(&[&[0x0d][..], &[7; 8], b"Query"].concat()), "no digits");
-    assert!(!is_google_quic(b"") && !is_google_quic(&[0x0d; 9]));
-}
-
-#[test]
 fn a_quic_handshake_completes_when_both_sides_use_their_last_keys() {
     let mut wire = Wire::new();
     wire.client(&first_initial(0)).server(&answer()).client(&handshake_packet(SCID, b"c", 60)).client(&short(1));

@@ -16,12 +16,14 @@ use super::collect::Collected;
 use super::escape::is_hazard;
 use super::figures;
 use super::{Setting, Sink};
+use crate::inventory::Inventory;
 use crate::report::{Handshake, Incident, Summary};
 use crate::time::{Timestamp, Zone};
 
 mod charts;
 mod details;
 mod guide;
+mod inventory;
 mod page;
 mod parts;
 mod rows;
@@ -49,6 +51,7 @@ struct Gathered {
     rows: Rows,
     details: Details,
     tally: Tally,
+    inventory: Inventory,
     /// The first handshakes that failed, for readers without JavaScript.
     failed: Vec<Handshake<'static>>,
     /// Handshakes that there was no room for in the table.
@@ -97,6 +100,7 @@ impl<W: Write> Sink for HtmlSink<W> {
         let gathered = &mut self.gathered;
         gathered.collected.handshake(handshake);
         gathered.tally.add(handshake);
+        gathered.inventory.handshake(handshake)?;
         if gathered.rows.len() < MOST_ROWS {
             gathered.rows.add(handshake);
             gathered.details.add(handshake, self.again.as_ref())?;

@@ -93,6 +93,7 @@ fn body(gathered: &Gathered, settings: &[Setting]) -> Markup {
             (tables::servers(gathered))
             (tables::clients(gathered))
             (tables::certificates(gathered))
+            (super::inventory::inventory(gathered))
             (super::guide::guide(gathered))
             (sections::evidence(gathered, settings))
         }

@@ -7,7 +7,7 @@ use super::{Gathered, Setting};
 use crate::output::collect::Group;
 use crate::output::figures::{bytes, count, counted, millis, percent, span_us, us_between, when_in};
 use crate::output::view;
-use crate::report::{Class, Handshake, Incident, Summary, VERSION};
+use crate::report::{Class, Handshake, Incident, Summary, VERSION, total_bytes};
 use crate::time::Timestamp;
 
 /// The page's title: the answer in one sentence.
@@ -53,6 +53,7 @@ pub(super) fn list(gathered: &Gathered) -> Vec<(&'static str, &'static str)> {
         ("h-servers", "Servers", !tally.servers().is_empty()),
         ("h-clients", "Clients", !tally.clients().is_empty()),
         ("h-certificates", "Certificates", !tally.certificates().is_empty() || tally.hidden_chains > 0),
+        ("h-inventory", "In use", !gathered.inventory.is_empty()),
         ("h-guide", "What causes mean", !tally.causes().is_empty()),
         ("h-evidence", "Basis", gathered.collected.summary.is_some()),
     ];
@@ -284,6 +285,7 @@ pub(super) fn evidence(gathered: &Gathered, settings: &[Setting]) -> Markup {
                 dt { "Dropped while capturing" } dd { (count(summary.drops)) " packets" }
                 dt { "Connections followed" } dd { (count(summary.flows)) @if summary.evictions > 0 { ", " (count(summary.evictions)) " given up to stay within bounds" } }
                 @if !summary.other_flows.is_empty() { dt { "Other connections" } dd { (summary.other_flows.iter().map(|(word, number)| format!("{} {}", count(*number), word)).collect::<Vec<_>>().join(", ")) } }
+                @if !summary.traffic.is_empty() { dt { "What the packets carry" } dd { (carried(summary)) } }
                 @for note in view::notes(summary) { dt { "Note" } dd { (text(note)) } }
             }
             div.scroll tabindex="0" role="group" aria-label="Files" {
@@ -310,6 +312,14 @@ fn frames(summary: &Summary) -> String {
     format!("{} read ({}), {} understood{skipped}", count(summary.frames), bytes(summary.bytes), count(summary.decoded))
 }
 
+fn carried(summary: &Summary) -> String {
+    let total = total_bytes(&summary.traffic);
+    let told: Vec<String> = summary.traffic.iter().take(CARRIED).map(|carried| carried.told_with_packets(total)).collect();
+    let more = if summary.traffic.len() > told.len() { "; …" } else { "" };
+    format!("{}{more}", told.join("; "))
+}
+
+const CARRIED: usize = 12;
 const INCIDENTS: usize = 50;
 const GROUPS: usize = 40;
 const EVIDENCE: usize = 20;

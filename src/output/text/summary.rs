@@ -9,7 +9,7 @@ use super::view;
 use crate::output::collect::Collected;
 use crate::output::figures::{bytes, count, counted, span_us, us_between};
 use crate::output::layout::Layout;
-use crate::report::{Class, Counts, Summary};
+use crate::report::{Class, Counts, Summary, TRAFFIC_ANSWERED, total_bytes};
 
 /// Writes the answer, in one sentence.
 pub(super) fn answer(out: &mut dyn Write, layout: &Layout, collected: &Collected) -> io::Result<()> {
@@ -132,6 +132,7 @@ fn caveats(out: &mut dyn Write, layout: &Layout, summary: &Summary, options: Tex
     if !summary.other_flows.is_empty() && !nothing {
         layout.labelled(out, 2, "Connections without TLS:", &listed(&summary.other_flows, REASONS))?;
     }
+    carried(out, layout, summary, nothing, options)?;
     if summary.drops > 0 {
         layout.flow(
             out,
@@ -153,6 +154,21 @@ fn caveats(out: &mut dyn Write, layout: &Layout, summary: &Summary, options: Tex
         0 => Ok(()),
         more => layout.prose(out, 2, &format!("and {}: see --json", counted(more as u64, "more note", "more notes"))),
     }
+}
+
+/// What the packets carried, where nothing else was found and the answer has not named all of it.
+fn carried(out: &mut dyn Write, layout: &Layout, summary: &Summary, nothing: bool, options: TextOptions) -> io::Result<()> {
+    let total = total_bytes(&summary.traffic);
+    // The answer has named the first of them.
+    let more = nothing && summary.traffic.len() > TRAFFIC_ANSWERED;
+    if summary.traffic.is_empty() || !(more || options.verbose) {
+        return Ok(());
+    }
+    let mut told: Vec<String> = summary.traffic.iter().take(REASONS).map(|carried| carried.told_with_packets(total)).collect();
+    if summary.traffic.len() > told.len() {
+        told.push("…".to_owned());
+    }
+    layout.labelled(out, 2, "What the packets carry:", &told.join("; "))
 }
 
 fn listed(counts: &Counts, most: usize) -> String {

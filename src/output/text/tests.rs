@@ -4,7 +4,8 @@ use super::*;
 use crate::output::escape::{is_hazard, width};
 use crate::output::style::Palette;
 use crate::report::Report;
-use crate::report::{Advice, Cause, Classes, Confidence, Finding, samples};
+use crate::report::{Advice, Carried, Cause, Classes, Confidence, Finding, samples};
+use crate::traffic::{Bearer, Kind, Volume};
 
 fn rendered(reports: &[Report], columns: usize, options: TextOptions) -> String {
     let mut out = Vec::new();
@@ -208,10 +209,18 @@ fn a_capture_without_tls_says_what_was_there_instead() {
     (summary.handshakes, summary.incidents, summary.classes) = (0, 0, Classes::default());
     summary.outcomes.clear();
     summary.causes.clear();
+    let row = |protocol, port, bytes| Carried {
+        kind: Some(Kind { bearer: Bearer::Tcp, protocol, port: Some(port) }),
+        volume: Volume { packets: 10, bytes, connections: 1 },
+    };
+    summary.traffic = vec![row("HTTP", 80, 910), row("SSH", 22, 89)];
     let text = shown(&[Report::Summary(Box::new(summary))]);
-    assert!(text.starts_with("No TLS handshake was found in 12,040 frames; connections without TLS: 5 http, 1\nssh."), "{text}");
+    assert!(
+        text.starts_with("No TLS handshake was found in 12,040 frames, which carry HTTP (91 %, TCP port\n80) and SSH (8 %, TCP port 22)."),
+        "{text}"
+    );
     assert!(text.contains("40 frames: 40 not-ip"), "{text}");
-    assert_eq!(text.matches("5 http").count(), 1, "said once:\n{text}");
+    assert_eq!(text.matches("HTTP").count(), 1, "said once:\n{text}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::pipeline::collector::Collector;
 use crate::pipeline::router::Router;
 use crate::pipeline::worker::{Upto, Worker};
 use crate::secrets::KeyLog;
+use crate::traffic::Volumes;
 
 use super::{Lanes, News, Options, Progress, Ran, read};
 
@@ -32,7 +33,9 @@ pub(super) fn run(
     let worker = Worker::new(0, 1, &options.policy, false);
     let mut lanes = Inline { worker, collector, progress, block: Block::default(), written: Ok(()) };
     let read = read(source, &mut lanes, None, || options.stop.load(Ordering::Relaxed));
-    Ran { read, table: lanes.worker.counters(), tally: lanes.worker.tally(), written: lanes.written }
+    let mut traffic = Volumes::new();
+    lanes.worker.add_traffic(&mut traffic);
+    Ran { read, table: lanes.worker.counters(), traffic, tally: lanes.worker.tally(), written: lanes.written }
 }
 
 impl Inline<'_, '_> {

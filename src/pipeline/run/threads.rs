@@ -17,6 +17,7 @@ use crate::pipeline::point::CapturePoint;
 use crate::pipeline::router::Router;
 use crate::pipeline::worker::{Drained, Upto, Worker};
 use crate::secrets::{KeyLog, Tally};
+use crate::traffic::Volumes;
 use crate::transport::TableCounters;
 
 use super::{Lanes, News, Options, Progress, Ran, Read, read};
@@ -40,7 +41,7 @@ enum Said {
     /// A worker has come so far.
     Concluded { worker: usize, drained: Drained, sources: Option<Arc<Vec<CapturePoint>>>, upto: Upto, held: u64 },
     /// A worker is done.
-    Worked { counters: TableCounters, tally: Tally },
+    Worked { counters: TableCounters, traffic: Volumes, tally: Tally },
 }
 
 /// Runs a capture to its end.
@@ -84,7 +85,13 @@ pub(super) fn run(
             cancelled: &cancelled,
             upto: vec![Upto::NOTHING; workers],
             held: vec![0; workers],
-            ran: Ran { read: Read::default(), table: TableCounters::default(), tally: Tally::default(), written: Ok(()) },
+            ran: Ran {
+                read: Read::default(),
+                table: TableCounters::default(),
+                traffic: Volumes::new(),
+                tally: Tally::default(),
+                written: Ok(()),
+            },
         };
         // Until all have gone.
         for said in said {
@@ -125,7 +132,11 @@ impl Collecting<'_, '_> {
                 }
                 self.judge(drained);
             }
-            Said::Worked { counters, tally } => {
+            Said::Worked { counters, traffic, tally } => {
+                for (kind, volume) in traffic {
+                    let sum = self.ran.traffic.entry(kind).or_default();
+                    *sum = sum.plus(volume);
+                }
                 self.ran.table = self.ran.table.plus(&counters);
                 self.ran.tally = self.ran.tally.plus(tally);
             }
@@ -293,5 +304,7 @@ fn work(mut worker: Worker, batches: &Receiver<Batch>, desk: &Desk<'_>) {
             drained = worker.drain();
         }
     }
-    let _ = desk.says.send(Said::Worked { counters: worker.counters(), tally: worker.tally() });
+    let mut traffic = Volumes::new();
+    worker.add_traffic(&mut traffic);
+    let _ = desk.says.send(Said::Worked { counters: worker.counters(), traffic, tally: worker.tally() });
 }

@@ -73,6 +73,13 @@ impl CipherSuite {
         TlsCipherSuite::from_id(self.0).map(|suite| suite.name).or_else(|| self.row().map(|row| row.name))
     }
 
+    /// The suite that prints so: a registered name, or a value without one.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let registered = TlsCipherSuite::from_name(text).map(|suite| Self(suite.id.0));
+        let row = || ROWS.iter().find(|(_, row)| row.name == text).map(|(value, _)| Self(*value));
+        registered.or_else(row).or_else(|| super::number(text).and_then(|value| u16::try_from(value).ok()).map(Self))
+    }
+
     /// A GREASE value (RFC 8701).
     pub const fn is_grease(self) -> bool {
         super::is_grease(self.0)

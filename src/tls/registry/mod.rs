@@ -46,6 +46,14 @@ macro_rules! code_point {
                     _ => None,
                 }
             }
+
+            /// The value that prints so: a registered name, or what [`Display`](std::fmt::Display) makes of a value without one.
+            pub fn from_text(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self($value)),)*
+                    _ => $crate::tls::registry::number(text).and_then(|value| <$int>::try_from(value).ok()).map(Self),
+                }
+            }
         }
 
         /// The name, or the value in hexadecimal (alerts: in decimal, as everybody knows them).
@@ -61,6 +69,11 @@ macro_rules! code_point {
 }
 pub(crate) use code_point;
 
+/// A value without a name as it prints: hexadecimal behind `0x`, else decimal.
+fn number(text: &str) -> Option<u32> {
+    text.strip_prefix("0x").map_or_else(|| text.parse(), |digits| u32::from_str_radix(digits, 16)).ok()
+}
+
 /// One of the sixteen values `0x0a0a`, `0x1a1a` … `0xfafa` that RFC 8701 reserves so that nobody relies on unknown values being absent.
 pub(crate) const fn is_grease(value: u16) -> bool {
     value & 0x0f0f == 0x0a0a && value >> 8 == value & 0xff
@@ -69,6 +82,19 @@ pub(crate) const fn is_grease(value: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_prints_can_be_read_again() {
+        for value in (0..=u16::MAX).step_by(3).chain([0x1301, 0x11ec, 0xfefd, 0x0303, 0x0002]) {
+            assert_eq!(NamedGroup::from_text(&NamedGroup(value).to_string()), Some(NamedGroup(value)));
+            assert_eq!(SignatureScheme::from_text(&SignatureScheme(value).to_string()), Some(SignatureScheme(value)));
+            let suite = CipherSuite(value).to_string();
+            assert_eq!(CipherSuite::from_text(&suite).map(|read| read.to_string()), Some(suite));
+            let version = ProtocolVersion(value);
+            assert_eq!(ProtocolVersion::from_text(&version.to_string()).map(ProtocolVersion::as_tls), Some(version.as_tls()), "{version}");
+        }
+        assert_eq!((NamedGroup::from_text("x25518"), CipherSuite::from_text("0x12345"), NamedGroup::from_text("")), (None, None, None));
+    }
 
     #[test]
     fn grease_has_two_equal_bytes() {

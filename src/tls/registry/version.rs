@@ -45,6 +45,22 @@ impl ProtocolVersion {
         }
     }
 
+    /// The version that prints so. DTLS is told apart by nothing: it is the TLS version that it follows.
+    pub fn from_text(text: &str) -> Option<Self> {
+        Some(match text {
+            "ssl2" => Self::SSL2,
+            "ssl3" => Self::SSL3,
+            "1.0" => Self::TLS10,
+            "1.1" => Self::TLS11,
+            "1.2" => Self::TLS12,
+            "1.3" => Self::TLS13,
+            _ => match text.strip_prefix("1.3-draft") {
+                Some(number) => Self(0x7f00 | u16::from(number.parse::<u8>().ok()?)),
+                None => Self(u16::try_from(super::number(text)?).ok()?),
+            },
+        })
+    }
+
     /// A GREASE value (RFC 8701).
     pub const fn is_grease(self) -> bool {
         super::is_grease(self.0)

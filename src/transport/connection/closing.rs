@@ -7,6 +7,7 @@ use crate::flow::Side;
 use crate::limits;
 use crate::packet::Segment;
 use crate::time::{Mark, Timestamp};
+use crate::traffic::Row;
 use crate::transport::facts::{FlowEventKind, Reset};
 use crate::transport::sink::{Close, FlowSink, QUIET_TICKS};
 use crate::transport::stream::low_bits;
@@ -156,7 +157,7 @@ impl<S: FlowSink> Connection<S> {
     /// Ends it: delivers what is certain, completes the facts, and gives the sink its last call. The facts' outstanding segments and stranded
     /// bytes are filled in here.
     #[allow(clippy::boxed_local, reason = "a connection is large and is not to be moved")]
-    pub(in crate::transport) fn finish(mut self: Box<Self>, shared: &mut S::Shared, room: &mut Room, close: Close, now: Mark) {
+    pub(in crate::transport) fn finish(mut self: Box<Self>, shared: &mut S::Shared, room: &mut Room, close: Close, now: Mark) -> Row {
         if !matches!(close, Close::Settled | Close::Ended) {
             self.facts.unheard_from = room.watch.lapse(self.facts.interface, self.facts.last.frame);
         }
@@ -177,7 +178,9 @@ impl<S: FlowSink> Connection<S> {
             room.counters.evicted += 1;
         }
         let Self { ref mut sink, facts, .. } = *self;
+        let row = sink.count(shared, &facts);
         sink.finish(shared, facts, close, now);
+        row
     }
 
     /// Holes whose end is acknowledged, and bytes that were acknowledged and of which nothing was seen at all.

@@ -19,6 +19,7 @@ use super::slab::{List, Slab};
 use crate::flow::FlowKey;
 use crate::packet::{IcmpError, LostFragments, Segment, TcpFlags};
 use crate::time::Mark;
+use crate::traffic::Row;
 use crate::watch::Watch;
 use index::{Index, Paths, Place};
 
@@ -60,6 +61,8 @@ struct Marker {
     reset: bool,
     /// It is in the list of ended connections.
     is_ended: bool,
+    /// Where its packets are counted.
+    row: Row,
     /// The second of packet time of its last packet.
     touched: i64,
 }
@@ -118,6 +121,11 @@ impl<S: FlowSink> Table<S> {
             Place::Followed(id) => self.connections.get(id).map(|connection| connection.facts.first),
             Place::Marker(_) => None,
         }
+    }
+
+    /// Whether the connection with this key is not looked into any more, only whether it ends.
+    pub fn is_settled(&self, key: &FlowKey) -> bool {
+        matches!(self.find(self.index.hash(key)), Some(Place::Marker(_)))
     }
 
     /// Whether any connection is half open or followed whose first packet is one of these.
@@ -270,6 +278,7 @@ impl<S: FlowSink> Table<S> {
             return self.begin(shared, interface, segment, self.index.hash(&segment.key));
         }
         self.room.counters.settled_packets += 1;
+        S::count_late(shared, marker.row, segment.payload_len);
         let was_ended = marker.is_ended;
         marker.note(segment);
         let second = segment.mark.time.seconds();
@@ -421,12 +430,17 @@ impl<S: FlowSink> Table<S> {
         self.ledger.note(&mut connection.noted, 0, first_frame, id);
         let (hash, from) = (connection.hash, Place::Followed(id));
         self.bare -= usize::from(connection.bare);
-        if matches!(close, Close::Settled | Close::Ended) {
+        let marker = matches!(close, Close::Settled | Close::Ended).then(|| {
             let mut marker = Marker::of(&connection, hash, now);
             if let Some(segment) = last {
                 marker.note(segment);
             }
             marker.is_ended |= close == Close::Ended;
+            marker
+        });
+        let row = connection.finish(shared, &mut self.room, close, now);
+        if let Some(marker) = marker {
+            let marker = Marker { row, ..marker };
             let list = if marker.is_ended { &mut self.ended } else { &mut self.settled };
             match self.markers.insert(list, marker) {
                 Some(id) => self.index.replace(hash, from, Place::Marker(id)),
@@ -435,7 +449,6 @@ impl<S: FlowSink> Table<S> {
         } else {
             self.index.remove(hash, from);
         }
-        connection.finish(shared, &mut self.room, close, now);
     }
 
     fn forget_marker(&mut self, id: u32) {
@@ -457,6 +470,7 @@ impl Marker {
             fin: [true, false].map(|low| by_end(low).fin.is_some()),
             reset: false,
             is_ended: connection.has_ended(),
+            row: Row::NONE,
             touched: now.time.seconds(),
         }
     }

@@ -23,6 +23,7 @@ use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
 use crate::packet::{Datagram, IcmpError, LostFragments};
 use crate::time::{Mark, Timestamp};
+use crate::traffic::Row;
 use crate::watch::Watch;
 
 /// Why a datagram opens a flow.
@@ -60,9 +61,20 @@ pub trait DatagramSink: Sized {
     /// enough to refuse nearly all of them.
     fn opens(datagram: &Datagram<'_>) -> Option<Opening>;
 
-    /// Whether a datagram that begins no handshake is one of Google QUIC, which is only counted.
-    fn is_google_quic(_: &Datagram<'_>) -> bool {
-        false
+    /// A datagram of no flow that is followed.
+    fn pass_by(shared: &mut Self::Shared, datagram: &Datagram<'_>) {
+        let _ = (shared, datagram);
+    }
+
+    /// Adds the flow, which is about to end, to what the capture holds. Its late datagrams are counted in the same row.
+    fn count(&self, shared: &mut Self::Shared, facts: &FlowFacts) -> Row {
+        let _ = (shared, facts);
+        Row::NONE
+    }
+
+    /// A late datagram of a flow that is not looked into any more, with so many bytes of payload.
+    fn count_late(shared: &mut Self::Shared, row: Row, bytes: u32) {
+        let _ = (shared, row, bytes);
     }
 
     /// A sink for a flow that begins with this datagram, which is handed over next.
@@ -128,6 +140,8 @@ struct Flow<S> {
 struct Marker {
     key: FlowKey,
     identity: Option<u64>,
+    /// Where its datagrams are counted.
+    row: Row,
     touched: i64,
 }
 
@@ -185,8 +199,8 @@ impl<S: DatagramSink> UdpTable<S> {
             None => {
                 if let Some(opening) = S::opens(datagram) {
                     self.begin(shared, interface, datagram, opening);
-                } else if S::is_google_quic(datagram) {
-                    self.counters.google_quic += 1;
+                } else {
+                    S::pass_by(shared, datagram);
                 }
             }
         }
@@ -339,6 +353,7 @@ impl<S: DatagramSink> UdpTable<S> {
             return;
         }
         if hearing == Hearing::Foreign {
+            S::pass_by(shared, datagram);
             return;
         }
         let side = if hearing == Hearing::Swap {
@@ -372,8 +387,8 @@ impl<S: DatagramSink> UdpTable<S> {
     /// Ends a flow; a marker stays, lest its late datagrams be a new one.
     fn settle(&mut self, shared: &mut S::Shared, id: u32, identity: Option<u64>, close: Close, now: Mark) {
         let Some(key) = self.flows.get(id).map(|flow| flow.facts.key) else { return };
-        self.close(shared, id, close, now);
-        if let Some(id) = self.markers.insert(&mut self.settled, Marker { key, identity, touched: now.time.seconds() }) {
+        let row = self.close(shared, id, close, now);
+        if let Some(id) = self.markers.insert(&mut self.settled, Marker { key, identity, row, touched: now.time.seconds() }) {
             self.index.insert(self.index.hash(&key), Place::Marker(id));
         }
     }
@@ -386,6 +401,7 @@ impl<S: DatagramSink> UdpTable<S> {
             self.begin(shared, interface, datagram, opening);
             return;
         }
+        S::count_late(shared, marker.row, datagram.payload_len);
         let second = datagram.mark.time.seconds();
         if marker.touched != second {
             marker.touched = second;
@@ -393,15 +409,17 @@ impl<S: DatagramSink> UdpTable<S> {
         }
     }
 
-    fn close(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
-        let Some(mut flow) = self.flows.remove(&mut self.followed, id) else { return };
+    fn close(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) -> Row {
+        let Some(mut flow) = self.flows.remove(&mut self.followed, id) else { return Row::NONE };
         let first_frame = flow.facts.first.frame;
         self.ledger.note(&mut flow.noted, 0, first_frame, id);
         self.index.remove(self.index.hash(&flow.facts.key), Place::Followed(id));
         if close != Close::Settled {
             flow.facts.unheard_from = self.watch.lapse(flow.facts.interface, flow.facts.last.frame);
         }
+        let row = flow.sink.count(shared, &flow.facts);
         flow.sink.finish(shared, flow.facts, close, now);
+        row
     }
 
     fn forget(&mut self, id: u32) {

@@ -54,7 +54,11 @@ impl<'a> ClientAuthView<'a> {
                 && seen.alert.is_some_and(|alert| alert.description == A::NO_CERTIFICATE)
                 && handshake.certificate_request.is_some()
         });
+        // What it answered when it was asked again is its last word.
+        let second = handshake.renegotiation.and_then(|second| second.certificate);
         let (answer, answered_at) = match &handshake.client_chain {
+            _ if second.is_some_and(|certificate| certificate.is_empty) => (Answer::Nothing, second.map(|certificate| certificate.mark)),
+            _ if second.is_some() => (Answer::Sent, second.map(|certificate| certificate.mark)),
             Some(chain) if chain.what.certificates.is_empty() => (Answer::Nothing, Some(chain.mark)),
             Some(chain) => (Answer::Sent, Some(chain.mark)),
             None if handshake.hidden.client_certificate_empty => {

@@ -35,6 +35,9 @@ fn missing(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
             format!("the server accepts certificates from {first} and {more} more")
         });
     }
+    if let Some(second) = view.case.handshake.renegotiation {
+        finding = finding.shown_by(second.asked, "the server asked in a second handshake (renegotiation), after the first had completed");
+    }
     if confidence < Confidence::Certain {
         finding = if confidence == Confidence::Likely {
             finding.or_else(&[Cause::ClientCertificateRejected, Cause::AccessDenied])

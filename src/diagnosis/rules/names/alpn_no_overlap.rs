@@ -13,6 +13,8 @@ use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::AlertDescription;
 use crate::wording::counted;
 
+use super::left_first;
+
 /// The rule.
 pub(super) const RULE: Rule = Rule { cause: Cause::AlpnNoOverlap, against: &[], page: page!("alpn-no-overlap"), check };
 
@@ -138,14 +140,3 @@ fn protocols(hello: &ClientHello) -> String {
 
 /// Protocols that cannot be spoken unless they were agreed on; others (`dot`, `imap`, `xmpp-client`) are offered as a courtesy.
 const INSISTED_ON: [&[u8]; 5] = [b"h2", b"grpc-exp", b"h3", b"doq", b"acme-tls/1"];
-
-/// The client was the first to send FIN, RST or an alert.
-fn left_first(case: &Case<'_>) -> bool {
-    let handshake = case.handshake;
-    let end = |side: Side| {
-        let facts = handshake.flow.side(side);
-        let alert = handshake.alerts.iter().find(|seen| seen.from == side).map(|seen| seen.mark);
-        [facts.fin.map(|(mark, _)| mark), facts.resets.first().map(|reset| reset.mark), alert].into_iter().flatten().min()
-    };
-    end(Side::Client).is_some_and(|client| end(Side::Server).is_none_or(|server| client < server))
-}

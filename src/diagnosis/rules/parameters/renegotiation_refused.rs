@@ -7,7 +7,8 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::renegotiation::Renegotiation;
 use crate::tls::registry::{AlertDescription as A, ContentType};
 
 use crate::diagnosis::offer;
@@ -22,7 +23,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// A second handshake inside the first was answered with an alert.
 fn refused_inside(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let (asked_by, asked) = handshake.renegotiation?;
+    let second = handshake.renegotiation?;
+    if second.is_agreed() {
+        return broken_off(case, &second);
+    }
+    let (asked_by, asked) = (second.by, second.asked);
     let other = asked_by.other();
     let clear = handshake.alerts.iter().find(|seen| seen.alert.is_some_and(|alert| alert.description == A::NO_RENEGOTIATION));
     let next = handshake.encrypted.of(other).iter().find(|record| record.mark > asked);
@@ -40,6 +45,36 @@ fn refused_inside(case: &Case<'_>) -> Option<Finding> {
             .shown_by(mark, text)
             .advise("On the server, request the client certificate in the first handshake; on the client, do not renegotiate.")
             .advise(remedy::s_client(handshake, "-tls1_2")),
+    )
+}
+
+/// Both sides went along with a second handshake, and one of them broke it off. Why is known only where the client's certificate is.
+fn broken_off(case: &Case<'_>, second: &Renegotiation) -> Option<Finding> {
+    let handshake = case.handshake;
+    let (Some(end), true) = (handshake.end, handshake.outcome.failed() && second.certificate.is_none()) else { return None };
+    let by = match handshake.stopped_by {
+        StoppedBy::Client => Side::Client,
+        StoppedBy::Server => Side::Server,
+        _ => return None,
+    };
+    let how = match (handshake.deciding_alert().and_then(|seen| seen.alert), handshake.outcome) {
+        (Some(alert), _) => format!("sent alert {}", offer::spoken(alert.description)),
+        (None, Outcome::Alerted) => "sent an encrypted alert".to_owned(),
+        (None, _) => "closed the connection".to_owned(),
+    };
+    let summary = format!(
+        "The {} asked to renegotiate the established connection, and the {by} broke the second handshake off: it {how}.",
+        second.by
+    );
+    let finding = Finding::new(Cause::RenegotiationRefused, Confidence::Likely, summary)
+        .stopped_by(StoppedBy::from(by))
+        .shown_by(second.asked, format!("{} started a second handshake", second.by))
+        .shown_by(end, format!("{by} {how} before its ChangeCipherSpec"))
+        .or_else(&[Cause::ClientCertificateMissing, Cause::ClientCertificateRejected]);
+    Some(
+        finding
+            .advise("Servers renegotiate to ask for a client certificate. On the client, configure one that the server accepts; on the server, ask for it in the first handshake, for TLS 1.3 knows no renegotiation.")
+            .advise(remedy::s_client(handshake, "-tls1_2 -cert client.pem -key client.key")),
     )
 }
 

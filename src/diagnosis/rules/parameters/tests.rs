@@ -5,6 +5,7 @@ use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::testing::{BROAD, Scene, extensions, legacy, with, without};
 use crate::flow::Side::{Client, Server};
 use crate::handshake::facts::{EncryptedRecord, Outcome, StoppedBy};
+use crate::handshake::renegotiation::Renegotiation;
 use crate::tls::registry::{AlertDescription as A, CipherSuite, ProtocolVersion as V};
 
 #[test]
@@ -81,7 +82,7 @@ fn a_renegotiation_is_refused_by_an_alert_and_accepted_by_handshake_records() {
     let established = |content_type| {
         let mut scene = Scene::broad().answered(V::TLS12, 0xc02f, &[(0xff01, &[0]), (0x0017, &[])]);
         let (asked, answered) = (scene.next_mark(), scene.next_mark());
-        scene.handshake.renegotiation = Some((Client, asked));
+        scene.handshake.renegotiation = Some(Renegotiation::asked(Client, asked));
         scene.handshake.encrypted.server.push(EncryptedRecord { content_type, len: 26, mark: answered });
         scene.cause()
     };

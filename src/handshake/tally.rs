@@ -1,0 +1,68 @@
+//! Counts connections, and datagrams of no flow that is followed, by what they carry.
+
+use crate::flow::{Side, Transport};
+use crate::packet::Datagram;
+use crate::preamble::services::{Service, Use};
+use crate::preamble::{Preamble, name_datagram};
+use crate::traffic::{Bearer, Kind, Row, Traffic, UNKNOWN, Volume};
+use crate::transport::FlowFacts;
+
+use super::facts::{Observed, Protocol};
+
+/// Counts a connection or flow that is about to end. Gives the row for its late packets.
+pub(super) fn flow(traffic: &mut Traffic, observed: &Observed, preamble: Option<&Preamble>, flow: &FlowFacts) -> Row {
+    let (_, server) = flow.ends();
+    add(traffic, name(observed, preamble, server.port, flow.is_udp()), flow)
+}
+
+/// The same for one of which it is known what it carries.
+pub(super) fn add(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFacts) -> Row {
+    let (_, server) = flow.ends();
+    let bearer = if flow.is_udp() { Bearer::Udp } else { Bearer::Tcp };
+    let row = traffic.row(Kind { bearer, protocol, port: Some(server.port) });
+    let sides = Side::BOTH.map(|side| flow.side(side));
+    traffic.add(
+        row,
+        Volume {
+            packets: sides.iter().map(|side| u64::from(side.packets)).sum(),
+            bytes: sides.iter().map(|side| side.bytes_seen).sum(),
+            connections: 1,
+        },
+    );
+    row
+}
+
+/// Counts a datagram of no flow that is followed.
+pub(super) fn pass_by(traffic: &mut Traffic, datagram: &Datagram<'_>) {
+    debug_assert_eq!(datagram.key.transport, Transport::Udp, "only datagrams pass by");
+    let (protocol, port) = name_datagram(datagram.payload, datagram.payload_len, [datagram.key.low.port, datagram.key.high.port]);
+    let row = traffic.row(Kind { bearer: Bearer::Udp, protocol, port: Some(port) });
+    traffic.packet(row, datagram.payload_len);
+}
+
+/// What it carries: TLS, what its bytes were seen to be, else what its port is known for.
+fn name(observed: &Observed, preamble: Option<&Preamble>, port: u16, udp: bool) -> &'static str {
+    match observed.protocol {
+        Protocol::Other => {}
+        Protocol::Tls if is_derp(observed) => return "Tailscale DERP",
+        protocol => return protocol.title(),
+    }
+    if let Some(dialect) = observed.preamble.as_ref().map(|facts| facts.dialect).or_else(|| preamble?.dialect()) {
+        return dialect.title();
+    }
+    let spoken = Side::BOTH.into_iter().filter_map(|side| observed.plaintext.of(side).as_ref()).map(|spoken| spoken.what.protocol);
+    if let Some(protocol) = spoken.into_iter().find(|protocol| *protocol != UNKNOWN) {
+        return protocol;
+    }
+    match Service::at(port).filter(|_| !udp) {
+        Some((_, Use::Tls)) => Protocol::Tls.title(),
+        Some((service, Use::Clear)) => service.name,
+        None => UNKNOWN,
+    }
+}
+
+/// A relay of Tailscale, by the name that its clients ask for: whatever goes through it is WireGuard inside TLS.
+fn is_derp(observed: &Observed) -> bool {
+    let name = observed.client_hellos.last().and_then(|hello| hello.what.server_name());
+    name.is_some_and(|name| name.starts_with(b"derp") && name.ends_with(b".tailscale.com"))
+}

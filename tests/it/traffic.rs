@@ -1,0 +1,49 @@
+//! What a capture carries is said whether there is TLS in it or not, and the same by any number of threads.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::{analyse, fixtures};
+
+fn summary(path: &Path, threads: usize) -> Value {
+    let said = analyse(&[path], threads);
+    serde_json::from_str(said.lines.last().unwrap()).unwrap()
+}
+
+/// `strongSwan` 6.0 on both sides: two exchanges of IKE, and ESP behind a NAT. Packets and bytes are counted with tshark (`udp.length` less 8).
+#[test]
+fn a_tunnel_is_named_with_where_to_capture_instead() {
+    let capture: PathBuf = fixtures().join("tunnels/ipsec_strongswan.pcap");
+    let summary = summary(&capture, 1);
+    let rows = json!([
+        {"protocol": "IPsec ESP", "transport": "udp", "port": 4500, "packets": 10, "bytes": 3780, "opaque": true},
+        {"protocol": "IKE", "transport": "udp", "port": 4500, "packets": 2, "bytes": 504},
+        {"protocol": "IKE", "transport": "udp", "port": 500, "packets": 2, "bytes": 488},
+    ]);
+    assert_eq!(summary["traffic"], rows);
+    let answer = summary["answer"].as_str().unwrap();
+    assert!(
+        answer.starts_with("No TLS handshake was found in 14 frames, which carry IPsec ESP (79 %, UDP port 4500), IKE (10 %"),
+        "{answer}"
+    );
+    let notes: Vec<&str> = summary["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap()).collect();
+    assert!(notes.len() == 1 && notes[0].contains("What travels in IPsec ESP (79 %, UDP port 4500) cannot be seen here."), "{notes:?}");
+}
+
+#[test]
+fn threads_count_the_same() {
+    for name in ["load/load-client-idle.pcap", "encapsulation/encap-any-sll2-refused.pcap", "quic/quic-udp-blocked-tcp-fallback.pcap"] {
+        let capture = fixtures().join("captures").join(name);
+        assert_eq!(summary(&capture, 1)["traffic"], summary(&capture, 5)["traffic"], "{name}");
+    }
+}
+
+/// The packets of a connection are counted to its end, and not only up to where its handshake was settled. The numbers are tshark's.
+#[test]
+fn what_comes_after_the_handshake_is_counted() {
+    let summary = summary(&fixtures().join("captures/success/ok_tls13_go_rustls.pcap"), 1);
+    let row = &summary["traffic"][0];
+    assert_eq!((row["protocol"].as_str(), row["connections"].as_u64()), (Some("TLS"), Some(1)));
+    assert_eq!((row["packets"].as_u64(), row["bytes"].as_u64()), (Some(18), Some(2845)));
+}
