@@ -12,9 +12,12 @@ mod job;
 mod live;
 mod logs;
 mod matched;
+mod plan;
 mod read;
 mod report;
 mod reproduce;
+#[cfg(feature = "parquet")]
+mod rows;
 mod settings;
 mod show;
 mod sightings;
@@ -114,6 +117,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Inventory(options) => inventory::inventory(&options),
         Command::Diff(options) => diff::diff(&options),
         Command::Match(options) => matched::matched(&options),
+        Command::Plan(options) => plan::plan(&options, &mut out.lock()),
         Command::Show(options) => show::show(&options),
         Command::Report(options) => report::report(&options),
         Command::Reproduce(options) => reproduce::reproduce(&options),

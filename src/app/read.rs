@@ -1,22 +1,16 @@
 //! `handshark read`: captures in, reports out.
 
 use std::io::{self, IsTerminal};
-#[cfg(feature = "parquet")]
-use std::path::{Path, PathBuf};
 
 use super::job::Job;
 #[cfg(feature = "parquet")]
-use super::kept;
+use super::rows::Rows;
 use super::{is_broken_pipe, naming, stop_on_signal};
 use crate::capture::FrameSource;
 use crate::cli::{self, FailOn, ReadOptions};
 use crate::error::Error;
-#[cfg(feature = "parquet")]
-use crate::output::delivery::{Delivery, Manner};
 use crate::output::format::{Look, Verbosity};
 use crate::output::pager::{Pager, Paging};
-#[cfg(feature = "parquet")]
-use crate::output::parquet::ParquetSink;
 use crate::output::{Sink, text};
 use crate::report::{Handshake, Incident, Summary};
 
@@ -46,46 +40,22 @@ pub(super) fn read_from(options: &ReadOptions, source: Option<Box<dyn FrameSourc
     let mut sink = (options.format.sink)(Box::new(&mut out), &look);
     let mut matched = false;
     #[cfg(feature = "parquet")]
-    let mut parquet = match options.parquet.as_deref() {
-        None => None,
-        Some(path) => {
-            let side = beside(path);
-            let all: Vec<&Path> =
-                std::iter::once(path).chain(side.iter().flat_map(|(incidents, summary)| [incidents.as_path(), summary])).collect();
-            let kept = kept(&options.inputs, &options.query, &all);
-            let manner = Manner { force: options.force, inputs: &kept, ..Manner::default() };
-            let tables = match side {
-                Some((incidents, summary)) => Some((Delivery::begin(&incidents, &manner)?, Delivery::begin(&summary, &manner)?)),
-                None => None,
-            };
-            Some(ParquetSink::new(Delivery::begin(path, &manner)?, tables).map_err(|source| failed(path, source))?)
-        }
-    };
+    let mut rows = options.parquet.as_deref().map(|path| Rows::begin(path, options)).transpose()?;
     let done = {
         let mut emit = Emit {
             sink: sink.as_mut(),
             fail_on: &options.fail_on,
             matched: &mut matched,
             #[cfg(feature = "parquet")]
-            parquet: parquet.as_mut(),
-            #[cfg(feature = "parquet")]
-            parquet_failed: None,
+            rows: rows.as_mut(),
         };
-        let done = job.analyse(ready, &mut emit).map_err(|error| naming(error, on_stdout));
-        #[cfg(feature = "parquet")]
-        let done = match (emit.parquet_failed, &options.parquet) {
-            (Some(source), Some(path)) => Err(failed(path, source).into()),
-            _ => done,
-        };
-        done
+        job.analyse(ready, &mut emit).map_err(|error| naming(error, on_stdout))
     };
     #[cfg(feature = "parquet")]
-    let done = match (done, parquet, &options.parquet) {
-        (Ok(summary), Some(parquet), Some(path)) => {
-            let whole = parquet.finish().map_err(|source| failed(path, source));
-            whole.and_then(|files| files.into_iter().try_for_each(Delivery::deliver)).map(|()| summary).map_err(Into::into)
-        }
-        (done, ..) => done,
+    let done = match (done, rows) {
+        (done, None) => done,
+        (Ok(summary), Some(rows)) => rows.finish().map(|()| summary),
+        (Err(error), Some(mut rows)) => Err(rows.problem().map_or(error, Into::into)),
     };
     let ended = done.and_then(|_| sink.finish().map_err(|source| on_stdout(source).into()));
     if ended.is_err() {
@@ -108,59 +78,30 @@ struct Emit<'a> {
     fail_on: &'a FailOn,
     matched: &'a mut bool,
     #[cfg(feature = "parquet")]
-    parquet: Option<&'a mut ParquetSink<Delivery>>,
-    /// Why the file besides could not be written.
-    #[cfg(feature = "parquet")]
-    parquet_failed: Option<io::Error>,
-}
-
-#[cfg(feature = "parquet")]
-impl Emit<'_> {
-    /// Writes into the file besides, if there is one. The error ends the run, and why is kept.
-    fn besides(&mut self, write: impl FnOnce(&mut ParquetSink<Delivery>) -> io::Result<()>) -> io::Result<()> {
-        let Some(parquet) = &mut self.parquet else { return Ok(()) };
-        write(parquet).map_err(|error| {
-            let stop = io::Error::new(error.kind(), "the Parquet file cannot be written");
-            self.parquet_failed = Some(error);
-            stop
-        })
-    }
+    rows: Option<&'a mut Rows>,
 }
 
 impl Sink for Emit<'_> {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
         *self.matched |= self.fail_on.matches(handshake);
         #[cfg(feature = "parquet")]
-        self.besides(|parquet| parquet.handshake(handshake))?;
+        self.rows.as_mut().map_or(Ok(()), |rows| rows.handshake(handshake))?;
         self.sink.handshake(handshake)
     }
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
         #[cfg(feature = "parquet")]
-        self.besides(|parquet| parquet.incident(incident))?;
+        self.rows.as_mut().map_or(Ok(()), |rows| rows.incident(incident))?;
         self.sink.incident(incident)
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         #[cfg(feature = "parquet")]
-        self.besides(|parquet| parquet.summary(summary))?;
+        self.rows.as_mut().map_or(Ok(()), |rows| rows.summary(summary))?;
         self.sink.summary(summary)
     }
 }
 
 fn on_stdout(source: io::Error) -> Error {
     Error::Write { what: "standard output".to_owned(), source }
-}
-
-/// Where incidents and the summary go beside `night.parquet`: `night.incidents.parquet`, `night.summary.parquet`. What is called otherwise, as a
-/// pipe is, has handshakes only.
-#[cfg(feature = "parquet")]
-fn beside(path: &Path) -> Option<(PathBuf, PathBuf)> {
-    path.extension().filter(|extension| *extension == "parquet")?;
-    Some((path.with_extension("incidents.parquet"), path.with_extension("summary.parquet")))
-}
-
-#[cfg(feature = "parquet")]
-fn failed(path: &Path, source: io::Error) -> Error {
-    Error::Write { what: path.display().to_string(), source }
 }

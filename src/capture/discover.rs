@@ -84,6 +84,45 @@ pub(super) fn discover(inputs: &Inputs, stop: Option<&Arc<AtomicBool>>) -> Resul
     Ok(found)
 }
 
+/// A capture in a directory, of which no more than the beginning has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The directory as given, and where in it.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// Its first frame's time; none without a frame.
+    pub first: Option<Timestamp>,
+    /// Why it cannot be read.
+    pub problem: Option<String>,
+}
+
+/// The captures in a directory, in the order of their paths.
+pub(super) fn list(directory: &Path) -> Result<Vec<Listed>> {
+    let mut candidates = Vec::new();
+    walk(directory, 0, 0, &mut candidates)?;
+    let mut scratch = Block::default();
+    let listed = candidates.into_iter().filter_map(|Candidate { path, .. }| {
+        let (first, problem) = match peek(&path, &mut scratch) {
+            Ok((first, _)) => (first, None),
+            Err(Error::NotACapture { .. }) => return None,
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let bytes = regular_len(&path).unwrap_or_default();
+        Some(Listed { path, bytes, first, problem })
+    });
+    Ok(listed.collect())
+}
+
+/// The time of a file's latest frame, for which all of it is read.
+pub(super) fn last(path: &Path) -> Result<Option<Timestamp>> {
+    let uncounted = Ties::default();
+    let mut reader = Reader::new(path, Source::open(path, Unpack::Here, &uncounted)?, &uncounted.observer)?;
+    let (mut scratch, mut inventory) = (Block::default(), Inventory::default());
+    while reader.fill(&mut scratch, &mut inventory)? {}
+    Ok(inventory.inputs.iter().filter_map(|input| input.last).max())
+}
+
 /// Whether a file is a capture that is read because a directory that holds it was named.
 pub(super) fn is_found(path: &Path, inputs: &[PathBuf]) -> bool {
     let Ok(place) = fs::canonicalize(path) else { return false };
@@ -150,6 +189,10 @@ fn walk(directory: &Path, root: usize, depth: usize, candidates: &mut Vec<Candid
     let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths {
+        // what begins with a dot is being written, or nobody's business
+        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) && !is_directory(&path) {
+            continue;
+        }
         // links to files are followed; links to directories could lead in circles
         let linked = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
         if is_directory(&path) {

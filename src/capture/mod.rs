@@ -47,6 +47,7 @@ use crate::site::Observer;
 use crate::time::Timestamp;
 
 pub use clock::OddTime;
+pub use discover::Listed;
 pub use filter::excludes_icmp;
 pub use keylog::{KeyLogLines, KeyLogs, with_key_logs};
 pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
@@ -100,6 +101,17 @@ pub struct Inputs {
 /// Whether a file is a capture that is read because a directory that holds it was named as input.
 pub fn is_found(path: &Path, inputs: &[PathBuf]) -> bool {
     discover::is_found(path, inputs)
+}
+
+/// The captures in a directory and in those under it, in the order of their paths, with the time of each one's first frame: little of each is read. What is
+/// no capture is passed over.
+pub fn list(directory: &Path) -> Result<Vec<Listed>> {
+    discover::list(directory)
+}
+
+/// The time of a capture's latest frame; none without a frame. Reads the whole file, and decodes nothing.
+pub fn last(path: &Path) -> Result<Option<Timestamp>> {
+    discover::last(path)
 }
 
 /// The time of the first frame of a file; none where there is none, or no capture.

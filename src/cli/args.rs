@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use super::forensics::{Certs, Diff, Match, Slice};
 use super::live::Live;
 use super::options::{DemoOptions, FailOn, ReadOptions};
+use super::plan::Plan;
 use super::selection::QueryArguments;
 use super::shared::{OUTPUT, ScreenArguments, joined};
 use super::{Command, values};
@@ -56,6 +57,7 @@ enum Action {
     Expect(Box<super::expect::Expect>),
     Diff(Box<Diff>),
     Match(Box<Match>),
+    Plan(Box<Plan>),
     Show(Box<super::present::Show>),
     Report(Box<super::present::Report>),
     Reproduce(Box<super::reproduce::Reproduce>),
@@ -130,13 +132,15 @@ struct Read {
     #[arg(long, conflicts_with_all = ["format", "json"], help_heading = OUTPUT)]
     csv: bool,
 
-    /// Also write a Parquet file: one row for each handshake, with nested columns as in docs/SCHEMA.md
+    /// Also write Parquet: one row for each handshake, with nested columns as in docs/SCHEMA.md
     ///
-    /// Beside NAME.parquet stand NAME.incidents.parquet and NAME.summary.parquet.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = values::parquet_file(), help_heading = OUTPUT)]
+    /// Beside NAME.parquet stand NAME.incidents.parquet and NAME.summary.parquet. A directory, or a name that ends in /, becomes a data set:
+    /// handshakes/date=2026-11-28/site=NAME/sensor=NAME/, and incidents/ and summary/ beside it. The same captures again replace, with --force,
+    /// just the rows that they gave before.
+    #[arg(long, value_name = "FILE|DIR/", value_hint = ValueHint::AnyPath, value_parser = values::parquet_file(), help_heading = OUTPUT)]
     parquet: Option<PathBuf>,
 
-    /// Replace the Parquet file if it exists
+    /// Replace the Parquet file, or the rows of these captures, if they exist
     #[arg(long, requires = "parquet", help_heading = OUTPUT)]
     force: bool,
 
@@ -185,6 +189,7 @@ impl From<Arguments> for Command {
             Action::Expect(expect) => Self::Expect(Box::new((*expect).into())),
             Action::Diff(diff) => Self::Diff(Box::new((*diff).into())),
             Action::Match(matched) => Self::Match(Box::new((*matched).into())),
+            Action::Plan(plan) => Self::Plan(Box::new((*plan).into())),
             Action::Show(show) => Self::Show(Box::new((*show).into())),
             Action::Report(report) => Self::Report(Box::new((*report).into())),
             Action::Reproduce(reproduce) => Self::Reproduce(Box::new((*reproduce).into())),
@@ -275,6 +280,7 @@ Examples:
   handshark --tz local -r night.pcapng
   handshark read --json --stall-after 3s a.pcap b.pcap > verdicts.ndjson
   handshark read night.pcapng -q --parquet night.parquet
+  handshark read /condensed -q --parquet rows/
   handshark read --fail-on certificate-expired,no-common-version test.pcap
   handshark read --json --anonymize @key.txt night.pcapng > for-strangers.ndjson
   zcat old.pcap.gz | handshark read -

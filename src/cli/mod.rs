@@ -17,6 +17,7 @@ mod expect;
 mod forensics;
 mod live;
 mod options;
+mod plan;
 mod present;
 mod reproduce;
 mod selection;
@@ -30,6 +31,7 @@ pub use options::{
     Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, ExpectOptions, FailOn, InventoryOptions, MatchOptions, Query,
     ReadOptions, ReportFormat, ReportOptions, ReproduceForm, ReproduceOptions, Screen, Secrets, ShowOptions, SliceOptions, Stocked, Trust,
 };
+pub use plan::{PathPattern, PlanOptions};
 
 /// Exit code: done.
 pub const EXIT_DONE: u8 = 0;
@@ -62,6 +64,8 @@ pub enum Command {
     Diff(Box<DiffOptions>),
     /// Compare two captures in space.
     Match(Box<MatchOptions>),
+    /// Divide an archive into windows.
+    Plan(Box<PlanOptions>),
     /// Show one handshake.
     Show(Box<ShowOptions>),
     /// Write a report.
@@ -152,6 +156,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "expect" => (format!("{NAME}-expect"), expect::EXPECT_EXAMPLES),
             "diff" => (format!("{NAME}-diff"), forensics::DIFF_EXAMPLES),
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
+            "plan" => (format!("{NAME}-plan"), plan::EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
             "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
             "reproduce" => (format!("{NAME}-reproduce"), reproduce::REPRODUCE_EXAMPLES),

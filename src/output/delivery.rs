@@ -122,7 +122,26 @@ impl Delivery {
         failed(&self.name, source)
     }
 
+    /// Closes what is whole and keeps its name for later: for files that are to appear together. A stream is handed over at once.
+    pub fn seal(mut self) -> Result<Sealed> {
+        self.complete().map_err(|source| failed(&self.name, source))?;
+        let place = match self.place {
+            Place::Beside { draft, path, there, .. } => Some((draft, path, there.is_some())),
+            Place::Into | Place::Staged { .. } => None,
+        };
+        Ok(Sealed { name: self.name, place })
+    }
+
     fn hand_over(&mut self) -> io::Result<()> {
+        self.complete()?;
+        match &mut self.place {
+            Place::Beside { draft, path, there, .. } => draft.put(path, there.is_some()),
+            Place::Into | Place::Staged { .. } => Ok(()),
+        }
+    }
+
+    /// Everything is where it belongs, but for the name.
+    fn complete(&mut self) -> io::Result<()> {
         self.out.flush()?;
         match &mut self.place {
             Place::Into => Ok(()),
@@ -131,17 +150,30 @@ impl Delivery {
                 file.rewind()?;
                 io::copy(file, stream).map(drop)
             }
-            Place::Beside { draft, path, there, synced } => {
+            Place::Beside { there, synced, .. } => {
                 let file = self.out.get_ref();
                 if let Some(there) = there {
                     adopt(file, there)?;
                 }
-                if *synced {
-                    file.sync_all()?;
-                }
-                draft.put(path, there.is_some())
+                if *synced { file.sync_all() } else { Ok(()) }
             }
         }
+    }
+}
+
+/// A whole output that is closed and waits for its name. Unless it is delivered, nothing of it is left.
+#[derive(Debug)]
+pub struct Sealed {
+    name: PathBuf,
+    /// Where it lies, where it goes, and whether it replaces what is there; none once it is handed over.
+    place: Option<(Draft, PathBuf, bool)>,
+}
+
+impl Sealed {
+    /// Gives it its name.
+    pub fn deliver(self) -> Result<()> {
+        let Some((mut draft, path, replace)) = self.place else { return Ok(()) };
+        draft.put(&path, replace).map_err(|source| failed(&self.name, source))
     }
 }
 

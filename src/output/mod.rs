@@ -10,6 +10,8 @@ pub mod again;
 mod collect;
 pub mod condensate;
 pub mod csv;
+#[cfg(feature = "parquet")]
+pub mod dataset;
 pub mod delivery;
 pub mod diff;
 pub mod escape;

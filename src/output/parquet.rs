@@ -1,7 +1,7 @@
 //! One row a handshake, with the nested columns of docs/SCHEMA.md, as Parquet (<https://parquet.apache.org>), for DuckDB and its like.
 //!
 //! The columns are those of the schema whatever the capture holds, so that files of different captures can be read together; the timeline, which
-//! `read` leaves out, has none. Times are timestamps in UTC with nanoseconds. What a handshake does not have is null.
+//! `read` leaves out, has none. Times are timestamps in UTC, with nanoseconds but in a data set. What a handshake does not have is null.
 //!
 //! The fields of each report are cut into columns as they come, with repetition and definition levels (Dremel's striping). Every field is
 //! optional, lists are the format's three-level lists.
@@ -30,12 +30,13 @@ pub struct ParquetSink<W: Write + Send> {
 impl<W: Write + Send> ParquetSink<W> {
     /// Begins a file, and two for incidents and the summary.
     pub fn new(handshakes: W, beside: Option<(W, W)>) -> io::Result<Self> {
-        let fields: Vec<Field> = HANDSHAKE.iter().filter(|field| field.name != "timeline").copied().collect();
         let beside = match beside {
-            Some((incidents, summary)) => Some((Table::new(incidents, "incident", INCIDENT)?, Table::new(summary, "summary", SUMMARY)?)),
+            Some((incidents, summary)) => {
+                Some((Table::new(incidents, Rows::Incidents, Unit::Nanos)?, Table::new(summary, Rows::Summary, Unit::Nanos)?))
+            }
             None => None,
         };
-        Ok(Self { handshakes: Table::new(handshakes, "handshake", &fields)?, beside })
+        Ok(Self { handshakes: Table::new(handshakes, Rows::Handshakes, Unit::Nanos)?, beside })
     }
 
     /// Writes what is held back and ends the files: handshakes, incidents, summary.
@@ -68,9 +69,55 @@ impl<W: Write + Send> Sink for ParquetSink<W> {
     }
 }
 
+/// What the rows of a table are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rows {
+    Handshakes,
+    Incidents,
+    Summary,
+}
+
+impl Rows {
+    /// Their name in the file, and the columns.
+    fn columns(self) -> (&'static str, Vec<Field>) {
+        match self {
+            Self::Handshakes => ("handshake", HANDSHAKE.iter().filter(|field| field.name != "timeline").copied().collect()),
+            Self::Incidents => ("incident", INCIDENT.to_vec()),
+            Self::Summary => ("summary", SUMMARY.to_vec()),
+        }
+    }
+}
+
+/// What times are counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// As captures have them.
+    Nanos,
+    /// As every engine reads them: Spark refuses files with nanoseconds.
+    Micros,
+}
+
+impl Unit {
+    const fn of(self, time: Timestamp) -> i64 {
+        match self {
+            Self::Nanos => time.nanos(),
+            Self::Micros => time.nanos().div_euclid(1000),
+        }
+    }
+
+    fn logical(self) -> LogicalType {
+        let unit = match self {
+            Self::Nanos => TimeUnit::NANOS,
+            Self::Micros => TimeUnit::MICROS,
+        };
+        LogicalType::timestamp(true, unit)
+    }
+}
+
 /// A file with rows of one kind.
-struct Table<W: Write + Send> {
+pub(super) struct Table<W: Write + Send> {
     writer: SerializedFileWriter<W>,
+    unit: Unit,
     fields: Vec<Node>,
     columns: Vec<Column>,
     rows: usize,
@@ -85,12 +132,13 @@ impl<W: Write + Send> std::fmt::Debug for Table<W> {
 }
 
 impl<W: Write + Send> Table<W> {
-    /// Begins a file with these columns. Counts by words have none: their words are not known beforehand.
-    fn new(out: W, name: &str, known: &[Field]) -> io::Result<Self> {
+    /// Begins a file with the columns of these rows. Counts by words have none: their words are not known beforehand.
+    pub(super) fn new(out: W, rows: Rows, unit: Unit) -> io::Result<Self> {
+        let (name, known) = rows.columns();
         let mut columns = Vec::new();
         let (mut fields, mut types) = (Vec::new(), Vec::new());
         for field in known.iter().filter(|field| !matches!(field.kind, Kind::Counts)) {
-            let (node, of) = plan(field.name, field.kind, &mut columns).map_err(other)?;
+            let (node, of) = plan(field.name, field.kind, unit, &mut columns).map_err(other)?;
             fields.push(node);
             types.push(of);
         }
@@ -99,23 +147,37 @@ impl<W: Write + Send> Table<W> {
         let creator = format!("handshark {VERSION}");
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).set_created_by(creator).build();
         let writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(other)?;
-        Ok(Self { writer, fields, columns, rows: 0, bytes: 0 })
+        Ok(Self { writer, unit, fields, columns, rows: 0, bytes: 0 })
     }
 
-    fn finish(mut self) -> io::Result<W> {
+    /// Writes what is held back and ends the file.
+    pub(super) fn finish(mut self) -> io::Result<W> {
         self.write()?;
         self.writer.into_inner().map_err(other)
     }
 
-    fn row(&mut self, fields: impl FnOnce(&mut Cutter<'_>)) -> io::Result<()> {
-        let mut cutter = Cutter { fields: &self.fields, place: Place::default(), columns: &mut self.columns, bytes: &mut self.bytes };
+    /// Rows that are held back, and the bytes of their texts.
+    pub(super) const fn held(&self) -> (usize, usize) {
+        (self.rows, self.bytes)
+    }
+
+    /// Bytes written so far.
+    pub(super) fn written(&self) -> usize {
+        self.writer.bytes_written()
+    }
+
+    /// Takes a row.
+    pub(super) fn row(&mut self, fields: impl FnOnce(&mut Cutter<'_>)) -> io::Result<()> {
+        let Self { fields: nodes, unit, columns, bytes, .. } = self;
+        let mut cutter = Cutter { fields: nodes, place: Place::default(), unit: *unit, columns, bytes };
         fields(&mut cutter);
         cutter.end();
         self.rows = self.rows.saturating_add(1);
         if self.rows >= ROWS || self.bytes >= BYTES { self.write() } else { Ok(()) }
     }
 
-    fn write(&mut self) -> io::Result<()> {
+    /// Writes the rows that are held back.
+    pub(super) fn write(&mut self) -> io::Result<()> {
         if self.rows == 0 {
             return Ok(());
         }
@@ -197,10 +259,11 @@ impl Of {
 }
 
 /// Cuts fields into columns. They come in the schema's order: those that are passed over are not there.
-struct Cutter<'a> {
+pub(super) struct Cutter<'a> {
     /// Those of the object at hand that are still to come.
     fields: &'a [Node],
     place: Place,
+    unit: Unit,
     columns: &'a mut [Column],
     /// Counts the bytes that texts take.
     bytes: &'a mut usize,
@@ -276,7 +339,7 @@ impl Writer for Cutter<'_> {
     }
 
     fn time(&mut self, key: Key, value: Timestamp) {
-        self.value(key, Value::Integer(value.nanos()));
+        self.value(key, Value::Integer(self.unit.of(value)));
     }
 
     fn texts<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>) {
@@ -359,36 +422,36 @@ impl Column {
         self.definitions.push(if there { place.definition } else { place.definition.saturating_sub(1) });
     }
 
+    /// Writes and gives the memory back: a data set has many tables, of which few are written at a time.
     fn write(&mut self, writer: &mut SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
         let (definitions, levels) = (Some(self.definitions.as_slice()), Some(self.levels.as_slice()));
         match &mut self.values {
             Values::Text(list) => {
                 writer.typed::<ByteArrayType>().write_batch(list, definitions, levels)?;
-                list.clear();
+                *list = Vec::new();
             }
             Values::Integer(list) => {
                 writer.typed::<Int64Type>().write_batch(list, definitions, levels)?;
-                list.clear();
+                *list = Vec::new();
             }
             Values::Flag(list) => {
                 writer.typed::<BoolType>().write_batch(list, definitions, levels)?;
-                list.clear();
+                *list = Vec::new();
             }
         }
-        self.definitions.clear();
-        self.levels.clear();
+        (self.definitions, self.levels) = (Vec::new(), Vec::new());
         Ok(())
     }
 }
 
 /// The node and the type of a field. Bounded by the schema's depth.
-fn plan(name: &'static str, kind: Kind, columns: &mut Vec<Column>) -> Result<(Node, TypePtr), ParquetError> {
-    let (of, written) = plan_as(name, kind, columns)?;
+fn plan(name: &'static str, kind: Kind, unit: Unit, columns: &mut Vec<Column>) -> Result<(Node, TypePtr), ParquetError> {
+    let (of, written) = plan_as(name, kind, unit, columns)?;
     Ok((Node { name, of }, written))
 }
 
 /// The same of a field that is called so in the file.
-fn plan_as(name: &str, kind: Kind, columns: &mut Vec<Column>) -> Result<(Of, TypePtr), ParquetError> {
+fn plan_as(name: &str, kind: Kind, unit: Unit, columns: &mut Vec<Column>) -> Result<(Of, TypePtr), ParquetError> {
     let mut leaf = |values: Values, physical: Physical, logical: Option<LogicalType>| {
         let of = Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL).with_logical_type(logical).build()?;
         columns.push(Column { values, definitions: Vec::new(), levels: Vec::new() });
@@ -396,11 +459,11 @@ fn plan_as(name: &str, kind: Kind, columns: &mut Vec<Column>) -> Result<(Of, Typ
     };
     match kind {
         Kind::Text | Kind::Word(_) => leaf(Values::Text(Vec::new()), Physical::BYTE_ARRAY, Some(LogicalType::String)),
-        Kind::Time => leaf(Values::Integer(Vec::new()), Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::NANOS))),
+        Kind::Time => leaf(Values::Integer(Vec::new()), Physical::INT64, Some(unit.logical())),
         Kind::Flag => leaf(Values::Flag(Vec::new()), Physical::BOOLEAN, None),
         Kind::Integer => leaf(Values::Integer(Vec::new()), Physical::INT64, None),
         Kind::List(item) => {
-            let (item, of) = plan_as("element", *item, columns)?;
+            let (item, of) = plan_as("element", *item, unit, columns)?;
             let repeated = Type::group_type_builder("list").with_repetition(Repetition::REPEATED).with_fields(vec![of]).build()?;
             let list = Type::group_type_builder(name)
                 .with_repetition(Repetition::OPTIONAL)
@@ -413,7 +476,7 @@ fn plan_as(name: &str, kind: Kind, columns: &mut Vec<Column>) -> Result<(Of, Typ
             let known: &[Field] = if let Kind::Object(fields) = kind { fields } else { &[] };
             let (mut nodes, mut types) = (Vec::new(), Vec::new());
             for field in known {
-                let (node, of) = plan(field.name, field.kind, columns)?;
+                let (node, of) = plan(field.name, field.kind, unit, columns)?;
                 nodes.push(node);
                 types.push(of);
             }
@@ -449,9 +512,9 @@ mod tests {
     /// The column of `a[].b` in `{"a":[{"b":[…]}]}`: repetition and definition levels of one row.
     fn levels(row: impl FnOnce(&mut Cutter<'_>)) -> (Vec<i16>, Vec<i16>) {
         let mut columns = Vec::new();
-        let (node, _) = plan("a", Kind::List(&Kind::Object(INNER)), &mut columns).unwrap();
+        let (node, _) = plan("a", Kind::List(&Kind::Object(INNER)), Unit::Nanos, &mut columns).unwrap();
         let fields = [node];
-        let mut cutter = Cutter { fields: &fields, place: Place::default(), columns: &mut columns, bytes: &mut 0 };
+        let mut cutter = Cutter { fields: &fields, place: Place::default(), unit: Unit::Nanos, columns: &mut columns, bytes: &mut 0 };
         row(&mut cutter);
         cutter.end();
         (columns[0].levels.clone(), columns[0].definitions.clone())

@@ -56,6 +56,7 @@ mod quic_oracle;
 mod remedies;
 mod reproduce;
 mod rules;
+mod scale;
 mod schema;
 mod sites;
 mod slices;

@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Condenses an archive on Apache Spark.
+
+    spark_condense.py MANIFEST ARCHIVE RESULTS MASTER      (local[4], spark://127.0.0.1:7077)
+
+MANIFEST is what `handshark plan ARCHIVE -o RESULTS --due` writes. pip install pyspark; Java 17; or give it to spark-submit. ARCHIVE and RESULTS have the same
+paths on all machines.
+"""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import window
+from pyspark.sql import SparkSession
+
+
+def main(manifest, archive, results, master):
+    archive, results, program = os.path.abspath(archive), os.path.abspath(results), window.program()
+    os.makedirs(results, exist_ok=True)
+    window.sweep(results)
+    builder = SparkSession.builder.appName("handshark").master(master)
+    # A window is retried; the loss of a machine is no failure of a window.
+    settings = {"spark.task.maxFailures": "8", "spark.ui.showConsoleProgress": "false"}
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    session.sparkContext.addPyFile(window.__file__)
+    lines = window.lines(manifest)
+    begin = time.monotonic()
+    work = session.sparkContext.parallelize(lines, max(1, min(len(lines), 10_000)))
+    done = work.map(lambda line: window.do(line, archive, results, program)).collect()
+    seconds = time.monotonic() - begin
+    session.stop()
+    window.sweep(results)
+    print(window.told(done, seconds))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 5:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
