@@ -99,6 +99,7 @@ fn beyond_openssl(handshake: &Handshake, cause: Option<Cause>) -> Option<&'stati
         Family::Connect | Family::Path | Family::Middlebox => {
             "It happened on the way between the hosts, which is not on this host: run the first command where the client is."
         }
+        Family::Carrier => "It happened in what carries TLS there, which OpenSSL does not speak.",
         Family::Plaintext | Family::Proxy => "It happened before TLS, which openssl s_server does not speak: run the first command.",
         Family::Silence => "A side stopped responding or left without a word, which OpenSSL does not do by itself.",
         Family::Protocol => "A side broke the protocol or failed inside, which OpenSSL does not do on request.",
