@@ -191,7 +191,7 @@ fn version(text: &str) -> Result<ProtocolVersion, String> {
 }
 
 fn cause(text: &str) -> Result<Cause, String> {
-    text.parse().map_err(|_| {
+    text.parse().map_err(|()| {
         let near = nearest(text, Cause::ALL.iter().map(|cause| cause.slug()));
         format!("{text:?} is no cause{near}; `handshark explain` lists them")
     })
@@ -228,7 +228,7 @@ fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
 
 fn line_of(text: &str, at: usize) -> usize {
     let before = text.as_bytes().get(..at).unwrap_or_default();
-    before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1)
+    before.split(|byte| *byte == b'\n').count()
 }
 
 const KEYS: &[&str] = &[

@@ -146,8 +146,12 @@ impl Inventory {
 
     fn post_quantum(&self, servers: &[ServerEntry], clients: &[ClientEntry]) -> PostQuantum {
         let mut told = PostQuantum { clients: BTreeMap::new(), servers: BTreeMap::new(), completed: 0 };
-        clients.iter().for_each(|client| super::count(told.clients.entry(client.post_quantum).or_default(), true));
-        servers.iter().for_each(|server| super::count(told.servers.entry(server.post_quantum).or_default(), true));
+        for client in clients {
+            super::count(told.clients.entry(client.post_quantum).or_default(), true);
+        }
+        for server in servers {
+            super::count(told.servers.entry(server.post_quantum).or_default(), true);
+        }
         let completed = self.groups.iter().filter(|(group, _)| group.is_post_quantum()).map(|(_, times)| times.completed);
         told.completed = completed.fold(0, u64::saturating_add);
         told

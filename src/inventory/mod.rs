@@ -182,10 +182,18 @@ impl Inventory {
         }
         let Some(offered) = &seen.offered else { return };
         let offers = |times: &mut Times| count(&mut times.offered, true);
-        versions(offered).into_iter().for_each(|version| value(&mut self.versions, (datagrams, version), offers));
-        distinct(&offered.groups).into_iter().for_each(|group| value(&mut self.groups, group, offers));
-        distinct(&offered.ciphers).into_iter().for_each(|cipher| value(&mut self.ciphers, cipher, offers));
-        distinct(&offered.signature_algorithms).into_iter().for_each(|scheme| value(&mut self.signature_algorithms, scheme, offers));
+        for version in versions(offered) {
+            value(&mut self.versions, (datagrams, version), offers);
+        }
+        for group in distinct(&offered.groups) {
+            value(&mut self.groups, group, offers);
+        }
+        for cipher in distinct(&offered.ciphers) {
+            value(&mut self.ciphers, cipher, offers);
+        }
+        for scheme in distinct(&offered.signature_algorithms) {
+            value(&mut self.signature_algorithms, scheme, offers);
+        }
         count(&mut self.ech, seen.ech);
     }
 

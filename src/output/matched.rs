@@ -222,14 +222,14 @@ fn frames(half: &Half) -> String {
     let range = if first == last { format!("frame {first}") } else { format!("frames {first}-{last}") };
     match &half.sources {
         None => range,
-        Some([one, other]) if one == other => format!("{range} of {}", one),
-        Some([one, other]) => format!("frame {first} of {} to frame {last} of {}", one, other),
+        Some([one, other]) if one == other => format!("{range} of {one}"),
+        Some([one, other]) => format!("frame {first} of {one} to frame {last} of {other}"),
     }
 }
 
 /// ` of a.pcap`, where there are several files.
 fn of(source: Option<&String>) -> String {
-    source.map_or_else(String::new, |file| format!(" of {}", file))
+    source.map_or_else(String::new, |file| format!(" of {file}"))
 }
 
 fn line(out: &mut dyn Write, layout: &Layout, event: &Event) -> io::Result<()> {

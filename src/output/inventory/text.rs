@@ -225,7 +225,7 @@ fn server(out: &mut dyn Write, layout: &Layout, entry: &ServerEntry) -> io::Resu
 }
 
 fn client(out: &mut dyn Write, layout: &Layout, entry: &ClientEntry) -> io::Result<()> {
-    let who = entry.stack.as_ref().or(entry.ja4.first()).map(|who| format!(" ({who})")).unwrap_or_default();
+    let who = entry.stack.as_ref().or_else(|| entry.ja4.first()).map(|who| format!(" ({who})")).unwrap_or_default();
     let newest = entry.newest_version.as_ref().map(|newest| format!("; offers up to {newest}")).unwrap_or_default();
     let rest = format!(
         "  {}{newest}{}; post-quantum: {}",
