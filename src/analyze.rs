@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::frame::{Block, FrameHead, LinkType};
 use crate::pipeline;
 use crate::report::{Handshake, Incident, Sink, Summary};
+use crate::site::Observer;
 use crate::time::Timestamp;
 
 /// What is to be analysed.
@@ -138,6 +139,7 @@ pub fn analyze(capture: Capture, settings: &Settings, each: impl FnMut(Found<'_>
         timeline: settings.timeline,
         stop: Arc::clone(&stop),
         hurry: Arc::default(),
+        observer: Observer::default(),
         clock: None,
     };
     pipeline::run(capture.0, &options, &mut Each { each, stop }, &mut |_| {})

@@ -68,6 +68,8 @@ pub mod quic;
 #[doc(hidden)]
 pub mod recorder;
 #[doc(hidden)]
+pub mod rows;
+#[doc(hidden)]
 pub mod secrets;
 #[doc(hidden)]
 pub mod site;

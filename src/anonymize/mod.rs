@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 use self::text::Known;
 use crate::flow::Endpoint;
 use crate::report::{
-    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Quic, Renaming,
-    Step, Summary, Tls, TlsClient, TlsServer, community_id,
+    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Observer, Quic,
+    Renaming, Site, Step, Summary, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// What the pseudonyms depend on.
@@ -114,9 +114,11 @@ impl Anonymizer {
             closes.iter().map(|close| ClosedBy { reason: text(&close.reason), ..close.clone() }).collect()
         };
         Handshake {
+            observer: self.observer(&report.observer),
             network: Network { community_id: community_id(client, server, report.network.transport), ..report.network },
             client,
             server,
+            server_ttl: report.server_ttl,
             capture: Capture {
                 source: Cow::Owned(source),
                 interface: report.capture.interface.clone(),
@@ -183,10 +185,12 @@ impl Anonymizer {
         });
         let text = |text: &str| self.text(text, &known);
         Incident {
+            observer: self.observer(&incident.observer),
             id: self.digits(&incident.id, "id"),
             servers: incident.servers.iter().map(|server| self.endpoint(*server)).collect(),
             server_name,
             clients: incident.clients.iter().map(|client| self.addresses.encrypt_ipaddr(*client)).collect(),
+            sensors: incident.sensors.iter().map(|name| Arc::from(self.value(name))).collect(),
             changes: incident.changes.iter().map(|change| text(change)).collect(),
             summary: text(&incident.summary),
             remedy: incident.remedy.iter().map(|line| advice(line, &text)).collect(),
@@ -200,6 +204,7 @@ impl Anonymizer {
     pub fn summary(&self, summary: &Summary) -> Summary {
         let mut known = Known::default();
         let mut hidden = summary.clone();
+        hidden.observer = self.observer(&summary.observer);
         for input in &mut hidden.inputs {
             input.source = self.source(&input.source, &mut known);
             input.damage = input.damage.as_ref().map(|damage| self.text(damage, &known));
@@ -324,6 +329,12 @@ impl Anonymizer {
         whole.chars().take(digits.len()).collect()
     }
 
+    /// Sites and sensors have names that say where they are.
+    fn observer(&self, observer: &Observer) -> Observer {
+        let site = observer.site.name().and_then(|name| Site::named(&self.value(&name)));
+        Observer { site: site.unwrap_or_default(), sensor: observer.sensor.as_deref().map(|name| Arc::from(self.value(name))) }
+    }
+
     /// A file's name says much; an interface's does not.
     fn source(&self, source: &str, known: &mut Known) -> String {
         let is_interface = source.len() <= 15 && source.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -432,6 +443,8 @@ mod tests {
                 Report::Handshake(handshake) => Report::Handshake(Box::new(anonymizer.handshake(handshake))),
                 Report::Incident(incident) => Report::Incident(Box::new(anonymizer.incident(incident))),
                 Report::Summary(summary) => Report::Summary(Box::new(anonymizer.summary(summary))),
+                // Made of what is anonymous already.
+                other => other.clone(),
             })
             .collect();
         let json = written(&hidden);

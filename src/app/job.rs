@@ -101,6 +101,7 @@ impl<'a> Job<'a> {
             timeline: self.timeline,
             stop: Arc::clone(&self.stop),
             hurry: Arc::default(),
+            observer: self.analysis.observer.clone(),
             clock: None,
         };
         let mut asked = Asked {

@@ -6,12 +6,14 @@ mod demo;
 mod diff;
 mod digest;
 mod expect;
+mod incidents;
 mod interfaces;
 mod inventory;
 mod job;
 mod live;
 mod matched;
 mod plan;
+mod present;
 mod read;
 mod report;
 #[cfg(feature = "parquet")]
@@ -113,6 +115,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Condense(options) => condense::condense(&options),
         Command::Certs(options) => certs::certs(&options),
         Command::Inventory(options) => inventory::inventory(&options),
+        Command::Incidents(options) => incidents::incidents(&options),
         Command::Diff(options) => diff::diff(&options),
         Command::Match(options) => matched::matched(&options),
         Command::Plan(options) => plan::plan(&options, &mut out.lock()),

@@ -7,12 +7,12 @@ use super::job::Job;
 use super::rows::Rows;
 use super::{is_broken_pipe, naming, stop_on_signal};
 use crate::capture::FrameSource;
-use crate::cli::{self, FailOn, ReadOptions};
+use crate::cli::{self, Completed, FailOn, ReadOptions};
 use crate::error::Error;
 use crate::output::format::{Look, Verbosity};
 use crate::output::pager::{Pager, Paging};
-use crate::output::{Sink, text};
-use crate::report::{Handshake, Incident, Summary};
+use crate::output::{Sink, ndjson, text};
+use crate::report::{Handshake, Incident, Summary, Tallies, Tally};
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
@@ -44,6 +44,8 @@ pub(super) fn read_from(options: &ReadOptions, source: Option<Box<dyn FrameSourc
     let done = {
         let mut emit = Emit {
             sink: sink.as_mut(),
+            completed: if options.format == &ndjson::FORMAT { options.completed } else { Completed::All },
+            tallies: Tallies::default(),
             fail_on: &options.fail_on,
             matched: &mut matched,
             #[cfg(feature = "parquet")]
@@ -75,10 +77,20 @@ pub(super) fn read_from(options: &ReadOptions, source: Option<Box<dyn FrameSourc
 /// Where the reports go: to the sink, past what looks at them on the way.
 struct Emit<'a> {
     sink: &'a mut dyn Sink,
+    completed: Completed,
+    tallies: Tallies,
     fail_on: &'a FailOn,
     matched: &'a mut bool,
     #[cfg(feature = "parquet")]
     rows: Option<&'a mut Rows>,
+}
+
+impl Emit<'_> {
+    /// Handshakes are over: tells the rest of those that were added up.
+    fn rest(&mut self) -> io::Result<()> {
+        let rows = self.tallies.finish();
+        rows.iter().try_for_each(|row| self.tally(row))
+    }
 }
 
 impl Sink for Emit<'_> {
@@ -86,18 +98,32 @@ impl Sink for Emit<'_> {
         *self.matched |= self.fail_on.matches(handshake);
         #[cfg(feature = "parquet")]
         self.rows.as_mut().map_or(Ok(()), |rows| rows.handshake(handshake))?;
-        self.sink.handshake(handshake)
+        let told = self.completed.tells(handshake);
+        if self.completed == Completed::Tallies && !handshake.handshake.provisional {
+            self.tallies.add(handshake, told);
+            let rows = self.tallies.take();
+            rows.iter().try_for_each(|row| self.tally(row))?;
+        }
+        if told { self.sink.handshake(handshake) } else { Ok(()) }
     }
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
         #[cfg(feature = "parquet")]
         self.rows.as_mut().map_or(Ok(()), |rows| rows.incident(incident))?;
+        self.rest()?;
         self.sink.incident(incident)
+    }
+
+    fn tally(&mut self, tally: &Tally) -> io::Result<()> {
+        #[cfg(feature = "parquet")]
+        self.rows.as_mut().map_or(Ok(()), |rows| rows.tally(tally))?;
+        self.sink.tally(tally)
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         #[cfg(feature = "parquet")]
         self.rows.as_mut().map_or(Ok(()), |rows| rows.summary(summary))?;
+        self.rest()?;
         self.sink.summary(summary)
     }
 }

@@ -11,7 +11,7 @@ use super::live::Live;
 use super::options::{DemoOptions, FailOn, ReadOptions};
 use super::plan::Plan;
 use super::selection::QueryArguments;
-use super::shared::{OUTPUT, ScreenArguments, joined};
+use super::shared::{CompletedArgument, OUTPUT, ScreenArguments, joined};
 use super::{Command, values};
 use crate::output::format::{Format, Verbosity};
 use crate::output::formats::FORMATS;
@@ -31,7 +31,7 @@ use crate::output::{csv, ndjson};
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|condense|certs|inventory|diff|match …\n       handshark expect FILE.toml FILE...\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|condense|certs|inventory|incidents|diff|match …\n       handshark expect FILE.toml FILE...\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -55,6 +55,7 @@ enum Action {
     Certs(Box<Certs>),
     Inventory(Box<super::stock::Inventory>),
     Expect(Box<super::expect::Expect>),
+    Incidents(Box<super::fleet::Incidents>),
     Diff(Box<Diff>),
     Match(Box<Match>),
     Plan(Box<Plan>),
@@ -127,6 +128,10 @@ struct Read {
     #[arg(long, conflicts_with = "format", help_heading = OUTPUT)]
     json: bool,
 
+    /// How JSON tells of handshakes that completed; all others are told one by one
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = CompletedArgument::All, help_heading = OUTPUT)]
+    completed: CompletedArgument,
+
     /// Write comma-separated values, one row for each handshake: the same as --format csv
     #[arg(long, conflicts_with_all = ["format", "json"], help_heading = OUTPUT)]
     csv: bool,
@@ -186,6 +191,7 @@ impl From<Arguments> for Command {
             Action::Certs(certs) => Self::Certs(Box::new((*certs).into())),
             Action::Inventory(inventory) => Self::Inventory(Box::new((*inventory).into())),
             Action::Expect(expect) => Self::Expect(Box::new((*expect).into())),
+            Action::Incidents(incidents) => Self::Incidents(Box::new((*incidents).into())),
             Action::Diff(diff) => Self::Diff(Box::new((*diff).into())),
             Action::Match(matched) => Self::Match(Box::new((*matched).into())),
             Action::Plan(plan) => Self::Plan(Box::new((*plan).into())),
@@ -211,6 +217,7 @@ impl From<Read> for ReadOptions {
                 (_, true) => &csv::FORMAT,
                 _ => read.format,
             },
+            completed: read.completed.into(),
             all: read.all,
             verbosity: match (read.quiet, read.verbose) {
                 (true, _) => Verbosity::Quiet,

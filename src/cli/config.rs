@@ -118,7 +118,8 @@ impl Setting {
 }
 
 fn find<'a>(command: &'a Command, long: &str) -> Option<&'a Arg> {
-    command.get_arguments().find(|option| option.get_long() == Some(long))
+    let named = |option: &&Arg| option.get_long() == Some(long) || option.get_all_aliases().is_some_and(|names| names.contains(&long));
+    command.get_arguments().find(named)
 }
 
 /// Whether the command line says nothing of an option, nor of one that excludes it.

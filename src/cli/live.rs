@@ -3,17 +3,20 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueHint};
 
-use super::options::{FailOn, Trust};
+use super::options::{Completed, FailOn, Trust};
 use super::selection::{SelectionArguments, TrustArguments};
-use super::shared::{ANALYSIS, MOST_THREADS, OUTPUT, When};
+use super::shared::{ANALYSIS, CompletedArgument, MOST_THREADS, OUTPUT, When};
 use super::values;
 use crate::capture::LiveOptions;
 use crate::find::Criteria;
+use crate::output::spool::SpoolLimits;
 use crate::output::style::Color;
+use crate::site::Site;
 use crate::time::Zone;
 
 /// Watch interfaces and explain why handshakes fail, as they fail
@@ -114,6 +117,30 @@ pub(super) struct Live {
     #[arg(long, value_name = "N", requires = "output", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=999), help_heading = OUTPUT)]
     rotate_keep: u32,
 
+    /// How JSON tells of handshakes that completed; all others are told one by one
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = CompletedArgument::All, help_heading = OUTPUT)]
+    completed: CompletedArgument,
+
+    /// How often JSON tells that this sensor is alive, and how it fares
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = values::long_duration, help_heading = OUTPUT)]
+    heartbeat: Duration,
+
+    /// Also write one JSON object a line to numbered files in this directory, for a shipper; the one being written ends in .part
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = SPOOL)]
+    spool: Option<PathBuf>,
+
+    /// Bytes of all files of the spool; the oldest whole file is deleted first, which is counted
+    #[arg(long, value_name = "SIZE", requires = "spool", default_value = "1GiB", value_parser = values::size, help_heading = SPOOL)]
+    spool_max: u64,
+
+    /// Size at which a file of the spool is whole
+    #[arg(long, value_name = "SIZE", requires = "spool", default_value = "16MiB", value_parser = values::size, help_heading = SPOOL)]
+    spool_file: u64,
+
+    /// Age at which a file of the spool is whole
+    #[arg(long, value_name = "DURATION", requires = "spool", default_value = "1m", value_parser = values::long_duration, help_heading = SPOOL)]
+    spool_age: Duration,
+
     /// Serve metrics for Prometheus at /metrics, and /healthz, on this address; a port alone means loopback
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = values::metrics_address, help_heading = OUTPUT)]
     metrics: Option<SocketAddr>,
@@ -150,9 +177,13 @@ pub(super) struct Live {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = RUN)]
     count: Option<u64>,
 
-    /// Name of this sensor, `observer.name` in JSON [default: the host's name]
-    #[arg(long, value_name = "NAME", help_heading = OUTPUT)]
-    observer: Option<String>,
+    /// Name of this site, `observer.site` in JSON: one for each address space, so that equal addresses of two sites are kept apart
+    #[arg(long, value_name = "NAME", value_parser = values::site, help_heading = OUTPUT)]
+    site: Option<Site>,
+
+    /// Name of this sensor, `observer.sensor` in JSON [default: the host's name]
+    #[arg(long, alias = "observer", value_name = "NAME", value_parser = values::sensor, help_heading = OUTPUT)]
+    sensor: Option<Arc<str>>,
 
     /// Switch to this user once everything is open
     #[arg(long, value_name = "NAME", help_heading = RUN)]
@@ -192,6 +223,12 @@ pub struct LiveCommand {
     pub zone: Zone,
     /// A file for NDJSON.
     pub output: Option<OutputFile>,
+    /// A directory of numbered files of NDJSON, and their bounds.
+    pub spool: Option<(PathBuf, SpoolLimits)>,
+    /// How JSON tells of what completed.
+    pub completed: Completed,
+    /// How often it tells that the run goes on.
+    pub heartbeat: Duration,
     /// Where to serve metrics, and how many servers and names they tell apart.
     pub metrics: Option<(SocketAddr, u32)>,
     /// Where to keep the packets of what failed.
@@ -203,7 +240,7 @@ pub struct LiveCommand {
     /// After how many handshakes to end.
     pub count: Option<u64>,
     /// What the sensor is called; the host's name if nothing is said.
-    pub observer: Option<String>,
+    pub sensor: Option<Arc<str>>,
     /// Whom to become.
     pub user: Option<String>,
     /// Whether to confine the process.
@@ -261,6 +298,7 @@ impl From<Live> for LiveCommand {
                 buffer: usize::try_from(live.buffer).unwrap_or(usize::MAX),
                 promiscuous: live.promiscuous,
                 threads: usize::from(live.capture_threads),
+                site: live.site.unwrap_or_default(),
             },
             stall_after: live.stall_after,
             threads: NonZeroUsize::new(usize::from(live.threads)),
@@ -276,6 +314,11 @@ impl From<Live> for LiveCommand {
             priorities: live.priorities,
             color: if live.no_color { Color::Never } else { live.color.into() },
             output: live.output.map(|path| OutputFile { path, size: live.rotate_size, age: live.rotate_age, keep: live.rotate_keep }),
+            spool: live
+                .spool
+                .map(|directory| (directory, SpoolLimits { bytes: live.spool_max, file_bytes: live.spool_file, age: live.spool_age })),
+            completed: live.completed.into(),
+            heartbeat: live.heartbeat,
             metrics: live.metrics.map(|address| (address, live.metrics_names)),
             record: live.record.map(|directory| RecordOptions {
                 directory,
@@ -287,7 +330,7 @@ impl From<Live> for LiveCommand {
             save: live.save,
             duration: live.duration,
             count: live.count,
-            observer: live.observer,
+            sensor: live.sensor,
             user: live.user,
             sandbox: !live.no_sandbox,
             fail_on: FailOn::from_items(live.fail_on),
@@ -296,6 +339,7 @@ impl From<Live> for LiveCommand {
 }
 
 const CAPTURE: &str = "Capture";
+const SPOOL: &str = "Spool";
 const RECORDER: &str = "Flight recorder";
 const RUN: &str = "Run";
 
@@ -308,6 +352,8 @@ Examples:
       --record /var/lib/handshark \\
       -o /var/log/handshark.ndjson --rotate-size 100MiB
   handshark live -i eth0 --name '*.bank.test' --text     of one service
+  handshark live -i eth0 --text --completed tallies \\
+      --spool /var/spool/handshark --site berlin         for a fleet
   handshark live -i eth0 --duration 5m --fail-on failed  for scripts
 
 Keys of the view: ? shows them.

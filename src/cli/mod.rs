@@ -14,6 +14,7 @@ mod condense;
 mod config;
 mod default;
 mod expect;
+mod fleet;
 mod forensics;
 mod live;
 mod options;
@@ -25,10 +26,11 @@ mod stock;
 mod values;
 
 pub use config::{CONFIG, Setting, of_environment, settings};
+pub use fleet::IncidentsOptions;
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, CondenseOptions, DemoOptions, DiffOptions, ExpectOptions, FailOn, InventoryOptions, MatchOptions, Query,
-    ReadOptions, ReportFormat, ReportOptions, Screen, Secrets, ShowOptions, SliceOptions, Stocked, Trust,
+    Analysis, CertsOptions, Completed, CondenseOptions, DemoOptions, DiffOptions, ExpectOptions, FailOn, InventoryOptions, MatchOptions,
+    Query, ReadOptions, ReportFormat, ReportOptions, Screen, Secrets, ShowOptions, SliceOptions, Stocked, Trust,
 };
 pub use plan::{PathPattern, PlanOptions};
 
@@ -59,6 +61,8 @@ pub enum Command {
     Inventory(Box<InventoryOptions>),
     /// Hold captures against what should be true.
     Expect(Box<ExpectOptions>),
+    /// Form the incidents of a fleet.
+    Incidents(Box<IncidentsOptions>),
     /// Compare two captures in time.
     Diff(Box<DiffOptions>),
     /// Compare two captures in space.
@@ -151,6 +155,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "certs" => (format!("{NAME}-certs"), forensics::CERTS_EXAMPLES),
             "inventory" => (format!("{NAME}-inventory"), stock::INVENTORY_EXAMPLES),
             "expect" => (format!("{NAME}-expect"), expect::EXPECT_EXAMPLES),
+            "incidents" => (format!("{NAME}-incidents"), fleet::INCIDENTS_EXAMPLES),
             "diff" => (format!("{NAME}-diff"), forensics::DIFF_EXAMPLES),
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
             "plan" => (format!("{NAME}-plan"), plan::EXAMPLES),

@@ -32,6 +32,8 @@ pub struct ReadOptions {
     pub force: bool,
     /// How to present the result.
     pub format: &'static Format,
+    /// How JSON tells of what completed.
+    pub completed: Completed,
     /// Every handshake, the completed ones too.
     pub all: bool,
     /// How much to say.
@@ -298,6 +300,25 @@ pub struct MatchOptions {
     pub all: bool,
     /// How it is shown.
     pub screen: Screen,
+}
+
+/// How JSON tells of handshakes that completed and of which there is nothing to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Completed {
+    /// One by one, as all others.
+    #[default]
+    All,
+    /// Added up by minute, server, name and version.
+    Tallies,
+    /// Not at all.
+    None,
+}
+
+impl Completed {
+    /// Whether a handshake is reported on its own.
+    pub fn tells(self, handshake: &Handshake<'_>) -> bool {
+        self == Self::All || handshake.handshake.provisional || handshake.class() != Class::Completed
+    }
 }
 
 /// Whose certificates are trusted.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::options::Screen;
+use super::options::{Completed, Screen};
 use crate::output::pager::Paging;
 use crate::output::style::Color;
 
@@ -57,6 +57,27 @@ impl From<When> for Color {
             When::Auto => Self::Auto,
             When::Always => Self::Always,
             When::Never => Self::Never,
+        }
+    }
+}
+
+/// How JSON tells of handshakes that completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CompletedArgument {
+    /// One by one
+    All,
+    /// Added up by minute, server, name and version
+    Tallies,
+    /// Not at all: without them there is no rate
+    None,
+}
+
+impl From<CompletedArgument> for Completed {
+    fn from(argument: CompletedArgument) -> Self {
+        match argument {
+            CompletedArgument::All => Self::All,
+            CompletedArgument::Tallies => Self::Tallies,
+            CompletedArgument::None => Self::None,
         }
     }
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
-use crate::flow::Endpoint;
-use crate::handshake::Handshake;
+use crate::flow::{Endpoint, Transport};
 use crate::handshake::facts::Outcome;
 use crate::report::Id;
 use crate::site::Site;
 use crate::time::Timestamp;
+
+use super::observation::Observation;
 
 /// Completed handshakes over TCP, by site and client.
 #[derive(Debug, Default)]
@@ -36,18 +37,18 @@ pub(super) struct Blocked {
 }
 
 impl Blocked {
-    pub(super) fn new(handshake: &Handshake) -> Self {
-        Self { client: (handshake.flow.key.site, handshake.client.address), at: handshake.flow.first.time }
+    pub(super) const fn new(seen: &Observation<'_>) -> Self {
+        Self { client: (seen.site, seen.client), at: seen.start }
     }
 }
 
 impl Fallbacks {
     /// Takes a handshake that may have been a fallback. `id` is its report's. `ages`: clients that were quiet for long give way.
-    pub(super) fn note(&mut self, handshake: &Handshake, id: Id, ages: bool) {
-        let client = (handshake.flow.key.site, handshake.client.address);
-        let may = !handshake.flow.is_udp() && handshake.outcome == Outcome::Completed;
+    pub(super) fn note(&mut self, seen: &Observation<'_>, id: Id, ages: bool) {
+        let client = (seen.site, seen.client);
+        let may = seen.transport == Transport::Tcp && seen.outcome == Outcome::Completed;
         if may && ages && self.clients.len() >= CLIENTS {
-            let old = handshake.flow.first.time.before(AGE);
+            let old = seen.start.before(AGE);
             self.clients.retain(|_, done| done.back().is_some_and(|done| done.at >= old));
             if self.clients.len() > CLIENTS * 3 / 4 {
                 // A crowd of new clients: what could be known of them is not worth a search for each.
@@ -58,7 +59,7 @@ impl Fallbacks {
             return;
         }
         let done = self.clients.entry(client).or_default();
-        done.push_back(Done { at: handshake.flow.first.time, server: handshake.server, name: handshake.server_name(), id });
+        done.push_back(Done { at: seen.start, server: seen.server, name: seen.name.map(str::to_owned), id });
         if done.len() > PER_CLIENT {
             done.pop_front();
         }

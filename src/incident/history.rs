@@ -6,11 +6,12 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use hashbrown::{Equivalent, HashMap, HashSet};
 
-use crate::flow::{Endpoint, Side, Transport};
-use crate::handshake::Handshake;
+use crate::flow::{Endpoint, Transport};
 use crate::handshake::facts::Outcome;
 use crate::site::Site;
 use crate::time::Timestamp;
+
+use super::observation::Observation;
 
 /// Clients told apart.
 pub(super) const CLIENTS_COUNTED: usize = 4096;
@@ -25,13 +26,8 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn of(handshake: &Handshake) -> Self {
-        Self {
-            site: handshake.flow.key.site,
-            transport: handshake.flow.key.transport,
-            server: handshake.server,
-            name: handshake.server_name(),
-        }
+    pub(super) fn of(seen: &Observation<'_>) -> Self {
+        Self { site: seen.site, transport: seen.transport, server: seen.server, name: seen.name.map(str::to_owned) }
     }
 }
 
@@ -113,33 +109,33 @@ impl History {
         self.starts >= self.most || self.happy >= HAPPY
     }
 
-    /// Takes a handshake with the name asked for. `ages`: what is old may give way to what is new.
-    pub(super) fn attempt(&mut self, handshake: &Handshake, name: Option<&str>, ages: bool) {
-        let key = GroupKey { site: handshake.flow.key.site, transport: handshake.flow.key.transport, server: handshake.server, name };
+    /// Takes a handshake. `ages`: what is old may give way to what is new.
+    pub(super) fn attempt(&mut self, seen: &Observation<'_>, ages: bool) {
+        let key = GroupKey { site: seen.site, transport: seen.transport, server: seen.server, name: seen.name };
         let full = self.groups.len() >= GROUPS;
         let watched = match self.groups.get_mut(&key) {
             Some(watched) => watched,
             None if full => return,
-            None => self.groups.entry(Group::of(handshake)).or_default(),
+            None => self.groups.entry(Group::of(seen)).or_default(),
         };
-        let at = handshake.flow.first.time;
+        let at = seen.start;
         watched.last = watched.last.max(at);
         if self.starts < self.most {
             watched.starts.push(at);
             self.starts += 1;
         }
-        if handshake.outcome == Outcome::Completed {
+        if seen.outcome == Outcome::Completed {
             watched.first_completed = Some(watched.first_completed.map_or(at, |first| first.min(at)));
-            if watched.happy.len() < CLIENTS_COUNTED && self.happy < HAPPY && watched.happy.insert(handshake.client.address) {
+            if watched.happy.len() < CLIENTS_COUNTED && self.happy < HAPPY && watched.happy.insert(seen.client) {
                 self.happy += 1;
             }
         }
-        if let Some((_, face)) = watched.faces.last_mut().filter(|(_, face)| face.is_that_of(handshake)) {
+        if let Some((_, face)) = watched.faces.last_mut().filter(|(_, face)| face.is_that_of(seen)) {
             face.until = face.until.max(at);
         }
         let before = watched.faces.last().map(|(_, face)| face);
-        if !before.map_or_else(|| Face::default().is_that_of(handshake), |face| face.is_that_of(handshake)) {
-            let now = before.cloned().unwrap_or_default().updated(handshake);
+        if !before.map_or_else(|| Face::default().is_that_of(seen), |face| face.is_that_of(seen)) {
+            let now = before.cloned().unwrap_or_default().updated(seen);
             if ages && watched.faces.len() >= FACES {
                 watched.faces.remove(0);
             }
@@ -228,9 +224,9 @@ fn alternating(faces: &[(Timestamp, Face)]) -> Option<(&str, &str)> {
 
 impl Face {
     /// A handshake shows nothing else.
-    fn is_that_of(&self, handshake: &Handshake) -> bool {
-        let ttl = handshake.flow.side(Side::Server).ttl;
-        let same_certificate = handshake.leaf().is_none_or(|leaf| {
+    fn is_that_of(&self, seen: &Observation<'_>) -> bool {
+        let ttl = seen.ttl;
+        let same_certificate = seen.leaf.is_none_or(|leaf| {
             let known = self.certificate.as_ref();
             known.is_some_and(|(serial, issuer, until)| *serial == leaf.serial && *issuer == leaf.issuer && *until == leaf.not_after)
         });
@@ -238,10 +234,9 @@ impl Face {
     }
 
     /// This face with what a handshake shows of the server; what it does not show stays.
-    fn updated(self, handshake: &Handshake) -> Self {
-        let certificate = handshake.leaf().map(|leaf| (leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));
-        let until = handshake.flow.first.time;
-        Self { certificate: certificate.or(self.certificate), ttl: handshake.flow.side(Side::Server).ttl.or(self.ttl), until }
+    fn updated(self, seen: &Observation<'_>) -> Self {
+        let certificate = seen.leaf.map(|leaf| (leaf.serial.to_owned(), leaf.issuer.to_owned(), leaf.not_after));
+        Self { certificate: certificate.or(self.certificate), ttl: seen.ttl.or(self.ttl), until: seen.start }
     }
 
     /// What is different now, in words.

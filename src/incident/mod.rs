@@ -3,9 +3,11 @@
 
 mod fallback;
 mod history;
+mod observation;
 mod tracker;
 
 #[cfg(test)]
 mod tests;
 
+pub use observation::{Judged, Leaf, Observation, Reason};
 pub use tracker::Tracker;

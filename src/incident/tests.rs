@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::Tracker;
+use super::{Judged, Observation, Tracker};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::judge::Verdict;
@@ -10,6 +10,7 @@ use crate::diagnosis::testing::connected;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::report::{Id, Incident, State};
+use crate::site::{Observer, Site};
 use crate::time::Timestamp;
 
 fn second(at: i64) -> Timestamp {
@@ -25,7 +26,7 @@ fn handshake(at: i64, server: u32, outcome: Outcome) -> Handshake {
 }
 
 fn attempt(tracker: &mut Tracker, handshake: &Handshake) {
-    tracker.attempt(handshake, handshake.name().as_deref());
+    tracker.attempt(&Observation::of(handshake, handshake.name().as_deref(), None));
 }
 
 fn fail(tracker: &mut Tracker, at: i64, server: u32, cause: Cause) {
@@ -47,7 +48,8 @@ fn observe(tracker: &mut Tracker, handshake: &Handshake, cause: Cause, id: Id) {
         unverified: None,
     };
     attempt(tracker, handshake);
-    tracker.observe(handshake, &verdict, id);
+    let name = handshake.name();
+    tracker.observe(&Observation::of(handshake, name.as_deref(), None), &Judged::of(&verdict, id));
 }
 
 /// Made of the time and the server.
@@ -55,8 +57,8 @@ fn id(at: i64, server: u32) -> Id {
     Id::of(&[&u32::try_from(at).unwrap().to_be_bytes()[..], &server.to_be_bytes()].concat())
 }
 
-fn told(news: &[Incident]) -> Vec<(&str, State, u64)> {
-    news.iter().map(|report| (report.id.as_str(), report.state.unwrap(), report.failed)).collect()
+fn told(news: &[Incident]) -> Vec<(Cause, State, u64)> {
+    news.iter().map(|report| (report.cause, report.state.unwrap(), report.failed)).collect()
 }
 
 #[test]
@@ -104,7 +106,7 @@ fn packets_that_were_lost_and_sent_again_are_no_incident() {
 
 #[test]
 fn who_follows_an_incident_sees_it_whenever_it_grew() {
-    let mut tracker = Tracker::live();
+    let mut tracker = Tracker::new(Observer::default(), true);
     end(&mut tracker, 100, 1, Cause::CertificateExpired, Outcome::Alerted);
     let shown = |tracker: &mut Tracker| tracker.ongoing().iter().map(|incident| incident.failed).collect::<Vec<_>>();
     assert_eq!(shown(&mut tracker), [0; 0], "one failure is none");
@@ -117,42 +119,71 @@ fn who_follows_an_incident_sees_it_whenever_it_grew() {
     assert_eq!(shown(&mut tracker), [3]);
 }
 
-const ID: &str = "certificate-expired-0000006400000001";
+const EXPIRED: Cause = Cause::CertificateExpired;
+
+#[test]
+fn an_incident_has_one_name_whoever_sees_it_and_another_at_another_place_or_time() {
+    let name = |site: Option<&str>, server, times: &[i64], live| {
+        let site = site.and_then(Site::named).unwrap_or_default();
+        let mut tracker = Tracker::new(Observer { site, ..Observer::default() }, live);
+        times.iter().for_each(|at| fail(&mut tracker, *at, server, EXPIRED));
+        tracker.finish().pop().unwrap().id
+    };
+    let one = name(None, 1, &[910, 920], false);
+    assert!(one.starts_with("certificate-expired-") && one.len() == "certificate-expired-".len() + 16, "{one}");
+    assert_eq!(name(None, 1, &[930, 940, 1200], true), one, "other handshakes of it");
+    for other in [name(Some("berlin"), 1, &[910, 920], false), name(None, 2, &[910, 920], false), name(None, 1, &[890, 920], false)] {
+        assert_ne!(other, one);
+    }
+}
+
+#[test]
+fn an_incident_keeps_the_name_that_was_told() {
+    let mut tracker = Tracker::new(Observer::default(), true);
+    for at in [901, 902] {
+        fail(&mut tracker, at, 1, EXPIRED);
+    }
+    let begun = tracker.news(second(903)).pop().unwrap();
+    fail(&mut tracker, 899, 1, EXPIRED);
+    fail(&mut tracker, 904, 1, EXPIRED);
+    let grown = tracker.news(second(905)).pop().unwrap();
+    assert_eq!((&grown.id, grown.first_seen), (&begun.id, second(899)));
+}
 
 #[test]
 fn an_incident_is_told_when_it_begins_grows_and_ends() {
-    let mut tracker = Tracker::live();
+    let mut tracker = Tracker::new(Observer::default(), true);
     fail(&mut tracker, 100, 1, Cause::CertificateExpired);
     assert_eq!(told(&tracker.news(second(101))), [], "one failure is none");
     fail(&mut tracker, 101, 1, Cause::CertificateExpired);
     assert_eq!(told(&tracker.news(second(101))), [], "it is not looked at more than once a second");
-    assert_eq!(told(&tracker.news(second(102))), [(ID, State::Begun, 2)]);
+    assert_eq!(told(&tracker.news(second(102))), [(EXPIRED, State::Begun, 2)]);
     fail(&mut tracker, 103, 1, Cause::CertificateExpired);
     assert_eq!(told(&tracker.news(second(104))), []);
     fail(&mut tracker, 104, 1, Cause::CertificateExpired);
-    assert_eq!(told(&tracker.news(second(105))), [(ID, State::Growing, 4)]);
+    assert_eq!(told(&tracker.news(second(105))), [(EXPIRED, State::Growing, 4)]);
     fail(&mut tracker, 105, 1, Cause::CertificateExpired);
     assert_eq!(told(&tracker.news(second(105 + 900))), []);
-    assert_eq!(told(&tracker.news(second(105 + 901))), [(ID, State::Ended, 5)]);
+    assert_eq!(told(&tracker.news(second(105 + 901))), [(EXPIRED, State::Ended, 5)]);
     assert_eq!((tracker.ended(), tracker.finish().len()), (1, 0), "what is over is forgotten");
 }
 
 #[test]
 fn what_lasts_when_the_run_ends_is_told_as_open_and_a_file_tells_no_state() {
-    for (mut tracker, state) in [(Tracker::live(), Some(State::Open)), (Tracker::default(), None)] {
+    for (mut tracker, state) in [(Tracker::new(Observer::default(), true), Some(State::Open)), (Tracker::default(), None)] {
         for at in 100..103 {
             fail(&mut tracker, at, 1, Cause::CertificateExpired);
             assert!(state.is_some() || tracker.news(second(at + 1)).is_empty());
         }
         let incidents = tracker.finish();
-        let found: Vec<_> = incidents.iter().map(|report| (report.id.as_str(), report.state, report.failed)).collect();
-        assert_eq!(found, [(ID, state, 3)]);
+        let found: Vec<_> = incidents.iter().map(|report| (report.cause, report.state, report.failed)).collect();
+        assert_eq!(found, [(EXPIRED, state, 3)]);
     }
 }
 
 #[test]
 fn a_new_failure_after_the_end_is_a_new_incident() {
-    let mut tracker = Tracker::live();
+    let mut tracker = Tracker::new(Observer::default(), true);
     let mut all = Vec::new();
     for at in [100, 101, 102, 5000, 5001, 5002] {
         fail(&mut tracker, at, 1, Cause::CertificateExpired);
@@ -160,30 +191,31 @@ fn a_new_failure_after_the_end_is_a_new_incident() {
     }
     assert_eq!(
         told(&all),
-        [(ID, State::Begun, 2), (ID, State::Ended, 3), ("certificate-expired-0000138800000001", State::Begun, 2)],
+        [(EXPIRED, State::Begun, 2), (EXPIRED, State::Ended, 3), (EXPIRED, State::Begun, 2)],
         "the first is over though nobody looked in between"
     );
+    assert!(all[0].id == all[1].id && all[1].id != all[2].id);
 }
 
 #[test]
 fn a_hidden_reason_joins_the_known_one_unless_it_was_told() {
-    let mut tracker = Tracker::live();
+    let mut tracker = Tracker::new(Observer::default(), true);
     fail(&mut tracker, 100, 1, Cause::CertificateExpired);
     fail(&mut tracker, 101, 1, Cause::ServerCertificateRejected);
-    assert_eq!(told(&tracker.news(second(102))), [(ID, State::Begun, 2)]);
+    assert_eq!(told(&tracker.news(second(102))), [(EXPIRED, State::Begun, 2)]);
     for at in [200, 201] {
         fail(&mut tracker, at, 2, Cause::ServerCertificateRejected);
     }
-    assert_eq!(told(&tracker.news(second(202))), [("server-certificate-rejected-000000c800000002", State::Begun, 2)]);
+    assert_eq!(told(&tracker.news(second(202))), [(Cause::ServerCertificateRejected, State::Begun, 2)]);
     fail(&mut tracker, 203, 2, Cause::CertificateExpired);
     fail(&mut tracker, 204, 2, Cause::CertificateExpired);
-    assert_eq!(told(&tracker.news(second(205))), [("certificate-expired-000000cb00000002", State::Begun, 2)]);
+    assert_eq!(told(&tracker.news(second(205))), [(EXPIRED, State::Begun, 2)]);
     assert_eq!(tracker.finish().len(), 3);
 }
 
 #[test]
 fn quiet_servers_are_forgotten_and_counted_and_those_in_trouble_are_not() {
-    let mut tracker = Tracker::live();
+    let mut tracker = Tracker::new(Observer::default(), true);
     fail(&mut tracker, 1, 7, Cause::CertificateExpired);
     fail(&mut tracker, 2, 7, Cause::CertificateExpired);
     for server in 1000..11_000 {
@@ -226,7 +258,7 @@ fn attempts_stay_right_when_old_ones_are_not_known_one_by_one_any_more() {
 
 #[test]
 fn a_flood_of_single_failures_makes_room() {
-    let mut tracker = Tracker::live();
+    let mut tracker = Tracker::new(Observer::default(), true);
     for server in 0..3000 {
         fail(&mut tracker, i64::from(server), server, Cause::CertificateExpired);
     }

@@ -2,20 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use sha2::{Digest, Sha256};
 
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::finding::Confidence;
-use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::remedy::Advice;
-use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::report::{self, Id, State};
+use crate::site::{Observer, Site};
 use crate::time::Timestamp;
 use crate::wording::counted;
 
 use super::fallback::{Blocked, Fallbacks};
 use super::history::{CLIENTS_COUNTED, Group, History, Watched};
+use super::observation::{Judged, Observation};
 
 /// Incidents kept.
 const INCIDENTS: usize = 1024;
@@ -23,6 +26,8 @@ const INCIDENTS: usize = 1024;
 const CLIENTS_NAMED: usize = 10;
 /// Handshakes named.
 const HANDSHAKES_NAMED: usize = 10;
+/// Sensors named.
+const SENSORS_NAMED: usize = 64;
 /// Failures further apart than this are two incidents.
 const QUIET: Duration = Duration::from_secs(3600);
 /// The same where someone watches: an incident is over after so much quiet.
@@ -58,10 +63,17 @@ struct Incident {
     /// Of those, how many completed all the same, only not well.
     completed: u64,
     clients: BTreeSet<IpAddr>,
+    /// Who saw them, up to [`SENSORS_NAMED`].
+    sensors: BTreeSet<Arc<str>>,
     confidence: Confidence,
+    /// The handshake that speaks for it.
+    speaker: (Timestamp, Id),
     summary: String,
     remedy: Vec<Advice>,
-    handshakes: Vec<Id>,
+    /// The first, by when they began.
+    handshakes: BTreeSet<(Timestamp, Id)>,
+    /// Connections over TCP that took the place of some.
+    instead: Vec<Id>,
     /// Attempts over QUIC that were blocked, up to [`HANDSHAKES_NAMED`].
     blocked: Vec<Blocked>,
     /// How many of those went on over TCP.
@@ -72,11 +84,15 @@ struct Incident {
     told: Option<u64>,
     /// Failures as last shown to who follows it.
     shown: u64,
+    /// The id under which it was told.
+    id: Option<String>,
 }
 
 /// Forms incidents.
 #[derive(Debug, Default)]
 pub struct Tracker {
+    /// Who sees what is taken.
+    observer: Observer,
     history: History,
     open: BTreeMap<(Group, Cause), Incident>,
     closed: Vec<Incident>,
@@ -92,39 +108,38 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// Forms incidents of a live capture: see [`Tracker::news`].
-    pub fn live() -> Self {
-        Self { live: true, ..Self::default() }
+    /// Forms incidents of what this observer sees; with `live`, while they last: see [`Tracker::news`].
+    pub fn new(observer: Observer, live: bool) -> Self {
+        Self { observer, live, ..Self::default() }
     }
 
     #[cfg(test)]
     pub(super) fn live_with(starts: usize) -> Self {
-        Self { history: History::bounded(starts), ..Self::live() }
+        Self { history: History::bounded(starts), ..Self::new(Observer::default(), true) }
     }
 
-    /// Takes a handshake with the name asked for as soon as it has closed, whatever became of it.
-    pub fn attempt(&mut self, handshake: &Handshake, name: Option<&str>) {
+    /// Takes a handshake as soon as it has closed, whatever became of it.
+    pub fn attempt(&mut self, seen: &Observation<'_>) {
         if self.live {
-            let now = handshake.flow.first.time;
+            let now = seen.start;
             if self.history.is_crowded() && now.since(self.forgot) >= FORGET {
                 self.forgot = now;
                 self.thin(now);
             }
-            if self.history.is_full_for(&Group::of(handshake)) {
+            if self.history.is_full_for(&Group::of(seen)) {
                 let open: BTreeSet<&Group> = self.open.keys().map(|(group, _)| group).collect();
                 self.history.forget_quiet(|group| open.contains(group));
             }
         }
-        self.history.attempt(handshake, name, self.live);
+        self.history.attempt(seen, self.live);
     }
 
-    /// Takes a verdict, in the order in which they are reported. `id` is the report's.
-    pub fn observe(&mut self, handshake: &Handshake, verdict: &Verdict, id: Id) {
-        self.fallbacks.note(handshake, id, self.live);
-        let Some(finding) = verdict.cause.as_ref().filter(|finding| counts(finding.cause, verdict.outcome)) else { return };
-        let group = Group::of(handshake);
-        let at = handshake.flow.first.time;
-        let key = (group, finding.cause);
+    /// Takes a verdict. The order in which they come does not matter but for when something is told.
+    pub fn observe(&mut self, seen: &Observation<'_>, judged: &Judged<'_>) {
+        self.fallbacks.note(seen, judged.id, self.live);
+        let Some(reason) = judged.reason.filter(|reason| counts(reason.cause, judged.outcome)) else { return };
+        let at = seen.start;
+        let key = (Group::of(seen), reason.cause);
         if let Some(incident) = self.open.get(&key)
             && at.since(incident.last) > self.quiet()
             && let Some(incident) = self.open.remove(&key)
@@ -144,34 +159,44 @@ impl Tracker {
             failed: 0,
             completed: 0,
             clients: BTreeSet::new(),
-            confidence: finding.confidence,
-            summary: finding.summary.clone(),
-            remedy: finding.remedy.clone(),
-            handshakes: Vec::new(),
+            sensors: BTreeSet::new(),
+            confidence: reason.confidence,
+            speaker: (at, judged.id),
+            summary: reason.summary.to_owned(),
+            remedy: reason.remedy.to_vec(),
+            handshakes: BTreeSet::new(),
+            instead: Vec::new(),
             blocked: Vec::new(),
             fell_back: 0,
             counted: 0,
             told: None,
             shown: 0,
+            id: None,
         });
         incident.failed += 1;
-        incident.completed += u64::from(verdict.outcome == Outcome::Completed);
+        incident.completed += u64::from(judged.outcome == Outcome::Completed);
         incident.first = incident.first.min(at);
         incident.last = incident.last.max(at);
         if incident.clients.len() < CLIENTS_COUNTED {
-            incident.clients.insert(handshake.client.address);
+            incident.clients.insert(seen.client);
         }
-        if incident.handshakes.len() < HANDSHAKES_NAMED {
-            incident.handshakes.push(id);
+        if let Some(sensor) = seen.sensor.filter(|_| incident.sensors.len() < SENSORS_NAMED) {
+            incident.sensors.insert(Arc::clone(sensor));
         }
-        if finding.cause == Cause::QuicBlocked && incident.blocked.len() < HANDSHAKES_NAMED {
-            incident.blocked.push(Blocked::new(handshake));
+        incident.handshakes.insert((at, judged.id));
+        if incident.handshakes.len() > HANDSHAKES_NAMED {
+            incident.handshakes.pop_last();
         }
-        // The surest of its handshakes speaks for the incident.
-        if finding.confidence > incident.confidence {
-            incident.confidence = finding.confidence;
-            incident.summary.clone_from(&finding.summary);
-            incident.remedy.clone_from(&finding.remedy);
+        if reason.cause == Cause::QuicBlocked && incident.blocked.len() < HANDSHAKES_NAMED {
+            incident.blocked.push(Blocked::new(seen));
+        }
+        // The surest of its handshakes speaks for the incident, and of those the first.
+        let speaker = (at, judged.id);
+        if reason.confidence > incident.confidence || reason.confidence == incident.confidence && speaker < incident.speaker {
+            incident.confidence = reason.confidence;
+            incident.speaker = speaker;
+            reason.summary.clone_into(&mut incident.summary);
+            incident.remedy = reason.remedy.to_vec();
         }
     }
 
@@ -203,6 +228,8 @@ impl Tracker {
             let report = self.report(incident, Some(state));
             if let Some(incident) = self.open.get_mut(&key) {
                 incident.told = Some(incident.failed);
+                // It keeps its name though a failure that began earlier be judged later.
+                incident.id.get_or_insert_with(|| report.id.clone());
             }
             news.push(report);
         }
@@ -281,6 +308,11 @@ impl Tracker {
         watched.is_some_and(|watched| incident.clients.iter().any(|client| watched.happy.contains(client)))
     }
 
+    /// Where it is: what the packets say, or else who watches.
+    const fn site(&self, incident: &Incident) -> Site {
+        if incident.group.site.is_none() { self.observer.site } else { incident.group.site }
+    }
+
     const fn quiet(&self) -> Duration {
         if self.live { LIVE_QUIET } else { QUIET }
     }
@@ -334,7 +366,8 @@ impl Tracker {
         let worked_before = !in_turn && watched.and_then(|watched| watched.first_completed).is_some_and(|first| first < incident.first);
         let changes = watched.filter(|_| !by_client).map(|watched| watched.changes(incident.first)).unwrap_or_default();
         report::Incident {
-            id: format!("{}-{}", incident.cause, incident.handshakes.first().map_or("", Id::as_str)),
+            observer: Observer { site: self.site(incident), ..self.observer.clone() },
+            id: incident.id.clone().unwrap_or_else(|| incident.name(self.site(incident).name().as_deref())),
             state,
             cause: incident.cause,
             joined: incident.joined.iter().copied().collect(),
@@ -352,12 +385,22 @@ impl Tracker {
             confidence: incident.confidence,
             summary: summary(incident, attempts, by_client, others, worked_before),
             remedy: incident.remedy.clone(),
-            handshakes: incident.handshakes.clone(),
+            sensors: incident.sensors.iter().map(Arc::clone).collect(),
+            handshakes: incident.handshakes.iter().map(|(_, id)| *id).chain(incident.instead.iter().copied()).collect(),
         }
     }
 }
 
 impl Incident {
+    /// What it is called, by whoever sees it and whichever of its handshakes they saw: its place, its cause, and the quarter of an hour in which it
+    /// began. Two of one place and cause lie further apart than that.
+    fn name(&self, site: Option<&str>) -> String {
+        let Group { site: _, transport, server, name } = &self.group;
+        let window = self.first.steps(LIVE_QUIET);
+        let place = format!("{:?} {} {server} {name:?} {window}", site.unwrap_or_default(), transport.name());
+        format!("{}-{}", self.cause, Id::of(&Sha256::digest(place)))
+    }
+
     /// Enough failed to speak of an incident.
     const fn is_one(&self) -> bool {
         self.failed >= LEAST || self.fell_back > 0
@@ -389,16 +432,17 @@ impl Incident {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         self.clients.extend(other.clients);
+        self.sensors.extend(other.sensors);
     }
 
     /// Adds the connections over TCP that took the place of those over QUIC.
     fn link(&mut self, fallbacks: &Fallbacks) {
-        let Self { group, blocked, fell_back, handshakes, .. } = self;
+        let Self { group, blocked, fell_back, handshakes, instead, .. } = self;
         blocked.retain(|blocked| {
             let Some(id) = fallbacks.of(blocked, &group.server, group.name.as_deref()) else { return true };
             *fell_back += 1;
-            if handshakes.len() < 2 * HANDSHAKES_NAMED && !handshakes.contains(&id) {
-                handshakes.push(id);
+            if instead.len() < HANDSHAKES_NAMED && !instead.contains(&id) && !handshakes.iter().any(|(_, named)| *named == id) {
+                instead.push(id);
             }
             false
         });

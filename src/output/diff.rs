@@ -104,7 +104,7 @@ mod tests {
                 match report {
                     Report::Handshake(handshake) => tally.handshake(handshake).unwrap(),
                     Report::Summary(summary) => tally.end(summary),
-                    Report::Incident(_) => {}
+                    Report::Incident(_) | Report::Tally(_) | Report::Heartbeat(_) => {}
                 }
             }
             tally

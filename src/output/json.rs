@@ -2,8 +2,6 @@
 //!
 //! Whatever could is written as a `\u` escape, which every JSON reader turns back into the same string.
 
-use std::sync::Arc;
-
 use std::io::{self, Write};
 
 use memchr::memchr2;
@@ -19,15 +17,9 @@ pub struct Json {
     /// What was written.
     pub out: Vec<u8>,
     times: TimeText,
-    observer: Option<Arc<str>>,
 }
 
 impl Json {
-    /// One that is written by a sensor of this name.
-    pub fn observed_by(name: &str) -> Self {
-        Self { observer: Some(name.into()), ..Self::default() }
-    }
-
     /// Appends an object with these fields.
     pub fn whole(&mut self, fields: impl FnOnce(&mut Self)) {
         self.out.reserve(USUAL_LEN);
@@ -120,12 +112,6 @@ impl Json {
 
 #[expect(clippy::inline_always, reason = "where the key is known, it is written in a step or two")]
 impl Writer for Json {
-    fn observer(&mut self, key: Key) {
-        if let Some(name) = self.observer.clone() {
-            self.text(key, &name);
-        }
-    }
-
     #[inline(always)]
     fn text(&mut self, key: Key, value: &str) {
         self.key(key);

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::format::Format;
 use super::json::Json;
-use crate::report::{Handshake, Incident, Sink, Summary};
+use crate::report::{Handshake, Heartbeat, Incident, Sink, Summary, Tally};
 
 /// `--format json`.
 pub const FORMAT: Format = Format {
@@ -27,12 +27,6 @@ impl<W: Write> NdjsonSink<W> {
     /// Writes to `out`, some dozens of lines at a time. With `flush_each`, every line is sent on its way at once: for pipes and live use.
     pub fn new(out: W, flush_each: bool) -> Self {
         Self { out, flush_each, lines: Json::default() }
-    }
-
-    /// The same under a sensor's name, which every line carries.
-    #[must_use]
-    pub fn observed_by(self, name: &str) -> Self {
-        Self { lines: Json::observed_by(name), ..self }
     }
 
     fn line(&mut self, fields: impl FnOnce(&mut Json)) -> io::Result<()> {
@@ -66,6 +60,14 @@ impl<W: Write> Sink for NdjsonSink<W> {
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
         self.line(|json| incident.write(json))
+    }
+
+    fn tally(&mut self, tally: &Tally) -> io::Result<()> {
+        self.line(|json| tally.write(json))
+    }
+
+    fn heartbeat(&mut self, heartbeat: &Heartbeat) -> io::Result<()> {
+        self.line(|json| heartbeat.write(json))
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {

@@ -40,10 +40,9 @@ pub struct RotatingFile {
     /// What the name stands for; none where that is no regular file.
     path: Option<PathBuf>,
     rotation: Rotation,
-    file: File,
+    file: Whole,
     /// Waits for the next flush.
     pending: Vec<u8>,
-    written: u64,
     begun: Timestamp,
     /// A new file could not be begun; not to be tried before.
     again: Option<Timestamp>,
@@ -57,9 +56,9 @@ impl RotatingFile {
         if path.is_none() && (rotation.size.is_some() || rotation.age.is_some()) {
             return Err(cannot(refusal("it is no regular file and cannot be rotated")));
         }
-        let written = length(&file).map_err(cannot)?;
+        let file = Whole::of(file, path.is_some()).map_err(cannot)?;
         let begun = rotation.clock.now();
-        Ok(Self { name: name.to_owned(), path, rotation, file, pending: Vec::new(), written, begun, again: None })
+        Ok(Self { name: name.to_owned(), path, rotation, file, pending: Vec::new(), begun, again: None })
     }
 
     /// The directory in which files are made, where any are.
@@ -69,7 +68,7 @@ impl RotatingFile {
 
     /// Gives the file to a user; what is no regular file stays whose it is.
     pub fn give(&self, user: u32, group: u32) -> io::Result<()> {
-        if self.path.is_some() { fchown(&self.file, Some(user), Some(group)) } else { Ok(()) }
+        if self.path.is_some() { fchown(&self.file.file, Some(user), Some(group)) } else { Ok(()) }
     }
 
     /// Tries whether this process will be able to rotate it, where that is asked for: whether it may make and rename files there. To be called
@@ -104,8 +103,8 @@ impl RotatingFile {
     }
 
     fn is_due(&self) -> bool {
-        self.rotation.size.is_some_and(|size| self.written >= size)
-            || (self.written > 0 && self.rotation.age.is_some_and(|age| self.rotation.clock.now().since(self.begun) >= age))
+        self.rotation.size.is_some_and(|size| self.file.written >= size)
+            || (self.file.written > 0 && self.rotation.age.is_some_and(|age| self.rotation.clock.now().since(self.begun) >= age))
     }
 
     fn shift(&self, path: &Path) -> io::Result<()> {
@@ -127,9 +126,9 @@ impl RotatingFile {
 
     fn begin(&mut self) -> io::Result<()> {
         let (path, file) = open(&self.name)?;
-        self.written = length(&file)?;
+        self.file = Whole::of(file, path.is_some())?;
         self.begun = self.rotation.clock.now();
-        (self.path, self.file) = (path, file);
+        self.path = path;
         Ok(())
     }
 
@@ -161,7 +160,31 @@ impl RotatingFile {
 
     /// Writes what is pending: all of it, or an error and nothing.
     fn put(&mut self) -> io::Result<()> {
-        let mut rest = self.pending.as_slice();
+        let done = self.file.put(&self.pending);
+        self.pending.clear();
+        self.pending.shrink_to(PENDING);
+        done
+    }
+}
+
+/// A file that takes what is put into it as a whole or not at all.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) file: File,
+    /// Its length in bytes.
+    pub(super) written: u64,
+    /// It is a file, and no FIFO or device.
+    pub(super) regular: bool,
+}
+
+impl Whole {
+    fn of(file: File, regular: bool) -> io::Result<Self> {
+        Ok(Self { written: length(&file)?, file, regular })
+    }
+
+    /// Writes all of it, or gives an error and writes nothing.
+    pub(super) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
         let mut done = Ok(());
         while !rest.is_empty() {
             match self.file.write(rest) {
@@ -174,11 +197,8 @@ impl RotatingFile {
                 break;
             }
         }
-        let part = self.pending.len().saturating_sub(rest.len()) as u64;
-        self.pending.clear();
-        self.pending.shrink_to(PENDING);
-        if done.is_err() && part > 0 && self.path.is_some() && length(&self.file).is_ok_and(|len| len == self.written.saturating_add(part))
-        {
+        let part = bytes.len().saturating_sub(rest.len()) as u64;
+        if done.is_err() && part > 0 && self.regular && length(&self.file).is_ok_and(|len| len == self.written.saturating_add(part)) {
             // Half a line is none.
             self.file.set_len(self.written)?;
         } else {
@@ -218,7 +238,7 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
     if number == 0 { path.to_owned() } else { with_suffix(path, &format!(".{number}")) }
 }
 
-fn length(file: &File) -> io::Result<u64> {
+pub(super) fn length(file: &File) -> io::Result<u64> {
     file.metadata().map(|metadata| metadata.len())
 }
 

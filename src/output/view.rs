@@ -150,8 +150,8 @@ pub fn frames(report: &Handshake<'_>) -> String {
 pub fn source(report: &Handshake<'_>) -> String {
     let file = base_name(&report.capture.source);
     match report.capture.interface.as_deref() {
-        Some(interface) => format!("{file}, interface {interface}"),
-        None => file.to_owned(),
+        Some(interface) if interface != file => format!("{file}, interface {interface}"),
+        _ => file.to_owned(),
     }
 }
 

@@ -21,11 +21,12 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::{Chain, Located, Outcome};
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::handshake::shared::HalfOpen;
-use crate::incident::Tracker;
+use crate::incident::{Judged, Observation, Tracker};
 use crate::limits;
 use crate::origins::Origins;
 use crate::packet::Skip;
 use crate::report::{self, Files, Sink, Summary};
+use crate::site::Observer;
 use crate::time::{Clock, Timestamp};
 use crate::traffic::Volumes;
 use crate::transport::TableCounters;
@@ -81,6 +82,7 @@ pub(super) struct Collector<'a> {
     reports: report::Builder,
     /// When the capture lost packets, where it is known.
     pub(super) losses: Option<Losses>,
+    observer: &'a Observer,
     /// Names of the capture's interfaces, by index.
     pub(super) sources: Vec<CapturePoint>,
     /// Which file each frame comes from, if there are several.
@@ -124,9 +126,10 @@ impl<'a> Collector<'a> {
             knowledge: KnowledgeStore::default(),
             learnt_until: Timestamp::MIN,
             chains: ChainCache::default(),
-            incidents: if clock.is_some() { Tracker::live() } else { Tracker::default() },
+            incidents: Tracker::new(options.observer.clone(), clock.is_some()),
             reports: report::Builder::default(),
             losses: None,
+            observer: &options.observer,
             sources: Vec::new(),
             origins: None,
             totals: Totals::default(),
@@ -151,6 +154,7 @@ impl<'a> Collector<'a> {
                 self.totals.answer.incident(&incident);
                 self.emit.incident(&incident)?;
             }
+            self.emit.idle()?;
             if self.emit.follows() && now.since(self.followed) >= FOLLOW {
                 self.followed = now;
                 for incident in self.incidents.ongoing() {
@@ -212,7 +216,7 @@ impl<'a> Collector<'a> {
         if !handshake.provisional {
             ticket_refused = self.knowledge.learn(&handshake, name.as_deref(), server.as_ref());
             if !doubtful {
-                self.incidents.attempt(&handshake, name.as_deref());
+                self.incidents.attempt(&Observation::of(&handshake, name.as_deref(), None));
             }
         }
         drop(name);
@@ -226,7 +230,14 @@ impl<'a> Collector<'a> {
         }
         let verdict = self.judge(&held);
         if held.handshake.provisional {
-            return self.emit.handshake(&report(&mut self.reports, (&self.sources, self.origins.as_ref()), self.timeline, &held, &verdict));
+            return self.emit.handshake(&report(
+                &mut self.reports,
+                (&self.sources, self.origins.as_ref()),
+                self.observer,
+                self.timeline,
+                &held,
+                &verdict,
+            ));
         }
         let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
         // A scan shows in what comes after its first handshakes.
@@ -344,10 +355,12 @@ impl<'a> Collector<'a> {
             *total = total.saturating_add(u64::from(counts));
         }
         count(&mut self.totals.outcomes, verdict.outcome.name(), 1);
-        let report = report(&mut self.reports, (&self.sources, self.origins.as_ref()), self.timeline, held, verdict);
+        let report = report(&mut self.reports, (&self.sources, self.origins.as_ref()), self.observer, self.timeline, held, verdict);
         self.totals.classes.add(report.class());
         self.totals.answer.handshake(&report);
-        self.incidents.observe(handshake, verdict, report.handshake.id);
+        let name = handshake.name();
+        let seen = Observation::of(handshake, name.as_deref(), report.observer.sensor.as_ref());
+        self.incidents.observe(&seen, &Judged::of(verdict, report.handshake.id));
         self.emit.handshake(&report)
     }
 
@@ -398,6 +411,7 @@ impl<'a> Collector<'a> {
             self.emit.incident(&incident)?;
         }
         let mut summary = super::summary::summary(inventory, counts, table, traffic, &self.totals, total, interrupted);
+        summary.observer.clone_from(self.observer);
         summary.notes.append(&mut self.notes);
         self.emit.summary(&summary)?;
         Ok(summary)
@@ -413,13 +427,19 @@ fn count(counts: &mut report::Counts, what: &'static str, more: u64) {
 fn report<'a>(
     reports: &mut report::Builder,
     (points, origins): (&'a [CapturePoint], Option<&Origins>),
+    observer: &Observer,
     timeline: bool,
     held: &'a Held,
     verdict: &'a Verdict,
 ) -> report::Handshake<'a> {
     let handshake = held.handshake.as_ref();
     let point = points.get(handshake.flow.interface as usize);
-    let mut report = reports.handshake(handshake, verdict, point.map_or("", |point| &point.source));
+    let mut report = reports.handshake(
+        handshake,
+        verdict,
+        point.map_or("", |point| &point.source),
+        point.map_or(observer, |point| point.observer(observer)),
+    );
     report.capture.interface = point.and_then(|point| point.interface.as_deref()).map(Cow::Borrowed);
     report.capture.files = origins.map(Files::new);
     if timeline {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::policy::Policy;
+use crate::site::Observer;
 use crate::time::Clock;
 
 /// How a capture is to be analysed.
@@ -26,6 +27,8 @@ pub struct Options {
     pub stop: Arc<AtomicBool>,
     /// Set from outside when the end may take no longer: what is not judged by then is counted and not reported.
     pub hurry: Arc<AtomicBool>,
+    /// Who reads the capture, where nothing in it says so.
+    pub observer: Observer,
     /// Tells the present when the capture is live: handshakes are then watched while nothing arrives, and stalls told while they last.
     pub clock: Option<Clock>,
 }

@@ -1,23 +1,34 @@
 //! Where packets were captured: the file and the interface.
 
 use crate::capture::{Interface, Inventory};
+use crate::site::Observer;
 
 /// Where packets were captured.
 #[derive(Debug, Clone)]
 pub(super) struct CapturePoint {
     /// The file, or the interface of a live capture.
     pub(super) source: String,
-    /// The interface that the file names.
+    /// The interface that is watched, or that the file names.
     pub(super) interface: Option<String>,
+    /// Who captured there, by the input's own word.
+    observer: Option<Observer>,
 }
 
 impl CapturePoint {
     pub(super) fn of(interface: &Interface, inventory: &Inventory) -> Self {
-        let path = inventory.inputs.get(interface.input).map(|input| &input.path);
+        let input = inventory.inputs.get(interface.input);
+        let path = input.map(|input| &input.path);
         let source = path.map_or_else(|| interface.name.clone(), |path| path.display().to_string());
         // Files that name none are called by their own name.
         let by_file = path.and_then(|path| path.file_name()).is_some_and(|name| name.to_string_lossy() == interface.name);
         let named = !by_file && interface.name != source;
-        Self { source, interface: named.then(|| interface.name.clone()) }
+        let watched = input.is_none_or(|input| input.format == "live");
+        let observer = input.map(|input| input.observer.clone()).filter(|observer| *observer != Observer::NONE);
+        Self { source, interface: (named || watched).then(|| interface.name.clone()), observer }
+    }
+
+    /// Who captured there; where that is not said, who reads.
+    pub(super) fn observer<'a>(&'a self, reader: &'a Observer) -> &'a Observer {
+        self.observer.as_ref().unwrap_or(reader)
     }
 }

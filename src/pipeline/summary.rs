@@ -8,6 +8,7 @@ use crate::diagnosis::remedy::parts::FilePath;
 use crate::frame::LinkType;
 use crate::packet::{Skip, link_name};
 use crate::report::{self, Carried, Command, Input, Summary, total_bytes};
+use crate::site::Observer;
 use crate::traffic::Volumes;
 use crate::transport::TableCounters;
 use crate::wording::counted;
@@ -49,6 +50,7 @@ pub(super) fn summary(
     let traffic = Carried::all(traffic);
     let skipped = Skip::ALL.iter().zip(counts.skipped).filter(|(_, count)| *count > 0);
     Summary {
+        observer: Observer::default(),
         inputs: inventory
             .inputs
             .iter()

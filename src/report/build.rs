@@ -15,7 +15,7 @@ use crate::flow::{Endpoint, EndpointText, Layer, Path, Side, Transport};
 use crate::handshake::Handshake as Facts;
 use crate::handshake::facts::{self, Chain, DtlsFacts, EapFacts, OpenVpnFacts, Protocol, QuicFacts};
 use crate::handshake::stack;
-use crate::site::Site;
+use crate::site::{Observer, Site};
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::fingerprint::Carrier;
@@ -27,10 +27,11 @@ use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, N
 
 impl Builder {
     /// What is to be said of one handshake. `source` names the file or interface.
-    pub fn handshake<'a>(&mut self, handshake: &'a Facts, verdict: &'a Verdict, source: &'a str) -> Handshake<'a> {
+    pub fn handshake<'a>(&mut self, handshake: &'a Facts, verdict: &'a Verdict, source: &'a str, observer: &Observer) -> Handshake<'a> {
         let flow = &handshake.flow;
         let cause = verdict.cause.as_ref();
         Handshake {
+            observer: observer.clone(),
             network: Network {
                 transport: flow.key.transport,
                 protocol: handshake.protocol,
@@ -39,6 +40,7 @@ impl Builder {
             },
             client: handshake.client,
             server: handshake.server,
+            server_ttl: flow.side(Side::Server).ttl,
             capture: Capture {
                 source: Cow::Borrowed(source),
                 interface: None,

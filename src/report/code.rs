@@ -23,6 +23,12 @@ impl<const LEN: usize> Code<LEN> {
 }
 
 impl Id {
+    /// An id as it was written; `None` for what is none.
+    pub fn read(text: &str) -> Option<Self> {
+        let digits: [u8; 16] = text.as_bytes().try_into().ok()?;
+        digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).then_some(Self(digits))
+    }
+
     /// The first bytes in hexadecimal.
     pub fn of(bytes: &[u8]) -> Self {
         let mut text = [b'0'; 16];

@@ -1,14 +1,18 @@
 //! Fields under the names of the Elastic Common Schema, beside the report's own: what collectors look for without being told.
 
+use crate::site::Observer;
 use crate::time::Timestamp;
 
 use super::Cause;
 use super::class::Class;
 use super::handshake::{Handshake, Severity};
-use super::incident::Incident;
+use super::heartbeat::Heartbeat;
+use super::incident::{Incident, State};
 use super::rendered::Rendered;
+use super::sensor::{Sensed, SensorState};
 use super::shared::Certificate;
 use super::summary::{Summary, VERSION};
+use super::tally::Tally;
 use super::writer::{Key, Writer, key};
 
 /// A report as an event.
@@ -23,6 +27,8 @@ struct Event<'a> {
     severity: Severity,
     id: Option<&'a [u8]>,
     span: Option<(Timestamp, Timestamp)>,
+    observer: &'a Observer,
+    interface: Option<&'a str>,
 }
 
 impl Event<'_> {
@@ -57,7 +63,11 @@ impl Event<'_> {
                 w.word(key!("type"), "sensor");
                 w.word(key!("version"), VERSION);
             });
-            w.observer(key!("name"));
+            let Observer { site, sensor } = self.observer;
+            w.text_if_any(key!("name"), sensor.as_deref());
+            w.text_if_any(key!("site"), site.name().as_deref());
+            w.text_if_any(key!("sensor"), sensor.as_deref());
+            w.text_if_any(key!("interface"), self.interface);
         });
     }
 }
@@ -85,8 +95,16 @@ impl Handshake<'_> {
             severity: Severity::of_class(class),
             id: Some(self.handshake.id.as_bytes()),
             span: Some((self.handshake.start, self.handshake.end)),
+            observer: &self.observer,
+            interface: self.capture.interface.as_deref(),
         }
         .write(w);
+        let id = &self.handshake.id;
+        if self.handshake.provisional {
+            w.word(key!("event_id"), &format!("{id}-provisional"));
+        } else {
+            w.ascii(key!("event_id"), id.as_bytes());
+        }
     }
 }
 
@@ -103,8 +121,13 @@ impl Incident {
             severity: self.severity(),
             id: Some(self.id.as_bytes()),
             span: Some((self.first_seen, self.last_seen)),
+            observer: &self.observer,
+            interface: None,
         }
         .write(w);
+        let state = self.state.map_or("", State::name);
+        let parts: &[&str] = if state.is_empty() { &[&self.id] } else { &[&self.id, state] };
+        w.text(key!("event_id"), &format!("{}-{}-of-{}", parts.join("-"), self.failed, self.attempts));
     }
 
     /// How grave it is.
@@ -126,8 +149,75 @@ impl Summary {
             severity: Severity::Info,
             id: None,
             span: self.times,
+            observer: &self.observer,
+            interface: None,
         }
         .write(w);
+        w.word(key!("event_id"), &self.event_id());
+    }
+}
+
+impl Tally {
+    /// Writes `@timestamp`, `event`, `observer` and `event_id`.
+    pub(super) fn write_event(&self, w: &mut impl Writer) {
+        Event {
+            kind: "metric",
+            rendered: &TALLY,
+            dataset: "handshark.tally",
+            types: &["info"],
+            outcome: outcome(self.class),
+            reason: self.cause,
+            severity: Severity::of_class(self.class),
+            id: None,
+            span: Some((self.minute, self.minute.after(Self::SPAN))),
+            observer: &self.observer,
+            interface: None,
+        }
+        .write(w);
+        w.word(key!("event_id"), &self.event_id());
+    }
+}
+
+impl Heartbeat {
+    /// Writes `@timestamp`, `event`, `observer` and `event_id`.
+    pub(super) fn write_event(&self, w: &mut impl Writer) {
+        Event {
+            kind: "metric",
+            rendered: &HEARTBEAT,
+            dataset: "handshark.heartbeat",
+            types: &["info"],
+            outcome: "success",
+            reason: None,
+            severity: Severity::Info,
+            id: None,
+            span: Some((self.time, self.time)),
+            observer: &self.observer,
+            interface: None,
+        }
+        .write(w);
+        w.word(key!("event_id"), &self.event_id());
+    }
+}
+
+impl Sensed {
+    /// Writes `@timestamp`, `event`, `observer` and `event_id`.
+    pub(super) fn write_event(&self, w: &mut impl Writer) {
+        let silent = self.state == SensorState::Silent;
+        Event {
+            kind: if silent { "alert" } else { "event" },
+            rendered: if silent { &SILENT } else { &SENSOR },
+            dataset: "handshark.sensor",
+            types: &["info"],
+            outcome: if silent { "failure" } else { "success" },
+            reason: None,
+            severity: if silent { Severity::Error } else { Severity::Info },
+            id: None,
+            span: Some((self.heard, self.heard)),
+            observer: &self.observer,
+            interface: None,
+        }
+        .write(w);
+        w.word(key!("event_id"), &self.event_id());
     }
 }
 
@@ -162,5 +252,9 @@ pub(super) fn leaf(w: &mut impl Writer, certificate: &Certificate) {
 /// What all events of a dataset, and all observers, have in common, as it was written.
 static HANDSHAKE: Rendered = Rendered::new();
 static INCIDENT: Rendered = Rendered::new();
+static TALLY: Rendered = Rendered::new();
+static HEARTBEAT: Rendered = Rendered::new();
+static SENSOR: Rendered = Rendered::new();
+static SILENT: Rendered = Rendered::new();
 static SUMMARY: Rendered = Rendered::new();
 static OBSERVER: Rendered = Rendered::new();

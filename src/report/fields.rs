@@ -33,7 +33,7 @@ impl Handshake<'_> {
         self.write_event(w);
         w.object(key!("network"), |w| network(w, &self.network));
         w.object(key!("client"), |w| endpoint(w, self.client));
-        w.object(key!("server"), |w| endpoint(w, self.server));
+        w.object(key!("server"), |w| server_endpoint(w, self.server, self.server_ttl));
         w.object(key!("capture"), |w| {
             w.text(key!("source"), &self.capture.source);
             w.text_if_any(key!("interface"), self.capture.interface.as_deref());
@@ -128,6 +128,12 @@ fn network(w: &mut impl Writer, network: &Network) {
     if !network.path.is_empty() {
         w.texts(key!("path"), network.path.layers().map(|layer| layer.to_string()));
     }
+}
+
+/// Writes the fields of a server.
+pub(super) fn server_endpoint(w: &mut impl Writer, server: Endpoint, ttl: Option<u8>) {
+    endpoint(w, server);
+    w.number_if_any(key!("ttl"), ttl.map(u64::from));
 }
 
 fn endpoint(w: &mut impl Writer, endpoint: Endpoint) {
@@ -421,6 +427,7 @@ impl Incident {
         w.number(key!("attempts"), self.attempts);
         w.texts(key!("clients"), self.clients.iter().map(ToString::to_string));
         w.number(key!("clients_total"), self.clients_total);
+        w.texts_if_any(key!("sensors"), &self.sensors);
         w.texts_if_any(key!("changes"), &self.changes);
         w.word(key!("confidence"), self.confidence.name());
         w.word(key!("severity"), self.severity().name());

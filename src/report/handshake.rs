@@ -19,6 +19,7 @@ use crate::handshake::facts::{EapResult, Outcome, Protocol, Stage, StoppedBy};
 use crate::handshake::stack::Speaker;
 use crate::preamble::Dialect;
 use crate::quic;
+use crate::site::Observer;
 use crate::time::Timestamp;
 use crate::tls::message::{Alert, OcspStatus};
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
@@ -32,12 +33,16 @@ use super::step::Step;
 /// What is to be said of one handshake.
 #[derive(Debug, Clone)]
 pub struct Handshake<'a> {
+    /// Who saw it.
+    pub observer: Observer,
     /// What carried it.
     pub network: Network,
     /// The side that opens the handshake.
     pub client: Endpoint,
     /// The side that answers.
     pub server: Endpoint,
+    /// Time to live, or hop limit, with which the server's packets arrived at last.
+    pub server_ttl: Option<u8>,
     /// Where on the capture it is.
     pub capture: Capture<'a>,
     /// How it went.
@@ -79,7 +84,7 @@ pub struct Network {
 pub struct Capture<'a> {
     /// File of the first frame, or interface of a live capture; `-` for standard input.
     pub source: Cow<'a, str>,
-    /// The interface, where the file names it.
+    /// The interface, where it is known.
     pub interface: Option<Cow<'a, str>>,
     /// The files, where there are several: frames are counted over all of them, from 1, in the order read.
     pub files: Option<Files>,
@@ -440,11 +445,29 @@ impl Handshake<'_> {
 
     /// The same, to keep beyond its handshake.
     pub fn to_static(&self) -> Handshake<'static> {
-        let Self { network, client, server, capture, handshake, tls, quic, dtls, eap, openvpn, diagnosis, timeline, facts: _ } = self;
+        let Self {
+            observer,
+            network,
+            client,
+            server,
+            server_ttl,
+            capture,
+            handshake,
+            tls,
+            quic,
+            dtls,
+            eap,
+            openvpn,
+            diagnosis,
+            timeline,
+            facts: _,
+        } = self;
         Handshake {
+            observer: observer.clone(),
             network: *network,
             client: *client,
             server: *server,
+            server_ttl: *server_ttl,
             capture: capture.to_static(),
             handshake: Course { history: owned(&*handshake.history), ..*handshake },
             tls: tls.as_ref().map(Tls::to_static),

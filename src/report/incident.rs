@@ -1,11 +1,13 @@
 //! `kind: incident` as types.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::remedy::Advice;
 use crate::flow::Endpoint;
+use crate::site::Observer;
 use crate::time::Timestamp;
 
 use super::code::Id;
@@ -14,7 +16,9 @@ use super::handshake::Handshake;
 /// Handshakes of one cause.
 #[derive(Debug, Clone)]
 pub struct Incident {
-    /// The same across runs and thread counts, and each time a live run tells of it.
+    /// Who tells of it; its site is that of the servers.
+    pub observer: Observer,
+    /// The same across runs, thread counts and sensors, and each time a live run tells of it.
     pub id: String,
     /// Live: what there is to tell.
     pub state: Option<State>,
@@ -42,6 +46,8 @@ pub struct Incident {
     pub clients: Vec<IpAddr>,
     /// How many clients there were.
     pub clients_total: u64,
+    /// The sensors that saw them, where they have names; the first few.
+    pub sensors: Vec<Arc<str>>,
     /// What changed when it began.
     pub changes: Vec<String>,
     /// That of the surest handshake.

@@ -3,12 +3,13 @@
 //! A [`Handshake`] is made once from facts and verdict; outputs, selections, tallies and comparisons work on it. Texts are made where somebody
 //! writes them. The types that its fields hold come from the floors below; whoever works on reports takes them from here.
 //!
-//! - `handshake`, `incident`, `summary`: the three kinds; `shared`: parts that many handshakes have in common, made once;
+//! - `handshake`, `incident`, `tally`, `heartbeat`, `sensor`, `summary`: the kinds; `shared`: parts that many handshakes have in common, made once;
 //! - `answer`: the run in one sentence; `class`: what a handshake counts as; `place`: where a frame stands; `step`: what happened, packet by packet;
 //! - `sighting`: what a handshake says of its two sides, as a report or a row of NDJSON tells it;
 //! - `build`, `timeline`: from facts and verdict to a [`Handshake`];
 //! - `schema`: what the fields hold, for whoever must know it without a report;
-//! - `ecs`: fields under other people's names; `fields`: the fields in their order, written to whatever takes them: JSON, columns, variables of a condition.
+//! - `ecs`: fields under other people's names; `fields`: the fields in their order, written to whatever takes them: JSON,
+//!   columns, variables of a condition; `rows`: those of tallies and heartbeats.
 
 mod answer;
 mod build;
@@ -17,16 +18,20 @@ mod code;
 mod ecs;
 mod fields;
 mod handshake;
+mod heartbeat;
 mod incident;
 mod place;
 mod rendered;
+mod rows;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod schema;
+mod sensor;
 mod shared;
 mod sighting;
 mod step;
 mod summary;
+mod tally;
 mod timeline;
 mod traffic;
 mod writer;
@@ -41,13 +46,16 @@ pub use handshake::{
     AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
     word,
 };
+pub use heartbeat::{Heartbeat, InterfaceCounts};
 pub use incident::{Incident, Scope, State};
 pub use place::{Files, Place, Renaming};
 pub use rendered::Rendered;
+pub use sensor::{Sensed, SensorState};
 pub use shared::{Builder, Certificate, Offer, ServerAnswer};
 pub use sighting::{Offered, Sighting};
 pub use step::{Step, StepKind};
 pub use summary::{Counts, Input, Summary, VERSION};
+pub use tally::{Tallies, Tally};
 pub use timeline::timeline;
 pub use traffic::{Carried, total_bytes};
 pub(crate) use writer::key;
@@ -62,6 +70,7 @@ pub use crate::flow::{Endpoint, Layer, Path, Side, Transport};
 pub use crate::handshake::facts::{ClosedBy, Outcome, Protocol, Stage, StoppedBy};
 pub use crate::handshake::stack::{Certainty, Program, Speaker, Stack};
 pub use crate::preamble::Dialect;
+pub use crate::site::{Observer, Site};
 pub use crate::time::{Mark, Timestamp};
 pub use crate::tls::message::{Alert, OcspStatus};
 pub use crate::tls::registry::{
@@ -93,6 +102,18 @@ pub trait Sink {
         Ok(())
     }
 
+    /// Takes a row of handshakes added up, where they are not told one by one.
+    fn tally(&mut self, tally: &Tally) -> io::Result<()> {
+        let _ = tally;
+        Ok(())
+    }
+
+    /// Takes a sign of life of a live run.
+    fn heartbeat(&mut self, heartbeat: &Heartbeat) -> io::Result<()> {
+        let _ = heartbeat;
+        Ok(())
+    }
+
     /// Takes the summary, after everything else.
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         let _ = summary;
@@ -117,6 +138,10 @@ pub enum Report {
     Handshake(Box<Handshake<'static>>),
     /// Handshakes of one cause.
     Incident(Box<Incident>),
+    /// Handshakes added up.
+    Tally(Box<Tally>),
+    /// A sign of life.
+    Heartbeat(Box<Heartbeat>),
     /// The run's end.
     Summary(Box<Summary>),
 }
@@ -127,6 +152,8 @@ impl Report {
         match self {
             Self::Handshake(handshake) => sink.handshake(handshake),
             Self::Incident(incident) => sink.incident(incident),
+            Self::Tally(tally) => sink.tally(tally),
+            Self::Heartbeat(heartbeat) => sink.heartbeat(heartbeat),
             Self::Summary(summary) => sink.summary(summary),
         }
     }

@@ -18,8 +18,8 @@ use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVe
 use crate::traffic::{Bearer, Kind, Volume};
 
 use super::{
-    AlertSeen, Answer, Capture, Carried, Class, Classes, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Offer, Report,
-    Scope, Summary, Timing, Tls, TlsClient, TlsServer, community_id,
+    AlertSeen, Answer, Capture, Carried, Class, Classes, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Observer, Offer,
+    Report, Scope, Summary, Timing, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// 2026-11-21T09:00:00Z and so many minutes, seconds and milliseconds.
@@ -58,6 +58,7 @@ fn say(text: impl Into<Cow<'static, str>>) -> Advice {
 fn base(minute: i64, second: i64, client_port: u16) -> Handshake<'static> {
     let (client, server) = (endpoint(&format!("10.0.0.1:{client_port}")), endpoint("10.0.0.2:443"));
     Handshake {
+        observer: Observer::NONE,
         network: Network {
             transport: Transport::Tcp,
             protocol: Protocol::Tls,
@@ -66,6 +67,7 @@ fn base(minute: i64, second: i64, client_port: u16) -> Handshake<'static> {
         },
         client,
         server,
+        server_ttl: Some(61),
         capture: Capture {
             source: "night.pcapng".into(),
             interface: None,
@@ -290,6 +292,7 @@ pub(crate) fn named(name: &str) -> Handshake<'static> {
 /// The incident behind [`expired`].
 pub(crate) fn incident() -> Incident {
     Incident {
+        observer: Observer::NONE,
         id: "5f2c".into(),
         state: None,
         cause: Cause::CertificateExpired,
@@ -304,6 +307,7 @@ pub(crate) fn incident() -> Incident {
         attempts: 13,
         clients: vec![endpoint("10.0.0.1:0").address, endpoint("10.0.0.7:0").address],
         clients_total: 2,
+        sensors: vec![],
         changes: vec!["the certificate's end of validity passed at 2026-11-20 23:59:59".into()],
         confidence: Confidence::Certain,
         summary: "Since 09:00:12, 12 of 13 handshakes with www.example.test failed: its certificate expired on 2026-11-20 23:59:59 UTC."
@@ -316,6 +320,7 @@ pub(crate) fn incident() -> Incident {
 /// The end of the run.
 pub(crate) fn summary() -> Summary {
     Summary {
+        observer: Observer::default(),
         inputs: vec![Input {
             source: "night.pcapng".into(),
             format: "pcapng, zstd".into(),
@@ -375,7 +380,7 @@ pub(crate) fn run() -> Vec<Report> {
         match report {
             Report::Handshake(handshake) => summary.answer.handshake(handshake),
             Report::Incident(incident) => summary.answer.incident(incident),
-            Report::Summary(_) => {}
+            Report::Tally(_) | Report::Heartbeat(_) | Report::Summary(_) => {}
         }
     }
     reports.push(Report::Summary(Box::new(summary)));

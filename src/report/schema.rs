@@ -14,7 +14,7 @@ use crate::handshake::stack::Certainty;
 use crate::tls::message::OcspStatus;
 use crate::traffic::Bearer;
 
-use super::{Class, Scope, Severity, State};
+use super::{Class, Scope, SensorState, Severity, State};
 
 /// A field of an object.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +70,7 @@ pub const HANDSHAKE: &[Field] = &[
     always("@timestamp", Kind::Time),
     always("event", EVENT),
     always("observer", OBSERVER),
+    always("event_id", Kind::Text),
     always(
         "network",
         Kind::Object(&[
@@ -80,7 +81,7 @@ pub const HANDSHAKE: &[Field] = &[
         ]),
     ),
     always("client", ENDPOINT),
-    always("server", ENDPOINT),
+    always("server", SERVER),
     always(
         "capture",
         Kind::Object(&[
@@ -192,8 +193,11 @@ pub const HANDSHAKE: &[Field] = &[
 
 const ENDPOINT: Kind = Kind::Object(&[always("address", Kind::Text), always("ip", Kind::Text), always("port", Kind::Integer)]);
 
+const SERVER: Kind =
+    Kind::Object(&[always("address", Kind::Text), always("ip", Kind::Text), always("port", Kind::Integer), maybe("ttl", Kind::Integer)]);
+
 const EVENT: Kind = Kind::Object(&[
-    always("kind", Kind::Word(|| vec!["event", "alert"])),
+    always("kind", Kind::Word(|| vec!["event", "alert", "metric"])),
     always("module", Kind::Text),
     always("dataset", Kind::Text),
     always("category", TEXTS),
@@ -213,6 +217,9 @@ const OBSERVER: Kind = Kind::Object(&[
     always("type", Kind::Text),
     always("version", Kind::Text),
     maybe("name", Kind::Text),
+    maybe("site", Kind::Text),
+    maybe("sensor", Kind::Text),
+    maybe("interface", Kind::Text),
 ]);
 
 const REMEDIES: Kind = Kind::List(&Kind::Object(&[maybe("text", Kind::Text), maybe("command", Kind::Text)]));
@@ -354,6 +361,7 @@ pub const INCIDENT: &[Field] = &[
     always("@timestamp", Kind::Time),
     always("event", EVENT),
     always("observer", OBSERVER),
+    always("event_id", Kind::Text),
     always("id", Kind::Text),
     maybe("state", Kind::Word(|| State::ALL.map(State::name).to_vec())),
     always("cause", CAUSE),
@@ -367,6 +375,7 @@ pub const INCIDENT: &[Field] = &[
     always("attempts", Kind::Integer),
     always("clients", TEXTS),
     always("clients_total", Kind::Integer),
+    maybe("sensors", TEXTS),
     maybe("changes", TEXTS),
     always("confidence", CONFIDENCE),
     always("severity", SEVERITY),
@@ -383,6 +392,7 @@ pub const SUMMARY: &[Field] = &[
     maybe("@timestamp", Kind::Time),
     always("event", EVENT),
     always("observer", OBSERVER),
+    always("event_id", Kind::Text),
     always("version", Kind::Text),
     always("answer", Kind::Text),
     always(
@@ -405,17 +415,7 @@ pub const SUMMARY: &[Field] = &[
     always("flows", Kind::Integer),
     always("handshakes", Kind::Integer),
     maybe("left_out", Kind::Integer),
-    always(
-        "classes",
-        Kind::Object(&[
-            always("failed", Kind::Integer),
-            always("rejected-after-completion", Kind::Integer),
-            always("completed-with-trouble", Kind::Integer),
-            always("undecided", Kind::Integer),
-            always("probe", Kind::Integer),
-            always("completed", Kind::Integer),
-        ]),
-    ),
+    always("classes", CLASSES),
     always("outcomes", Kind::Counts),
     always("causes", Kind::Counts),
     always("incidents", Kind::Integer),
@@ -437,4 +437,88 @@ pub const SUMMARY: &[Field] = &[
         ])),
     ),
     always("notes", TEXTS),
+];
+
+const CLASSES: Kind = Kind::Object(&[
+    always("failed", Kind::Integer),
+    always("rejected-after-completion", Kind::Integer),
+    always("completed-with-trouble", Kind::Integer),
+    always("undecided", Kind::Integer),
+    always("probe", Kind::Integer),
+    always("completed", Kind::Integer),
+]);
+
+/// The fields of `kind: tally`.
+pub const TALLY: &[Field] = &[
+    always("schema", Kind::Word(|| vec![super::SCHEMA])),
+    always("kind", Kind::Word(|| vec!["tally"])),
+    always("@timestamp", Kind::Time),
+    always("event", EVENT),
+    always("observer", OBSERVER),
+    always("event_id", Kind::Text),
+    always("transport", Kind::Word(|| Transport::ALL.map(Transport::name).to_vec())),
+    always("server", SERVER),
+    maybe("server_name", Kind::Text),
+    maybe("version", Kind::Text),
+    always("outcome", Kind::Word(|| Outcome::ALL.map(Outcome::name).to_vec())),
+    always("class", Kind::Word(|| Class::ALL.map(Class::name).to_vec())),
+    maybe("cause", CAUSE),
+    maybe("certificate", Kind::Object(&[always("serial", Kind::Text), always("issuer", Kind::Text), always("not_after", Kind::Time)])),
+    always("handshakes", Kind::Integer),
+    always("listed", Kind::Flag),
+    always("clients", TEXTS),
+    always("clients_total", Kind::Integer),
+    always("starts_ns", Kind::List(&Kind::Integer)),
+];
+
+/// The fields of `kind: heartbeat`.
+pub const HEARTBEAT: &[Field] = &[
+    always("schema", Kind::Word(|| vec![super::SCHEMA])),
+    always("kind", Kind::Word(|| vec!["heartbeat"])),
+    always("@timestamp", Kind::Time),
+    always("event", EVENT),
+    always("observer", OBSERVER),
+    always("event_id", Kind::Text),
+    always("started", Kind::Time),
+    always("uptime_us", Kind::Integer),
+    always("sequence", Kind::Integer),
+    always("last", Kind::Flag),
+    always("lag_us", Kind::Integer),
+    always("packets", Kind::Integer),
+    always("bytes", Kind::Integer),
+    always("drops", Kind::Integer),
+    always(
+        "interfaces",
+        Kind::List(&Kind::Object(&[
+            always("name", Kind::Text),
+            always("packets", Kind::Integer),
+            always("bytes", Kind::Integer),
+            always("drops", Kind::Integer),
+            always("down", Kind::Flag),
+        ])),
+    ),
+    always("flows", Kind::Integer),
+    always("handshakes", Kind::Integer),
+    always("classes", CLASSES),
+    always("lost_reports", Kind::Integer),
+    always("recordings", Kind::Integer),
+    always("lost_recordings", Kind::Integer),
+    always("spool_dropped_files", Kind::Integer),
+    always("spool_dropped_bytes", Kind::Integer),
+    maybe("memory", Kind::Integer),
+];
+
+/// The fields of `kind: sensor`.
+pub const SENSOR: &[Field] = &[
+    always("schema", Kind::Word(|| vec![super::SCHEMA])),
+    always("kind", Kind::Word(|| vec!["sensor"])),
+    always("@timestamp", Kind::Time),
+    always("event", EVENT),
+    always("observer", OBSERVER),
+    always("event_id", Kind::Text),
+    always("state", Kind::Word(|| SensorState::ALL.map(SensorState::name).to_vec())),
+    always("heard", Kind::Time),
+    always("gaps", Kind::List(&Kind::Object(&[always("from", Kind::Time), always("to", Kind::Time)]))),
+    always("drops", Kind::Integer),
+    always("lost_reports", Kind::Integer),
 ];

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
+
 use super::answer::{Answer, Run};
+use crate::site::Observer;
 use crate::time::Timestamp;
 
 use super::class::Classes;
+use super::code::Id;
 use super::traffic::Carried;
 
 /// How often each of the project's own words was counted.
@@ -14,6 +18,8 @@ pub type Counts = BTreeMap<&'static str, u64>;
 /// The end of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
+    /// Who read it.
+    pub observer: Observer,
     /// What was read, in order.
     pub inputs: Vec<Input>,
     /// Frames read.
@@ -59,6 +65,14 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The same whenever these captures are read again.
+    pub fn event_id(&self) -> String {
+        let span = self.times.map(|(first, last)| (first.nanos(), last.nanos())).unwrap_or_default();
+        let sources: Vec<&str> = self.inputs.iter().map(|input| input.source.as_str()).collect();
+        let all = (span, self.frames, self.bytes, self.decoded, self.handshakes, self.incidents);
+        format!("summary-{}", Id::of(&Sha256::digest(format!("{all:?} {sources:?}"))))
+    }
+
     /// The answer in one sentence: what broke, with which server, for how many clients, since when. `moment` tells a moment as its reader wants it.
     pub fn answer(&self, moment: &dyn Fn(Timestamp) -> String) -> String {
         let Self { classes, times, frames, left_out, other_flows, traffic, .. } = self;

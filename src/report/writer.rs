@@ -75,11 +75,6 @@ pub trait Writer: Sized {
         if same { self.shared(rendered, fields) } else { fields(self) }
     }
 
-    /// The name of the sensor that writes, where it has one.
-    fn observer(&mut self, key: Key) {
-        let _ = key;
-    }
-
     /// Whether this field would be taken: what is dear to make is made for somebody.
     fn wants(&self, key: Key) -> bool {
         let _ = key;

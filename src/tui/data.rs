@@ -125,7 +125,7 @@ impl Data {
 pub(super) fn handshake(report: &Report) -> Option<&Handshake<'static>> {
     match report {
         Report::Handshake(handshake) => Some(handshake),
-        Report::Incident(_) | Report::Summary(_) => None,
+        Report::Incident(_) | Report::Tally(_) | Report::Heartbeat(_) | Report::Summary(_) => None,
     }
 }
 

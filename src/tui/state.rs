@@ -200,7 +200,7 @@ impl State {
                 }
             }
             Report::Incident(incident) => self.live.follow(incident, self.now),
-            Report::Summary(_) => {}
+            Report::Tally(_) | Report::Heartbeat(_) | Report::Summary(_) => {}
         }
     }
 

@@ -27,6 +27,7 @@ mod deploy;
 mod docs;
 mod driver;
 mod examples;
+mod fleet;
 mod floors;
 mod forensics;
 mod frames;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use handshark::inventory::INVENTORY;
-use handshark::report::schema::{Field, HANDSHAKE, INCIDENT, Kind, SUMMARY};
+use handshark::report::schema::{Field, HANDSHAKE, HEARTBEAT, INCIDENT, Kind, SENSOR, SUMMARY, TALLY};
 use handshark::report::{SCHEMA, StepKind};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
@@ -44,7 +44,7 @@ fn value(kind: Kind, strict: bool) -> Value {
 }
 
 fn schema() -> Value {
-    let kinds = [HANDSHAKE, INCIDENT, SUMMARY, INVENTORY].map(|fields| object(fields, false));
+    let kinds = [HANDSHAKE, INCIDENT, TALLY, HEARTBEAT, SENSOR, SUMMARY, INVENTORY].map(|fields| object(fields, false));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": SCHEMA,
@@ -61,6 +61,9 @@ fn of_kind(name: &str) -> Validator {
     let fields = match name {
         "handshake" => HANDSHAKE,
         "incident" => INCIDENT,
+        "tally" => TALLY,
+        "heartbeat" => HEARTBEAT,
+        "sensor" => SENSOR,
         "summary" => SUMMARY,
         "inventory" => INVENTORY,
         other => panic!("{other} is no kind"),
@@ -107,7 +110,8 @@ fn what_is_said_of_every_capture_is_as_the_schema_says() {
     }
     // The schema promises nothing that no capture shows, but for what only a live run tells, a damaged or narrowed one, or one without a handshake.
     let promised: BTreeSet<String> = [HANDSHAKE, INCIDENT, SUMMARY].into_iter().flat_map(names).collect();
-    let rare = ["state", "last_source", "left_out", "unread", "unjudged", "sha256", "unverified", "damage", "opaque"];
+    let rare =
+        ["site", "sensor", "sensors", "state", "last_source", "left_out", "unread", "unjudged", "sha256", "unverified", "damage", "opaque"];
     let missing: Vec<&String> = promised.difference(&told).filter(|name| !rare.contains(&name.as_str())).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -163,7 +167,7 @@ fn keys(value: &Value, out: &mut BTreeSet<String>) {
 #[test]
 fn the_documents_examples_are_reports() {
     let kinds: Vec<_> = examples().iter().map(|example| example["kind"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(kinds, ["handshake", "handshake", "incident", "summary", "inventory"]);
+    assert_eq!(kinds, ["handshake", "handshake", "incident", "tally", "heartbeat", "sensor", "summary", "inventory"]);
     for example in examples() {
         assert_eq!(faults(&of_kind(example["kind"].as_str().unwrap()), &example), [""; 0], "{example}");
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::present::now;
+use crate::app::present::now;
 
 /// The losses of one output.
 #[derive(Debug)]

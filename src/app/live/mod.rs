@@ -3,13 +3,15 @@
 //! The order matters: what needs privileges is opened first ([`open`]), then they are given up, then the threads start ([`watch`]).
 
 mod confinement;
+mod lag;
 mod losses;
 mod monitor;
 mod outlet;
-mod present;
 mod privileges;
+mod pulse;
 mod record;
 mod save;
+mod tally;
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
@@ -23,36 +25,36 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use self::lag::Lag;
 use self::losses::OutputLosses;
 use self::monitor::{Ending, Scrape, Watcher};
 use self::outlet::Outlet;
+use self::pulse::{Beats, Pulse};
 use self::record::{Desk, Tap};
 use self::save::Saver;
+use self::tally::Tally;
 use super::job::{Finder, icmp_filtered, trust};
-use crate::capture::{self, KeyLogs, LiveStatus, Opened};
-use crate::cli::{self, LiveCommand, Shown};
+use super::present;
+use crate::capture::{self, KeyLogs, Opened};
+use crate::cli::{self, Completed, LiveCommand, Shown};
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::policy::Policy;
-use crate::output::layout::Layout;
 use crate::output::line::LineSink;
 use crate::output::metrics::{Metrics, MetricsServer};
 use crate::output::ndjson::NdjsonSink;
 use crate::output::rotate::{RotatingFile, Rotation};
 use crate::output::say::say;
-use crate::output::style;
+use crate::output::spool::Spool;
 use crate::output::style::Palette;
-use crate::output::text::{TextOptions, TextSink};
 use crate::pipeline::{self, Progress};
 use crate::recorder::{Archive, ArchiveLimits, Recorder};
-use crate::report::{Handshake, Incident, Report, Sink, Summary};
+use crate::report::{Handshake, Incident, Report, Sink, Summary, Tallies};
+use crate::site::Observer;
 use crate::time::Clock;
 use crate::tui::{self, Links};
 
 /// How long a verdict may wait for what other handshakes show: long enough for a client's retry, short enough for someone who watches.
 const HOLD: Duration = Duration::from_secs(1);
-
-/// Incidents kept for the summary at the end: more than anyone reads there.
-const INCIDENTS: usize = 256;
 
 /// How long the end of a run waits for an output to deal with what it was given, before the summary.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -102,12 +104,13 @@ struct Flags {
 
 /// Everything that had to be opened.
 struct Open {
-    /// The sensor's name.
-    observer: String,
+    /// Who watches.
+    observer: Observer,
     capture: Opened,
     trust: TrustStore,
     keylogs: KeyLogs,
     file: Option<RotatingFile>,
+    spool: Option<Spool>,
     archive: Option<Archive>,
     server: Option<MetricsServer>,
     icmp_filtered: bool,
@@ -115,8 +118,9 @@ struct Open {
 
 /// Opens everything, and gives up the right to open more. No thread is started.
 fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<Open> {
-    let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let observer = command.observer.clone().unwrap_or_else(host);
+    let host = || rustix::system::uname().nodename().to_string_lossy().into();
+    let sensor = command.sensor.clone().unwrap_or_else(host);
+    let observer = Observer { site: command.capture.site, sensor: Some(sensor) };
     let icmp_filtered = icmp_filtered(command.capture.filter.as_deref());
     let identity = command.user.as_deref().map(privileges::identity).transpose()?;
     let capture = capture::open_live(&command.capture)?;
@@ -127,6 +131,12 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
         let rotation =
             Rotation { size: output.size, age: output.age, keep: output.keep, clock: clock.clone(), reopen: Arc::clone(&flags.reopen) };
         file = Some(RotatingFile::open(&output.path, rotation)?);
+    }
+    let mut spool = None;
+    if let Some((directory, limits)) = &command.spool {
+        let stem = format!("handshark-{}", observer.sensor.as_deref().unwrap_or("sensor"));
+        let opened = Spool::open(directory, &stem, limits.clone(), clock.clone());
+        spool = Some(opened.with_context(|| format!("cannot spool to {}", directory.display()))?);
     }
     let mut archive = None;
     if let Some(record) = &command.record {
@@ -156,6 +166,9 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
         if let Some(file) = &file {
             identity.give(|user, group| file.give(user, group));
         }
+        if let Some(spool) = &spool {
+            identity.give(|user, group| spool.give(user, group));
+        }
         privileges::empty_bounding_set();
         identity.assume()?;
     } else {
@@ -179,14 +192,15 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
     if let Some(file) = &file {
         file.check()?;
     }
-    Ok(Open { observer, capture, trust, keylogs, file, archive, server, icmp_filtered })
+    Ok(Open { observer, capture, trust, keylogs, file, spool, archive, server, icmp_filtered })
 }
 
 /// Directories in which files will be created or replaced.
 fn writable(command: &LiveCommand, file: Option<&RotatingFile>) -> Vec<PathBuf> {
     let output = file.and_then(RotatingFile::directory).map(std::path::Path::to_owned);
     let record = command.record.iter().map(|record| record.directory.clone());
-    output.into_iter().chain(record).chain(command.save.clone()).collect()
+    let spool = command.spool.iter().map(|(directory, _)| directory.clone());
+    output.into_iter().chain(record).chain(spool).chain(command.save.clone()).collect()
 }
 
 /// Captures, analyses and shows until it is time to stop.
@@ -207,18 +221,17 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
                 .with_priorities(command.priorities || is_journal());
             outlets.push(to_stdout(Box::new(lines), flags));
         }
-        Shown::Json => outlets.push(to_stdout(
-            Box::new(NdjsonSink::new(BufWriter::with_capacity(64 << 10, stdout), true).observed_by(&open.observer)),
-            flags,
-        )),
+        Shown::Json => outlets.push(to_stdout(Box::new(NdjsonSink::new(BufWriter::with_capacity(64 << 10, stdout), true)), flags)),
     }
     if let (Some(file), Some(output)) = (open.file, &command.output) {
-        outlets.push(Outlet::start(
-            &output.path.display().to_string(),
-            Box::new(NdjsonSink::new(file, true).observed_by(&open.observer)),
-            None,
-        ));
+        outlets.push(Outlet::start(&output.path.display().to_string(), Box::new(NdjsonSink::new(file, true)), None));
     }
+    let spooled = open.spool.as_ref().map(Spool::counters);
+    if let Some(spool) = open.spool {
+        let name = spool.directory().display().to_string();
+        outlets.push(Outlet::start(&name, Box::new(NdjsonSink::new(spool, true)), None));
+    }
+    let observer = open.observer;
     let run = pipeline::Options {
         threads: command.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get),
         policy: Policy { stall_after: command.stall_after, icmp_filtered: open.icmp_filtered, ..Policy::default() },
@@ -227,6 +240,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         stop: Arc::clone(&flags.ending.stop),
         hurry: Arc::clone(&flags.ending.hurry),
         timeline: false,
+        observer: observer.clone(),
         clock: Some(clock.clone()),
     };
     let (mut source, status) = open.capture.start(clock, Arc::clone(&flags.ending.stop), Arc::clone(&flags.ending.hurry));
@@ -241,11 +255,23 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     if let Some(saver) = &saver {
         source = saver.beside(source);
     }
-    let source = open.keylogs.beside(source);
+    let lag = Lag::default();
+    let source = lag.beside(open.keylogs.beside(source), clock);
     let flows = Arc::new(AtomicU64::new(0));
     let view_losses = OutputLosses::new("the view");
-    let metrics =
-        open.server.zip(command.metrics).map(|(server, (_, names))| serve(server, names, &status, &flows, &outlets, desk.as_ref(), clock));
+    let pulse = Pulse {
+        observer,
+        clock: clock.clone(),
+        status: status.clone(),
+        flows: Arc::clone(&flows),
+        lag,
+        outputs: outlets.iter().map(|outlet| Arc::clone(outlet.losses())).collect(),
+        desk: desk.as_ref().map(Desk::counters),
+        spool: spooled,
+        every: command.heartbeat,
+        beats: Beats::begin(clock),
+    };
+    let metrics = open.server.zip(command.metrics).map(|(server, (_, names))| serve(server, names, &pulse));
     let over = Arc::<AtomicBool>::default();
     let watcher = Watcher {
         ending: flags.ending.clone(),
@@ -266,6 +292,9 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         view: (shown == Shown::Auto).then_some(&to_view),
         view_losses: &view_losses,
         saver: saver.as_ref(),
+        pulse,
+        completed: command.completed,
+        tallies: Tallies::default(),
         flags,
         tally: Tally { command, stop: &flags.ending.stop, handshakes: 0, matched: false, last: Vec::new() },
     };
@@ -349,24 +378,19 @@ fn note_losses(summary: &mut Summary, outlets: &[Outlet], desk: Option<&Desk>, v
 }
 
 /// Starts to answer scrapers; the thread ends with the process.
-fn serve(
-    server: MetricsServer,
-    names: u32,
-    status: &LiveStatus,
-    flows: &Arc<AtomicU64>,
-    outlets: &[Outlet],
-    desk: Option<&Desk>,
-    clock: &Clock,
-) -> Arc<Metrics> {
+fn serve(server: MetricsServer, names: u32, pulse: &Pulse) -> Arc<Metrics> {
     let metrics = Arc::new(Metrics::new(usize::try_from(names).unwrap_or(usize::MAX)));
+    metrics.identify(pulse.observer.site.name().as_deref(), pulse.observer.sensor.as_deref().unwrap_or_default());
     let page = Scrape {
         metrics: Arc::clone(&metrics),
-        status: status.clone(),
-        flows: Arc::clone(flows),
-        outputs: outlets.iter().map(|outlet| Arc::clone(outlet.losses())).collect(),
-        desk: desk.map(Desk::counters),
+        status: pulse.status.clone(),
+        flows: Arc::clone(&pulse.flows),
+        outputs: pulse.outputs.clone(),
+        desk: pulse.desk.clone(),
+        lag: pulse.lag.clone(),
+        spool: pulse.spool.clone(),
     };
-    let clock = clock.clone();
+    let clock = pulse.clock.clone();
     thread::spawn(move || server.serve(&clock, |form| form.of(&page.text()), || page.healthy()));
     metrics
 }
@@ -381,6 +405,10 @@ struct Fan<'a, 't> {
     view: Option<&'a Sender<Arc<Report>>>,
     view_losses: &'a OutputLosses,
     saver: Option<&'a Saver>,
+    pulse: Pulse,
+    /// How those that completed are told, and those that are added up.
+    completed: Completed,
+    tallies: Tallies,
     flags: &'a Flags,
     tally: Tally<'t>,
 }
@@ -393,6 +421,13 @@ impl Fan<'_, '_> {
             outlet.give(&report, SETTLE.min(self.flags.ending.left()));
         }
         report
+    }
+
+    /// Tells those handshakes that are added up.
+    fn tally(&mut self, rows: fn(&mut Tallies) -> Vec<crate::report::Tally>) {
+        for row in rows(&mut self.tallies) {
+            self.share(Report::Tally(Box::new(row)));
+        }
     }
 
     /// The view shows a handshake packet by packet, which no other output does.
@@ -418,7 +453,14 @@ impl Sink for Fan<'_, '_> {
         if let Some(metrics) = self.metrics {
             metrics.handshake(handshake);
         }
-        if !self.outlets.is_empty() {
+        let told = self.completed.tells(handshake);
+        if !handshake.handshake.provisional {
+            self.pulse.count(handshake);
+            if self.completed == Completed::Tallies && !self.outlets.is_empty() {
+                self.tallies.add(handshake, told);
+            }
+        }
+        if told && !self.outlets.is_empty() {
             self.share(Report::Handshake(Box::new(handshake.to_static())));
         }
         self.show(|| Report::Handshake(Box::new(handshake.with_timeline().to_static())));
@@ -446,6 +488,17 @@ impl Sink for Fan<'_, '_> {
         self.view.is_some()
     }
 
+    fn idle(&mut self) -> io::Result<()> {
+        if self.completed == Completed::Tallies {
+            self.tallies.pass(self.pulse.clock.now());
+            self.tally(Tallies::take);
+        }
+        if let Some(beat) = self.pulse.due() {
+            self.share(Report::Heartbeat(Box::new(beat)));
+        }
+        Ok(())
+    }
+
     fn ongoing(&mut self, incident: &Incident) -> io::Result<()> {
         if self.finder.as_ref().is_none_or(|finder| finder.concerns(incident)) {
             self.show(|| Report::Incident(Box::new(incident.clone())));
@@ -455,6 +508,7 @@ impl Sink for Fan<'_, '_> {
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         // Nothing comes any more: what is under way is written, or lost, before the losses are told.
+        self.tally(Tallies::finish);
         let ending = &self.flags.ending;
         ending.stop.store(true, Ordering::Relaxed);
         if let Some(desk) = self.desk {
@@ -468,59 +522,12 @@ impl Sink for Fan<'_, '_> {
             finder.narrow(&mut summary);
         }
         note_losses(&mut summary, self.outlets, self.desk, self.view_losses);
+        let beat = self.pulse.beat(true);
+        self.share(Report::Heartbeat(Box::new(beat)));
         let report = self.share(Report::Summary(Box::new(summary)));
         self.tally.last.push(report);
         Ok(())
     }
-}
-
-/// What the run's end depends on and is made of.
-struct Tally<'a> {
-    command: &'a LiveCommand,
-    stop: &'a AtomicBool,
-    handshakes: u64,
-    matched: bool,
-    /// Incidents and the summary.
-    last: Vec<Arc<Report>>,
-}
-
-impl Tally<'_> {
-    fn handshake(&mut self, handshake: &Handshake<'_>) {
-        if handshake.handshake.provisional {
-            return;
-        }
-        self.handshakes += 1;
-        self.matched |= self.command.fail_on.matches(handshake);
-        if self.command.count.is_some_and(|count| self.handshakes >= count) {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether an incident was told before.
-    fn knows(&self, id: &str) -> bool {
-        self.last.iter().any(|known| is_incident(known, id))
-    }
-
-    /// What is told anew takes the place of what was told before.
-    fn incident(&mut self, report: Arc<Report>, id: &str) {
-        self.last.retain(|known| !is_incident(known, id));
-        if self.last.len() >= INCIDENTS {
-            self.last.remove(0);
-        }
-        self.last.push(report);
-    }
-
-    /// Writes the summary for a person.
-    fn show(&self, palette: Palette) -> io::Result<()> {
-        let layout = Layout::new(style::terminal_width(), palette).in_zone(self.command.zone.clone());
-        let mut text = TextSink::new(BufWriter::new(io::stdout()), layout, TextOptions::default());
-        let written = self.last.iter().try_for_each(|report| report.give(&mut text)).and_then(|()| text.finish());
-        crate::output::unless_broken_pipe(written).map(drop)
-    }
-}
-
-fn is_incident(report: &Report, id: &str) -> bool {
-    matches!(report, Report::Incident(incident) if incident.id == id)
 }
 
 /// The first SIGINT or SIGTERM asks for an end with the summary; the second ends at once. SIGHUP opens output files anew; to what shows its

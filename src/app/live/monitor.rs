@@ -6,14 +6,16 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::lag::Lag;
 use super::losses::OutputLosses;
-use super::present::now;
 use super::record::DeskCounters;
+use crate::app::present::now;
 use crate::capture::LiveStatus;
 use crate::count::Count;
 use crate::output::escape::escape;
 use crate::output::metrics::{InterfaceLoad, Metrics};
 use crate::output::say::say;
+use crate::output::spool::SpoolCounters;
 use crate::tui::Gauges;
 
 /// How a run is told to end, and how long that may take.
@@ -88,6 +90,8 @@ pub(super) struct Scrape {
     pub(super) flows: Arc<AtomicU64>,
     pub(super) outputs: Vec<Arc<OutputLosses>>,
     pub(super) desk: Option<Arc<DeskCounters>>,
+    pub(super) lag: Lag,
+    pub(super) spool: Option<Arc<SpoolCounters>>,
 }
 
 impl Scrape {
@@ -101,6 +105,8 @@ impl Scrape {
                 up: !interface.down,
             });
         }
+        let dropped = self.spool.as_ref().map_or(0, |spool| spool.bytes.load(Ordering::Relaxed));
+        self.metrics.pace(self.lag.get().as_secs_f64(), dropped);
         self.metrics.load(self.flows.load(Ordering::Relaxed), resident_memory());
         for output in &self.outputs {
             self.metrics.lost(output.what(), output.all().0);
@@ -137,7 +143,7 @@ pub(super) fn gauges(status: &LiveStatus, flows: &AtomicU64, lost: &OutputLosses
 }
 
 /// Bytes of this process in memory, where the system tells.
-fn resident_memory() -> Option<u64> {
+pub(super) fn resident_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)

@@ -58,6 +58,7 @@ pub(super) struct Line {
     pub(super) index: usize,
     /// The interface's index in the inventory.
     pub(super) interface: u32,
+    pub(super) site: Site,
     pub(super) link: LinkType,
     /// Packets taken so far.
     pub(super) number: u64,
@@ -135,12 +136,11 @@ impl Line {
     fn take(&mut self, capture: &mut Capture<Active>) -> (Block, Result<(), pcap::Error>) {
         let mut block = self.recycled.try_recv().unwrap_or_default();
         block.clear();
-        let (number, link, interface) = (&mut self.number, self.link, self.interface);
+        let (number, link, interface, site) = (&mut self.number, self.link, self.interface, self.site);
         let taken = capture.dispatch(Some(limits::LIVE_BATCH), |packet| {
             *number = u64::saturating_add(*number, 1);
             let time = Timestamp::from_parts(packet.header.ts.tv_sec, u32::try_from(packet.header.ts.tv_usec).unwrap_or_default());
-            block
-                .push(FrameHead { number: *number, time, link, interface, site: Site::NONE, original_len: packet.header.len }, packet.data);
+            block.push(FrameHead { number: *number, time, link, interface, site, original_len: packet.header.len }, packet.data);
         });
         (block, taken.map(drop))
     }

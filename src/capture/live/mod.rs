@@ -26,6 +26,7 @@ use crate::count::Count;
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
+use crate::site::Site;
 use crate::time::Clock;
 
 pub use interfaces::{InterfaceInfo, interfaces};
@@ -49,11 +50,13 @@ pub struct LiveOptions {
     pub promiscuous: bool,
     /// Threads for each interface.
     pub threads: usize,
+    /// The address space that they belong to.
+    pub site: Site,
 }
 
 impl Default for LiveOptions {
     fn default() -> Self {
-        Self { interfaces: Vec::new(), filter: None, snaplen: 262_144, buffer: 64 << 20, promiscuous: false, threads: 1 }
+        Self { interfaces: Vec::new(), filter: None, snaplen: 262_144, buffer: 64 << 20, promiscuous: false, threads: 1, site: Site::NONE }
     }
 }
 
@@ -185,6 +188,7 @@ impl Opened {
             let line = Line {
                 index,
                 interface: u32::try_from(place).unwrap_or(u32::MAX),
+                site: options.site,
                 link,
                 number: 0,
                 counters,

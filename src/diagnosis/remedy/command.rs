@@ -18,6 +18,8 @@ pub struct Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Word {
     Fixed(&'static str),
+    /// A whole line as it was told.
+    Told(String),
     Value(Value),
 }
 
@@ -29,6 +31,13 @@ struct Ends {
 }
 
 impl Command {
+    /// A command that another run of this program made and wrote into a row. Who writes the rows answers for it; a line that could act on a terminal,
+    /// or be more than one, is none.
+    pub fn told(line: &str) -> Option<Self> {
+        let fits = !line.is_empty() && line.len() <= LONGEST_TOLD && line.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+        fits.then(|| Self { words: vec![Word::Told(line.to_owned())], operands: Vec::new(), ends: Ends::default(), next: None })
+    }
+
     /// A program and fixed words behind it, split at spaces: `openssl s_client`.
     pub fn new(words: &'static str) -> Self {
         Self { words: Vec::new(), operands: Vec::new(), ends: Ends::default(), next: None }.with(words)
@@ -69,6 +78,7 @@ impl Command {
     pub fn with_values(&self, other: &dyn Fn(&str) -> String) -> Self {
         let word = |word: &Word| match word {
             Word::Fixed(text) => Word::Fixed(text),
+            Word::Told(line) => Word::Told(other(line)),
             Word::Value(value) => Word::Value(value.replaced(other)),
         };
         Self {
@@ -93,6 +103,7 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = self.words.iter().map(|word| match word {
             Word::Fixed(text) => quote(text),
+            Word::Told(line) => line.clone(),
             Word::Value(value) => quote(value.text()),
         });
         for (index, word) in words.chain(self.operands.iter().map(|operand| quote(operand.text()))).enumerate() {
@@ -110,6 +121,9 @@ impl fmt::Display for Command {
         }
     }
 }
+
+/// Bytes of a command that was told.
+const LONGEST_TOLD: usize = 2048;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ mod labels;
 mod server;
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -46,6 +47,9 @@ pub struct Metrics {
     flows: Gauge,
     memory: Gauge,
     recordings: Family<Recorded, Counter>,
+    lag: Gauge<f64, AtomicU64>,
+    spool_dropped: Counter,
+    sensor: Family<Identity, Gauge>,
 }
 
 impl fmt::Debug for Metrics {
@@ -90,6 +94,9 @@ impl Metrics {
             flows: Gauge::default(),
             memory: Gauge::default(),
             recordings: Family::default(),
+            lag: Gauge::default(),
+            spool_dropped: Counter::default(),
+            sensor: Family::default(),
         };
         metrics.register();
         metrics
@@ -130,6 +137,19 @@ impl Metrics {
         r.register("lost_reports", "Reports that an output was too slow to take", self.lost.clone());
         r.register("connections", "Connections held", self.flows.clone());
         r.register_with_unit("resident_memory", "Memory of the process", Unit::Bytes, self.memory.clone());
+        r.register_with_unit(
+            "capture_lag",
+            "How long the latest packets waited before they were looked at",
+            Unit::Seconds,
+            self.lag.clone(),
+        );
+        r.register_with_unit(
+            "spool_dropped",
+            "Bytes of the spool's files that made room for newer ones",
+            Unit::Bytes,
+            self.spool_dropped.clone(),
+        );
+        r.register("sensor", "1, with the names of the site and the sensor", self.sensor.clone());
         r.register("recordings", "Recordings of failures, by result: written, lost", self.recordings.clone());
     }
 
@@ -228,6 +248,18 @@ impl Metrics {
         if let Some(memory) = memory {
             self.memory.set(i64::try_from(memory).unwrap_or(i64::MAX));
         }
+    }
+
+    /// Sets who this is.
+    pub fn identify(&self, site: Option<&str>, sensor: &str) {
+        let identity = Identity { site: shown(site.unwrap_or_default()), sensor: shown(sensor) };
+        self.sensor.get_or_create(&identity).set(1);
+    }
+
+    /// Sets how long the latest packets waited, in seconds, and how many bytes of the spool made room for newer ones.
+    pub fn pace(&self, lag: f64, spool_dropped: u64) {
+        self.lag.set(lag);
+        self.spool_dropped.inner().store(spool_dropped, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Sets how many reports an output was too slow to take.
@@ -340,6 +372,12 @@ struct Served {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OnInterface {
     interface: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Identity {
+    site: String,
+    sensor: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

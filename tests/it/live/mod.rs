@@ -2,6 +2,7 @@
 //!
 //! Needs root, `ip`, `openssl` and `curl`; a test that lacks something says so and passes.
 
+mod fleet;
 mod hardship;
 mod lab;
 mod secrets;
@@ -43,8 +44,10 @@ fn failures_are_told_as_they_happen_and_recorded() {
             "9477",
             "--user",
             "nobody",
-            "--observer",
+            "--sensor",
             "edge-17",
+            "--site",
+            "berlin",
         ],
     );
     live.wait_until_ready();
@@ -88,7 +91,10 @@ fn failures_are_told_as_they_happen_and_recorded() {
     let told = live.until(of(5443));
     assert!(["reset", "stalled"].contains(&told.report["handshake"]["outcome"].as_str().unwrap_or_default()), "{}", told.report);
     assert_eq!(told.report["tls"]["client"]["server_name"], "good.test");
-    assert_eq!(told.report["observer"]["name"], "edge-17");
+    let observer = &told.report["observer"];
+    let told_by = ["name", "sensor", "site", "interface"].map(|key| observer[key].as_str().unwrap_or_default());
+    assert_eq!(told_by[..3], ["edge-17", "edge-17", "berlin"]);
+    assert_eq!(told.report["capture"]["source"], told_by[3]);
 
     let metrics = lab.scrape("/metrics");
     for line in [

@@ -150,6 +150,7 @@ pub fn options(threads: usize, timeline: bool) -> Options {
         hurry: Arc::default(),
         timeline,
         stop: Arc::new(AtomicBool::new(false)),
+        observer: handshark::site::Observer::NONE,
         clock: None,
     }
 }

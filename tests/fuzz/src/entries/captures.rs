@@ -107,6 +107,7 @@ fn options(threads: usize) -> Options {
         hurry: Arc::default(),
         timeline: true,
         stop: Arc::new(AtomicBool::new(false)),
+        observer: handshark::site::Observer::NONE,
         clock: None,
     }
 }

@@ -1,4 +1,4 @@
-//! The present: real time, which a live run alone looks at.
+//! The present: real time, which only those look at that watch or follow.
 
 use std::time::{Instant, SystemTime};
 
@@ -11,7 +11,7 @@ pub(super) fn now() -> Instant {
 }
 
 /// The system's clock, the one that stamps packets.
-#[allow(clippy::disallowed_methods, reason = "a live run compares packet time with the present")]
+#[allow(clippy::disallowed_methods, reason = "who watches compares packet time with the present")]
 pub(super) fn clock() -> Clock {
     Clock::new(|| {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
