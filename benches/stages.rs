@@ -178,7 +178,7 @@ fn serialise(bencher: Bencher<'_, '_>) {
         let mut builder = report::Builder::default();
         let mut sink = NdjsonSink::new(io::sink(), false);
         for (handshake, verdict) in handshakes.iter().zip(&verdicts) {
-            sink.handshake(&builder.handshake(handshake, verdict, "memory")).unwrap();
+            sink.handshake(&builder.handshake(handshake, verdict, "memory", &handshark::site::Observer::NONE)).unwrap();
         }
     });
 }
