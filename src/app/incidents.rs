@@ -34,9 +34,9 @@ pub(super) fn incidents(options: &IncidentsOptions) -> anyhow::Result<()> {
         mistakes: 0,
     };
     if options.follow {
-        desk.follow(&options.inputs, &stop)?
+        desk.follow(&options.inputs, &stop)?;
     } else {
-        desk.read(&options.inputs, &stop)?
+        desk.read(&options.inputs, &stop)?;
     }
     let incidents = desk.fleet.finish();
     desk.teller.end(&incidents, &desk.fleet.sensors())?;
@@ -121,7 +121,7 @@ impl Desk {
         files(&inputs, true)?;
         let mut number = 0_u64;
         let mut over = false;
-        while !stop.load(Ordering::Relaxed) && !(over && inputs.is_empty()) {
+        while !(stop.load(Ordering::Relaxed) || over && inputs.is_empty()) {
             let mut there = BTreeMap::new();
             for path in files(&inputs, true).unwrap_or_default() {
                 let Ok(metadata) = fs::metadata(&path) else { continue };

@@ -126,7 +126,9 @@ fn an_incident_has_one_name_whoever_sees_it_and_another_at_another_place_or_time
     let name = |site: Option<&str>, server, times: &[i64], live| {
         let site = site.and_then(Site::named).unwrap_or_default();
         let mut tracker = Tracker::new(Observer { site, ..Observer::default() }, live);
-        times.iter().for_each(|at| fail(&mut tracker, *at, server, EXPIRED));
+        for at in times {
+            fail(&mut tracker, *at, server, EXPIRED);
+        }
         tracker.finish().pop().unwrap().id
     };
     let one = name(None, 1, &[910, 920], false);

@@ -159,7 +159,9 @@ impl Tallies {
     /// The rows that are whole. What comes late for their minutes is told in further rows.
     pub fn take(&mut self) -> Vec<Tally> {
         let mut done = std::mem::take(&mut self.done);
-        done.iter_mut().for_each(|row| row.starts.sort_unstable());
+        for row in &mut done {
+            row.starts.sort_unstable();
+        }
         done
     }
 

@@ -57,7 +57,9 @@ fn three_sensors_tell_what_one_process_tells_and_the_gap_of_one_is_told() {
             assert_ne!(lab.curl("expired.test", 4443, &["--tls-max", "1.2"]).wait(), 0);
         }
     };
-    labs.iter().for_each(|lab| visit(lab, 2));
+    for lab in &labs {
+        visit(lab, 2);
+    }
     // What completed is told when data has flowed, or after five seconds; the second sensor is killed with all that it knows written.
     thread::sleep(Duration::from_secs(7));
     lives[1].signal("KILL");
