@@ -135,6 +135,7 @@ pub fn analyze(capture: Capture, settings: &Settings, each: impl FnMut(Found<'_>
         threads: settings.threads.max(1),
         policy: Policy { stall_after: settings.stall_after, ..Policy::default() },
         trust: settings.trust.clone(),
+        logs: None,
         hold: Duration::MAX,
         timeline: settings.timeline,
         stop: Arc::clone(&stop),

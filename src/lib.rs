@@ -54,6 +54,8 @@ pub mod inventory;
 #[doc(hidden)]
 pub mod limits;
 #[doc(hidden)]
+pub mod logs;
+#[doc(hidden)]
 pub mod origins;
 #[doc(hidden)]
 pub mod output;

@@ -272,6 +272,15 @@ pub const KEY_LOG_CONNECTIONS: usize = 1 << 18;
 /// Longest line of a key log that is looked at: the longest label, a random and a secret of 64 bytes take some 250 bytes.
 pub const KEY_LOG_LINE: usize = 4096;
 
+/// Longest line of a log that is looked at; what is behind is left out.
+pub const LOG_LINE: usize = 8 << 10;
+
+/// Characters of a log's line that are kept and shown: error queues of OpenSSL are long.
+pub const LOG_TEXT: usize = 400;
+
+/// Bytes of log lines kept, with what each takes besides its text: more than a hundred thousand lines that speak of TLS.
+pub const LOG_BYTES: usize = 48 << 20;
+
 /// Encrypted records kept for a direction while its secrets are awaited: a handshake flight in small records, and alerts.
 pub const SEALED_RECORDS: usize = 128;
 
@@ -400,7 +409,7 @@ pub const FRAME_RUNS: usize = 1 << 18;
 pub const FRAME_RUN: usize = 16;
 
 /// What an analysis of files may hold in memory, whatever they are made of: what, and bytes at most. Not among them are what only options bring:
-/// key logs ([`SECRET_BYTES`], [`KEY_LOG_CONNECTIONS`]), the flight recorder (`--record-memory`), live capture ([`LIVE_MERGE_BYTES`]) and an xz
+/// key logs ([`SECRET_BYTES`], [`KEY_LOG_CONNECTIONS`]), logs ([`LOG_BYTES`]), the flight recorder (`--record-memory`), live capture ([`LIVE_MERGE_BYTES`]) and an xz
 /// decoder ([`XZ_MEMORY`]).
 pub const BUDGETS: &[(&str, usize)] = &[
     ("connections that are followed, with all that they hold", FOLLOWED_BYTES),

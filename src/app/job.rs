@@ -17,12 +17,13 @@ use crate::diagnosis::policy::Policy;
 use crate::error::Result;
 use crate::find::{Criteria, Filter, Related};
 use crate::frame::Block;
+use crate::logs::Logs;
 use crate::origins::Origins;
 use crate::output::progress::Progress;
 use crate::output::say::say;
 use crate::pipeline;
 use crate::report::{Answer, Classes, Counts, Handshake, Incident, Sink, Summary};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Zone};
 
 /// How long a verdict read from a pipe may wait, in packet time, for what other handshakes show.
 const HOLD_ON_A_PIPE: Duration = Duration::from_secs(30);
@@ -34,6 +35,9 @@ pub(super) struct Job<'a> {
     pub(super) analysis: &'a Analysis,
     pub(super) criteria: &'a Criteria,
     pub(super) anonymize: Option<&'a Key>,
+    /// Logs to be held against the verdicts, and the zone of times that name none.
+    pub(super) logs: &'a [PathBuf],
+    pub(super) zone: &'a Zone,
     pub(super) stop: Arc<AtomicBool>,
     /// Reports tell their handshakes packet by packet.
     pub(super) timeline: bool,
@@ -48,12 +52,14 @@ pub(super) struct Job<'a> {
 impl<'a> Job<'a> {
     /// Captures and what is asked of them, with progress and without details: no timeline, no hashes.
     pub(super) fn new(inputs: &'a [PathBuf], query: &'a Query, stop: Arc<AtomicBool>) -> Self {
-        let Query { analysis, criteria, anonymize, zone: _ } = query;
+        let Query { analysis, criteria, anonymize, logs, zone } = query;
         Self {
             inputs,
             analysis,
             criteria,
             anonymize: anonymize.as_ref(),
+            logs,
+            zone,
             stop,
             timeline: false,
             hashes: false,
@@ -80,7 +86,7 @@ impl<'a> Job<'a> {
 
     /// The same for frames from elsewhere.
     pub(super) fn prepare_with(&self, source: Box<dyn FrameSource>) -> anyhow::Result<Ready> {
-        Ok(Ready { source, trust: trust(&self.analysis.trust)? })
+        Ok(Ready { source, trust: trust(&self.analysis.trust)?, logs: super::logs::read(self.logs, self.zone)? })
     }
 
     /// Opens and analyses.
@@ -97,6 +103,7 @@ impl<'a> Job<'a> {
             threads,
             policy: Policy { stall_after: self.analysis.stall_after, icmp_filtered, ..Policy::default() },
             trust: ready.trust,
+            logs: ready.logs,
             hold: if self.piped() { HOLD_ON_A_PIPE } else { Duration::MAX },
             timeline: self.timeline,
             stop: Arc::clone(&self.stop),
@@ -122,6 +129,7 @@ impl<'a> Job<'a> {
 pub(super) struct Ready {
     source: Box<dyn FrameSource>,
     trust: TrustStore,
+    logs: Option<Arc<Logs>>,
 }
 
 /// Standard input, or a FIFO or device by its path: somebody may wait for what its packets show.

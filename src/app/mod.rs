@@ -11,11 +11,13 @@ mod interfaces;
 mod inventory;
 mod job;
 mod live;
+mod logs;
 mod matched;
 mod plan;
 mod present;
 mod read;
 mod report;
+mod reproduce;
 #[cfg(feature = "parquet")]
 mod rows;
 mod settings;
@@ -121,6 +123,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Plan(options) => plan::plan(&options, &mut out.lock()),
         Command::Show(options) => show::show(&options),
         Command::Report(options) => report::report(&options),
+        Command::Reproduce(options) => reproduce::reproduce(&options),
         Command::Demo(options) => demo::demo(&options),
         Command::Interfaces { json } => interfaces::list(&mut out.lock(), json),
         Command::Explain { about, json: true, .. } => {
@@ -195,5 +198,5 @@ static INTERRUPTED: AtomicI32 = AtomicI32::new(0);
 /// What no output may replace: the files that are read, key logs too, and of these outputs those that a directory among the inputs brings along.
 fn kept(inputs: &[PathBuf], query: &Query, outputs: &[&Path]) -> Vec<PathBuf> {
     let found = outputs.iter().filter(|output| crate::capture::is_found(output, inputs)).map(|output| output.to_path_buf());
-    inputs.iter().chain(&query.analysis.keylogs).cloned().chain(found).collect()
+    inputs.iter().chain(&query.analysis.keylogs).chain(&query.logs).cloned().chain(found).collect()
 }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::output::format::{Look, Verbosity};
 use crate::output::pager::{Pager, Paging};
 use crate::output::{Sink, ndjson, text};
-use crate::report::{Handshake, Incident, Summary, Tallies};
+use crate::report::{Handshake, Incident, Summary, Tallies, Tally};
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
@@ -88,7 +88,8 @@ struct Emit<'a> {
 impl Emit<'_> {
     /// Handshakes are over: tells the rest of those that were added up.
     fn rest(&mut self) -> io::Result<()> {
-        self.tallies.finish().iter().try_for_each(|row| self.sink.tally(row))
+        let rows = self.tallies.finish();
+        rows.iter().try_for_each(|row| self.tally(row))
     }
 }
 
@@ -100,7 +101,8 @@ impl Sink for Emit<'_> {
         let told = self.completed.tells(handshake);
         if self.completed == Completed::Tallies && !handshake.handshake.provisional {
             self.tallies.add(handshake, told);
-            self.tallies.take().iter().try_for_each(|row| self.sink.tally(row))?;
+            let rows = self.tallies.take();
+            rows.iter().try_for_each(|row| self.tally(row))?;
         }
         if told { self.sink.handshake(handshake) } else { Ok(()) }
     }
@@ -110,6 +112,12 @@ impl Sink for Emit<'_> {
         self.rows.as_mut().map_or(Ok(()), |rows| rows.incident(incident))?;
         self.rest()?;
         self.sink.incident(incident)
+    }
+
+    fn tally(&mut self, tally: &Tally) -> io::Result<()> {
+        #[cfg(feature = "parquet")]
+        self.rows.as_mut().map_or(Ok(()), |rows| rows.tally(tally))?;
+        self.sink.tally(tally)
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {

@@ -29,14 +29,12 @@ pub(super) fn report(options: &ReportOptions) -> anyhow::Result<()> {
 
 fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let settings = settings(options);
+    let Query { analysis, anonymize, zone, .. } = &options.query;
+    // What is made anonymous names no file.
+    let again = if anonymize.is_none() { Again::new(&options.inputs, &analysis.keylogs) } else { None };
     let mut sink: Box<dyn Sink + '_> = match options.format {
-        ReportFormat::Html => Box::new(HtmlSink::new(out, settings).in_zone(options.query.zone.clone())),
-        ReportFormat::Markdown => {
-            let Query { analysis, anonymize, zone, .. } = &options.query;
-            // What is made anonymous names no file.
-            let again = if anonymize.is_none() { Again::new(&options.inputs, &analysis.keylogs) } else { None };
-            Box::new(MarkdownSink::new(out).with_settings(settings).in_zone(zone.clone()).with_again(again))
-        }
+        ReportFormat::Html => Box::new(HtmlSink::new(out, settings).in_zone(zone.clone()).with_again(again)),
+        ReportFormat::Markdown => Box::new(MarkdownSink::new(out).with_settings(settings).in_zone(zone.clone()).with_again(again)),
     };
     let job = Job {
         timeline: options.format == ReportFormat::Html,
@@ -51,7 +49,7 @@ fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
 
 /// What the reader of a report must know to come to the same result.
 fn settings(options: &ReportOptions) -> Vec<Setting> {
-    let Query { analysis, criteria, anonymize, zone: _ } = &options.query;
+    let Query { analysis, criteria, anonymize, logs, zone: _ } = &options.query;
     let anonymizer = anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let hidden = |text: String| anonymizer.as_ref().map_or_else(|| text.clone(), |anonymizer| anonymizer.prose(&text));
     let path = |path: &std::path::PathBuf| {
@@ -69,6 +67,9 @@ fn settings(options: &ReportOptions) -> Vec<Setting> {
     }
     if !analysis.keylogs.is_empty() {
         list.push(Setting::new("Decrypted with", analysis.keylogs.iter().map(path).collect::<Vec<_>>().join(", ")));
+    }
+    if !logs.is_empty() {
+        list.push(Setting::new("Logs beside it", logs.iter().map(path).collect::<Vec<_>>().join(", ")));
     }
     let mut trusted: Vec<String> = if analysis.trust.system { vec!["the system's store".to_owned()] } else { Vec::new() };
     trusted.extend(analysis.trust.files.iter().chain(&analysis.trust.directories).map(path));

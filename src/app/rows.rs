@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::output::dataset::{DataSet, is_folder};
 use crate::output::delivery::{Delivery, Manner};
 use crate::output::parquet::ParquetSink;
-use crate::report::{Handshake, Incident, Sink, Summary};
+use crate::report::{Handshake, Incident, Sink, Summary, Tally};
 
 /// Rows being written.
 pub(super) struct Rows {
@@ -90,6 +90,10 @@ impl Sink for Rows {
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
         self.row(|sink| sink.incident(incident))
+    }
+
+    fn tally(&mut self, tally: &Tally) -> io::Result<()> {
+        self.row(|sink| sink.tally(tally))
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use anyhow::bail;
 
@@ -9,6 +10,7 @@ use super::job::Job;
 use super::stop_on_signal;
 use crate::anonymize::Anonymizer;
 use crate::cli::ShowOptions;
+use crate::output::again::Again;
 use crate::output::escape::escape;
 use crate::output::figures::{counted, when_in};
 use crate::output::layout::Layout;
@@ -16,23 +18,15 @@ use crate::output::ndjson::NdjsonSink;
 use crate::output::pager::Pager;
 use crate::output::show;
 use crate::output::view;
-use crate::report::{Handshake, Id, Sink};
+use crate::report::{Handshake, Id, Sink, Summary};
 use crate::time::Zone;
 
 /// Reads captures and shows the handshake that is asked for; without such, the first that failed, or the first.
 pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
-    if let Some(word) = neither_file_nor_id(options) {
-        bail!("no handshake or file is called {word}; an ID is hexadecimal, as the failures of `handshark FILE` name it");
-    }
+    only_files_and_id(&options.inputs, options.id.as_deref())?;
     let anonymizer = options.query.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
-    let wanted = options.id.as_deref().map(str::to_ascii_lowercase);
-    let mut found = Found {
-        most: options.most,
-        wanted: wanted.clone(),
-        anonymizer: anonymizer.as_ref(),
-        zone: options.query.zone.clone(),
-        ..Found::default()
-    };
+    let zone = &options.query.zone;
+    let mut found = Found::new(options.most, options.id.as_deref(), anonymizer.as_ref(), zone, kept);
     let job = Job {
         // It is made anonymous here, so that a handshake can be asked for by either id.
         anonymize: None,
@@ -41,20 +35,7 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
         ..Job::new(&options.inputs, &options.query, stop_on_signal()?)
     };
     let summary = job.run(&mut found)?;
-    let among = summary.handshakes.saturating_add(summary.left_out.unwrap_or_default());
-    if among == 0 {
-        bail!("no TLS handshake was found; `handshark read` says what is in the capture");
-    }
-    if let Some(id) = &wanted {
-        found.only_one(id)?;
-    }
-    let chosen = found.chosen();
-    if chosen.is_empty() {
-        match among {
-            1 => bail!("the only handshake is not what was asked for; `handshark --all FILE` shows it"),
-            _ => bail!("none of the {among} handshakes is what was asked for; `handshark --all FILE` lists them"),
-        }
-    }
+    let chosen = found.settle(&summary)?;
     if options.json {
         let mut sink = NdjsonSink::new(io::stdout().lock(), false);
         chosen.iter().try_for_each(|report| sink.handshake(&hidden(report, anonymizer.as_ref())))?;
@@ -66,10 +47,18 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
     out.close().and(written).map_err(Into::into)
 }
 
-/// The last word, when it looks like no file, and none is there.
-fn neither_file_nor_id(options: &ShowOptions) -> Option<&str> {
-    let word = options.inputs.last().filter(|_| options.id.is_none() && options.inputs.len() > 1)?;
-    word.to_str().filter(|text| !text.contains(['.', '/']) && *text != "-" && !word.exists())
+/// The report beyond its run.
+fn kept(report: &Handshake<'_>) -> Handshake<'static> {
+    report.to_static()
+}
+
+/// Fails where the last word looks like no file, and none is there.
+pub(super) fn only_files_and_id(inputs: &[PathBuf], id: Option<&str>) -> anyhow::Result<()> {
+    let Some(word) = inputs.last().filter(|_| id.is_none() && inputs.len() > 1) else { return Ok(()) };
+    match word.to_str().filter(|text| !text.contains(['.', '/']) && *text != "-" && !word.exists()) {
+        Some(word) => bail!("no handshake or file is called {word}; an ID is hexadecimal, as the failures of `handshark FILE` name it"),
+        None => Ok(()),
+    }
 }
 
 /// Writes the handshakes chosen.
@@ -81,11 +70,17 @@ fn write(
     anonymizer: Option<&Anonymizer>,
 ) -> io::Result<()> {
     let chosen = found.chosen();
+    // What is made anonymous names no file.
+    let again = if anonymizer.is_none() { Again::new(&options.inputs, &options.query.analysis.keylogs) } else { None };
     for (index, report) in chosen.iter().enumerate() {
         if index > 0 {
             writeln!(out, "\n")?;
         }
         show::handshake(out, layout, &hidden(report, anonymizer))?;
+        if let Some(command) = again.as_ref().and_then(|again| again.reproduce(report)) {
+            layout.flow(out, 2, 4, &[(layout.palette.dim, "Offer the same again:")])?;
+            layout.command(out, 4, &command.to_string())?;
+        }
     }
     let more = found.count.saturating_sub(chosen.len() as u64);
     if more > 0 && !options.query.criteria.is_empty() {
@@ -98,25 +93,25 @@ fn write(
     out.flush()
 }
 
-/// Handshakes that may be shown.
-#[derive(Debug, Default)]
-struct Found<'a> {
+/// Handshakes that may be shown, each as what is kept of it.
+pub(super) struct Found<'a, T = Handshake<'static>> {
     most: usize,
+    keep: fn(&Handshake<'_>) -> T,
     /// The id asked for, or its beginning.
     wanted: Option<String>,
     anonymizer: Option<&'a Anonymizer>,
     zone: Zone,
     /// Those of what was asked for, without regard to the id.
     count: u64,
-    matched: Vec<Handshake<'static>>,
-    failed: Vec<Handshake<'static>>,
+    matched: Vec<T>,
+    failed: Vec<T>,
     /// Ids that begin as was asked, and what they are.
     candidates: Vec<(Id, String)>,
     /// Ids like the one asked for: the distance, the id, and what it is.
     near: Vec<(usize, Id, String)>,
 }
 
-impl Sink for Found<'_> {
+impl<T> Sink for Found<'_, T> {
     fn handshake(&mut self, report: &Handshake<'_>) -> io::Result<()> {
         self.count = self.count.saturating_add(1);
         if let Some(wanted) = self.wanted.clone() {
@@ -131,16 +126,55 @@ impl Sink for Found<'_> {
             }
         }
         if self.failed.len() < self.most && report.class().is_failure() {
-            self.failed.push(report.to_static());
+            self.failed.push((self.keep)(report));
         }
         if self.matched.len() < self.most {
-            self.matched.push(report.to_static());
+            self.matched.push((self.keep)(report));
         }
         Ok(())
     }
 }
 
-impl Found<'_> {
+impl<'a, T> Found<'a, T> {
+    /// Will keep so many of those that are asked for, by an id where there is one.
+    pub(super) fn new(
+        most: usize,
+        id: Option<&str>,
+        anonymizer: Option<&'a Anonymizer>,
+        zone: &Zone,
+        keep: fn(&Handshake<'_>) -> T,
+    ) -> Self {
+        Self {
+            most,
+            keep,
+            wanted: id.map(str::to_ascii_lowercase),
+            anonymizer,
+            zone: zone.clone(),
+            count: 0,
+            matched: Vec::new(),
+            failed: Vec::new(),
+            candidates: Vec::new(),
+            near: Vec::new(),
+        }
+    }
+
+    /// Ends the search in captures of which this is the summary: fails where there is nothing to show, or where it is not clear what.
+    pub(super) fn settle(&self, summary: &Summary) -> anyhow::Result<&[T]> {
+        let among = summary.handshakes.saturating_add(summary.left_out.unwrap_or_default());
+        if among == 0 {
+            bail!("no TLS handshake was found; `handshark read` says what is in the capture");
+        }
+        if let Some(id) = &self.wanted {
+            self.only_one(id)?;
+        }
+        let chosen = self.chosen();
+        match (chosen, among) {
+            ([], 1) => bail!("the only handshake is not what was asked for; `handshark --all FILE` shows it"),
+            ([], _) => bail!("none of the {among} handshakes is what was asked for; `handshark --all FILE` lists them"),
+            _ => Ok(chosen),
+        }
+    }
+
     /// Remembers the ids that are most like what was asked for; where none is, the first.
     fn note(&mut self, wanted: &str, id: Id, report: &Handshake<'_>) {
         let beginning: String = id.as_str().chars().take(wanted.len()).collect();
@@ -176,7 +210,7 @@ impl Found<'_> {
     }
 
     /// What failed is what is looked for, where something did.
-    fn chosen(&self) -> &[Handshake<'static>] {
+    fn chosen(&self) -> &[T] {
         if self.failed.is_empty() { &self.matched } else { &self.failed }
     }
 }

@@ -31,7 +31,7 @@ use crate::output::{csv, ndjson};
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|condense|certs|inventory|incidents|diff|match …\n       handshark expect FILE.toml FILE...\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark reproduce FILE... [ID]\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|condense|certs|inventory|incidents|diff|match …\n       handshark expect FILE.toml FILE...\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -61,6 +61,7 @@ enum Action {
     Plan(Box<Plan>),
     Show(Box<super::present::Show>),
     Report(Box<super::present::Report>),
+    Reproduce(Box<super::reproduce::Reproduce>),
     /// Show what handshark does: diagnose a bundled capture with five failed handshakes
     ///
     /// Needs no capture and no privileges. The handshakes were recorded between real programs: a path MTU black hole, a forged RST, a TLS version,
@@ -197,6 +198,7 @@ impl From<Arguments> for Command {
             Action::Plan(plan) => Self::Plan(Box::new((*plan).into())),
             Action::Show(show) => Self::Show(Box::new((*show).into())),
             Action::Report(report) => Self::Report(Box::new((*report).into())),
+            Action::Reproduce(reproduce) => Self::Reproduce(Box::new((*reproduce).into())),
             Action::Demo { write, force } => Self::Demo(DemoOptions { write, force }),
             Action::Explain { about, json, screen } => Self::Explain { about: about.join(" "), json, screen: screen.into() },
             Action::Completions { shell } => Self::Completions(shell),
@@ -256,6 +258,7 @@ Examples:
   handshark expect shop.toml canary.pcapng      is it as it should be?
   handshark diff yesterday.pcapng today.pcapng  what changed?
   handshark match client.pcap server.pcap       what happened in between?
+  handshark reproduce night.pcapng 7d0f9a52     offer the same again
   handshark explain certificate-expired         what it means, how to fix it
   handshark demo                                see it without a capture
   handshark --fail-on failed test.pcap          for scripts: exit with 1

@@ -20,6 +20,7 @@ mod live;
 mod options;
 mod plan;
 mod present;
+mod reproduce;
 mod selection;
 mod shared;
 mod stock;
@@ -30,7 +31,8 @@ pub use fleet::IncidentsOptions;
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
     Analysis, CertsOptions, Completed, CondenseOptions, DemoOptions, DiffOptions, ExpectOptions, FailOn, InventoryOptions, MatchOptions,
-    Query, ReadOptions, ReportFormat, ReportOptions, Screen, Secrets, ShowOptions, SliceOptions, Stocked, Trust,
+    Query, ReadOptions, ReportFormat, ReportOptions, ReproduceForm, ReproduceOptions, Screen, Secrets, ShowOptions, SliceOptions, Stocked,
+    Trust,
 };
 pub use plan::{PathPattern, PlanOptions};
 
@@ -73,6 +75,8 @@ pub enum Command {
     Show(Box<ShowOptions>),
     /// Write a report.
     Report(Box<ReportOptions>),
+    /// Tell what offers one handshake again.
+    Reproduce(Box<ReproduceOptions>),
     /// Keep of captures what handshakes need that begin in a window of time.
     Condense(Box<CondenseOptions>),
     /// Diagnose the bundled capture, or write it.
@@ -161,6 +165,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "plan" => (format!("{NAME}-plan"), plan::EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
             "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
+            "reproduce" => (format!("{NAME}-reproduce"), reproduce::REPRODUCE_EXAMPLES),
             "demo" => (format!("{NAME}-demo"), args::DEMO_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),
         };

@@ -73,6 +73,8 @@ pub struct Query {
     pub criteria: Criteria,
     /// What makes the output anonymous.
     pub anonymize: Option<Key>,
+    /// Logs of servers and clients to be held against the verdicts.
+    pub logs: Vec<PathBuf>,
     /// The zone of the times that people are shown.
     pub zone: Zone,
 }
@@ -80,7 +82,7 @@ pub struct Query {
 impl Query {
     /// Handshakes as they are, under their own names.
     pub(super) fn new(criteria: impl Into<Criteria>, analysis: impl Into<Analysis>) -> Self {
-        Self { analysis: analysis.into(), criteria: criteria.into(), anonymize: None, zone: Zone::UTC }
+        Self { analysis: analysis.into(), criteria: criteria.into(), anonymize: None, logs: Vec::new(), zone: Zone::UTC }
     }
 }
 
@@ -139,6 +141,34 @@ pub struct ShowOptions {
     pub screen: Screen,
     /// Progress is wanted; whether it is shown depends on standard error.
     pub progress: bool,
+}
+
+/// Which handshake to offer again, and how to tell it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReproduceOptions {
+    /// Files, directories, or `-` for standard input; at least one, in the order given.
+    pub inputs: Vec<PathBuf>,
+    /// The handshake's id, or its beginning.
+    pub id: Option<String>,
+    /// How to tell it.
+    pub form: ReproduceForm,
+    /// What is asked of the captures.
+    pub query: Query,
+    /// How it is shown.
+    pub screen: Screen,
+    /// Progress is wanted; whether it is shown depends on standard error.
+    pub progress: bool,
+}
+
+/// How to write what offers a handshake again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReproduceForm {
+    /// Commands with what they are for.
+    Text,
+    /// One JSON object.
+    Json,
+    /// A shell script.
+    Script,
 }
 
 /// What to put into a report, and where.

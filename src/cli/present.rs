@@ -90,14 +90,7 @@ enum Format {
 
 impl From<Show> for ShowOptions {
     fn from(show: Show) -> Self {
-        let mut inputs = joined(show.more_inputs, show.inputs);
-        let mut id = show.id;
-        // An ID behind the files, unless a file has that very name.
-        let last = inputs.last().filter(|_| id.is_none() && inputs.len() > 1);
-        if let Some(text) = last.and_then(|path| path.to_str()).filter(|text| is_id(text) && !std::path::Path::new(text).exists()) {
-            id = Some(text.to_owned());
-            inputs.pop();
-        }
+        let (inputs, id) = with_id(joined(show.more_inputs, show.inputs), show.id);
         Self {
             inputs,
             id,
@@ -124,6 +117,16 @@ impl From<Report> for ReportOptions {
             progress: !report.no_progress,
         }
     }
+}
+
+/// The captures, and the handshake's ID: behind the files, unless a file has that very name.
+pub(super) fn with_id(mut inputs: Vec<PathBuf>, mut id: Option<String>) -> (Vec<PathBuf>, Option<String>) {
+    let last = inputs.last().filter(|_| id.is_none() && inputs.len() > 1);
+    if let Some(text) = last.and_then(|path| path.to_str()).filter(|text| is_id(text) && !std::path::Path::new(text).exists()) {
+        id = Some(text.to_owned());
+        inputs.pop();
+    }
+    (inputs, id)
 }
 
 /// Looks like the beginning of a handshake's ID.

@@ -31,12 +31,20 @@ pub(super) struct QueryArguments {
 
     #[command(flatten)]
     analysis: AnalysisArguments,
+
+    /// Hold this log of a server or client against the verdicts (repeatable)
+    ///
+    /// Logs of nginx, Apache, HAProxy, Envoy, Postfix, Dovecot, PostgreSQL, stunnel, and the journal (journalctl -o export or json) are
+    /// recognised by what they hold. Lines about a handshake stand in its evidence, and a reason that a side logged settles what the packets
+    /// leave open. Times without a zone are of --tz; a clock that is wrong is noticed and told.
+    #[arg(long = "log", value_name = "FILE", action = ArgAction::Append, conflicts_with = "anonymize", value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
+    logs: Vec<PathBuf>,
 }
 
 impl From<QueryArguments> for Query {
     fn from(arguments: QueryArguments) -> Self {
         let zone = arguments.selection.zone();
-        Self { anonymize: arguments.anonymize.anonymize, zone, ..Self::new(arguments.selection, arguments.analysis) }
+        Self { anonymize: arguments.anonymize.anonymize, logs: arguments.logs, zone, ..Self::new(arguments.selection, arguments.analysis) }
     }
 }
 

@@ -21,10 +21,20 @@ impl Again {
 
     /// Shows one handshake in full.
     pub fn show(&self, report: &Handshake<'_>) -> Option<Command> {
+        self.of_one("handshark show", report)
+    }
+
+    /// Tells what offers the same again; `None` for a handshake without a `ClientHello`.
+    pub fn reproduce(&self, report: &Handshake<'_>) -> Option<Command> {
+        report.tls.as_ref()?.client.as_ref()?;
+        self.of_one("handshark reproduce", report)
+    }
+
+    fn of_one(&self, words: &'static str, report: &Handshake<'_>) -> Option<Command> {
         let id = Name::parse(report.handshake.id.as_str())?;
         // Of many files the one that it is in is enough.
         let own = FilePath::new(report.capture.source.as_ref().as_ref()).filter(|_| self.files.len() > NAMED);
-        let command = self.with_keys(Command::new("handshark show"));
+        let command = self.with_keys(Command::new(words));
         let command = match own {
             Some(file) => command.operand(file),
             None => self.files.iter().fold(command, |command, file| command.operand(file.clone())),

@@ -1,6 +1,6 @@
 //! Rows as a data set that query engines know by its folders: `TABLE/date=2026-11-28/site=NAME/sensor=NAME/RUN-0000.parquet`.
 //!
-//! The tables are `handshakes`, `incidents` (by date and site) and `summary` (by date). A date is the day in UTC on which a handshake began, an
+//! The tables are `handshakes`, `tallies`, `incidents` (by date and site) and `summary` (by date). A date is the day in UTC on which a handshake began, an
 //! incident was first seen, or the capture began. Times are in microseconds. What is not known is called [`UNKNOWN`], as Hive, Spark and DuckDB have it.
 //!
 //! A run names its files after itself, so that the same run again replaces its own rows and no others. All files get their names when all
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use super::delivery::{Delivery, Manner, Sealed, failed, refusal};
 use super::parquet::{Cutter, Rows, Table, Unit};
 use crate::error::{Error, Result};
-use crate::report::{Handshake, Incident, Sink, Summary};
+use crate::report::{Handshake, Incident, Sink, Summary, Tally};
 use crate::time::Timestamp;
 
 /// A data set that rows are added to.
@@ -99,8 +99,10 @@ impl DataSet {
     /// Files of this run that are there.
     fn earlier(&self) -> Result<Vec<PathBuf>> {
         let mut found = Vec::new();
-        let mut next: Vec<(PathBuf, usize)> =
-            [Rows::Handshakes, Rows::Incidents, Rows::Summary].iter().map(|rows| (self.root.join(folder(*rows)), 0)).collect();
+        let mut next: Vec<(PathBuf, usize)> = [Rows::Handshakes, Rows::Incidents, Rows::Summary, Rows::Tallies]
+            .iter()
+            .map(|rows| (self.root.join(folder(*rows)), 0))
+            .collect();
         while let Some((directory, depth)) = next.pop() {
             let entries = match fs::read_dir(&directory) {
                 Ok(entries) => entries,
@@ -206,14 +208,21 @@ impl DataSet {
 impl Sink for DataSet {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
         let date = handshake.handshake.start.day();
-        let site = handshake.facts.and_then(|facts| facts.flow.key.site.name());
-        let keys = [("date", Some(date.as_str())), ("site", site.as_deref()), ("sensor", None)];
+        let (site, sensor) = (handshake.observer.site.name(), handshake.observer.sensor.as_deref());
+        let keys = [("date", Some(date.as_str())), ("site", site.as_deref()), ("sensor", sensor)];
         self.row(Rows::Handshakes, &keys, |cutter| handshake.write(cutter))
     }
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
         let date = incident.first_seen.day();
-        self.row(Rows::Incidents, &[("date", Some(date.as_str())), ("site", None)], |cutter| incident.write(cutter))
+        let site = incident.observer.site.name();
+        self.row(Rows::Incidents, &[("date", Some(date.as_str())), ("site", site.as_deref())], |cutter| incident.write(cutter))
+    }
+
+    fn tally(&mut self, tally: &Tally) -> io::Result<()> {
+        let (date, site, sensor) = (tally.minute.day(), tally.observer.site.name(), tally.observer.sensor.as_deref());
+        let keys = [("date", Some(date.as_str())), ("site", site.as_deref()), ("sensor", sensor)];
+        self.row(Rows::Tallies, &keys, |cutter| tally.write(cutter))
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
@@ -231,6 +240,7 @@ const fn folder(rows: Rows) -> &'static str {
         Rows::Handshakes => "handshakes",
         Rows::Incidents => "incidents",
         Rows::Summary => "summary",
+        Rows::Tallies => "tallies",
     }
 }
 

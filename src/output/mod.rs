@@ -35,6 +35,7 @@ pub mod pager;
 pub mod parquet;
 pub mod pcapng;
 pub mod progress;
+pub mod reproduction;
 pub mod rotate;
 pub mod say;
 pub mod show;

@@ -16,7 +16,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{Type, TypePtr};
 
-use crate::report::schema::{Field, HANDSHAKE, INCIDENT, Kind, SUMMARY};
+use crate::report::schema::{Field, HANDSHAKE, INCIDENT, Kind, SUMMARY, TALLY};
 use crate::report::{Counts, Handshake, Incident, Key, Sink, Summary, VERSION, Writer};
 use crate::time::Timestamp;
 
@@ -75,6 +75,7 @@ pub(super) enum Rows {
     Handshakes,
     Incidents,
     Summary,
+    Tallies,
 }
 
 impl Rows {
@@ -84,6 +85,7 @@ impl Rows {
             Self::Handshakes => ("handshake", HANDSHAKE.iter().filter(|field| field.name != "timeline").copied().collect()),
             Self::Incidents => ("incident", INCIDENT.to_vec()),
             Self::Summary => ("summary", SUMMARY.to_vec()),
+            Self::Tallies => ("tally", TALLY.to_vec()),
         }
     }
 }

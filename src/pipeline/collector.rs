@@ -23,6 +23,7 @@ use crate::handshake::relevance::{Relevance, relevance};
 use crate::handshake::shared::HalfOpen;
 use crate::incident::{Judged, Observation, Tracker};
 use crate::limits;
+use crate::logs::Logs;
 use crate::origins::Origins;
 use crate::packet::Skip;
 use crate::report::{self, Files, Sink, Summary};
@@ -32,6 +33,7 @@ use crate::traffic::Volumes;
 use crate::transport::TableCounters;
 use crate::wording::counted;
 
+use super::listening::{self, Listening};
 use super::options::Options;
 use super::point::CapturePoint;
 use super::router::RouterCounts;
@@ -89,6 +91,8 @@ pub(super) struct Collector<'a> {
     pub(super) origins: Option<Origins>,
     pub(super) totals: Totals,
     twins: Twins,
+    logs: Option<&'a Logs>,
+    listening: Option<Listening<'a>>,
     /// More for the summary.
     pub(super) notes: Vec<String>,
 }
@@ -134,6 +138,8 @@ impl<'a> Collector<'a> {
             origins: None,
             totals: Totals::default(),
             twins: Twins::default(),
+            logs: options.logs.as_deref(),
+            listening: options.logs.as_deref().and_then(Listening::to),
             notes: Vec::new(),
         }
     }
@@ -308,6 +314,9 @@ impl<'a> Collector<'a> {
     }
 
     fn let_one_go(&mut self) -> std::io::Result<()> {
+        if let Some(listening) = self.listening.as_mut().filter(|listening| listening.is_new()) {
+            listening.tune(self.held.iter().map(|held| held.handshake.as_ref()));
+        }
         let Some(mut held) = self.held.pop_front() else { return Ok(()) };
         self.held_bytes -= held.bytes;
         if self.hurry.load(Ordering::Relaxed) {
@@ -324,19 +333,23 @@ impl<'a> Collector<'a> {
         self.conclude(&held, &verdict)
     }
 
-    fn judge(&self, held: &Held) -> Verdict {
+    fn judge(&mut self, held: &Held) -> Verdict {
         let lasted = held.handshake.end.unwrap_or(held.handshake.flow.last).time.since(held.handshake.flow.first.time);
         // A quick success whose certificate is not visible has nothing to learn from others, but for its ticket.
         let quick = held.handshake.outcome == Outcome::Completed && lasted < self.policy.slow_after;
         let alone = quick && held.server.is_none() && !held.ticket_refused && !self.knowledge.is_scanned(&held.handshake);
         let known = (!alone).then(|| self.knowledge.view(&held.handshake));
-        judge(&Case {
+        let mut verdict = judge(&Case {
             handshake: &held.handshake,
             chain: held.server.as_deref(),
             client_chain: held.client.as_deref(),
             knowledge: known.as_ref().unwrap_or(&NOTHING),
             policy: self.policy,
-        })
+        });
+        if let Some(listening) = &mut self.listening {
+            listening.hear(&held.handshake, &mut verdict);
+        }
+        verdict
     }
 
     fn conclude(&mut self, held: &Held, verdict: &Verdict) -> std::io::Result<()> {
@@ -378,8 +391,14 @@ impl<'a> Collector<'a> {
         if counts.skipped(Skip::IcmpTruncated) > 0 {
             self.knowledge.misses_icmp();
         }
+        if let Some(listening) = &mut self.listening {
+            listening.tune(self.held.iter().map(|held| held.handshake.as_ref()));
+        }
         while !self.held.is_empty() {
             self.let_one_go()?;
+        }
+        if let Some(logs) = self.logs {
+            self.notes.push(self.listening.as_ref().map_or_else(|| listening::note(logs, 0, 0), Listening::note));
         }
         self.totals.unplaced_from = self.origins.as_ref().and_then(Origins::unknown_from);
         let incidents = self.incidents.finish();

@@ -12,6 +12,7 @@
 mod batch;
 mod collector;
 mod condense;
+mod listening;
 mod options;
 mod point;
 mod router;

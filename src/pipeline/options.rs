@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::policy::Policy;
+use crate::logs::Logs;
 use crate::site::Observer;
 use crate::time::Clock;
 
@@ -19,6 +20,8 @@ pub struct Options {
     pub policy: Policy,
     /// Whom to trust.
     pub trust: TrustStore,
+    /// Logs of servers and clients, to be held against the verdicts.
+    pub logs: Option<Arc<Logs>>,
     /// How long, in packet time, a verdict may wait for what other handshakes show.
     pub hold: Duration,
     /// Reports tell their handshakes packet by packet ([`crate::report::timeline`]).

@@ -64,6 +64,7 @@ pub use writer::{Key, Writer};
 pub use crate::diagnosis::cause::{Cause, Family};
 pub use crate::diagnosis::chain::Unverified;
 pub use crate::diagnosis::finding::{Confidence, Evidence, Finding, Weight};
+pub use crate::diagnosis::imitation::Imitation;
 pub use crate::diagnosis::quality::Quality;
 pub use crate::diagnosis::remedy::{Advice, Command};
 pub use crate::flow::{Endpoint, Layer, Path, Side, Transport};

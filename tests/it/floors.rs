@@ -13,12 +13,12 @@ fn may_import(from: &str, to: &str) -> bool {
     match from {
         _ if from == to => true,
         _ if GROUND.contains(&from) => ground,
-        "packet" | "capture" => ground,
+        "packet" | "capture" | "logs" => ground,
         "transport" => ground || to == "packet",
         _ if READERS.contains(&from) => ground || (READERS.contains(&to) && to != "preamble"),
         // ICMP kinds and TCP facts are part of a handshake's facts.
         "handshake" => ground || READERS.contains(&to) || matches!(to, "transport" | "packet"),
-        "diagnosis" => ground || READERS.contains(&to) || matches!(to, "handshake" | "transport" | "packet"),
+        "diagnosis" => ground || READERS.contains(&to) || matches!(to, "handshake" | "transport" | "packet" | "logs"),
         "incident" => ground || matches!(to, "diagnosis" | "handshake" | "report" | "transport"),
         "report" => ground || READERS.contains(&to) || matches!(to, "packet" | "transport" | "handshake" | "diagnosis" | "incident"),
         // What is asked of reports, and what is hidden of them.

@@ -40,6 +40,7 @@ mod ladders;
 mod library;
 #[cfg(target_os = "linux")]
 mod live;
+mod logs;
 mod malformed;
 mod manners;
 mod memory;
@@ -54,6 +55,7 @@ mod properties;
 mod prose;
 mod quic_oracle;
 mod remedies;
+mod reproduce;
 mod rules;
 mod scale;
 mod schema;

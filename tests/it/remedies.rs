@@ -21,6 +21,9 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ),
     ("dig", "", "+short"),
     ("grep", "-A1 -A3", ""),
+    ("printf", "", ""),
+    ("sleep", "", ""),
+    ("tee", "", ""),
     ("ip", "", ""),
     ("ip6tables", "-t -A -I -p --tcp-flags -j --icmpv6-type", "--clamp-mss-to-pmtu"),
     ("iptables", "-t -A -I -p --tcp-flags -j --icmp-type", "--clamp-mss-to-pmtu"),
@@ -30,8 +33,9 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("nstat", "", "-az"),
     (
         "openssl",
-        "-connect -servername -starttls -xmpphost -proxy -alpn -cipher -groups -CAfile -cert -cert_chain -key -psk -psk_identity -purpose -in -out -ext -mtu -port -maxfraglen",
-        "-showcerts -noservername -dtls -dtls1_2 -quic -tls1 -tls1_1 -tls1_2 -tls1_3 -msg -status -reconnect -legacy_server_connect -noout -text -dates \
+        "-min_protocol -max_protocol -ciphersuites -sigalgs -verify_hostname -keylogfile -accept -cert2 -key2 -Verify -config -extensions -newkey -pkeyopt \
+         -keyout -days -subj -md -keyfile -startdate -enddate -connect -servername -starttls -xmpphost -proxy -alpn -cipher -groups -CAfile -cert -cert_chain -key -psk -psk_identity -purpose -in -out -ext -mtu -port -maxfraglen",
+        "-fallback_scsv -ign_eof -no_ticket -no_etm -verify_return_error -servername_fatal -www -x509 -new -nodes -batch -notext -selfsign -showcerts -noservername -dtls -dtls1_2 -quic -tls1 -tls1_1 -tls1_2 -tls1_3 -msg -status -reconnect -legacy_server_connect -noout -text -dates \
          -subject -issuer -serial -enddate -lastupdate -nextupdate",
     ),
     ("ping", "-c -M -s", "-6"),
@@ -86,7 +90,7 @@ fn stages(line: &str) -> Result<Vec<Vec<String>>, String> {
 }
 
 /// What is wrong with a command, if anything.
-fn fault(line: &str) -> Option<String> {
+pub(crate) fn fault(line: &str) -> Option<String> {
     let stages = match stages(line) {
         Ok(stages) => stages,
         Err(fault) => return Some(fault),
@@ -179,7 +183,7 @@ fn of_a_name(byte: u8) -> bool {
 
 /// The capture with its texts replaced by hostile ones of the same length: whatever is printable for at least `least` bytes in a row, behind
 /// the word that makes a protocol of it (`CONNECT `, `220 `, `http://`).
-fn poisoned(bytes: &[u8], least: usize, kind: usize) -> Vec<u8> {
+pub(crate) fn poisoned(bytes: &[u8], least: usize, kind: usize) -> Vec<u8> {
     const KEPT: &[&[u8]] = &[b"CONNECT ", b"EHLO ", b"HTTP/1.1 ", b"SSH-2.0-", b"220 ", b"220-", b"* OK ", b"+OK "];
     let mut out = bytes.to_vec();
     let mut at = 24.min(bytes.len());

@@ -347,8 +347,10 @@ fn rows_are_a_data_set_that_the_queries_read() {
     let files: Vec<String> = contents(&place("rows")).into_keys().collect();
     let folders: Vec<&str> = files.iter().map(|file| file.rsplit_once('/').unwrap().0).collect();
     let expected = [
-        "handshakes/date=2026-11-21/site=lab/sensor=__HIVE_DEFAULT_PARTITION__",
-        "incidents/date=2026-11-21/site=__HIVE_DEFAULT_PARTITION__",
+        "handshakes/date=2026-11-21/site=lab/sensor=tap-0",
+        "handshakes/date=2026-11-21/site=lab/sensor=tap-1",
+        "handshakes/date=2026-11-21/site=lab/sensor=tap-2",
+        "incidents/date=2026-11-21/site=lab",
         "summary/date=2026-11-21",
     ];
     assert_eq!(folders, expected);

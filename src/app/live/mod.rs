@@ -236,6 +236,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         threads: command.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get),
         policy: Policy { stall_after: command.stall_after, icmp_filtered: open.icmp_filtered, ..Policy::default() },
         trust: open.trust,
+        logs: None,
         hold: HOLD,
         stop: Arc::clone(&flags.ending.stop),
         hurry: Arc::clone(&flags.ending.hurry),

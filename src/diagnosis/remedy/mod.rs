@@ -25,7 +25,9 @@ pub use network::{
     capture_here, clamp_mss, clock, measure_loss, ping_mtu, port_open, reach, route_to, show_lines, ss_listen, ss_listen_udp, tracepath,
     traceroute,
 };
-pub use tls::{curl, curl_or_s_client, enumerate_ciphers, fetch, psk, s_client, s_client_on, starttls, through_proxy, x509};
+pub use tls::{
+    curl, curl_or_s_client, enumerate_ciphers, fetch, psk, s_client, s_client_alone, s_client_on, starttls, through_proxy, x509,
+};
 
 /// One line of advice.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
+use crate::time::Timestamp;
+
 /// A host: a name of letters, digits, hyphens and underscores, or an address. Nothing else, so it can stand as an operand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host(Kind);
@@ -27,6 +29,11 @@ impl Host {
     /// It is an IPv6 address: URLs hold it in brackets.
     pub const fn is_ipv6(&self) -> bool {
         matches!(self.0, Kind::Address(IpAddr::V6(_)))
+    }
+
+    /// It is an address and no name.
+    pub const fn is_address(&self) -> bool {
+        matches!(self.0, Kind::Address(_))
     }
 
     /// It names no address of this host, its link or its own network.
@@ -130,6 +137,51 @@ impl Name {
     }
 }
 
+/// Names of application protocols (ALPN), in order, as an option takes them: `h2,http/1.1`. Each is made of letters, digits and `._/-`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Protocols(String);
+
+impl Protocols {
+    /// Those of the names that can be typed, and whether that is all of them; `None` where none can.
+    pub fn of<'a>(names: impl Iterator<Item = &'a [u8]>) -> Option<(Self, bool)> {
+        let token = |name: &&[u8]| {
+            let plain = name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"./-_".contains(byte));
+            plain && name.len() <= LONGEST_PROTOCOL && name.first().is_some_and(u8::is_ascii_alphanumeric)
+        };
+        let (mut typed, mut all) = (Vec::new(), true);
+        for name in names {
+            if token(&name) && typed.len() < MOST_PROTOCOLS {
+                typed.push(String::from_utf8_lossy(name));
+            } else {
+                all = false;
+            }
+        }
+        (!typed.is_empty()).then(|| (Self(typed.join(",")), all))
+    }
+}
+
+/// Words of the source code in a row, with a mark between: suites, groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List(String);
+
+impl List {
+    /// Joins them with colons.
+    pub fn of(words: &[&'static str]) -> Self {
+        Self(words.join(":"))
+    }
+}
+
+/// A moment as certificates write it: `20260131235959Z`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment(String);
+
+impl From<Timestamp> for Moment {
+    fn from(time: Timestamp) -> Self {
+        let digits: String = time.to_second().chars().filter(char::is_ascii_digit).take(14).collect();
+        Self(format!("{digits}Z"))
+    }
+}
+
 /// A file of the user's own, as it was named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilePath(String);
@@ -165,6 +217,8 @@ pub enum Piece<'a> {
     Target(&'a Target),
     /// A port or another number.
     Number(u64),
+    /// A moment of a certificate.
+    Moment(&'a Moment),
 }
 
 impl fmt::Display for Piece<'_> {
@@ -175,6 +229,7 @@ impl fmt::Display for Piece<'_> {
             Self::Address(address) => address.fmt(f),
             Self::Target(target) => target.fmt(f),
             Self::Number(number) => number.fmt(f),
+            Self::Moment(moment) => f.write_str(&moment.0),
         }
     }
 }
@@ -200,6 +255,24 @@ impl From<Url> for Operand {
 impl From<FilePath> for Operand {
     fn from(path: FilePath) -> Self {
         Self(path.0)
+    }
+}
+
+impl From<Protocols> for Value {
+    fn from(names: Protocols) -> Self {
+        Self(names.0)
+    }
+}
+
+impl From<List> for Value {
+    fn from(list: List) -> Self {
+        Self(list.0)
+    }
+}
+
+impl From<Moment> for Value {
+    fn from(moment: Moment) -> Self {
+        Self(moment.0)
     }
 }
 
@@ -309,6 +382,9 @@ pub(super) fn quote(text: &str) -> String {
 const LONGEST_URL: usize = 1_000;
 /// Bytes of a name: that of a host has 253.
 const LONGEST_NAME: usize = 255;
+/// Bytes of an application protocol's name, and names in a command.
+const LONGEST_PROTOCOL: usize = 64;
+const MOST_PROTOCOLS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -400,6 +476,14 @@ mod tests {
         ] {
             assert_eq!(Url::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn protocols_are_tokens() {
+        let of = |names: &[&[u8]]| Protocols::of(names.iter().copied()).map(|(names, all)| (names.0, all));
+        assert_eq!(of(&[b"h2", b"http/1.1"]), Some(("h2,http/1.1".to_owned(), true)));
+        assert_eq!(of(&[b"-h2", b"a,b", b"\xff", b"", b"x'", b"h3"]), Some(("h3".to_owned(), false)));
+        assert_eq!(of(&[b"-h2"]), None);
     }
 
     #[test]

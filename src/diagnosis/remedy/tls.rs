@@ -21,7 +21,37 @@ pub fn s_client_on(handshake: &Handshake, port: u16) -> Option<Command> {
     build(handshake, Endpoint { port, ..handshake.server }, "", Upgradable::Never)
 }
 
+/// The way to the server that the client took, alone: `openssl s_client -connect 192.0.2.1:25 -starttls smtp`, as TLS, DTLS or QUIC. What is to be
+/// offered there is for the caller to add.
+pub fn s_client_alone(handshake: &Handshake) -> Option<Command> {
+    way(handshake, handshake.server, "", upgrade(handshake))
+}
+
 fn build(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: Upgradable) -> Option<Command> {
+    let given = |option: &str| extra.split_ascii_whitespace().any(|word| word == option);
+    let mut command = way(handshake, server, extra, upgrade)?;
+    if !given("-alpn") {
+        command = match alpn(handshake) {
+            Some(Ok(protocol)) => command.option("-alpn", protocol),
+            Some(Err(name)) => command.option("-alpn", name),
+            None => command,
+        };
+    }
+    if !given("-servername") && !given("-noservername") {
+        command = match handshake.server_name().map(|name| Name::parse(&name)) {
+            Some(Some(name)) => command.option("-servername", name),
+            Some(None) => command.option("-servername", "<name>"),
+            None => command.with("-noservername"),
+        };
+    }
+    let udp = matches!(handshake.protocol, Protocol::Quic | Protocol::Dtls);
+    for word in extra.split_ascii_whitespace().filter(|word| !(udp && matches!(*word, "-tls1_2" | "-tls1_3"))) {
+        command = command.with(word);
+    }
+    Some(command.without_input())
+}
+
+fn way(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: Upgradable) -> Option<Command> {
     let given = |option: &str| extra.split_ascii_whitespace().any(|word| word == option);
     // No program speaks TLS to a server through what carries it here.
     if layer(handshake, Dialect::is_proxy_header).is_some() || handshake.carried.is_some() {
@@ -64,25 +94,7 @@ fn build(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: 
         }
         Upgradable::By(dialect) => command.option("-starttls", dialect.s_client()?),
     };
-    if !given("-alpn") {
-        command = match alpn(handshake) {
-            Some(Ok(protocol)) => command.option("-alpn", protocol),
-            Some(Err(name)) => command.option("-alpn", name),
-            None => command,
-        };
-    }
-    if !given("-servername") && !given("-noservername") {
-        command = match handshake.server_name().map(|name| Name::parse(&name)) {
-            Some(Some(name)) => command.option("-servername", name),
-            Some(None) => command.option("-servername", "<name>"),
-            None => command.with("-noservername"),
-        };
-    }
-    let udp = matches!(handshake.protocol, Protocol::Quic | Protocol::Dtls);
-    for word in extra.split_ascii_whitespace().filter(|word| !(udp && matches!(*word, "-tls1_2" | "-tls1_3"))) {
-        command = command.with(word);
-    }
-    Some(command.without_input())
+    Some(command)
 }
 
 /// `curl -v --resolve name:port:address https://name:port/` with fixed extra options before the URL; through the proxy that was used, and with

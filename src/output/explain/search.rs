@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::Page;
 use crate::diagnosis::rules;
+use crate::diagnosis::sayings::{self, plain};
 
 /// The causes that these words fit, the best first, each with what fits where that is more than its title: an alert by number or name; what a
 /// program said, whole, in part, or with more around it, as a line of a log has it; words of a page.
@@ -48,7 +49,10 @@ impl Words {
     }
 
     fn fit(&self, page: &Page) -> Option<(Fit, Option<&'static str>)> {
-        let said = page.sayings().find(|(who, what)| self.is_said(who, what)).map(|(_, what)| what);
+        let said = match self.alert {
+            Some(alert) => page.sayings().find(|(who, what)| *who == "alert" && numbered(what) == Some(alert)).map(|(_, what)| what),
+            None => sayings::of_page(page, &self.text),
+        };
         if said.is_some() || self.alert.is_some() {
             return said.map(|what| (Fit::Said, Some(what)));
         }
@@ -58,44 +62,15 @@ impl Words {
         let text = [page.title, page.meaning, page.recognised, page.known_as].map(plain).concat();
         self.text.split_whitespace().all(|word| text.contains(word)).then_some((Fit::Page, None))
     }
-
-    /// Somebody said this, or it stands in what somebody said.
-    fn is_said(&self, who: &str, what: &str) -> bool {
-        let said = plain(what);
-        if let Some(alert) = self.alert {
-            return who == "alert" && said.trim().split(' ').next() == Some(alert.to_string().as_str());
-        }
-        // The name of an alert without its number.
-        let said = if who == "alert" { said.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()) } else { said.trim() };
-        let long = |text: &str| text.len() >= LONG_ENOUGH;
-        let wanted = self.text.trim();
-        long(said) && self.text.contains(&format!(" {said} "))
-            || format!(" {said} ").contains(&self.text) && (long(wanted) || said == wanted)
-    }
-}
-
-/// In small letters, with words and numbers only, a space between them and around.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().saturating_add(2));
-    out.push(' ');
-    for c in text.chars() {
-        if c.is_alphanumeric() {
-            out.extend(c.to_lowercase());
-        } else if !out.ends_with(' ') {
-            out.push(' ');
-        }
-    }
-    if !out.ends_with(' ') {
-        out.push(' ');
-    }
-    out
 }
 
 /// Causes found at most.
 const MOST: usize = 16;
 
-/// Letters of a text that tells something when it stands in another.
-const LONG_ENOUGH: usize = 8;
+/// The number of an alert that is told as `48 unknown_ca`.
+fn numbered(what: &str) -> Option<u8> {
+    what.split(' ').next()?.parse().ok()
+}
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@ use flate2::write::ZlibEncoder;
 
 use super::rows::Texts;
 use crate::flow::Side;
+use crate::output::again::Again;
 use crate::output::figures::us_between;
 use crate::output::json::Json;
 use crate::output::view;
@@ -42,8 +43,8 @@ struct Piece {
 }
 
 impl Details {
-    pub(super) fn add(&mut self, report: &Handshake<'_>) -> io::Result<()> {
-        self.open.add(report);
+    pub(super) fn add(&mut self, report: &Handshake<'_>, again: Option<&Again>) -> io::Result<()> {
+        self.open.add(report, again);
         if self.open.count >= PIECE { self.close() } else { Ok(()) }
     }
 
@@ -79,7 +80,7 @@ impl Details {
 impl Piece {
     /// One handshake. `steps` are lists of frame (0: none), microseconds since the first, sender (0 client, 1 server, 2 network), kind, size
     /// (-1: none), text, whether it ended it, and, of several files, the frame's (-1: none).
-    fn add(&mut self, report: &Handshake<'_>) {
+    fn add(&mut self, report: &Handshake<'_>, again: Option<&Again>) {
         let Self { texts, hellos, certificates, met, handshakes: w, count } = self;
         let tls = report.tls.as_ref();
         let client = tls.and_then(|tls| tls.client.as_ref());
@@ -120,6 +121,9 @@ impl Piece {
             // Which lines of advice are commands: in the schema they are text like the others.
             let remedy = report.diagnosis.remedy.iter().zip(0..);
             w.numbers(key!("commands"), remedy.filter(|(line, _)| matches!(line, Advice::Command(_))).map(|(_, place)| place));
+            // To type where the captures are.
+            let next = again.map(|again| [again.show(report), again.reproduce(report)]);
+            w.texts(key!("next"), next.into_iter().flatten().flatten().map(|command| command.to_string()));
             w.key(key!("steps"));
             let begin = report.timeline.first().map(|step| step.time).unwrap_or_default();
             w.list(report.timeline.iter().take(STEPS), |w, step| {

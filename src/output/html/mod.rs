@@ -11,6 +11,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::again::Again;
 use super::collect::Collected;
 use super::escape::is_hazard;
 use super::figures;
@@ -39,6 +40,7 @@ use tally::Tally;
 pub struct HtmlSink<W> {
     out: W,
     settings: Vec<Setting>,
+    again: Option<Again>,
     gathered: Gathered,
 }
 
@@ -77,7 +79,13 @@ impl Gathered {
 impl<W: Write> HtmlSink<W> {
     /// Writes to `out`, which should buffer.
     pub fn new(out: W, settings: Vec<Setting>) -> Self {
-        Self { out, settings, gathered: Gathered::default() }
+        Self { out, settings, again: None, gathered: Gathered::default() }
+    }
+
+    /// With the commands that look at a handshake again.
+    #[must_use]
+    pub fn with_again(self, again: Option<Again>) -> Self {
+        Self { again, ..self }
     }
 
     /// The same with times of this zone.
@@ -95,7 +103,7 @@ impl<W: Write> Sink for HtmlSink<W> {
         gathered.inventory.handshake(handshake)?;
         if gathered.rows.len() < MOST_ROWS {
             gathered.rows.add(handshake);
-            gathered.details.add(handshake)?;
+            gathered.details.add(handshake, self.again.as_ref())?;
         } else {
             gathered.beyond = gathered.beyond.saturating_add(1);
         }

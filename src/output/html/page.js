@@ -440,6 +440,7 @@
       said.alternatives.length ? el("p", {}, el("b", {}, "Also possible: "), seen(said.alternatives.join(", "))) : null,
       said.findings.filter((finding) => finding.id !== said.cause && !said.alternatives.includes(finding.id)).map((finding) => el("p", {}, el("b", {}, "Also noticed: "), seen(finding.text))),
       said.remedy.length ? el("div", { class: "fix" }, el("b", {}, "Fix"), said.remedy.map((line, n) => advice(line, one.commands.includes(n)))) : null,
+      one.next.length ? el("div", { class: "fix" }, el("b", {}, "Packet by packet on a terminal, and what offers the same again"), one.next.map((line) => advice(line, true))) : null,
       one.steps.length ? [el("h3", {}, "Packet by packet"), packets(all, one, i)] : null,
       lost.length ? el("p", { class: "warn" }, "Lost on the way: " + lost.join(", ")) : null,
       times(one, "h3"), offers(all, one, i),

@@ -10,6 +10,7 @@ mod extension;
 mod group;
 mod key_exchange;
 mod message;
+mod openssl;
 mod signature;
 mod srtp;
 mod version;

@@ -146,6 +146,7 @@ pub fn options(threads: usize, timeline: bool) -> Options {
         threads,
         policy: Policy::default(),
         trust: TrustStore::mozilla(),
+        logs: None,
         hold: Duration::MAX,
         hurry: Arc::default(),
         timeline,

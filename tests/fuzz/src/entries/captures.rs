@@ -103,6 +103,7 @@ fn options(threads: usize) -> Options {
         threads,
         policy: Policy::default(),
         trust: TrustStore::mozilla(),
+        logs: None,
         hold: Duration::MAX,
         hurry: Arc::default(),
         timeline: true,
