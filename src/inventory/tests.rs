@@ -105,7 +105,7 @@ fn sha1_is_needed_where_nothing_else_is_offered_and_something_is_signed() {
     let mut offered = seen.offered.clone().unwrap();
     offered.signature_algorithms = vec![SignatureScheme::RSA_PKCS1_SHA1];
     let only = Sighting { offered: Some(offered), ..seen.clone() };
-    assert_eq!(clients(need(&stock(&[only.clone()]), Feature::Sha1)), [("10.0.0.1".to_owned(), "offers-nothing-else")]);
+    assert_eq!(clients(need(&stock(std::slice::from_ref(&only)), Feature::Sha1)), [("10.0.0.1".to_owned(), "offers-nothing-else")]);
     assert_eq!(need(&stock(&[seen]), Feature::Sha1).handshakes, 0, "which of two was taken does not show");
     let transport = Sighting { cipher: Some(CipherSuite(0x002f)), ..only };
     assert_eq!(need(&stock(&[transport]), Feature::Sha1).handshakes, 0, "RSA key exchange is not signed");
