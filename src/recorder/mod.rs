@@ -20,6 +20,7 @@ use crate::frame::{Block, FrameHead};
 use crate::limits;
 use crate::packet::{Decoder, Packet};
 use crate::report::Handshake;
+use crate::site::Site;
 
 /// Keeps packets of handshakes that are under way.
 #[derive(Debug)]
@@ -86,8 +87,8 @@ impl Recorder {
                 Packet::IcmpError(error) => (error.key, false),
                 Packet::Skipped(_) => continue,
             };
-            // A report does not tell in which tunnel it was.
-            let key = FlowKey { path: 0, ..key };
+            // A report does not tell in which tunnel it was, and all that is live is of one site.
+            let key = FlowKey { path: 0, site: Site::NONE, ..key };
             if !begins && !self.flows.contains_key(&key) {
                 continue;
             }
