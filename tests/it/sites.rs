@@ -30,6 +30,7 @@ fn said(mut report: Value) -> Value {
     }
     strip(&mut report);
     report["handshake"]["id"] = Value::Null;
+    report["event_id"] = Value::Null;
     report
 }
 
