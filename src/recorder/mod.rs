@@ -182,7 +182,7 @@ mod tests {
         for (number, bytes) in (first..).zip(packets) {
             let original_len = u32::try_from(bytes.len()).unwrap();
             let time = Timestamp::from_nanos(i64::try_from(number).unwrap());
-            block.push(FrameHead { number, time, link: LinkType(101), interface: 0, site: crate::site::Site::NONE, original_len }, bytes);
+            block.push(FrameHead { number, time, link: LinkType(101), interface: 0, site: Site::NONE, original_len }, bytes);
         }
         block
     }
