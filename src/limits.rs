@@ -19,8 +19,8 @@ pub const FOLLOWED_BYTES: usize = 128 << 20;
 pub const UDP_BYTES: usize = 32 << 20;
 
 /// A connection or flow that takes more than this is larger than others, and goes before them when all together take too much: twice an ordinary
-/// handshake with a long chain.
-pub const LARGE_FLOW: usize = 48 << 10;
+/// handshake with a long chain, and the record that is just being added to it.
+pub const LARGE_FLOW: usize = 64 << 10;
 
 /// What memory a connection costs besides its own: its place in the tables and what the allocator adds.
 pub const FLOW_OVERHEAD: usize = 256;

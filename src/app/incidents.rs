@@ -14,7 +14,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::present::clock;
 use super::{is_dash, stop_on_signal};
+use crate::capture::Rows;
 use crate::cli::IncidentsOptions;
+use crate::limits;
 use crate::output::fleet::Teller;
 use crate::output::say::say;
 use crate::rows::{Fleet, read};
@@ -67,13 +69,16 @@ struct Desk {
 }
 
 impl Desk {
-    /// Takes a line; `name` and `number` say where it stands.
-    fn line(&mut self, line: &[u8], name: &Path, number: u64) -> io::Result<()> {
+    /// The same, unless it is empty.
+    fn line_if_any(&mut self, line: &[u8], name: &Path, number: u64) -> io::Result<()> {
         let line = line.trim_ascii();
-        if line.is_empty() {
-            return Ok(());
-        }
-        match read(line) {
+        if line.is_empty() { Ok(()) } else { self.line(line, name, number) }
+    }
+
+    /// Takes a line, nothing in place of one that is too long; `name` and `number` say where it stands.
+    fn line(&mut self, line: &[u8], name: &Path, number: u64) -> io::Result<()> {
+        let row = if line.is_empty() { Err("it is longer than any row".to_owned()) } else { read(line) };
+        match row {
             Ok(row) => {
                 let news = self.fleet.take(row, self.clock.now());
                 match news.filter(|_| self.follow) {
@@ -94,20 +99,11 @@ impl Desk {
     /// Reads everything there is.
     fn read(&mut self, inputs: &[PathBuf], stop: &AtomicBool) -> anyhow::Result<()> {
         for path in files(inputs, false)? {
-            let cannot = || format!("cannot read {}", path.display());
-            let mut reader: Box<dyn BufRead> = if is_dash(&path) {
-                Box::new(io::stdin().lock())
-            } else {
-                Box::new(BufReader::new(File::open(&path).with_context(cannot)?))
-            };
-            let (mut number, mut line) = (0_u64, Vec::new());
-            while !stop.load(Ordering::Relaxed) {
-                line.clear();
-                if reader.by_ref().take(LONGEST).read_until(b'\n', &mut line).with_context(cannot)? == 0 {
-                    break;
-                }
-                number = number.saturating_add(1);
-                self.line(&line, &path, number)?;
+            let mut rows = Rows::of(&path)?;
+            while !stop.load(Ordering::Relaxed)
+                && let Some((number, line)) = rows.next_line(&path)?
+            {
+                self.line(line, &path, number)?;
             }
         }
         Ok(())
@@ -128,7 +124,7 @@ impl Desk {
                 let key = (metadata.dev(), metadata.ino());
                 let mut tail = tails.remove(&key).unwrap_or_default();
                 for (number, line) in tail.lines(&path, metadata.len()) {
-                    self.line(&line, &path, number)?;
+                    self.line_if_any(&line, &path, number)?;
                 }
                 there.insert(key, tail);
             }
@@ -139,7 +135,7 @@ impl Desk {
                     match lines.recv_timeout(if inputs.is_empty() { LOOK } else { Duration::from_millis(1) }) {
                         Ok(line) => {
                             number = number.saturating_add(1);
-                            self.line(&line, Path::new("standard input"), number)?;
+                            self.line_if_any(&line, Path::new("standard input"), number)?;
                             if number.is_multiple_of(OFTEN) {
                                 break;
                             }
@@ -175,7 +171,7 @@ fn lines_of_stdin() -> Receiver<Vec<u8>> {
         let mut stdin = io::stdin().lock();
         loop {
             let mut line = Vec::new();
-            match stdin.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
+            match stdin.by_ref().take(limits::ROW_LEN as u64).read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => return,
                 Ok(_) if sender.send(line).is_err() => return,
                 Ok(_) => {}
@@ -209,8 +205,8 @@ impl Tail {
         let mut bytes = 0_u64;
         while bytes < MOUTHFUL {
             let mut line = Vec::new();
-            let Ok(read) = reader.by_ref().take(LONGEST).read_until(b'\n', &mut line) else { break };
-            let whole = line.last() == Some(&b'\n') || read as u64 >= LONGEST;
+            let Ok(read) = reader.by_ref().take(limits::ROW_LEN as u64).read_until(b'\n', &mut line) else { break };
+            let whole = line.last() == Some(&b'\n') || read >= limits::ROW_LEN;
             if read == 0 || !whole {
                 break;
             }
@@ -223,8 +219,8 @@ impl Tail {
     }
 }
 
-/// The files: of a directory those that end in `.ndjson` or `.json`, by name, in directories below it too. `growing`: also those that are still being
-/// written.
+/// The files: of a directory those that end in `.ndjson` or `.json`, by name, in directories below it too; also compressed ones, or, where they are
+/// `growing`, those that are still being written.
 fn files(inputs: &[PathBuf], growing: bool) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in inputs {
@@ -251,17 +247,17 @@ fn walk(directory: &Path, growing: bool, depth: u32, found: &mut Vec<PathBuf>) -
         let rows = |suffix: &str| name.ends_with(&format!(".ndjson{suffix}")) || name.ends_with(&format!(".json{suffix}"));
         if is_directory && depth < DEEPEST {
             walk(&path, growing, depth.saturating_add(1), found)?;
-        } else if !is_directory && (rows("") || growing && rows(".part")) {
+        } else if !is_directory && (rows("") || if growing { rows(".part") } else { COMPRESSED.iter().any(|suffix| rows(suffix)) }) {
             found.push(path);
         }
     }
     Ok(())
 }
 
-/// Bytes of a line: more than any row has.
-const LONGEST: u64 = 4 << 20;
 /// Bytes of a file that are read before others have their turn.
 const MOUTHFUL: u64 = 16 << 20;
+/// What the names of compressed files end in.
+const COMPRESSED: &[&str] = &[".gz", ".zst", ".xz", ".lz4"];
 /// Directories within directories.
 const DEEPEST: u32 = 16;
 /// How often it is looked for new rows.

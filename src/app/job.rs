@@ -10,15 +10,13 @@ use std::time::Duration;
 
 use super::is_dash;
 use crate::anonymize::{Anonymizer, Key};
-use crate::capture::{self, FrameSource, Inputs, Inventory, KeyLogLines};
+use crate::capture::{self, FrameSource, Inputs, looked_at};
 use crate::cli::{Analysis, Query, Trust};
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::policy::Policy;
 use crate::error::Result;
 use crate::find::{Criteria, Filter, Related};
-use crate::frame::Block;
 use crate::logs::Logs;
-use crate::origins::Origins;
 use crate::output::progress::Progress;
 use crate::output::say::say;
 use crate::pipeline;
@@ -96,7 +94,12 @@ impl<'a> Job<'a> {
 
     /// Analyses the captures. What was asked for goes to `sink`, the summary last; it speaks of what was asked for only.
     pub(super) fn analyse(&self, ready: Ready, sink: &mut dyn Sink) -> anyhow::Result<Summary> {
-        let source = Box::new(Begin { inner: ready.source, begin: Arc::clone(&self.begin) });
+        let begin = Arc::clone(&self.begin);
+        let source = looked_at(ready.source, move |block| {
+            if let Some(frame) = block.frame(0) {
+                begin.get_or_init(|| frame.head.time);
+            }
+        });
         let icmp_filtered = icmp_filtered(self.analysis.filter.as_deref());
         let threads = self.analysis.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get);
         let options = pipeline::Options {
@@ -286,41 +289,5 @@ impl Sink for Asked<'_> {
         self.sink.summary(&summary)?;
         self.summary = Some(summary);
         Ok(())
-    }
-}
-
-/// Notes when the capture begins.
-struct Begin {
-    inner: Box<dyn FrameSource>,
-    begin: Arc<OnceLock<Timestamp>>,
-}
-
-impl FrameSource for Begin {
-    fn fill(&mut self, block: &mut Block) -> Result<bool> {
-        let more = self.inner.fill(block)?;
-        if let Some(frame) = block.frame(0) {
-            self.begin.get_or_init(|| frame.head.time);
-        }
-        Ok(more)
-    }
-
-    fn origins(&self) -> Option<&Origins> {
-        self.inner.origins()
-    }
-
-    fn files(&self) -> Vec<(&Path, Option<Timestamp>)> {
-        self.inner.files()
-    }
-
-    fn inventory(&self) -> &Inventory {
-        self.inner.inventory()
-    }
-
-    fn progress(&self) -> (u64, Option<u64>) {
-        self.inner.progress()
-    }
-
-    fn key_log(&self) -> Option<&KeyLogLines> {
-        self.inner.key_log()
     }
 }

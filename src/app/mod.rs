@@ -13,13 +13,13 @@ mod job;
 mod live;
 mod logs;
 mod matched;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod plan;
 mod present;
 mod read;
 mod report;
 mod reproduce;
-#[cfg(feature = "parquet")]
-mod rows;
 mod settings;
 mod show;
 mod sightings;

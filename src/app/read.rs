@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use super::job::Job;
 #[cfg(feature = "parquet")]
-use super::rows::Rows;
+use super::parquet::Tables;
 use super::{is_broken_pipe, naming, stop_on_signal};
 use crate::capture::FrameSource;
 use crate::cli::{self, Completed, FailOn, ReadOptions};
@@ -40,7 +40,7 @@ pub(super) fn read_from(options: &ReadOptions, source: Option<Box<dyn FrameSourc
     let mut sink = (options.format.sink)(Box::new(&mut out), &look);
     let mut matched = false;
     #[cfg(feature = "parquet")]
-    let mut rows = options.parquet.as_deref().map(|path| Rows::begin(path, options)).transpose()?;
+    let mut rows = options.parquet.as_deref().map(|path| Tables::begin(path, options)).transpose()?;
     let done = {
         let mut emit = Emit {
             sink: sink.as_mut(),
@@ -82,7 +82,7 @@ struct Emit<'a> {
     fail_on: &'a FailOn,
     matched: &'a mut bool,
     #[cfg(feature = "parquet")]
-    rows: Option<&'a mut Rows>,
+    rows: Option<&'a mut Tables>,
 }
 
 impl Emit<'_> {

@@ -21,6 +21,7 @@ mod filter;
 mod format;
 mod keylog;
 mod live;
+mod looked;
 mod losses;
 mod magic;
 mod merge;
@@ -51,6 +52,7 @@ pub use discover::Listed;
 pub use filter::excludes_icmp;
 pub use keylog::{KeyLogLines, KeyLogs, with_key_logs};
 pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
+pub use looked::looked_at;
 pub use losses::Losses;
 pub use rows::{Rows, split_rows};
 

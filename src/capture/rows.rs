@@ -30,20 +30,25 @@ impl Rows {
             let stdin = io::stdin();
             // What is looked at here stays for whoever reads next.
             let begins = !stdin.is_terminal() && stdin.lock().fill_buf().is_ok_and(is_json);
-            return Ok(begins.then(|| Self::new(Box::new(BufReader::new(stdin)))));
+            return begins.then(|| Self::of(path)).transpose();
         }
         if discover::regular_len(path).is_none() {
             return Ok(None);
         }
-        let source = Source::open(path, Unpack::Here, &Ties::default())?;
-        let mut reader = BufReader::with_capacity(limits::READ_BYTES, source);
+        let mut rows = Self::of(path)?;
         // Whoever reads it as a capture says what is wrong with it.
-        let begins = reader.fill_buf().is_ok_and(is_json);
-        Ok(begins.then(|| Self::new(Box::new(reader))))
+        let begins = rows.reader.fill_buf().is_ok_and(is_json);
+        Ok(begins.then_some(rows))
     }
 
-    fn new(reader: Box<dyn BufRead>) -> Self {
-        Self { reader, number: 0, line: Vec::new() }
+    /// Opens a file, or standard input by `-`, that is said to hold rows.
+    pub fn of(path: &Path) -> Result<Self> {
+        let reader: Box<dyn BufRead> = if path.as_os_str() == "-" {
+            Box::new(BufReader::new(io::stdin()))
+        } else {
+            Box::new(BufReader::with_capacity(limits::READ_BYTES, Source::open(path, Unpack::Here, &Ties::default())?))
+        };
+        Ok(Self { reader, number: 0, line: Vec::new() })
     }
 
     /// The next line that is not empty, with its number; an empty one in place of a line that is too long. `None` at the end.

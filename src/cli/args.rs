@@ -31,7 +31,7 @@ use crate::output::{csv, ndjson};
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark reproduce FILE... [ID]\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|condense|certs|inventory|incidents|diff|match …\n       handshark expect FILE.toml FILE...\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark reproduce FILE... [ID]\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|condense|plan|certs|inventory|incidents|diff|match …\n       handshark expect FILE.toml FILE...\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]

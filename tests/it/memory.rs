@@ -242,7 +242,7 @@ fn hellos_and_then_silence() {
     });
 }
 
-/// Part of a message and then silence: none is larger than others, and those that were quiet for longest go first.
+/// Part of a message and then silence: none is larger than others, and those that were quiet for longest go.
 #[test]
 #[cfg(target_os = "linux")]
 fn messages_that_are_as_long_as_all_others() {
@@ -266,4 +266,5 @@ fn messages_that_are_as_long_as_all_others() {
     };
     let dropped = |number| summary(number).contains("from memory to stay");
     assert!(dropped(0), "{}", summary(0));
+    assert!(!dropped(4 * n - 1), "{}", summary(4 * n - 1));
 }

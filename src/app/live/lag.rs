@@ -4,10 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::capture::{FrameSource, Inventory, KeyLogLines, Losses};
-use crate::error::Result;
-use crate::frame::Block;
-use crate::origins::Origins;
+use crate::capture::{FrameSource, looked_at};
 use crate::time::Clock;
 
 /// How long the latest packets waited before they were looked at.
@@ -21,42 +18,10 @@ impl Lag {
 
     /// The source, with its packets' age noted here.
     pub(super) fn beside(&self, source: Box<dyn FrameSource>, clock: &Clock) -> Box<dyn FrameSource> {
-        Box::new(Aged { source, clock: clock.clone(), lag: self.clone() })
-    }
-}
-
-/// A source whose packets' age is looked at.
-struct Aged {
-    source: Box<dyn FrameSource>,
-    clock: Clock,
-    lag: Lag,
-}
-
-impl FrameSource for Aged {
-    fn fill(&mut self, block: &mut Block) -> Result<bool> {
-        let more = self.source.fill(block)?;
-        let waited = block.frame(0).map(|frame| self.clock.now().since(frame.head.time)).unwrap_or_default();
-        self.lag.0.store(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        Ok(more)
-    }
-
-    fn origins(&self) -> Option<&Origins> {
-        self.source.origins()
-    }
-
-    fn inventory(&self) -> &Inventory {
-        self.source.inventory()
-    }
-
-    fn progress(&self) -> (u64, Option<u64>) {
-        self.source.progress()
-    }
-
-    fn losses(&self) -> Option<&Losses> {
-        self.source.losses()
-    }
-
-    fn key_log(&self) -> Option<&KeyLogLines> {
-        self.source.key_log()
+        let (clock, lag) = (clock.clone(), self.clone());
+        looked_at(source, move |block| {
+            let waited = block.frame(0).map(|frame| clock.now().since(frame.head.time)).unwrap_or_default();
+            lag.0.store(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        })
     }
 }

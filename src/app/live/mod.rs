@@ -30,7 +30,7 @@ use self::losses::OutputLosses;
 use self::monitor::{Ending, Scrape, Watcher};
 use self::outlet::Outlet;
 use self::pulse::{Beats, Pulse};
-use self::record::{Desk, Tap};
+use self::record::{Desk, tapped};
 use self::save::Saver;
 use self::tally::Tally;
 use super::job::{Finder, icmp_filtered, trust};
@@ -248,7 +248,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let mut desk = None;
     if let (Some(archive), Some(record)) = (open.archive, &command.record) {
         let recorder = Arc::new(Mutex::new(Recorder::new(usize::try_from(record.memory).unwrap_or(usize::MAX))));
-        source = Box::new(Tap { source, recorder: Arc::clone(&recorder) });
+        source = tapped(source, &recorder);
         desk = Some(Desk::start(recorder, archive));
     }
     let saver = (shown == Shown::Auto).then(|| save::directory(command)).flatten();

@@ -8,48 +8,19 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded};
 
 use super::losses::OutputLosses;
-use crate::capture::{FrameSource, Inventory, KeyLogLines, Losses};
-use crate::error::Result;
-use crate::frame::Block;
-use crate::origins::Origins;
+use crate::capture::{FrameSource, looked_at};
 use crate::output::say::say;
 use crate::recorder::{Archive, Recorder, Recording};
 use crate::report::Handshake;
 
-/// A source whose frames the recorder sees too.
-pub(super) struct Tap {
-    pub(super) source: Box<dyn FrameSource>,
-    pub(super) recorder: Arc<Mutex<Recorder>>,
-}
-
-impl FrameSource for Tap {
-    fn fill(&mut self, block: &mut Block) -> Result<bool> {
-        let more = self.source.fill(block)?;
+/// The source, with its frames seen by the recorder too.
+pub(super) fn tapped(source: Box<dyn FrameSource>, recorder: &Arc<Mutex<Recorder>>) -> Box<dyn FrameSource> {
+    let recorder = Arc::clone(recorder);
+    looked_at(source, move |block| {
         if !block.is_empty() {
-            self.recorder.lock().unwrap_or_else(PoisonError::into_inner).take(block);
+            recorder.lock().unwrap_or_else(PoisonError::into_inner).take(block);
         }
-        Ok(more)
-    }
-
-    fn origins(&self) -> Option<&Origins> {
-        self.source.origins()
-    }
-
-    fn inventory(&self) -> &Inventory {
-        self.source.inventory()
-    }
-
-    fn progress(&self) -> (u64, Option<u64>) {
-        self.source.progress()
-    }
-
-    fn losses(&self) -> Option<&Losses> {
-        self.source.losses()
-    }
-
-    fn key_log(&self) -> Option<&KeyLogLines> {
-        self.source.key_log()
-    }
+    })
 }
 
 /// Recordings on their way to the disk.

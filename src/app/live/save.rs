@@ -17,7 +17,7 @@ use crate::report::{Handshake, Id, Report, Sink as _};
 use crate::time::Timestamp;
 use crate::tui::{Form, Wish};
 
-use super::record::Tap;
+use super::record::tapped;
 
 /// Keeps packets for who may want them, and writes what is asked for.
 pub(super) struct Saver {
@@ -40,7 +40,7 @@ impl Saver {
 
     /// The source, with its packets seen here too.
     pub(super) fn beside(&self, source: Box<dyn FrameSource>) -> Box<dyn FrameSource> {
-        Box::new(Tap { source, recorder: Arc::clone(&self.recorder) })
+        tapped(source, &self.recorder)
     }
 
     /// A handshake was reported: its packets are kept, where it was `asked` for.

@@ -15,8 +15,8 @@ use crate::output::delivery::{Delivery, Manner};
 use crate::output::parquet::ParquetSink;
 use crate::report::{Handshake, Incident, Sink, Summary, Tally};
 
-/// Rows being written.
-pub(super) struct Rows {
+/// Tables being written.
+pub(super) struct Tables {
     path: PathBuf,
     to: To,
     /// Why no more could be written.
@@ -28,7 +28,7 @@ enum To {
     Set(Box<DataSet>),
 }
 
-impl Rows {
+impl Tables {
     /// Begins them.
     pub(super) fn begin(path: &Path, options: &ReadOptions) -> Result<Self, Error> {
         let to = if is_folder(path) {
@@ -83,7 +83,7 @@ impl Rows {
     }
 }
 
-impl Sink for Rows {
+impl Sink for Tables {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
         self.row(|sink| sink.handshake(handshake))
     }
