@@ -30,11 +30,13 @@ pub struct Manner<'a> {
     pub inputs: &'a [PathBuf],
     /// Whether it has to be on the disk before it gets its name.
     pub synced: bool,
+    /// It is one of several that are written together: no stream will do, whose reader might not come before the others are read.
+    pub file: bool,
 }
 
 impl Default for Manner<'_> {
     fn default() -> Self {
-        Self { force: false, text: false, inputs: &[], synced: true }
+        Self { force: false, text: false, inputs: &[], synced: true, file: false }
     }
 }
 
@@ -74,6 +76,7 @@ impl Delivery {
                 let place = Place::Beside { draft, path: place, there, synced: manner.synced };
                 Ok(Self { name: path.to_owned(), out: BufWriter::with_capacity(BUFFER, file), place })
             }
+            Target::Stream if manner.file => Err(cannot(refusal("it is no file; choose another name"))),
             Target::Stream => {
                 let stream = open_stream(path).map_err(cannot)?;
                 if stream.is_terminal() && !manner.text && !manner.force {
