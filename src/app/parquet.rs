@@ -39,9 +39,8 @@ impl Tables {
                 std::iter::once(path).chain(side.iter().flat_map(|(incidents, summary)| [incidents.as_path(), summary])).collect();
             let kept = kept(&options.inputs, &options.query, &all);
             let manner = Manner { force: options.force, inputs: &kept, ..Manner::default() };
-            let files = Manner { file: true, ..manner };
             let tables = match side {
-                Some((incidents, summary)) => Some((Delivery::begin(&incidents, &files)?, Delivery::begin(&summary, &files)?)),
+                Some((incidents, summary)) => Some((Delivery::begin_file(&incidents, &manner)?, Delivery::begin_file(&summary, &manner)?)),
                 None => None,
             };
             let sink = ParquetSink::new(Delivery::begin(path, &manner)?, tables).map_err(|source| failed(path, source))?;

@@ -265,9 +265,9 @@ fn an_incident_is_over_when_handshakes_complete_after_its_last_failure() {
         for at in 0..until {
             let failed = (10..20).contains(&at);
             if failed {
-                fail(&mut tracker, at, 1, Cause::CertificateExpired)
+                fail(&mut tracker, at, 1, Cause::CertificateExpired);
             } else {
-                attempt(&mut tracker, &handshake(at, 1, Outcome::Completed))
+                attempt(&mut tracker, &handshake(at, 1, Outcome::Completed));
             }
         }
         tracker.finish().remove(0).is_over

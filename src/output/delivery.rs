@@ -30,13 +30,11 @@ pub struct Manner<'a> {
     pub inputs: &'a [PathBuf],
     /// Whether it has to be on the disk before it gets its name.
     pub synced: bool,
-    /// It is one of several that are written together: no stream will do, whose reader might not come before the others are read.
-    pub file: bool,
 }
 
 impl Default for Manner<'_> {
     fn default() -> Self {
-        Self { force: false, text: false, inputs: &[], synced: true, file: false }
+        Self { force: false, text: false, inputs: &[], synced: true }
     }
 }
 
@@ -76,7 +74,6 @@ impl Delivery {
                 let place = Place::Beside { draft, path: place, there, synced: manner.synced };
                 Ok(Self { name: path.to_owned(), out: BufWriter::with_capacity(BUFFER, file), place })
             }
-            Target::Stream if manner.file => Err(cannot(refusal("it is no file; choose another name"))),
             Target::Stream => {
                 let stream = open_stream(path).map_err(cannot)?;
                 if stream.is_terminal() && !manner.text && !manner.force {
@@ -87,7 +84,15 @@ impl Delivery {
         }
     }
 
-    /// The same, but what goes into a stream is kept until it is delivered, so that it can be read before, or begun anew.
+    /// The same for one of several that are written together: a stream will not do, whose reader might not come before the others are read.
+    pub fn begin_file(path: &Path, manner: &Manner<'_>) -> Result<Self> {
+        match target(path).map_err(|source| failed(path, source))? {
+            Target::Stream => Err(failed(path, refusal("it is no file; choose another name"))),
+            Target::File { .. } => Self::begin(path, manner),
+        }
+    }
+
+    /// [`Delivery::begin`], but what goes into a stream is kept until it is delivered, so that it can be read before, or begun anew.
     pub fn staged(self) -> Result<Self> {
         let (name, out) = match self {
             Self { name, out, place: Place::Into } => (name, out),
