@@ -47,7 +47,7 @@ pub(super) const TOOLS: [Offered; 7] = [
     Offered {
         name: "diagnose",
         title: "Why did handshakes fail?",
-        description: "Reads captures and says of every TLS handshake that did not go well: its cause, who stopped it, how sure that is, the frames that prove it, \
+        description: "Reads captures and tells for every TLS handshake that did not go well its cause, who stopped it, how sure that is, the frames that prove it, \
             what else it could be, remedies. `summary.answer` is the whole in a sentence or two; `incidents` groups failures of one cause. Several files are read \
             as one capture, in the order of time. Narrow it with `server`, `client`, `name`, `cause`, `outcome`, `since`, `until` or `where`, rather than paging \
             through everything. `show` has the details of one handshake, by its `handshake.id`.",
