@@ -15,7 +15,9 @@ fn handshake(number: u64) -> Vec<u8> {
 
 fn answer(form: Form, from: u64, room: usize, lines: &[Vec<u8>]) -> Value {
     let mut answer = Answer::new(form, from, room);
-    lines.iter().for_each(|line| answer.line(line));
+    for line in lines {
+        answer.line(line);
+    }
     let text = answer.finish().unwrap();
     assert!(text.len() <= room + room / 4, "{} of {room}: {text}", text.len());
     serde_json::from_str(&text).unwrap()
