@@ -46,6 +46,7 @@ use crate::frame::{Block, LinkType};
 use crate::origins::Origins;
 use crate::site::Observer;
 use crate::time::Timestamp;
+use crate::traffic::Volumes;
 
 pub use clock::OddTime;
 pub use discover::Listed;
@@ -217,6 +218,8 @@ pub struct Account {
     pub links: BTreeMap<u32, u64>,
     /// Datagrams of Google QUIC.
     pub google_quic: u64,
+    /// What the frames carried that are not left.
+    pub traffic: Volumes,
     /// The first frame's time and the latest time.
     pub times: Option<(Timestamp, Timestamp)>,
 }

@@ -17,10 +17,10 @@ pub(super) struct Sources {
     watch: Watch,
     /// By source; those joined with one of a lower number are not used any more.
     heard: Vec<Heard>,
-    /// Flows seen lately, each at the place that its hash gives it, with the interface.
-    lately: Box<[(u64, u32)]>,
-    /// Connections that began lately, in the same way.
-    begun: Box<[(u64, u32)]>,
+    /// Flows seen lately.
+    lately: Lately,
+    /// Connections that began lately.
+    begun: Lately,
     /// Interfaces whose first frames are compared with what others saw.
     young: usize,
     /// The last frame of all, and the times in which nothing at all was captured.
@@ -70,8 +70,8 @@ impl Sources {
         Self {
             watch: Watch::default(),
             heard: Vec::new(),
-            lately: vec![(0, 0); LATELY].into_boxed_slice(),
-            begun: vec![(0, 0); LATELY].into_boxed_slice(),
+            lately: Lately::default(),
+            begun: Lately::default(),
             young: 0,
             last: Mark::default(),
             silent: Vec::new(),
@@ -146,15 +146,14 @@ impl Sources {
         self.young > 0
     }
 
-    /// An interface saw the flow with this hash: if another did so just now, the two are one source.
-    pub(super) fn saw(&mut self, interface: u32, hash: u64) {
-        self.compare(interface, hash, true);
+    /// An interface of a site saw the flow with this hash: if another did so just now, the two are one source.
+    pub(super) fn saw(&mut self, interface: u32, site: Site, hash: u64) {
+        self.compare(interface, site, hash, true);
     }
 
-    /// An interface saw a connection begin: if another did so just now, the two are points of capture of the same connections.
-    pub(super) fn saw_begin(&mut self, interface: u32, hash: u64) {
-        let Some(slot) = usize::try_from(hash & LATELY_MASK).ok().and_then(|place| self.begun.get_mut(place)) else { return };
-        let (known, by) = std::mem::replace(slot, (hash, interface));
+    /// An interface of a site saw a connection begin: if another did so just now, the two are points of capture of the same connections.
+    pub(super) fn saw_begin(&mut self, interface: u32, site: Site, hash: u64) {
+        let (known, by) = self.begun.note(interface, site, hash);
         if known == hash && by != interface && self.met.len() < SILENT && !self.met.contains(&(by, interface)) {
             self.met.push((by, interface));
         }
@@ -163,13 +162,12 @@ impl Sources {
     /// An interface saw a frame between these two stations. Their link is captured further though none of the connections goes on: where all wait,
     /// stations still ask for each other's addresses.
     pub(super) fn saw_stations(&mut self, interface: u32, site: Site, (one, other): ([u8; 6], [u8; 6])) {
-        self.compare(interface, FixedState::default().hash_one((site, one.min(other), one.max(other))), false);
+        let hash = FixedState::default().hash_one((one.min(other), one.max(other))) ^ site.salt();
+        self.compare(interface, site, hash, false);
     }
 
-    fn compare(&mut self, interface: u32, hash: u64, connection: bool) {
-        let place = usize::try_from(hash & LATELY_MASK).unwrap_or(0);
-        let Some(slot) = self.lately.get_mut(place) else { return };
-        let (known, by) = std::mem::replace(slot, (hash, interface));
+    fn compare(&mut self, interface: u32, site: Site, hash: u64, connection: bool) {
+        let (known, by) = self.lately.note(interface, site, hash);
         let (one, other) = (self.watch.source(by), self.watch.source(interface));
         if known != hash || by == interface || one == other {
             return;
@@ -272,6 +270,34 @@ impl Sources {
         (&self.silent, self.silent_more)
     }
 }
+
+/// What was seen lately, each at the place that its hash gives it, with the interface. Each site has places of its own, so that what is found of one
+/// does not depend on what is read beside it.
+#[derive(Debug, Default)]
+struct Lately {
+    /// By site, in the order in which they were met.
+    sites: Vec<(Site, Box<[(u64, u32)]>)>,
+}
+
+impl Lately {
+    /// Puts something in its place. Gives what was there.
+    fn note(&mut self, interface: u32, site: Site, hash: u64) -> (u64, u32) {
+        let known = self.sites.iter().position(|(known, _)| *known == site);
+        // Beyond the bound sites share the last one's.
+        let place = known.unwrap_or_else(|| {
+            if self.sites.len() < SITES {
+                self.sites.push((site, vec![(0, 0); LATELY].into_boxed_slice()));
+            }
+            self.sites.len().saturating_sub(1)
+        });
+        let slots = self.sites.get_mut(place).map(|(_, slots)| slots);
+        let slot = slots.and_then(|slots| slots.get_mut(usize::try_from(hash & LATELY_MASK).unwrap_or(0)));
+        slot.map(|slot| std::mem::replace(slot, (hash, interface))).unwrap_or_default()
+    }
+}
+
+/// Sites that have places of their own: they take 2 MB.
+const SITES: usize = 64;
 
 /// First frames of an interface that are compared with what others saw: in fewer than these a link that is busy enough to be captured in several
 /// files shows a connection that goes on.
