@@ -23,6 +23,10 @@ pub(super) struct Sources {
     begun: Lately,
     /// Interfaces whose first frames are compared with what others saw.
     young: usize,
+    /// Steps of packet time so far.
+    steps: u64,
+    /// The frame at hand is among the first of its interface in this step.
+    early: bool,
     /// The last frame of all, and the times in which nothing at all was captured.
     last: Mark,
     silent: Vec<(Timestamp, Timestamp)>,
@@ -56,9 +60,22 @@ struct Heard {
     joined: bool,
     /// Frames until it is no longer young.
     youth: u32,
+    /// The step of its last frame, and how many frames it had in that.
+    step: u64,
+    in_step: u32,
 }
 
 impl Heard {
+    /// One more frame: whether it is among the first of this step.
+    #[inline]
+    const fn is_early(&mut self, step: u64) -> bool {
+        if self.step != step {
+            (self.step, self.in_step) = (step, 0);
+        }
+        self.in_step = self.in_step.saturating_add(1);
+        self.in_step <= EARLY
+    }
+
     /// It was heard, and is to be heard further.
     const fn is_followed(&self) -> bool {
         self.last.frame > 0 && !self.lapsed && !self.joined
@@ -73,6 +90,8 @@ impl Sources {
             lately: Lately::default(),
             begun: Lately::default(),
             young: 0,
+            steps: 0,
+            early: false,
             last: Mark::default(),
             silent: Vec::new(),
             silent_more: 0,
@@ -86,10 +105,16 @@ impl Sources {
     #[inline]
     pub(super) fn hear(&mut self, interface: u32, mark: Mark) {
         let source = self.watch.source(interface);
-        match self.heard.get_mut(source as usize) {
-            Some(heard) if !heard.lapsed && heard.youth == 0 && mark.time <= heard.last.time.after(GAP) => heard.last = mark,
-            _ => self.hear_anew(interface, mark),
-        }
+        self.early = match self.heard.get_mut(source as usize) {
+            Some(heard) if !heard.lapsed && heard.youth == 0 && mark.time <= heard.last.time.after(GAP) => {
+                heard.last = mark;
+                heard.is_early(self.steps)
+            }
+            _ => {
+                self.hear_anew(interface, mark);
+                true
+            }
+        };
         self.last = mark;
     }
 
@@ -124,6 +149,7 @@ impl Sources {
 
     /// Packet time has come to `now`: notes the sources that were silent for too long, before the frame at `now` is heard.
     pub(super) fn lapse(&mut self, now: Timestamp) {
+        self.steps = self.steps.saturating_add(1);
         for (source, heard) in (0..).zip(&mut self.heard) {
             if heard.is_followed() && now.since(heard.last.time) > GAP {
                 heard.lapsed = true;
@@ -143,7 +169,7 @@ impl Sources {
     /// Whether flows are to be told by [`Sources::saw`].
     #[inline]
     pub(super) const fn asks(&self) -> bool {
-        self.young > 0
+        self.young > 0 || self.early
     }
 
     /// An interface of a site saw the flow with this hash: if another did so just now, the two are one source.
@@ -295,6 +321,9 @@ impl Lately {
         slot.map(|slot| std::mem::replace(slot, (hash, interface))).unwrap_or_default()
     }
 }
+
+/// First frames of an interface in a step of packet time that are remembered: what they hold may go on in another file, wherever this one ends.
+const EARLY: u32 = 64;
 
 /// Sites that have places of their own: they take 2 MB.
 const SITES: usize = 64;
