@@ -53,7 +53,9 @@ fn refusal(control: &Handshake, reply: &FtpReply) -> Option<Refusal> {
 /// Where a full handshake that leads to nothing from the server, or that the server broke off, was through on the client's side.
 pub(super) fn unserved(handshake: &Handshake) -> Option<Mark> {
     let over = handshake.outcome == Outcome::Completed || handshake.outcome.failed() && handshake.stopped_by == StoppedBy::Server;
-    let bare = handshake.preamble.is_none() && handshake.resumption.is_none() && handshake.application_data.server.is_none();
+    // Tickets that come behind what the client uploads cannot be told from data without keys.
+    let tickets = if handshake.is_tls13() && !handshake.decrypted && handshake.application_data.client.is_some() { TICKETS } else { 0 };
+    let bare = handshake.preamble.is_none() && handshake.resumption.is_none() && handshake.application_records.server <= tickets;
     let hello = handshake.client_hellos.last().filter(|_| over && bare && handshake.protocol == Protocol::Tls)?;
     Some(handshake.finished.client.unwrap_or(hello.mark))
 }
@@ -82,5 +84,7 @@ const REFUSALS: [(&str, &str); 5] = [
     ("FileZilla", "425 Unable to build data connection: TLS session of data connection not resumed."),
     ("FileZilla", "450 TLS session of data connection has not resumed or the session does not match the control connection"),
 ];
+/// Tickets that servers issue at once, at most.
+const TICKETS: u32 = 2;
 /// Bytes of a line's end.
 const LINE_END: usize = 2;

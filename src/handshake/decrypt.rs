@@ -16,10 +16,9 @@ use crate::tls::record::Record;
 use crate::tls::registry::{CipherSuite, ContentType, HandshakeType, ProtocolVersion};
 
 use super::facts::{Observed, ReadAlert};
-use super::ftp;
 use super::hidden;
 use super::messages::{self, Place};
-use super::notes::{Origin, anomaly, encrypted, letter, note_alert, read_again, remember};
+use super::notes::{Origin, anomaly, encrypted, letter, note_alert, read_again, read_use, remember};
 use super::pending::{self, Keys, Pending, note_decrypted};
 use super::shared::Shared;
 
@@ -277,7 +276,7 @@ impl Decryption {
     fn content(&mut self, opening: &mut Opening<'_>, kind: ContentType, text: &[u8]) {
         let Opening { h, side, place, again, .. } = opening;
         if kind == ContentType::APPLICATION_DATA {
-            ftp::opened(h, *side, text, place.mark);
+            read_use(h, *side, text, place.mark);
         }
         match kind {
             ContentType::HANDSHAKE => self.messages(opening, text),

@@ -7,8 +7,6 @@ use crate::limits;
 use crate::preamble;
 use crate::time::Mark;
 
-use super::facts::Observed;
-
 /// The server's records of application data, from the first, bounded by [`limits::FTP_REPLIES`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FtpReplies(Vec<FtpReply>);
@@ -44,30 +42,28 @@ impl FtpReplies {
         self.0.iter()
     }
 
+    /// A record that is not opened: bytes of its content as encrypted.
+    pub(super) fn sealed(&mut self, sealed: u16, mark: Mark) {
+        self.push(FtpReply { mark, sealed, said: None });
+    }
+
+    /// The content of one that was opened, now or after it was seen sealed. Gives the bytes that are kept of it.
+    pub(super) fn opened(&mut self, text: &[u8], mark: Mark) -> usize {
+        let Some(code) = code(text) else { return 0 };
+        let line = if code >= 400 { preamble::identify(text, Side::Server).first } else { String::new() };
+        let kept = line.capacity();
+        let said = Some(FtpSaid { code, line });
+        match self.0.iter_mut().find(|reply| reply.mark == mark && reply.said.is_none()) {
+            Some(reply) => reply.said = said,
+            None => self.push(FtpReply { mark, sealed: 0, said }),
+        }
+        kept
+    }
+
     fn push(&mut self, reply: FtpReply) {
         if !self.is_full() {
             self.0.push(reply);
         }
-    }
-}
-
-/// A record of application data that is not opened.
-pub(super) fn sealed(h: &mut Observed, side: Side, len: u16, mark: Mark) {
-    if let Some(replies) = h.ftp.as_mut().filter(|_| side == Side::Server) {
-        replies.push(FtpReply { mark, sealed: len, said: None });
-    }
-}
-
-/// The content of one that was opened, now or after it was seen sealed.
-pub(super) fn opened(h: &mut Observed, side: Side, text: &[u8], mark: Mark) {
-    let Some(replies) = h.ftp.as_mut().filter(|_| side == Side::Server) else { return };
-    let Some(code) = code(text) else { return };
-    let line = if code >= 400 { preamble::identify(text, side).first } else { String::new() };
-    h.held_bytes += line.capacity();
-    let said = Some(FtpSaid { code, line });
-    match replies.0.iter_mut().find(|reply| reply.mark == mark && reply.said.is_none()) {
-        Some(reply) => reply.said = said,
-        None => replies.push(FtpReply { mark, sealed: 0, said }),
     }
 }
 
@@ -88,29 +84,24 @@ mod tests {
 
     #[test]
     fn what_was_seen_sealed_is_read_in_its_place() {
-        let mut h = Observed { ftp: Some(Box::default()), ..Observed::default() };
-        sealed(&mut h, Side::Server, 56, at(1));
-        sealed(&mut h, Side::Client, 25, at(2));
-        sealed(&mut h, Side::Server, 68, at(3));
-        opened(&mut h, Side::Server, b"150 Here comes the directory listing.\r\n", at(1));
-        opened(&mut h, Side::Server, b"522 SSL connection failed: session reuse required\r\n", at(3));
-        opened(&mut h, Side::Server, b"no reply", at(4));
-        let replies: Vec<_> = h.ftp.as_ref().unwrap().iter().map(|reply| (reply.sealed, reply.said.clone().unwrap())).collect();
+        let mut replies = FtpReplies::default();
+        replies.sealed(56, at(1));
+        replies.sealed(68, at(3));
+        replies.opened(b"150 Here comes the directory listing.\r\n", at(1));
+        replies.opened(b"522 SSL connection failed: session reuse required\r\n", at(3));
+        assert_eq!(replies.opened(b"no reply", at(4)), 0);
+        let found: Vec<_> = replies.iter().map(|reply| (reply.sealed, reply.said.clone().unwrap())).collect();
         let line = "522 SSL connection failed: session reuse required".to_owned();
-        assert_eq!(replies, [(56, FtpSaid { code: 150, line: String::new() }), (68, FtpSaid { code: 522, line })]);
+        assert_eq!(found, [(56, FtpSaid { code: 150, line: String::new() }), (68, FtpSaid { code: 522, line })]);
     }
 
     #[test]
     fn no_more_is_kept_than_there_is_room_for() {
-        let mut h = Observed { ftp: Some(Box::default()), ..Observed::default() };
+        let mut replies = FtpReplies::default();
         for frame in 0..500 {
-            sealed(&mut h, Side::Server, 40, at(frame));
-            opened(&mut h, Side::Server, b"200 ok", at(1000 + frame));
+            replies.sealed(40, at(frame));
+            replies.opened(b"500 what?", at(1000 + frame));
         }
-        let replies = h.ftp.as_ref().unwrap();
         assert_eq!((replies.iter().count(), replies.is_full()), (limits::FTP_REPLIES, true));
-        let mut other = Observed::default();
-        sealed(&mut other, Side::Server, 40, at(1));
-        assert_eq!(other.ftp, None, "only of a control connection");
     }
 }

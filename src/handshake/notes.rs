@@ -81,5 +81,19 @@ pub(super) fn changed_again(h: &mut Observed, side: Side, mark: Mark) {
     }
 }
 
+/// A record of application data that is not opened: on a control connection of FTP, what the server says counts.
+pub(super) fn used(h: &mut Observed, side: Side, len: u16, mark: Mark) {
+    if let Some(replies) = h.ftp.as_mut().filter(|_| side == Side::Server) {
+        replies.sealed(len, mark);
+    }
+}
+
+/// The content of one that was opened.
+pub(super) fn read_use(h: &mut Observed, side: Side, text: &[u8], mark: Mark) {
+    if let Some(replies) = h.ftp.as_mut().filter(|_| side == Side::Server) {
+        h.held_bytes += replies.opened(text, mark);
+    }
+}
+
 /// Bytes of a Certificate without certificates up to TLS 1.2, its header included.
 const EMPTY_CERTIFICATE: u16 = 7;

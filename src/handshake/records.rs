@@ -13,10 +13,9 @@ use crate::transport::{Data, Gap, Interest};
 
 use super::decrypt::{Decryption, Opening, Taken};
 use super::facts::{Observed, PartialMessage, Protocol, ReadAlert, Resumption};
-use super::ftp;
 use super::hidden;
 use super::messages::{self, Place};
-use super::notes::{Origin, anomaly, changed_again, encrypted, letter, note_alert, remember, sealed_again};
+use super::notes::{Origin, anomaly, changed_again, encrypted, letter, note_alert, remember, sealed_again, used};
 use super::shared::Shared;
 
 /// One direction.
@@ -401,7 +400,7 @@ pub(super) fn on_change_cipher_spec(h: &mut Observed, side: Side, mark: Mark) {
 
 #[inline(never)]
 fn on_application_data(h: &mut Observed, side: Side, record: &Record<'_>, mark: Mark) {
-    ftp::sealed(h, side, record.len, mark);
+    used(h, side, record.len, mark);
     if h.is_tls13() || h.server_hello.is_none() {
         if side == Side::Client && h.server_hello.is_none() && h.early_data_offered {
             h.early_data_records = h.early_data_records.saturating_add(1);

@@ -134,7 +134,7 @@ impl Dialect {
             Self::Postgres => "PostgreSQL",
             Self::Mysql => "MySQL",
             Self::Rdp => "RDP",
-            Self::Tds => "SQL Server (TDS)",
+            Self::Tds => "SQL Server",
             Self::Vnc => "VNC",
             Self::OpenVpn => "OpenVPN",
             Self::Nntp => "NNTP",

@@ -73,6 +73,8 @@ impl Dialogue for Vnc {
                     facts.go_on(said.mark);
                     return Next::Never;
                 }
+                // What it said before belongs to the negotiation, and was sent in clear on purpose.
+                facts.ask(said.mark);
                 facts.detail = Some(subtypes(said.bytes));
                 self.phase = Phase::Consent;
             }
@@ -115,7 +117,6 @@ impl Vnc {
         facts.describe(said, format!("chose {}", type_name(kind)));
         match kind {
             VENCRYPT => {
-                facts.ask(said.mark);
                 self.phase = Phase::Inner;
                 Next::More
             }

@@ -41,7 +41,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let finding = Finding::new(Cause::FtpSessionNotResumed, refusal.confidence, summary)
         .stopped_by(StoppedBy::Server)
-        .shown_by(connection.start, format!("data connection to port {port}: a full handshake, after which the server sends nothing"))
+        .shown_by(connection.start, format!("data connection to port {port}: a full handshake, no session resumed"))
         .shown_by(refusal.mark, answered);
     let finding = if all.len() > 1 {
         finding.noting(format!("{} refused in this session", counted(all.len(), "data connection", "data connections")))
