@@ -3,6 +3,7 @@
 //! A verdict that other handshakes of the capture could improve waits for them, within bounds; everything else is emitted at once.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -172,11 +173,8 @@ impl<'a> Collector<'a> {
         if self.pending.is_empty() && self.half_open.is_empty() {
             return Ok(());
         }
-        self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.site, half_open.server));
-        for half_open in self.half_open.drain(..) {
-            self.knowledge.learn_half_open((half_open.site, half_open.server), half_open.first.time, half_open.count);
-            count(&mut self.totals.other_flows, "half-open", u64::from(half_open.count));
-        }
+        let later_first = |half_open: &HalfOpen| Reverse((half_open.known_at, half_open.first.frame, half_open.site, half_open.server));
+        self.half_open.sort_unstable_by_key(later_first);
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
         for handshake in self.pending.drain(..) {
@@ -185,9 +183,19 @@ impl<'a> Collector<'a> {
         self.pending = later;
         ready.sort_by_key(|handshake| Upto::of(handshake));
         for handshake in ready {
+            self.learn_half_open(handshake.concluded_at);
             self.take(handshake)?;
         }
+        self.learn_half_open(upto.concluded_at);
         Ok(())
+    }
+
+    /// Learns of the half-open connections that are known when something is concluded at this frame. They are sorted, the first at the end.
+    fn learn_half_open(&mut self, at: u64) {
+        while let Some(half_open) = self.half_open.pop_if(|half_open| half_open.known_at <= at) {
+            self.knowledge.learn_half_open((half_open.site, half_open.server), half_open.first.time, half_open.count);
+            count(&mut self.totals.other_flows, "half-open", u64::from(half_open.count));
+        }
     }
 
     fn take(&mut self, handshake: Box<Handshake>) -> std::io::Result<()> {
