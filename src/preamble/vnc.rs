@@ -66,7 +66,9 @@ impl Dialogue for Vnc {
             (Phase::Types, Side::Server) => return self.types(said, facts),
             (Phase::Types, Side::Client) => return self.chosen(said, facts),
             (Phase::Inner, side) => return self.inner(said, side, facts),
-            (Phase::Subtypes, Side::Server) => facts.describe(said, format!("subtypes {}", subtypes(said.bytes.get(1..).unwrap_or_default()))),
+            (Phase::Subtypes, Side::Server) => {
+                facts.describe(said, format!("subtypes {}", subtypes(said.bytes.get(1..).unwrap_or_default())))
+            }
             (Phase::Subtypes, Side::Client) => {
                 facts.describe(said, format!("chose {}", subtypes(said.bytes)));
                 if be32(said.bytes, 0) == Some(PLAIN) {
