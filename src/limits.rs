@@ -90,6 +90,9 @@ pub const MESSAGE_LEN: usize = 256 << 10;
 /// Buffers for records that span segments, kept to be used again by all connections of a partition: a megabyte at most.
 pub const SPARE_BUFFERS: usize = 64;
 
+/// Records of an FTP server on a control connection that are listed by size, from its first on: a login, and a dozen transfers.
+pub const FTP_REPLIES: usize = 48;
+
 /// Handshake messages looked at in one handshake.
 pub const MESSAGES: usize = 64;
 

@@ -40,7 +40,7 @@ pub(super) struct Worker {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Upto {
     /// The frame at which it was concluded.
-    concluded_at: u64,
+    pub(super) concluded_at: u64,
     /// Its first frame.
     first: u64,
 }
@@ -239,11 +239,10 @@ impl Worker {
         self.left.last().map_or(Upto::ALL, |(first, ..)| Upto { concluded_at: u64::MAX, first: first.saturating_sub(1) })
     }
 
-    /// So many handshakes are concluded that they are best judged while what was gathered of them is still in the cache. Not so while
-    /// connections are thrown out: what is learnt from those comes before all verdicts of the same block.
+    /// So many handshakes are concluded that they are best judged while what was gathered of them is still in the cache.
     pub(super) fn brims(&self) -> bool {
         let concluded = self.partitions.iter().map(|partition| partition.shared.concluded.len()).sum::<Count>();
-        concluded >= Count::new(BRIM) && self.partitions.iter().all(|partition| partition.shared.half_open.is_empty())
+        concluded >= Count::new(BRIM)
     }
 
     /// Moves out what has been concluded since the last call.

@@ -223,7 +223,7 @@ impl<S: FlowSink> Table<S> {
         let record = self.paths.number(segment.path).filter(|_| begins).and_then(|path| HalfOpen::new(segment, hash, interface, path));
         if let Some(record) = record {
             if self.half_open.len() >= self.room.limits.half_open {
-                self.evict_half_open(shared);
+                self.evict_half_open(shared, segment.mark);
             }
             if let Some(id) = self.half_open.insert(&mut self.waiting, record) {
                 self.index.insert(hash, Place::HalfOpen(id));
@@ -370,18 +370,19 @@ impl<S: FlowSink> Table<S> {
 
     /// Ends a half-open connection with a report.
     fn finish_half_open(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
-        let summed_up = self.sum_up(shared, id);
+        let summed_up = self.sum_up(shared, id, now.frame);
         if summed_up != Some(true) {
             self.tell_half_open(shared, id, summed_up.is_some(), close, now);
         }
     }
 
-    /// Whether a half-open connection that ends is only summed up, which it then is. `None` where it is more than a SYN: its sink will decide.
-    fn sum_up(&mut self, shared: &mut S::Shared, id: u32) -> Option<bool> {
+    /// Whether a half-open connection that ends at this frame is only summed up, which it then is. `None` where it is more than a SYN: its sink
+    /// will decide.
+    fn sum_up(&mut self, shared: &mut S::Shared, id: u32, at: u64) -> Option<bool> {
         let record = self.half_open.get(id).filter(|record| record.is_unanswered_syn())?;
         let copied = !record.is_lone() && record.is_copied(self.paths.path(record.path));
         let repeated = record.is_counted() || !record.is_lone() && !copied;
-        let summed_up = S::unanswered(shared, &record.key, record.client_is_low(), record.first, repeated);
+        let summed_up = S::unanswered(shared, record.ended(at), repeated);
         if summed_up {
             self.room.counters.half_open += 1;
             self.room.counters.duplicates += u64::from(copied);
