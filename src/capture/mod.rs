@@ -48,6 +48,7 @@ use crate::frame::{Block, LinkType};
 use crate::origins::Origins;
 use crate::site::Observer;
 use crate::time::Timestamp;
+use crate::traffic::Volumes;
 
 pub use beneath::read_only_beneath;
 pub use clock::OddTime;
@@ -220,6 +221,8 @@ pub struct Account {
     pub links: BTreeMap<u32, u64>,
     /// Datagrams of Google QUIC.
     pub google_quic: u64,
+    /// What the frames carried that are not left.
+    pub traffic: Volumes,
     /// The first frame's time and the latest time.
     pub times: Option<(Timestamp, Timestamp)>,
 }
