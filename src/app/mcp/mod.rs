@@ -112,7 +112,8 @@ impl Server {
                     tool.name
                 ));
             }
-            let note = "the answer holds only what had been read by then. Name fewer or smaller files; or begin the server with a longer --time";
+            let note =
+                "the answer holds only what had been read by then. Name fewer or smaller files; or begin the server with a longer --time";
             answer.note(format!("Time was over after {seconds} s: {note}."));
         } else if !ended.is_done() {
             let said = ended.said.trim_end();
