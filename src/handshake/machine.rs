@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
-use crate::preamble::{self, Plaintext, Preamble, Step, Unwrap};
+use crate::preamble::{self, Dialect, Plaintext, Preamble, Step, Unwrap};
 use crate::time::Mark;
 use crate::tls::record::{Recognition, looks_like_tls};
-use crate::traffic::Row;
+use crate::traffic::{Row, Volume};
 use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, HalfOpenEnd, Interest};
 
 use super::decrypt::{self, Decryption};
@@ -152,8 +152,8 @@ impl FlowSink for Machine {
     }
 
     #[inline]
-    fn count_late(shared: &mut Shared, row: Row, bytes: u32) {
-        shared.traffic.packet(row, bytes);
+    fn count_late(shared: &mut Shared, row: Row, late: Volume) {
+        shared.traffic.add(row, late);
     }
 
     fn unanswered(shared: &mut Shared, half_open: HalfOpenEnd<'_>, repeated: bool) -> bool {
@@ -277,6 +277,9 @@ impl Following {
             Recognition::NeedMore => Interest::More,
             Recognition::Yes => {
                 self.mode = Mode::Known;
+                if flow.ends().1.port == FTPS {
+                    h.ftp = Some(Box::default());
+                }
                 self.with_head(h, shared, data, Self::first_records)
             }
             Recognition::No if !flow.saw_start() => {
@@ -355,6 +358,9 @@ impl Following {
                 self.begin(data.side, offset, false);
                 if self.streams.client.started() && self.streams.server.started() {
                     h.preamble = self.preamble.take().and_then(|preamble| preamble.into_facts()).map(Box::new);
+                    if h.preamble.as_ref().is_some_and(|facts| facts.dialect == Dialect::Ftp) {
+                        h.ftp = Some(Box::default());
+                    }
                 }
                 let mut interest = Interest::More;
                 for bytes in [before.as_slice(), rest].into_iter().filter(|bytes| !bytes.is_empty()) {
@@ -480,6 +486,8 @@ impl Machine {
     }
 }
 
+/// The port of FTP control connections that begin with TLS.
+const FTPS: u16 = 990;
 /// Live, a handshake that has completed is reported after so much quiet, and not only when its connection ends.
 const COMPLETED_QUIET: Duration = Duration::from_secs(5);
 

@@ -13,6 +13,7 @@ use crate::capture::{Inventory, Losses};
 use crate::count::Count;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Occasion, Purpose, TrustStore};
+use crate::diagnosis::ftp::refusals;
 use crate::diagnosis::judge::{Verdict, judge};
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::knowledge_store::KnowledgeStore;
@@ -256,7 +257,9 @@ impl<'a> Collector<'a> {
         let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
         // A scan shows in what comes after its first handshakes.
         let may_be_scan = verdict.cause.is_some() && !is_used(&held.handshake);
-        if self.hold > Duration::ZERO && (by_ticket || may_be_scan) {
+        // What it refuses is a connection that may end later.
+        let refuses = held.handshake.ftp.is_some() && refusals(&held.handshake).next().is_some();
+        if self.hold > Duration::ZERO && (by_ticket || may_be_scan || refuses) {
             return self.hold(held, now);
         }
         self.conclude(&held, &verdict)
@@ -345,7 +348,8 @@ impl<'a> Collector<'a> {
         let lasted = held.handshake.end.unwrap_or(held.handshake.flow.last).time.since(held.handshake.flow.first.time);
         // A quick success whose certificate is not visible has nothing to learn from others, but for its ticket.
         let quick = held.handshake.outcome == Outcome::Completed && lasted < self.policy.slow_after;
-        let alone = quick && held.server.is_none() && !held.ticket_refused && !self.knowledge.is_scanned(&held.handshake);
+        let alone = quick && held.server.is_none() && held.handshake.ftp.is_none();
+        let alone = alone && !held.ticket_refused && !self.knowledge.is_scanned(&held.handshake);
         let known = (!alone).then(|| self.knowledge.view(&held.handshake));
         let mut verdict = judge(&Case {
             handshake: &held.handshake,
@@ -381,6 +385,10 @@ impl<'a> Collector<'a> {
         self.totals.answer.handshake(&report);
         let name = handshake.name();
         let seen = Observation::of(handshake, name.as_deref(), report.observer.sensor.as_ref());
+        if held.doubtful {
+            // That it was one shows only now.
+            self.incidents.attempt(&seen);
+        }
         self.incidents.observe(&seen, &Judged::of(verdict, report.handshake.id));
         self.emit.handshake(&report)
     }

@@ -327,7 +327,7 @@ fn the_recorder_gives_its_oldest_for_its_newest_when_the_disk_is_full() {
             original_len: 100_000,
         };
         let packets = vec![Kept { head, bytes: vec![0; 100_000].into() }];
-        let path = archive.write(&Recording { report: Box::new(report), packets }).unwrap().unwrap();
+        let path = archive.write(&Recording { report: Box::new(report), packets, losses: 0 }).unwrap().unwrap();
         names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
     }
     let kept = entries(&disk.path("rec"));
