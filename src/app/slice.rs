@@ -233,7 +233,7 @@ impl Chosen {
 
     fn add(&mut self, key: FlowKey, frames: Frames) {
         self.addresses.extend([key.low.address, key.high.address]);
-        self.flows.entry(key).or_default().push(frames);
+        self.flows.entry(key.of_packets()).or_default().push(frames);
     }
 
     fn wants(&self, key: &FlowKey, frame: u64, icmp: bool) -> bool {
@@ -245,7 +245,7 @@ impl Chosen {
     fn take(&self, packet: &Packet<'_>, frame: u64) -> bool {
         match packet {
             Packet::Tcp(segment) => self.wants(&segment.key, frame, false),
-            Packet::Udp(datagram) => self.wants(&datagram.key, frame, false),
+            Packet::Udp(datagram) | Packet::Eapol(datagram) => self.wants(&datagram.key, frame, false),
             Packet::IcmpError(error) => self.wants(&error.key, frame, true),
             Packet::Skipped(_) => false,
         }
@@ -303,7 +303,7 @@ impl Cut<'_> {
                 let packet = decoder.decode(&frame);
                 let joined = match &packet {
                     Packet::Tcp(segment) => segment.ip.was_fragmented,
-                    Packet::Udp(datagram) => datagram.ip.was_fragmented,
+                    Packet::Udp(datagram) | Packet::Eapol(datagram) => datagram.ip.was_fragmented,
                     Packet::IcmpError(_) | Packet::Skipped(_) => false,
                 };
                 if joined && chosen.take(&packet, frame.head.number) {

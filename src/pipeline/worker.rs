@@ -106,7 +106,7 @@ impl Worker {
                 let Some(Partition { table, flows, shared }) = self.partition(partition) else { return };
                 match packet {
                     Packet::Tcp(segment) => table.segment(shared, interface, segment),
-                    Packet::Udp(datagram) => flows.datagram(shared, interface, datagram),
+                    Packet::Udp(datagram) | Packet::Eapol(datagram) => flows.datagram(shared, interface, datagram),
                     Packet::IcmpError(error) if error.transport() == Transport::Tcp => table.icmp(shared, error),
                     Packet::IcmpError(error) => flows.icmp(error),
                     Packet::Skipped(_) => {}
@@ -116,7 +116,7 @@ impl Worker {
                 let Some(Partition { table, flows, .. }) = self.partition(partition(&lost.key)) else { return };
                 match lost.key.transport {
                     Transport::Tcp => table.unfinished(lost),
-                    Transport::Udp => flows.unfinished(lost),
+                    Transport::Udp | Transport::Eapol => flows.unfinished(lost),
                 }
             }
             Routed::Watch(watch) => {
@@ -153,7 +153,7 @@ impl Worker {
         // One that is settled by its first packet is not there any more.
         let own = match packet {
             Packet::Tcp(segment) => Some(segment.mark),
-            Packet::Udp(datagram) => Some(datagram.mark),
+            Packet::Udp(datagram) | Packet::Eapol(datagram) => Some(datagram.mark),
             Packet::IcmpError(_) | Packet::Skipped(_) => None,
         };
         [was, is.or_else(|| own.filter(|_| all != known))]

@@ -83,7 +83,7 @@ impl Recorder {
         for frame in block.frames() {
             let (key, begins) = match self.decoder.decode(&frame) {
                 Packet::Tcp(segment) => (segment.key, segment.flags.syn()),
-                Packet::Udp(datagram) => (datagram.key, true),
+                Packet::Udp(datagram) | Packet::Eapol(datagram) => (datagram.key, true),
                 Packet::IcmpError(error) => (error.key, false),
                 Packet::Skipped(_) => continue,
             };
@@ -125,6 +125,7 @@ impl Recorder {
     pub fn conclude(&mut self, report: &Handshake<'_>, wanted: bool) -> Option<Recording> {
         let transport = report.network.transport;
         let (key, _) = FlowKey::new(transport, report.client, report.server, 0);
+        let key = key.of_packets();
         let flow = self.flows.get_mut(&key)?;
         let mut packets = std::mem::take(&mut flow.packets);
         self.bytes = self.bytes.saturating_sub(std::mem::take(&mut flow.bytes));

@@ -69,7 +69,7 @@ pub struct Handshake<'a> {
 /// What carried a handshake.
 #[derive(Debug, Clone, Copy)]
 pub struct Network {
-    /// TCP or UDP.
+    /// TCP, UDP or EAPOL.
     pub transport: Transport,
     /// TLS, DTLS, QUIC, SSL 2.0, or none of them.
     pub protocol: Protocol,
@@ -261,7 +261,7 @@ pub struct Dtls {
     pub srtp_profile: Option<SrtpProfile>,
 }
 
-/// What EAP and RADIUS say around a handshake. Names are as sent.
+/// What is said around a handshake in EAP. Names are as sent.
 #[derive(Debug, Clone)]
 pub struct Eap<'a> {
     /// The method; absent where none was proposed.

@@ -191,10 +191,10 @@ pub const HANDSHAKE: &[Field] = &[
     maybe("timeline", Kind::List(&Kind::Object(STEP))),
 ];
 
-const ENDPOINT: Kind = Kind::Object(&[always("address", Kind::Text), always("ip", Kind::Text), always("port", Kind::Integer)]);
+const ENDPOINT: Kind = Kind::Object(&[always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer)]);
 
 const SERVER: Kind =
-    Kind::Object(&[always("address", Kind::Text), always("ip", Kind::Text), always("port", Kind::Integer), maybe("ttl", Kind::Integer)]);
+    Kind::Object(&[always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer), maybe("ttl", Kind::Integer)]);
 
 const EVENT: Kind = Kind::Object(&[
     always("kind", Kind::Word(|| vec!["event", "alert", "metric"])),

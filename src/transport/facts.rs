@@ -94,7 +94,7 @@ impl FlowFacts {
         self.sides.of(side)
     }
 
-    /// It is a UDP flow. [`FlowFacts::tcp`] is there otherwise.
+    /// It is a flow of datagrams: UDP, or EAPOL. [`FlowFacts::tcp`] is there otherwise.
     pub const fn is_udp(&self) -> bool {
         self.tcp.is_none()
     }

@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::EapMethodRefused,
         Confidence::Certain,
-        format!("The RADIUS server {} proposes {offered}, the supplicant does not take it and wants {wants}.", facts.server),
+        format!("The {} {} proposes {offered}, the supplicant does not take it and wants {wants}.", eap.road.words().server, facts.server),
     )
     .stopped_by(StoppedBy::Server)
     .shown_by(*mark, format!("EAP-Response Nak: the supplicant wants {wants}"));

@@ -53,8 +53,18 @@ impl Conversation {
     }
 
     /// What EAP says around it.
+    pub(super) const fn eap(&self) -> &EapFacts {
+        &self.eap
+    }
+
+    /// The same, to change.
     pub(super) const fn eap_mut(&mut self) -> &mut EapFacts {
         &mut self.eap
+    }
+
+    /// The server has begun with a method that is TLS.
+    pub(super) const fn has_method(&self) -> bool {
+        self.eap.method.is_some()
     }
 
     /// Bytes that it holds, its own included.
