@@ -165,6 +165,7 @@ pub(super) fn fits_ethernet(rest: &Cursor<'_>) -> bool {
         | ether::PPPOE_DISCOVERY
         | ether::ARP
         | ether::LLDP
+        | ether::EAPOL
         | ether::SLOW => true,
         len if len <= 1500 && u32::from(len).saturating_add(14) <= rest.wire() => {
             matches!(rest.peek::<17>(), Some(&[.., 0xaa, 0xaa, 0x03] | &[.., 0x42, 0x42, 0x03] | &[.., 0xfe, 0xfe, 0x03]))

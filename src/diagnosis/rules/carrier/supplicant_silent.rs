@@ -38,10 +38,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             "with part of the server's flight",
         )
     } else {
-        (
-            format!("The supplicant did not answer the server's request to begin with {name} for {waited}."),
-            "with the request",
-        )
+        (format!("The supplicant did not answer the server's request to begin with {name} for {waited}."), "with the request")
     };
     let confidence = if flight { Confidence::Strong } else { Confidence::Likely };
     let finding = Finding::new(Cause::EapSupplicantSilent, confidence, summary)

@@ -74,7 +74,11 @@ fn logged_off(facts: &Handshake, left: Mark) -> Finding {
     let finding = Finding::new(
         Cause::ClientAborted,
         Confidence::Strong,
-        format!("The supplicant {} logged off in the middle of {name} with {}, {after} after the last progress.", facts.client.host(), facts.server),
+        format!(
+            "The supplicant {} logged off in the middle of {name} with {}, {after} after the last progress.",
+            facts.client.host(),
+            facts.server
+        ),
     );
     let finding = finding
         .weight(Weight::Fallback)

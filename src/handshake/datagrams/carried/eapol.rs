@@ -48,12 +48,7 @@ impl Eapol {
         size_of::<Self>() + self.conversations.held_bytes()
     }
 
-    pub(in crate::handshake::datagrams) fn datagram(
-        &mut self,
-        shared: &mut Shared,
-        whole: &FlowFacts,
-        datagram: &Datagram<'_>,
-    ) -> Hearing {
+    pub(in crate::handshake::datagrams) fn datagram(&mut self, shared: &mut Shared, whole: &FlowFacts, datagram: &Datagram<'_>) -> Hearing {
         let Some((from, to)) = datagram.stations else { return Hearing::Foreign };
         let Some(frame) = Frame::parse(datagram.payload) else { return Hearing::Foreign };
         let around = &mut Around { shared, whole, now: datagram.mark };
@@ -85,7 +80,9 @@ impl Eapol {
         });
         let said = Some((eap.identifier, len));
         // Whoever asks for the name again, though it was told, begins anew.
-        let anew = |open: &Stations| open.asked != said && matches!(eap.body, Body::Identity(_)) && eap.code == Code::Request && open.answered.is_some();
+        let anew = |open: &Stations| {
+            open.asked != said && matches!(eap.body, Body::Identity(_)) && eap.code == Code::Request && open.answered.is_some()
+        };
         if let Some(known) = place.filter(|known| self.conversations.at(*known).is_some_and(|open| anew(&open.own))) {
             self.conversations.close(around, known, Close::Reused);
             place = None;
@@ -171,7 +168,8 @@ impl Eapol {
     fn begin(&mut self, around: &mut Around<'_>, datagram: &Datagram<'_>, stations: Stations, eap: &Eap<'_>) -> usize {
         let roles = if matches!(eap.body, Body::Identity(_)) { Roles::Handshake } else { Roles::Guessed };
         let (key, client_is_low) = stations.key(&datagram.key);
-        let flow = FlowFacts::new(key, client_is_low, roles, datagram.path, datagram.mark, around.whole.interface);
+        let mut flow = FlowFacts::new(key, client_is_low, roles, datagram.path, datagram.mark, around.whole.interface);
+        flow.carried_by = Some(Box::new(datagram.key));
         let mut conversation = Conversation::new(around.shared, flow);
         conversation.eap_mut().road = EapRoad::Eapol;
         self.conversations.begin(around, conversation, stations)

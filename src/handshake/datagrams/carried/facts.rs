@@ -123,6 +123,8 @@ pub struct EapFacts {
     pub result: Option<(EapResult, Mark)>,
     /// The supplicant does not want the method proposed: the types that it wants instead, and where.
     pub refused: Option<(Vec<u8>, Mark)>,
+    /// The supplicant answers in a method that is TLS: whatever it refused before, it takes that.
+    pub took: bool,
 }
 
 /// How an EAP conversation ended.

@@ -3,8 +3,8 @@
 
 pub mod facts;
 
-pub(in crate::handshake) mod ending;
 pub(super) mod eapol;
+pub(in crate::handshake) mod ending;
 pub(super) mod openvpn;
 pub(super) mod radius;
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::carriers::eap::Eap;
+use crate::carriers::eap::{Body, Eap};
 use crate::carriers::radius::{Code, Packet, attribute};
 use crate::flow::{Layer, Side};
 use crate::handshake::facts::EapResult;
@@ -39,8 +39,8 @@ struct Asked {
 struct Exchange {
     asked: Asked,
     answered: bool,
-    /// What the server wants to get back with the next request.
-    state: Box<[u8]>,
+    /// What the server wants to get back with the next request; unknown where the snapshot length cut it off.
+    state: Option<Box<[u8]>>,
 }
 
 /// Whether a datagram is an authentication by EAP.
@@ -87,8 +87,9 @@ impl Radius {
         if self.ended.contains(&asked) {
             return false;
         }
-        let state = packet.value(attribute::STATE).unwrap_or_default();
-        let known = self.conversations.place(|open| !state.is_empty() && *open.own.state == *state);
+        let state = packet.state().filter(|state| !state.is_empty());
+        let known = self.conversations.place(|open| state.is_some() && open.own.state.as_deref() == state);
+        let known = known.or_else(|| self.place_by_number(packet, eap?));
         let place = known.unwrap_or_else(|| self.begin(around, datagram, packet, asked));
         let Some(open) = self.conversations.at(place) else { return false };
         (open.own.asked, open.own.answered) = (asked, false);
@@ -100,6 +101,20 @@ impl Radius {
         true
     }
 
+    /// Where the snapshot length cut off a State, the numbers of EAP tell which request is answered.
+    fn place_by_number(&self, packet: &Packet<'_>, eap: &Eap<'_>) -> Option<usize> {
+        let unseen = packet.is_cut() && packet.state().is_none();
+        if matches!(eap.body, Body::Identity(_)) || !unseen && packet.state().is_none() {
+            return None;
+        }
+        let station = packet.value(attribute::CALLING_STATION).map(text);
+        self.conversations.place(|open| {
+            let facts = open.conversation.eap();
+            let same = facts.station.is_none() || station.is_none() || facts.station == station;
+            open.own.answered && (unseen || open.own.state.is_none()) && open.conversation.asked() == Some(eap.identifier) && same
+        })
+    }
+
     /// A conversation begins. Gives its place.
     fn begin(&mut self, around: &mut Around<'_>, datagram: &Datagram<'_>, packet: &Packet<'_>, asked: Asked) -> usize {
         let station = packet.value(attribute::CALLING_STATION).filter(|station| !station.is_empty()).map(text);
@@ -108,7 +123,7 @@ impl Radius {
         if let Some(place) = before {
             self.close(around, place, Close::Reused);
         }
-        let roles = if packet.value(attribute::STATE).is_none() { Roles::Handshake } else { Roles::Guessed };
+        let roles = if packet.state().is_none() && !packet.is_cut() { Roles::Handshake } else { Roles::Guessed };
         let mut path = datagram.path;
         path.push(Layer::Radius);
         let flow = FlowFacts::new(datagram.key, datagram.from_low, roles, path, datagram.mark, around.whole.interface);
@@ -120,7 +135,7 @@ impl Radius {
             let address = packet.value(attribute::NAS_ADDRESS)?.first_chunk::<4>()?;
             Some(std::net::Ipv4Addr::from(*address).to_string())
         });
-        self.conversations.begin(around, conversation, Exchange { asked, answered: false, state: Box::default() })
+        self.conversations.begin(around, conversation, Exchange { asked, answered: false, state: Some(Box::default()) })
     }
 
     /// An answer, to the request of its number. True when it is new.
@@ -134,7 +149,10 @@ impl Radius {
             return false;
         }
         open.own.answered = true;
-        open.own.state = packet.value(attribute::STATE).unwrap_or_default().into();
+        open.own.state = match packet.state() {
+            None if packet.is_cut() => None,
+            state => Some(state.unwrap_or_default().into()),
+        };
         if let Some(eap) = eap {
             open.conversation.take(around.shared, eap, datagram.mark);
         }
@@ -153,7 +171,7 @@ impl Radius {
     }
 
     fn weigh(&mut self, place: usize) {
-        let state = self.conversations.at(place).map_or(0, |open| open.own.state.len());
+        let state = self.conversations.at(place).and_then(|open| open.own.state.as_ref()).map_or(0, |state| state.len());
         self.conversations.weigh(place, state);
     }
 

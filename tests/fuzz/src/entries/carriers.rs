@@ -24,7 +24,7 @@ fn radius(datagram: &[u8]) {
     let whole = u32::try_from(datagram.len()).unwrap_or(u32::MAX);
     for len in [whole, named.max(whole)] {
         let Some(packet) = Packet::parse(datagram, len) else { continue };
-        let _ = packet.value(attribute::STATE);
+        let _ = (packet.state(), packet.value(attribute::NAS_IDENTIFIER));
         packet.eap(&mut eap);
         assert!(eap.len() < datagram.len(), "an EAP packet lies within its datagram");
         if let Some(Eap { body: Body::Tls(part), .. }) = Eap::parse(&eap) {
