@@ -471,17 +471,10 @@ impl FlowKey {
         }
     }
 
-    /// The key of the packets that bring this flow: its own, but for EAPOL. There the frames of a link have one key, for an authenticator may speak
-    /// to one station under an address that all of them hear.
-    #[must_use]
-    pub const fn of_packets(self) -> Self {
-        match self.transport {
-            Transport::Tcp | Transport::Udp => self,
-            Transport::Eapol => {
-                let anyone = Endpoint::station([0; 6]);
-                Self { low: anyone, high: anyone, ..self }
-            }
-        }
+    /// The key of all EAPOL frames of a link, for an authenticator may speak to one station under an address that all of them hear.
+    pub const fn of_link(site: Site, path: u32) -> Self {
+        let anyone = Endpoint::station([0; 6]);
+        Self { low: anyone, high: anyone, transport: Transport::Eapol, site, path }
     }
 
     /// The same flow at a site.

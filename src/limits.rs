@@ -370,6 +370,9 @@ pub const DTLS_PENDING_BYTES: usize = 512 << 10;
 /// Pieces of one DTLS handshake message: 256 KiB in the smallest fragments in use (some hundred bytes) would be a thousand.
 pub const DTLS_PIECES: usize = 1024;
 
+/// Channels and associations between a TURN client's port and its relay: a browser tries some pairs of candidates, and keeps one.
+pub const TURN_CHANNELS: usize = 64;
+
 /// Conversations that one port of a RADIUS client carries at a time, which has 256 numbers for requests; and those of a link.
 pub const EAP_CONVERSATIONS: usize = 256;
 

@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 use self::text::Known;
 use crate::flow::{Endpoint, Shown, read_address, station_of};
 use crate::report::{
-    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Observer, Quic,
-    Renaming, Site, Step, Summary, Tls, TlsClient, TlsServer, community_id,
+    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Dtls, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Observer,
+    Quic, Renaming, Site, Step, Summary, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// What the pseudonyms depend on.
@@ -132,7 +132,7 @@ impl Anonymizer {
                 closes: Cow::Owned(close(&quic.closes)),
                 ..*quic
             }),
-            dtls: report.dtls,
+            dtls: report.dtls.map(|dtls| Dtls { relay: dtls.relay.map(|relay| self.endpoint(relay)), ..dtls }),
             eap,
             openvpn: report.openvpn,
             diagnosis: diagnosis(&report.diagnosis, &text),

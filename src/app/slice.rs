@@ -166,12 +166,12 @@ impl Sink for Chosen {
         if !self.filter.takes(report, self.begin.get().copied()) {
             if self.others_held < OTHERS {
                 self.others_held = self.others_held.saturating_add(1);
-                self.others.entry(report.server).or_default().push(Other { key: facts.flow.key, first, last, taken: false });
+                self.others.entry(report.server).or_default().push(Other { key: facts.flow.packets_key(), first, last, taken: false });
             }
             return Ok(());
         }
         self.handshakes = self.handshakes.saturating_add(1);
-        self.add(facts.flow.key, Frames { first, last, quoted: last.max(facts.closed_at.frame) });
+        self.add(facts.flow.packets_key(), Frames { first, last, quoted: last.max(facts.closed_at.frame) });
         let diagnosis = &report.diagnosis;
         let cause = diagnosis
             .cause
@@ -233,7 +233,7 @@ impl Chosen {
 
     fn add(&mut self, key: FlowKey, frames: Frames) {
         self.addresses.extend([key.low.address, key.high.address]);
-        self.flows.entry(key.of_packets()).or_default().push(frames);
+        self.flows.entry(key).or_default().push(frames);
     }
 
     fn wants(&self, key: &FlowKey, frame: u64, icmp: bool) -> bool {

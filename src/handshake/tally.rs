@@ -68,6 +68,9 @@ fn name(observed: &Observed, preamble: Option<&Preamble>, port: u16, udp: bool) 
     }
 }
 
+/// Messages between a client and a relay that carry no DTLS.
+pub(super) const STUN: &str = "STUN";
+
 /// EAPOL frames, whether an authentication is in them or not.
 pub(super) const EAPOL: &str = "EAPOL";
 

@@ -124,12 +124,19 @@ impl Decoder {
         self.joined = std::mem::take(&mut joined.bytes);
         self.joined_frames = std::mem::take(&mut joined.frames);
         let rest = Cursor::new(&self.joined, joined.wire);
-        Walk { rest, around: joined.around, piece: None, unread: Unread::Nothing, link: LinkHeader::Nothing }.run(Next::Payload(joined.protocol))
+        Walk { rest, around: joined.around, piece: None, unread: Unread::Nothing, link: LinkHeader::Nothing }
+            .run(Next::Payload(joined.protocol))
     }
 }
 
 fn resume(joined: &Joined) -> Walk<'_> {
-    Walk { rest: Cursor::new(&joined.bytes, joined.wire), around: joined.around, piece: None, unread: Unread::Nothing, link: LinkHeader::Nothing }
+    Walk {
+        rest: Cursor::new(&joined.bytes, joined.wire),
+        around: joined.around,
+        piece: None,
+        unread: Unread::Nothing,
+        link: LinkHeader::Nothing,
+    }
 }
 
 /// Decodes a frame whose packet lies in it alone. A fragment is skipped.

@@ -314,7 +314,8 @@ fn copy(whole: &mut [u8], captured: &[u8], offset: u32, (from, to): (u32, u32)) 
 /// The innermost flow that a first fragment names, through tunnels. What lies beyond it counts as cut off.
 fn flow_of(walk: &Walk<'_>, protocol: u8) -> Option<(FlowKey, bool)> {
     let rest = Cursor::new(walk.rest.bytes(), u32::from(u16::MAX));
-    match (Walk { rest, around: walk.around, piece: None, unread: Unread::Nothing, link: LinkHeader::Nothing }).run(Next::Payload(protocol)) {
+    match (Walk { rest, around: walk.around, piece: None, unread: Unread::Nothing, link: LinkHeader::Nothing }).run(Next::Payload(protocol))
+    {
         Packet::Tcp(segment) => Some((segment.key, segment.from_low)),
         Packet::Udp(datagram) => Some((datagram.key, datagram.from_low)),
         Packet::Eapol(_) | Packet::IcmpError(_) | Packet::Skipped(_) => None,

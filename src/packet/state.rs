@@ -208,7 +208,13 @@ impl<'a> Walk<'a> {
             ends: Ends::V4 { source: 0, destination: 0 },
             ip: IpFacts::default(),
         };
-        Self { rest: Cursor::new(frame.bytes, frame.head.original_len), around, piece: None, unread: Unread::Nothing, link: LinkHeader::Nothing }
+        Self {
+            rest: Cursor::new(frame.bytes, frame.head.original_len),
+            around,
+            piece: None,
+            unread: Unread::Nothing,
+            link: LinkHeader::Nothing,
+        }
     }
 
     /// Stops at what is not entered.

@@ -3,7 +3,7 @@
 //! Invariant: each step either takes bytes or leads to a state that does, and tunnels are counted, so the walk is linear in the frame and
 //! ends.
 
-use crate::flow::{Endpoint, FlowKey, Transport};
+use crate::flow::{FlowKey, Transport};
 use crate::packet::cursor::Cursor;
 use crate::packet::state::{Last, Next, Walk};
 use crate::packet::{Datagram, IpFacts, Packet, Segment, Skip, TcpFlags, links};
@@ -100,11 +100,10 @@ impl<'a> Walk<'a> {
     #[cold]
     fn eapol(&self) -> Packet<'a> {
         let Some((from, to)) = self.link.stations() else { return Packet::Skipped(Skip::NotIp) };
-        let (key, from_low) = FlowKey::new(Transport::Eapol, Endpoint::station(from), Endpoint::station(to), self.around.path.identity());
         Packet::Eapol(Datagram {
             mark: self.around.mark,
-            key: key.at(self.around.site).of_packets(),
-            from_low,
+            key: FlowKey::of_link(self.around.site, self.around.path.identity()),
+            from_low: from <= to,
             path: self.around.path,
             ip: IpFacts::default(),
             payload: self.rest.bytes(),

@@ -124,8 +124,9 @@ impl Recorder {
     /// A handshake was reported: its packets are forgotten, or handed over when `wanted`.
     pub fn conclude(&mut self, report: &Handshake<'_>, wanted: bool) -> Option<Recording> {
         let transport = report.network.transport;
-        let (key, _) = FlowKey::new(transport, report.client, report.server, 0);
-        let key = key.of_packets();
+        let own = || FlowKey::new(transport, report.client, report.server, 0).0;
+        let key = report.facts.map_or_else(own, |facts| facts.flow.packets_key());
+        let key = FlowKey { path: 0, site: Site::NONE, ..key };
         let flow = self.flows.get_mut(&key)?;
         let mut packets = std::mem::take(&mut flow.packets);
         self.bytes = self.bytes.saturating_sub(std::mem::take(&mut flow.bytes));

@@ -347,6 +347,9 @@ fn dtls(w: &mut impl Writer, dtls: Dtls) {
     if let Some(profile) = dtls.srtp_profile {
         w.word(key!("srtp_profile"), &word(profile.name(), profile));
     }
+    if let Some(relay) = dtls.relay {
+        w.ascii(key!("relay"), relay.text().as_bytes());
+    }
 }
 
 fn eap(w: &mut impl Writer, eap: &Eap<'_>) {

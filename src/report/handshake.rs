@@ -259,6 +259,8 @@ pub struct Dtls {
     pub connection_id: bool,
     /// The SRTP protection profile that the server chose (RFC 5764).
     pub srtp_profile: Option<SrtpProfile>,
+    /// The TURN relay through which one of the two speaks.
+    pub relay: Option<Endpoint>,
 }
 
 /// What is said around a handshake in EAP. Names are as sent.

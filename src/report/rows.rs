@@ -6,8 +6,8 @@ use super::heartbeat::Heartbeat;
 use super::sensor::Sensed;
 use super::tally::Tally;
 use super::writer::{Writer, key};
-use crate::flow::Shown;
 use super::{Cause, SCHEMA, ecs, fields, word};
+use crate::flow::Shown;
 
 impl Tally {
     /// Writes `kind: tally`.

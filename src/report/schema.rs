@@ -165,6 +165,7 @@ pub const HANDSHAKE: &[Field] = &[
             always("largest_datagram", Kind::Integer),
             always("connection_id", Kind::Flag),
             maybe("srtp_profile", Kind::Text),
+            maybe("relay", Kind::Text),
         ]),
     ),
     maybe(
