@@ -80,7 +80,7 @@ impl Partition {
         for (key, kind, volume) in left {
             match (key.transport, kind) {
                 (Transport::Tcp, _) => table.left_out(shared, &key, volume, second),
-                (Transport::Udp, kind) => {
+                (Transport::Udp | Transport::Eapol, kind) => {
                     if !flows.left_out(shared, &key, volume, second)
                         && let Some(kind) = kind
                     {
