@@ -101,7 +101,9 @@ mod tests {
         let all =
             [late(Transport::Tcp, ["192.0.2.1", "198.51.100.7"], None), late(Transport::Udp, ["2001:db8::1", "2001:db8::2"], Some(kind))];
         let mut bytes = Vec::new();
-        all.iter().for_each(|late| late.write(&mut bytes));
+        for late in &all {
+            late.write(&mut bytes);
+        }
         bytes.extend([0; 3]);
         let mut rest = bytes.as_slice();
         assert_eq!([0, 1].map(|_| Late::read(&mut rest, Site::NONE)), all.map(Some));
