@@ -448,6 +448,27 @@ pub const BUDGETS: &[(&str, usize)] = &[
     ("what condensates left out", LATE_FLOWS * LATE_RECORD),
 ];
 
+/// Files and texts that one call of an agent may name in one list.
+pub const AGENT_LIST: usize = 64;
+
+/// Bytes of a name or a text in an agent's call: as long as the longest path.
+pub const AGENT_TEXT: usize = 4096;
+
+/// Calls of an agent that wait for the one before them.
+pub const AGENT_WAITING: usize = 16;
+
+/// Bytes of a line that a call's process writes: the inventory of some ten thousand servers.
+pub const AGENT_LINE: usize = 16 << 20;
+
+/// Bytes that are kept of what a call's process says on standard error.
+pub const AGENT_SAID: usize = 4 << 10;
+
+/// Bytes of address space that a call's process may take: what an analysis holds, and the room that allocators and threads set aside.
+pub const AGENT_SPACE: u64 = 8 << 30;
+
+/// How long a call's process is given to end with what it has read, once its time is over.
+pub const AGENT_GRACE: Duration = Duration::from_secs(5);
+
 /// The sum of [`BUDGETS`].
 pub const MEMORY: usize = 512 << 20;
 

@@ -3,6 +3,7 @@
 //! Everything that delivers frames is a [`FrameSource`]. [`open`] takes files, directories and `-` (standard input) and delivers them as one
 //! capture in time order. What stands between a path and a frame:
 //!
+//! - `beneath`: which files may be read at all;
 //! - `discover`: which files there are, and which of them are captures;
 //! - `source`: a file's bytes, decompressed in a thread of their own where `compress` says so;
 //! - `clock`: frames with an impossible time;
@@ -13,6 +14,7 @@
 //! - `keylog`: key logs beside the capture ([`with_key_logs`]).
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
+mod beneath;
 mod clock;
 mod compress;
 mod condensed;
@@ -48,6 +50,7 @@ use crate::site::Observer;
 use crate::time::Timestamp;
 use crate::traffic::Volumes;
 
+pub use beneath::read_only_beneath;
 pub use clock::OddTime;
 pub use discover::Listed;
 pub use filter::excludes_icmp;

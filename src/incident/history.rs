@@ -84,6 +84,8 @@ pub(super) struct Watched {
     shown: Vec<Shown>,
     /// The first that completed.
     pub(super) first_completed: Option<Timestamp>,
+    /// The last that completed.
+    pub(super) last_completed: Option<Timestamp>,
     /// Clients that completed here.
     pub(super) happy: HashSet<IpAddr, RandomState>,
     /// What the server showed before those, each time it changed.
@@ -152,6 +154,7 @@ impl History {
         }
         if seen.outcome == Outcome::Completed {
             watched.first_completed = Some(watched.first_completed.map_or(at, |first| first.min(at)));
+            watched.last_completed = watched.last_completed.max(Some(at));
             if watched.happy.len() < CLIENTS_COUNTED && self.happy < HAPPY && watched.happy.insert(seen.client) {
                 self.happy += 1;
             }

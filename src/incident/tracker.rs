@@ -395,6 +395,7 @@ impl Tracker {
             server_name: incident.group.name.clone(),
             first_seen: incident.first,
             last_seen: incident.last,
+            is_over: !by_client && watched.and_then(|watched| watched.last_completed) > Some(incident.last),
             failed: incident.failed,
             completed: incident.completed,
             attempts,

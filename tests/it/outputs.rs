@@ -132,6 +132,21 @@ fn links_stay_and_their_targets_change() {
     }
 }
 
+/// The tables beside a Parquet file are written together with it: a FIFO under the name of one would have to be read meanwhile.
+#[cfg(feature = "parquet")]
+#[test]
+fn a_fifo_is_no_table_beside_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("night.incidents.parquet");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let path = directory.path().join("night.parquet");
+    for more in [&[][..], &["--force"]] {
+        let said = refused(&[&["read", "--parquet", text(&path), text(&capture())], more].concat());
+        assert!(said.contains("night.incidents.parquet: it is no file; choose another name"), "{said}");
+    }
+    assert_eq!(entries(directory.path()), ["night.incidents.parquet"]);
+}
+
 #[test]
 fn a_fifo_is_written_into() {
     for writer in WRITERS {
