@@ -116,7 +116,9 @@ mod tests {
             late(Transport::Eapol, ["fe80::1", "fe80::2"], Some(link)),
         ];
         let mut bytes = Vec::new();
-        all.iter().for_each(|late| late.write(&mut bytes));
+        for late in &all {
+            late.write(&mut bytes);
+        }
         bytes.extend([0; 3]);
         let mut rest = bytes.as_slice();
         assert_eq!([0, 1, 2].map(|_| Late::read(&mut rest, Site::NONE)), all.map(Some));
