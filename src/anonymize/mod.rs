@@ -19,7 +19,7 @@ use ipcrypt_rs::IpcryptPfx;
 use sha2::{Digest, Sha256};
 
 use self::text::Known;
-use crate::flow::Endpoint;
+use crate::flow::{Endpoint, PerSide};
 use crate::report::{
     Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Observer, Quic,
     Renaming, Site, Step, Summary, Tls, TlsClient, TlsServer, community_id,
@@ -119,6 +119,8 @@ impl Anonymizer {
             client,
             server,
             server_ttl: report.server_ttl,
+            // Processes, users and containers are names of who is who, and nothing else.
+            owners: PerSide::default(),
             capture: Capture {
                 source: Cow::Owned(source),
                 interface: report.capture.interface.clone(),

@@ -4,7 +4,7 @@
 
 use crate::carriers::eap::Method;
 use crate::diagnosis::finding::{Evidence, Finding};
-use crate::flow::Endpoint;
+use crate::flow::{Endpoint, Side};
 use crate::handshake::facts::{ClosedBy, EapResult};
 use crate::handshake::stack::Speaker;
 use crate::quic::close;
@@ -32,8 +32,19 @@ impl Handshake<'_> {
         });
         self.write_event(w);
         w.object(key!("network"), |w| network(w, &self.network));
-        w.object(key!("client"), |w| endpoint(w, self.client));
-        w.object(key!("server"), |w| server_endpoint(w, self.server, self.server_ttl));
+        let owner = |w: &mut _, side| {
+            if let Some(owner) = self.owners.of(side) {
+                owner.write(w);
+            }
+        };
+        w.object(key!("client"), |w| {
+            endpoint(w, self.client);
+            owner(w, Side::Client);
+        });
+        w.object(key!("server"), |w| {
+            server_endpoint(w, self.server, self.server_ttl);
+            owner(w, Side::Server);
+        });
         w.object(key!("capture"), |w| {
             w.text(key!("source"), &self.capture.source);
             w.text_if_any(key!("interface"), self.capture.interface.as_deref());
