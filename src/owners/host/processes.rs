@@ -273,7 +273,7 @@ mod tests {
         while holders().len() < 2 {
             std::thread::sleep(Duration::from_millis(5));
         }
-        let mut named = |state| {
+        let named = |state| {
             let owner = Registry::new().owner(Socket { inode, user: 0, state }, &holders(), now()).unwrap();
             let process = owner.process.unwrap();
             (process.pid, process.sharers.iter().map(|sharer| sharer.pid).collect::<Vec<_>>())

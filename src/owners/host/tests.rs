@@ -103,7 +103,7 @@ fn many_questions_are_answered_in_one_look() {
         asked.stream.write_all(&question.to_bytes()).unwrap();
     }
     let mut tokens = BTreeSet::new();
-    for line in asked.answers.by_ref().lines().take(clients.len()) {
+    for line in (&mut asked.answers).lines().take(clients.len()) {
         let answer: Answer = serde_json::from_str(&line.unwrap()).unwrap();
         assert_eq!(pid(answer.owner.as_ref()), Some((Basis::Connection, std::process::id())));
         tokens.insert(answer.token);
