@@ -180,7 +180,7 @@ pub(super) struct Live {
     #[arg(long, value_name = "DURATION", value_parser = values::long_duration, help_heading = RUN)]
     duration: Option<Duration>,
 
-    /// Stop after this many handshakes; those under way then are reported too
+    /// Stop after this many handshakes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = RUN)]
     count: Option<u64>,
 

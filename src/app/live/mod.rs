@@ -50,7 +50,7 @@ use crate::output::style::Palette;
 use crate::owners::Desk as Owners;
 use crate::pipeline::{self, Progress};
 use crate::recorder::{Archive, ArchiveLimits, Recorder};
-use crate::report::{Handshake, Incident, Report, Sink, Summary, Tallies};
+use crate::report::{Answer, Handshake, Incident, Report, Sink, Summary, Tallies};
 use crate::site::Observer;
 use crate::time::Clock;
 use crate::tui::{self, Links};
@@ -297,7 +297,8 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
 
     let begin = Arc::new(OnceLock::from(clock.now()));
     let mut fan = Fan {
-        finder: Finder::new(&command.criteria, &begin),
+        finder: command.count.map(|most| Finder::up_to(most, &command.criteria, &begin)).or_else(|| Finder::new(&command.criteria, &begin)),
+        answer: Answer::default(),
         metrics: metrics.as_deref(),
         desk: desk.as_ref(),
         outlets: &outlets,
@@ -412,6 +413,8 @@ fn serve(server: MetricsServer, names: u32, pulse: &Pulse) -> Arc<Metrics> {
 struct Fan<'a, 't> {
     /// Chooses what was asked for.
     finder: Option<Finder>,
+    /// What the answer is made of, when that is not the whole run.
+    answer: Answer,
     metrics: Option<&'a Metrics>,
     desk: Option<&'a Desk>,
     outlets: &'a [Outlet],
@@ -465,6 +468,9 @@ impl Sink for Fan<'_, '_> {
         if !asked {
             return Ok(());
         }
+        if self.finder.is_some() && !handshake.handshake.provisional {
+            self.answer.handshake(handshake);
+        }
         if let Some(metrics) = self.metrics {
             metrics.handshake(handshake);
         }
@@ -489,6 +495,7 @@ impl Sink for Fan<'_, '_> {
                 return Ok(());
             }
             finder.incidents += u64::from(!self.tally.knows(&incident.id));
+            self.answer.incident(incident);
         }
         if let Some(metrics) = self.metrics {
             metrics.incident(incident);
@@ -535,6 +542,7 @@ impl Sink for Fan<'_, '_> {
         let mut summary = summary.clone();
         if let Some(finder) = &mut self.finder {
             finder.narrow(&mut summary);
+            summary.answer = std::mem::take(&mut self.answer);
         }
         note_losses(&mut summary, self.outlets, self.desk, self.view_losses);
         summary.notes.extend(self.pulse.owners.as_ref().and_then(|owners| owners::note(&owners.counts())));

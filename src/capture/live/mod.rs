@@ -400,7 +400,7 @@ fn group(place: usize) -> u16 {
 /// How long the kernel may keep a packet to give it out with others.
 const TIMEOUT_MS: i32 = 100;
 /// The same where packets are wanted at once.
-const PROMPT_MS: i32 = 5;
+const PROMPT_MS: i32 = 1;
 
 /// How long the pipeline waits for packets before it looks at the clock.
 const WAIT: Duration = Duration::from_millis(100);

@@ -1,7 +1,8 @@
 //! The process that looks: answers who owns an end, as long as it is asked.
 //!
-//! A question is looked into at once as far as its socket goes, for sockets are short-lived; who holds them is then found for all that wait in one
-//! look through the processes. Such a look takes [`SHARE`] of one core at most, however many questions there are: the next one waits.
+//! A question is dealt with at once as far as its socket goes, for sockets are short-lived; who holds them is then found for all that wait together: in a
+//! look through the processes that are likely, and for the rest in one through all. Each kind of look takes a fifth of one core at most, however many
+//! questions there are ([`Pace`]).
 
 mod cgroup;
 mod containers;
@@ -20,7 +21,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, recv};
 
 use self::namespaces::Namespaces;
-use self::processes::Registry;
+use self::processes::{Likely, Registry};
 use self::sockets::{Socket, Sockets, State};
 use super::ask::{Answer, Question};
 use crate::flow::Transport;
@@ -36,8 +37,9 @@ pub struct Host {
     /// The present.
     now: fn() -> Instant,
     waiting: Vec<Waiting>,
-    /// Before that no look through all processes.
-    rests_until: Option<Instant>,
+    likely: Likely,
+    /// Of looks through likely processes, and of those through all.
+    paces: [Pace; 2],
     out: Vec<u8>,
 }
 
@@ -46,8 +48,28 @@ pub struct Host {
 struct Waiting {
     question: Question,
     place: Place,
-    /// Looks in vain.
+    /// The likely processes do not hold it.
+    tried: bool,
+    /// Looks through all processes without success.
     looks: u8,
+}
+
+/// How often something is done that takes its time.
+#[derive(Debug, Default)]
+struct Pace {
+    rests_until: Option<Instant>,
+}
+
+impl Pace {
+    /// How long until it may be done again.
+    fn rest(&self, now: Instant) -> Duration {
+        self.rests_until.map(|until| until.saturating_duration_since(now)).unwrap_or_default()
+    }
+
+    /// It was done in this time.
+    fn took(&mut self, time: Duration, now: Instant) {
+        self.rests_until = now.checked_add(time.saturating_mul(SHARE));
+    }
 }
 
 /// Where a socket is, or may be.
@@ -73,7 +95,8 @@ impl Host {
             registry: Registry::new(),
             now,
             waiting: Vec::new(),
-            rests_until: None,
+            likely: Likely::default(),
+            paces: Default::default(),
             out: Vec::new(),
         })
     }
@@ -95,6 +118,8 @@ impl Host {
                     Ok((0, _)) => return Ok(()),
                     Ok((length, _)) => bytes.extend_from_slice(room.get(..length).unwrap_or_default()),
                     Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                    // What it had not read is lost with whoever asked.
+                    Err(rustix::io::Errno::CONNRESET) => return Ok(()),
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -103,17 +128,29 @@ impl Host {
                 self.take(Question::from_bytes(question));
             }
             bytes = rest.to_vec();
-            if !self.waiting.is_empty() && self.rest().is_zero() {
-                self.look();
+            for all in [false, true] {
+                if self.rest_of(all).is_some_and(|rest| rest.is_zero()) {
+                    self.look(all);
+                }
             }
-            stream.write_all(&self.out)?;
+            match stream.write_all(&self.out) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                written => written?,
+            }
             self.out.clear();
         }
     }
 
     /// How long until processes may be looked through again.
     fn rest(&self) -> Duration {
-        self.rests_until.map(|until| until.saturating_duration_since((self.now)())).unwrap_or_default()
+        [false, true].into_iter().filter_map(|all| self.rest_of(all)).min().unwrap_or_default()
+    }
+
+    /// The same of likely processes, or of all; `None` where nothing waits for it.
+    fn rest_of(&self, all: bool) -> Option<Duration> {
+        let [likely, every] = &self.paces;
+        let pace = if all { every } else { likely };
+        self.waiting.iter().any(|one| one.tried == all).then(|| pace.rest((self.now)()))
     }
 
     /// Looks for the socket of a question.
@@ -130,11 +167,11 @@ impl Host {
             }
             None => Place::Among(whereabouts.elsewhere),
         };
-        self.place(question, place, 0);
+        self.place(question, place);
     }
 
     /// A socket that a process holds waits for that to be found.
-    fn place(&mut self, question: Question, place: Place, looks: u8) {
+    fn place(&mut self, question: Question, place: Place) {
         if let Place::Here(socket) | Place::There(socket) = place
             && socket.inode == 0
         {
@@ -142,18 +179,19 @@ impl Host {
             let owner = self.registry.without_process(Basis::Gone, Some(socket), here, (self.now)());
             return self.answer(question, Some(owner));
         }
-        self.waiting.push(Waiting { question, place, looks });
+        self.waiting.push(Waiting { question, place, tried: false, looks: 0 });
     }
 
-    /// Finds who holds the sockets that wait.
-    fn look(&mut self) {
+    /// Finds who holds the sockets that wait for a look of this kind.
+    fn look(&mut self, all: bool) {
         let begun = (self.now)();
-        let among = std::mem::take(&mut self.waiting);
-        let (among, mut sure): (Vec<_>, Vec<_>) = among.into_iter().partition(|one| matches!(one.place, Place::Among(_)));
+        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(|one| one.tried == all);
+        let (among, mut sure): (Vec<_>, Vec<_>) = due.into_iter().partition(|one| matches!(one.place, Place::Among(_)));
         self.look_elsewhere(among);
         sure.append(&mut self.waiting);
+        self.waiting = later;
         let wanted: BTreeSet<u64> = sure.iter().filter_map(|one| one.place.socket()).map(|socket| socket.inode).collect();
-        let seen = processes::look(&wanted);
+        let seen = self.likely.look(&wanted, all, begun);
         let mut owners: BTreeMap<(u64, bool), Option<Owner>> = BTreeMap::new();
         for one in sure {
             let Some(socket) = one.place.socket() else { continue };
@@ -167,25 +205,29 @@ impl Host {
                     let owner = owner.clone();
                     self.answer(one.question, Some(owner));
                 }
-                None => self.not_held(one, socket, seen.barred),
+                None if all => self.not_held(one, socket, seen.barred),
+                None => self.waiting.push(Waiting { tried: true, ..one }),
             }
         }
-        let took = (self.now)().saturating_duration_since(begun);
-        self.rests_until = (self.now)().checked_add(took.saturating_mul(SHARE).max(LEAST_REST));
+        let now = (self.now)();
+        if let Some(pace) = self.paces.get_mut(usize::from(all)) {
+            pace.took(now.saturating_duration_since(begun), now);
+        }
     }
 
     /// No process was seen that holds a socket: it may be gone, hidden, or the kernel's own; or on its way from one process to another.
     fn not_held(&mut self, one: Waiting, socket: Socket, barred: bool) {
-        let Waiting { question, place, looks } = one;
-        let here = matches!(place, Place::Here(_));
+        let (question, looks) = (one.question, one.looks);
+        let here = matches!(one.place, Place::Here(_));
+        let again = Waiting { looks: 1, ..one };
         if !here && looks == 0 && !barred {
-            return self.waiting.push(Waiting { question, place, looks: 1 });
+            return self.waiting.push(again);
         }
         let still = !here || self.sockets.find(question.transport, question.local, question.remote) == Some(socket);
         let basis = match (still, barred) {
             (false, _) => Basis::Gone,
             (true, true) => Basis::Hidden,
-            (true, false) if looks == 0 => return self.waiting.push(Waiting { question, place, looks: 1 }),
+            (true, false) if looks == 0 => return self.waiting.push(again),
             // Whether a socket of another namespace is still there is not asked again.
             (true, false) if here => Basis::Kernel,
             (true, false) => Basis::Gone,
@@ -215,7 +257,7 @@ impl Host {
         }
         for (one, sockets) in questions.into_iter().zip(found) {
             match unambiguous(one.question.transport, &sockets) {
-                Ok(Some(socket)) => self.place(one.question, Place::There(socket), one.looks),
+                Ok(Some(socket)) => self.place(one.question, Place::There(socket)),
                 Ok(None) => self.answer(one.question, Some(Owner::unknown(Basis::Gone))),
                 Err(()) => self.answer(one.question, Some(Owner::unknown(Basis::Ambiguous))),
             }
@@ -260,10 +302,8 @@ fn readable(stream: &UnixStream, patience: Option<Duration>) -> io::Result<bool>
     }
 }
 
-/// After a look through all processes, so many times as long as it took there is none: it takes a fifth of one core at most.
+/// After a look there is none of its kind for so many times as long as it took.
 const SHARE: u32 = 4;
-/// And at least so long.
-const LEAST_REST: Duration = Duration::from_millis(2);
 
 #[cfg(test)]
 mod tests;

@@ -34,13 +34,45 @@ pub(super) struct Seen {
     pub(super) barred: bool,
 }
 
-/// Looks through the descriptors of all processes for these sockets.
-pub(super) fn look(wanted: &BTreeSet<u64>) -> Seen {
-    let mut seen = Seen::default();
-    if wanted.is_empty() {
-        return seen;
+/// Which processes are likely to hold a socket that was just made: those that are new, and those that held others.
+#[derive(Debug, Default)]
+pub(super) struct Likely {
+    /// When each process was first met.
+    met: BTreeMap<i32, Instant>,
+    /// The latest of those that held sockets, the last behind.
+    held: Vec<i32>,
+}
+
+impl Likely {
+    /// Looks through the descriptors of likely processes, or through all, for these sockets.
+    pub(super) fn look(&mut self, wanted: &BTreeSet<u64>, all: bool, now: Instant) -> Seen {
+        if wanted.is_empty() {
+            return Seen::default();
+        }
+        let there = pids();
+        let first = self.met.is_empty();
+        self.met = there.iter().map(|pid| (*pid, self.met.get(pid).copied().unwrap_or(now))).collect();
+        let is_new = |pid: &i32| !first && self.met.get(pid).is_some_and(|met| now.saturating_duration_since(*met) < NEW);
+        let seen = if all {
+            look(wanted, there)
+        } else {
+            let new = there.iter().copied().filter(|pid| is_new(pid) && !self.held.contains(pid)).take(LIKELY);
+            look(wanted, self.held.iter().rev().copied().chain(new).collect())
+        };
+        for pid in seen.holders.values().flatten().map(|holder| holder.pid) {
+            self.held.retain(|held| *held != pid);
+            self.held.push(pid);
+        }
+        let beyond = self.held.len().saturating_sub(LIKELY);
+        self.held.drain(..beyond);
+        seen
     }
-    for pid in pids() {
+}
+
+/// Looks through the descriptors of these processes for these sockets.
+fn look(wanted: &BTreeSet<u64>, pids: Vec<i32>) -> Seen {
+    let mut seen = Seen::default();
+    for pid in pids {
         let directory = match open(CWD, &format!("/proc/{pid}/fd"), OFlags::DIRECTORY) {
             Ok(directory) => directory,
             Err(error) => {
@@ -218,6 +250,10 @@ fn parse(file: &mut impl std::io::BufRead) -> BTreeMap<u32, String> {
     names
 }
 
+/// How long a process is new.
+const NEW: Duration = Duration::from_secs(5);
+/// Processes that are likely to hold a socket, of either kind.
+const LIKELY: usize = 32;
 /// Descriptors of one process looked at.
 const DESCRIPTORS: usize = 1 << 20;
 /// Processes told that hold one socket.
@@ -247,7 +283,7 @@ mod tests {
     fn this_process_is_found_by_its_socket_and_described() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let inode = inode(&listener);
-        let mut seen = look(&BTreeSet::from([inode]));
+        let mut seen = look(&BTreeSet::from([inode]), pids());
         let holders = seen.holders.remove(&inode).unwrap();
         let socket = Socket { inode, user: 0, state: State::Listening };
         let owner = Registry::new().owner(socket, &holders, now()).unwrap();
@@ -264,12 +300,35 @@ mod tests {
     }
 
     #[test]
+    fn a_new_process_and_one_that_held_a_socket_are_likely_to_hold_another() {
+        let mut likely = Likely::default();
+        let sockets: Vec<TcpListener> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let mut held = |at: usize, all: bool| {
+            let inode = inode(&sockets[at]);
+            likely.look(&BTreeSet::from([inode]), all, now()).holders.contains_key(&inode)
+        };
+        // At first nobody is new.
+        assert_eq!([held(0, false), held(0, true), held(1, false)], [false, true, true]);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut child = Command::new("sleep").arg("60").stdin(Stdio::from(OwnedFd::from(listener.try_clone().unwrap()))).spawn().unwrap();
+        let wanted = BTreeSet::from([inode(&listener)]);
+        drop(listener);
+        let found = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(5));
+            !likely.look(&wanted, false, now()).holders.is_empty()
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(found);
+    }
+
+    #[test]
     fn of_several_that_share_a_socket_all_are_named_the_likeliest_first() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         // A child inherits it as its standard input.
         let mut child = Command::new("sleep").arg("60").stdin(Stdio::from(OwnedFd::from(listener.try_clone().unwrap()))).spawn().unwrap();
         let inode = inode(&listener);
-        let holders = || look(&BTreeSet::from([inode])).holders.remove(&inode).unwrap();
+        let holders = || look(&BTreeSet::from([inode]), pids()).holders.remove(&inode).unwrap();
         while holders().len() < 2 {
             std::thread::sleep(Duration::from_millis(5));
         }

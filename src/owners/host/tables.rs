@@ -107,16 +107,7 @@ fn endpoint(text: &str) -> Option<Endpoint> {
 pub(super) fn addresses(process: &Process) -> Vec<IpAddr> {
     let mut found: Vec<IpAddr> = Vec::new();
     let mut last = None;
-    lines(process, "net/fib_trie", |line| {
-        // `|-- 10.0.0.1`, and below it `/32 host LOCAL`.
-        if let Some(address) = line.trim_start().strip_prefix("|-- ") {
-            last = address.parse::<Ipv4Addr>().ok();
-        } else if line.trim_start().starts_with("/32 host LOCAL")
-            && let Some(address) = last.take()
-        {
-            found.push(IpAddr::V4(address));
-        }
-    });
+    lines(process, "net/fib_trie", |line| found.extend(local(line, &mut last).map(IpAddr::V4)));
     lines(process, "net/if_inet6", |line| {
         let digits = line.split_ascii_whitespace().next().filter(|digits| digits.len() == 32);
         if let Some(address) = digits.and_then(|digits| u128::from_str_radix(digits, 16).ok()) {
@@ -128,6 +119,15 @@ pub(super) fn addresses(process: &Process) -> Vec<IpAddr> {
     found.dedup();
     found.truncate(ADDRESSES);
     found
+}
+
+/// An address of the namespace's own in its table of routes: `|-- 10.0.0.1`, and below it `/32 host LOCAL`. `last` is what the lines before named.
+fn local(line: &str, last: &mut Option<Ipv4Addr>) -> Option<Ipv4Addr> {
+    if let Some(address) = line.trim().strip_prefix("|-- ") {
+        *last = address.parse().ok();
+        return None;
+    }
+    last.take_if(|_| line.trim_start().starts_with("/32 host LOCAL"))
 }
 
 /// Gives the lines of a file below /proc/PID, as far as its bound goes.
@@ -195,6 +195,14 @@ mod tests {
         .map(|row| row.fit(local, remote));
         assert_eq!(fits, [Some(Fit::Own), Some(Fit::Unheld), Some(Fit::Unheld), Some(Fit::Address), Some(Fit::Port), None]);
         assert_eq!(row("0.0.0.0:443", "0.0.0.0:0", 7, State::Listening).fit(end("[::1]:443"), end("[::1]:1")), None);
+    }
+
+    #[test]
+    fn addresses_are_those_that_the_routes_call_local() {
+        let text = "Main:\n  +-- 0.0.0.0/0 3 0 5\n        +-- 10.99.7.0/24 2 0 2\n              |-- 10.99.7.0\n                 /24 link UNICAST\n              |-- 10.99.7.1\n                 /32 host LOCAL\n           |-- 10.99.7.255\n              /32 link BROADCAST\n           |-- 127.0.0.0\n              /8 host LOCAL\nLocal:\n           |-- 10.88.0.1\n              /32 link UNICAST\n              /32 host LOCAL\n";
+        let mut last = None;
+        let found: Vec<String> = text.split_inclusive('\n').filter_map(|line| local(line, &mut last)).map(|address| address.to_string()).collect();
+        assert_eq!(found, ["10.99.7.1", "10.88.0.1"]);
     }
 
     #[test]
