@@ -398,7 +398,7 @@ impl FlowKey {
 
     /// [`FlowKey::partition_hash`] for whoever must not take flows of two sites for one.
     pub fn site_hash(&self) -> u64 {
-        self.partition_hash() ^ u64::from(self.site.number()).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        self.partition_hash() ^ self.site.salt()
     }
 
     /// A hash that is the same in every run and in both directions, to divide flows among partitions. Not for hash tables: an attacker can

@@ -21,7 +21,7 @@ use super::job::Job;
 use super::{is_dash, kept, naming, stop_on_signal, unless_interrupted};
 use crate::capture::{FrameSource, Inventory};
 use crate::cli::{Analysis, Secrets, SliceOptions};
-use crate::condensate::LEFT_OUT;
+use crate::condensate::is_captured;
 use crate::count::Count;
 use crate::diagnosis::cause::Cause;
 use crate::find::{Criteria, Filter};
@@ -331,7 +331,7 @@ impl Cut<'_> {
         // It is read to its end: the counters of an interface come behind all its packets.
         while source.fill(&mut block)? {
             remarks.read(source.inventory());
-            for frame in block.frames().filter(|frame| frame.head.link != LEFT_OUT) {
+            for frame in block.frames().filter(|frame| is_captured(frame.head.link)) {
                 let number = frame.head.number;
                 while stretches.next_if(|(_, last)| *last < number).is_some() {}
                 let within = stretches.peek().is_some_and(|(first, _)| *first <= number);

@@ -56,7 +56,7 @@ pub enum Family {
     ClientAuth,
     /// Server name or application protocol.
     Names,
-    /// Pre-shared keys and tickets.
+    /// Pre-shared keys, tickets, and sessions that are to be resumed.
     Psk,
     /// A side broke the protocol, or the bytes were changed.
     Protocol,
@@ -329,6 +329,8 @@ causes! {
     PskMismatch = "psk-mismatch" in Psk,
     /// Tickets of one backend are refused by the next: every resumption falls back.
     TicketsNotShared = "tickets-not-shared" in Psk,
+    /// The FTP server demands that data connections resume the control connection's session, and this client's do not.
+    FtpSessionNotResumed = "ftp-session-not-resumed" in Psk,
     /// A valid peer was refused by policy.
     AccessDenied = "access-denied" in Protocol,
     /// The client broke the protocol (names the field and the rule).

@@ -100,6 +100,8 @@ pub struct Knowledge {
     pub icmp_unread: bool,
     /// How often this client looked in at this server without a word.
     pub rhythm: Option<Rhythm>,
+    /// Of an FTP control connection: connections to other ports of the server since, of which [`Related::unserved`] is true, the earliest first.
+    pub unserved: Vec<Unserved>,
 }
 
 impl Knowledge {
@@ -107,6 +109,17 @@ impl Knowledge {
     pub const fn is_flooded(&self) -> bool {
         self.flood_half_open >= FLOOD
     }
+}
+
+/// A connection whose full handshake led to nothing from the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unserved {
+    /// The server's port.
+    pub port: u16,
+    /// Its first packet.
+    pub start: Mark,
+    /// Where the client had finished its part, or else began.
+    pub finished: Mark,
 }
 
 /// A chain that was seen in clear.
@@ -166,6 +179,8 @@ pub struct Related {
     pub transport: Transport,
     /// How soon its ClientHello was answered.
     pub answered_in: Option<Duration>,
+    /// Its handshake was a full one, and the server said nothing in it, or broke it off: where the client had finished, or else began.
+    pub unserved: Option<Mark>,
 }
 
 /// Stands for what a ClientHello offers, whatever its values: suites in their order, extensions in any order. GREASE and what differs from one

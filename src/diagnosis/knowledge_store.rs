@@ -27,6 +27,7 @@ use super::aged::Aged;
 use super::attempts::{Attempt, Attempts};
 use super::cause::Cause;
 use super::chain::{ChainFacts, Pins};
+use super::ftp;
 use super::issuers::Issuers;
 use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::quality::Quality;
@@ -356,6 +357,9 @@ impl KnowledgeStore {
             knowledge.related = related(&around, handshake, tag);
             knowledge.passed = passed(&around, handshake);
         }
+        if handshake.ftp.is_some() {
+            knowledge.unserved = ftp::unserved_during(&self.attempts, handshake);
+        }
         let window = handshake.flow.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1))
             .filter_map(|slot| self.half_open.get(&(handshake.flow.key.site, handshake.server, slot)));
@@ -493,6 +497,7 @@ impl KnowledgeStore {
             server_unseen: spoke.is_some() && server.packets == 0,
             transport: handshake.flow.key.transport,
             answered_in: handshake.server_hello_time(),
+            unserved: ftp::unserved(handshake),
         };
         self.attempts.enter(Attempt { site: handshake.flow.key.site, client: handshake.client, server: handshake.server, name, related });
     }

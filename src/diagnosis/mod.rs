@@ -9,6 +9,7 @@ pub mod case;
 pub mod cause;
 pub mod chain;
 pub mod finding;
+pub mod ftp;
 pub mod imitation;
 mod issuers;
 pub mod judge;

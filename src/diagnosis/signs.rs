@@ -56,6 +56,8 @@ impl Signs {
     pub const FLAWED_CHAIN: Self = Self(1 << 17);
     /// It travelled in messages of another protocol.
     pub const CARRIED: Self = Self(1 << 18);
+    /// It protects a control connection of FTP.
+    pub const FTP: Self = Self(1 << 19);
 
     /// At least one of these is among those.
     pub const fn any_of(self, others: Self) -> bool {
@@ -101,6 +103,7 @@ impl Signs {
         signs.set(Self::NO_HELLO, handshake.client_hellos.is_empty());
         signs.set(Self::ALERT, !handshake.alerts.is_empty());
         signs.set(Self::PREAMBLE, handshake.preamble.is_some());
+        signs.set(Self::FTP, handshake.ftp.is_some());
         signs.set(Self::RENEGOTIATION, handshake.renegotiation.is_some());
         let hidden = &handshake.hidden;
         let answered = handshake.client_chain.is_some() || hidden.client_certificate_empty || hidden.client_certificate_sent;

@@ -232,6 +232,7 @@ pub fn related(start: Mark) -> Related {
         server_unseen: false,
         transport: Transport::Tcp,
         answered_in: None,
+        unserved: None,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::tls::registry::{CipherSuite, ContentType, HandshakeType, ProtocolVers
 use super::facts::{Observed, ReadAlert};
 use super::hidden;
 use super::messages::{self, Place};
-use super::notes::{Origin, anomaly, encrypted, letter, note_alert, read_again, remember};
+use super::notes::{Origin, anomaly, encrypted, letter, note_alert, read_again, read_use, remember};
 use super::pending::{self, Keys, Pending, note_decrypted};
 use super::shared::Shared;
 
@@ -275,6 +275,9 @@ impl Decryption {
 
     fn content(&mut self, opening: &mut Opening<'_>, kind: ContentType, text: &[u8]) {
         let Opening { h, side, place, again, .. } = opening;
+        if kind == ContentType::APPLICATION_DATA {
+            read_use(h, *side, text, place.mark);
+        }
         match kind {
             ContentType::HANDSHAKE => self.messages(opening, text),
             ContentType::ALERT => alert(h, *side, text, place.mark, *again),

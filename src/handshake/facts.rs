@@ -23,6 +23,7 @@ use crate::transport::{Close, FlowFacts};
 pub use super::datagrams::carried::facts::{CarriedFacts, Carrier, EapFacts, EapResult, OpenVpnFacts};
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
 pub use super::fact::Fact;
+pub use super::ftp::{FtpReplies, FtpReply, FtpSaid};
 pub use super::history::History;
 use super::renegotiation::Renegotiation;
 
@@ -108,7 +109,7 @@ pub struct Observed {
     pub hidden: Hidden,
     /// Alerts of both sides as they were read, bounded by [`crate::limits::ALERTS`]. See [`Handshake::alerts`].
     pub read_alerts: Vec<ReadAlert>,
-    /// A second handshake inside the first.
+    /// A second handshake inside the first, or what TLS 1.3 has in its place.
     pub renegotiation: Option<Renegotiation>,
     /// Protocol faults, bounded.
     pub anomalies: Vec<Anomaly>,
@@ -118,6 +119,8 @@ pub struct Observed {
     pub dtls: Option<Box<DtlsFacts>>,
     /// What carried it, where its records travelled in messages of another protocol over UDP.
     pub carried: Option<Box<CarriedFacts>>,
+    /// What the server says on a control connection of FTP.
+    pub ftp: Option<Box<FtpReplies>>,
 }
 
 /// One handshake that is over, or judged as if it were: what was observed, what its packets showed, and what follows from both by definition. It

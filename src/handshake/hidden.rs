@@ -11,6 +11,16 @@ use crate::tls::registry::CipherSuite;
 
 use super::facts::{EncryptedRecord, EncryptedRecords, Fact, Hidden, Observed};
 
+impl Observed {
+    /// Bytes by which a side's records are longer than their content, where its cipher makes all of them longer by as many; padding of TLS 1.3 is not
+    /// among them.
+    pub fn overhead(&self, side: Side) -> Option<u16> {
+        let tag = u16::from(self.cipher()?.tag()?);
+        // Up to TLS 1.2 the first encrypted record holds a Finished.
+        if self.is_tls13() { Some(tag + 1) } else { self.encrypted.of(side).first()?.len.checked_sub(OLD_FINISHED) }
+    }
+}
+
 /// What was read out of the sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Reading {
@@ -42,6 +52,8 @@ struct Sizes {
     empty_certificate_and_finished: u16,
 }
 
+/// Bytes of a Finished up to TLS 1.2, its header included.
+const OLD_FINISHED: u16 = 16;
 /// Padding per record that stacks are known to add: none, or 16 bytes (JSSE).
 const PADDINGS: [u16; 2] = [0, 16];
 

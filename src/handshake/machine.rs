@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
-use crate::preamble::{self, Plaintext, Preamble, Step, Unwrap};
+use crate::preamble::{self, Dialect, Plaintext, Preamble, Step, Unwrap};
 use crate::time::Mark;
 use crate::tls::record::{Recognition, looks_like_tls};
-use crate::traffic::Row;
-use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest};
+use crate::traffic::{Row, Volume};
+use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, HalfOpenEnd, Interest};
 
 use super::decrypt::{self, Decryption};
 use super::facts::{Handshake, Located, Observed, Outcome, Protocol};
@@ -136,7 +136,7 @@ impl FlowSink for Machine {
             let server = (flow.key.site, flow.ends().1);
             let repeated = flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 1);
             if (is_unanswered(&flow) || is_unacknowledged(&flow)) && !self.flagged && !shared.reports_unanswered(server, repeated) {
-                shared.sum_up(server, flow.first);
+                shared.sum_up(server, flow.first, concluded_at(close, now));
                 return;
             }
             conclude(Box::default(), flow, shared, close, now);
@@ -152,16 +152,16 @@ impl FlowSink for Machine {
     }
 
     #[inline]
-    fn count_late(shared: &mut Shared, row: Row, bytes: u32) {
-        shared.traffic.packet(row, bytes);
+    fn count_late(shared: &mut Shared, row: Row, late: Volume) {
+        shared.traffic.add(row, late);
     }
 
-    fn unanswered(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark, repeated: bool) -> bool {
-        let server = (key.site, if client_is_low { key.high } else { key.low });
+    fn unanswered(shared: &mut Shared, half_open: HalfOpenEnd<'_>, repeated: bool) -> bool {
+        let server = half_open.server();
         // In a flood, one look is enough.
         let summed_up = !repeated && shared.has_enough_unanswered(server) || !shared.reports_unanswered(server, repeated);
         if summed_up {
-            shared.sum_up(server, first);
+            shared.sum_up(server, half_open.first, half_open.at);
         }
         summed_up
     }
@@ -170,10 +170,10 @@ impl FlowSink for Machine {
         self.flagged = true;
     }
 
-    fn evicted_half_open(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) {
-        let server = (key.site, if client_is_low { key.high } else { key.low });
+    fn evicted_half_open(shared: &mut Shared, half_open: HalfOpenEnd<'_>) {
+        let server = half_open.server();
         shared.count_evicted(server);
-        shared.sum_up(server, first);
+        shared.sum_up(server, half_open.first, half_open.at);
     }
 }
 
@@ -189,10 +189,14 @@ fn is_unacknowledged(flow: &FlowFacts) -> bool {
     bare && server.fin.is_none() && server.resets.is_empty() && flow.icmp.is_empty()
 }
 
+/// The place of an end among others. What the end of the capture closed comes after everything that its last frame closed.
+const fn concluded_at(close: Close, now: Mark) -> u64 {
+    if matches!(close, Close::EndOfCapture) { u64::MAX } else { now.frame }
+}
+
 /// The end of a handshake: what follows from its facts, and its place among those that are concluded.
 pub(super) fn conclude(observed: Box<Observed>, flow: Box<FlowFacts>, shared: &mut Shared, close: Close, now: Mark) {
-    // What the end of the capture closed comes after everything that its last frame closed.
-    let concluded_at = if close == Close::EndOfCapture { u64::MAX } else { now.frame };
+    let concluded_at = concluded_at(close, now);
     let closing = match flow.unheard_from {
         Some(lapse) => Closing { close: Close::EndOfCapture, at: lapse, concluded_at },
         None => Closing { close, at: now, concluded_at },
@@ -273,6 +277,9 @@ impl Following {
             Recognition::NeedMore => Interest::More,
             Recognition::Yes => {
                 self.mode = Mode::Known;
+                if flow.ends().1.port == FTPS {
+                    h.ftp = Some(Box::default());
+                }
                 self.with_head(h, shared, data, Self::first_records)
             }
             Recognition::No if !flow.saw_start() => {
@@ -351,6 +358,9 @@ impl Following {
                 self.begin(data.side, offset, false);
                 if self.streams.client.started() && self.streams.server.started() {
                     h.preamble = self.preamble.take().and_then(|preamble| preamble.into_facts()).map(Box::new);
+                    if h.preamble.as_ref().is_some_and(|facts| facts.dialect == Dialect::Ftp) {
+                        h.ftp = Some(Box::default());
+                    }
                 }
                 let mut interest = Interest::More;
                 for bytes in [before.as_slice(), rest].into_iter().filter(|bytes| !bytes.is_empty()) {
@@ -476,6 +486,8 @@ impl Machine {
     }
 }
 
+/// The port of FTP control connections that begin with TLS.
+const FTPS: u16 = 990;
 /// Live, a handshake that has completed is reported after so much quiet, and not only when its connection ends.
 const COMPLETED_QUIET: Duration = Duration::from_secs(5);
 

@@ -8,8 +8,10 @@ pub mod datagrams;
 mod decrypt;
 pub mod fact;
 pub mod facts;
+pub mod ftp;
 mod hidden;
 mod history;
+mod later_auth;
 pub mod machine;
 mod messages;
 mod notes;
@@ -20,6 +22,6 @@ pub mod relevance;
 pub mod renegotiation;
 pub mod shared;
 pub mod stack;
-mod tally;
+pub mod tally;
 
 pub use facts::{Handshake, Observed};

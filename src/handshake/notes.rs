@@ -4,7 +4,7 @@ use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::flow::Side;
 use crate::limits;
 use crate::time::Mark;
-use crate::tls::registry::{CipherSuite, ContentType, HandshakeType};
+use crate::tls::registry::{ContentType, HandshakeType};
 
 use super::facts::{EncryptedRecord, Observed, ReadAlert};
 use super::renegotiation::Renegotiation;
@@ -57,9 +57,7 @@ pub(super) fn remember(h: &mut Observed, side: Side, content_type: ContentType, 
 
 /// A handshake record behind both sides' Finished that cannot be read. `len` is that of its content as encrypted.
 pub(super) fn sealed_again(h: &mut Observed, side: Side, len: u16, mark: Mark) {
-    // In an authenticated cipher all records have the same overhead, and what the first one held is a Finished.
-    let overhead = h.encrypted.client.first().and_then(|finished| finished.len.checked_sub(FINISHED));
-    let overhead = overhead.filter(|_| h.cipher().and_then(CipherSuite::tag).is_some());
+    let overhead = h.overhead(Side::Client);
     let is_empty = || (overhead?.checked_add(EMPTY_CERTIFICATE)? == len).then_some(true);
     match &mut h.renegotiation {
         None => h.renegotiation = Some(Renegotiation::asked(side, mark)),
@@ -83,7 +81,19 @@ pub(super) fn changed_again(h: &mut Observed, side: Side, mark: Mark) {
     }
 }
 
-/// Bytes of a Finished up to TLS 1.2, its header included.
-const FINISHED: u16 = 16;
-/// Bytes of a Certificate without certificates, likewise.
+/// A record of application data that is not opened: on a control connection of FTP, what the server says counts.
+pub(super) fn used(h: &mut Observed, side: Side, len: u16, mark: Mark) {
+    if let Some(replies) = h.ftp.as_mut().filter(|_| side == Side::Server) {
+        replies.sealed(len, mark);
+    }
+}
+
+/// The content of one that was opened.
+pub(super) fn read_use(h: &mut Observed, side: Side, text: &[u8], mark: Mark) {
+    if let Some(replies) = h.ftp.as_mut().filter(|_| side == Side::Server) {
+        h.held_bytes += replies.opened(text, mark);
+    }
+}
+
+/// Bytes of a Certificate without certificates up to TLS 1.2, its header included.
 const EMPTY_CERTIFICATE: u16 = 7;

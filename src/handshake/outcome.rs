@@ -14,7 +14,7 @@ use crate::transport::{Close, FlowFacts, Outstanding};
 use super::datagrams::carried::ending::ending as carried_ending;
 use super::datagrams::ending as datagrams;
 use super::facts::{AlertSeen, Fact, Handshake, Observed, Outcome, Protocol, ReadAlert, Stage, StoppedBy, deciding};
-use super::hidden;
+use super::{hidden, later_auth};
 
 /// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
@@ -129,6 +129,7 @@ fn read_hidden(h: &mut Observed, flow: &FlowFacts) -> Vec<(Side, Mark)> {
     h.application_data = reading.application;
     h.application_records = reading.application_records;
     h.tickets_seen = reading.tickets;
+    h.renegotiation = later_auth::read(h);
     for side in Side::BOTH {
         let Some((mark, after_finished)) = *reading.last_is_alert.of(side) else { continue };
         // The size fits a message of two bytes as well; a side that says nothing more makes it an alert.
@@ -357,7 +358,7 @@ fn server_went_on(h: &Over<'_>) -> bool {
 
 /// A second handshake was asked for inside the first, and answered by an alert, or broken off by one or by the server's end.
 fn refused_renegotiation(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
-    let second = h.renegotiation?;
+    let second = h.renegotiation.filter(|_| !h.is_tls13())?;
     if !second.is_agreed() {
         let other = second.by.other();
         let alert = alerts.iter().find(|alert| alert.from == other && alert.mark > second.asked)?;
@@ -380,9 +381,11 @@ fn refused_renegotiation(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
 
 /// In TLS 1.3 the server asked for a certificate after the handshake (RFC 8446 section 4.6.2), and refused the answer.
 fn refused_later(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
-    let asked = h.certificate_request.as_ref().filter(|_| h.is_tls13())?.mark;
+    let hidden = h.renegotiation.map(|later| later.asked);
+    let asked = hidden.or_else(|| Some(h.certificate_request.as_ref()?.mark)).filter(|_| h.is_tls13())?;
     let later = h.finished.client.is_some_and(|finished| asked > finished);
-    let refuses = |seen: &&AlertSeen| seen.from == Side::Server && seen.mark > asked && seen.alert.is_some_and(|alert| alert.fatal);
+    let fatal = |seen: &AlertSeen| seen.alert.map_or(hidden.is_some(), |alert| alert.fatal);
+    let refuses = |seen: &&AlertSeen| seen.from == Side::Server && seen.mark > asked && fatal(seen);
     let alert = alerts.iter().find(refuses).filter(|_| later)?;
     Some(Ending::new(Outcome::Alerted, alert.from, alert.mark))
 }

@@ -7,7 +7,7 @@ use crate::time::Mark;
 use crate::tls::joiner::Joiner;
 use crate::tls::message::Alert;
 use crate::tls::record::{HEADER_LEN, Item, Record, RecordError, RecordErrorKind, RecordReader};
-use crate::tls::registry::{ContentType, HandshakeType, ProtocolVersion};
+use crate::tls::registry::{ContentType, ExtensionType, HandshakeType, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Data, Gap, Interest};
 
@@ -15,7 +15,7 @@ use super::decrypt::{Decryption, Opening, Taken};
 use super::facts::{Observed, PartialMessage, Protocol, ReadAlert, Resumption};
 use super::hidden;
 use super::messages::{self, Place};
-use super::notes::{Origin, anomaly, changed_again, encrypted, letter, note_alert, remember, sealed_again};
+use super::notes::{Origin, anomaly, changed_again, encrypted, letter, note_alert, remember, sealed_again, used};
 use super::shared::Shared;
 
 /// One direction.
@@ -400,6 +400,7 @@ pub(super) fn on_change_cipher_spec(h: &mut Observed, side: Side, mark: Mark) {
 
 #[inline(never)]
 fn on_application_data(h: &mut Observed, side: Side, record: &Record<'_>, mark: Mark) {
+    used(h, side, record.len, mark);
     if h.is_tls13() || h.server_hello.is_none() {
         if side == Side::Client && h.server_hello.is_none() && h.early_data_offered {
             h.early_data_records = h.early_data_records.saturating_add(1);
@@ -422,6 +423,10 @@ fn on_application_data(h: &mut Observed, side: Side, record: &Record<'_>, mark: 
 /// Nothing that follows can change what is said of the handshake: both sides finished and went on to use the connection.
 fn settled(h: &Observed, decryption: Option<&Decryption>) -> bool {
     let Some(hello) = &h.server_hello else { return false };
+    // What the server says of data connections comes later.
+    if h.ftp.as_deref().is_some_and(|replies| !replies.is_full()) {
+        return false;
+    }
     if hello.what.version().is_tls13() && !h.decrypted {
         // Each side's Finished and one record behind it.
         return h.encrypted.client.len() >= 2 && h.encrypted.server.len() >= 2 && settled_unread(h, &hello.what, decryption);
@@ -440,6 +445,10 @@ fn settled_unread(h: &Observed, hello: &ServerHello, decryption: Option<&Decrypt
         if decryption.is_none_or(Decryption::is_full) {
             return true;
         }
+    }
+    // What the server says of a certificate that it asks for later is the connection's last record.
+    if h.last_hello().is_some_and(|hello| hello.what.extension(ExtensionType::POST_HANDSHAKE_AUTH).is_some()) {
+        return false;
     }
     // The server has answered something behind the client's Finished.
     let spoke = records.client.iter().skip(1).map(|record| record.mark).min();

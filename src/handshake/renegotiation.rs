@@ -4,7 +4,7 @@
 use crate::flow::{PerSide, Side};
 use crate::time::Mark;
 
-/// A second handshake inside the first, of TLS up to 1.2.
+/// A second handshake inside the first, of TLS up to 1.2; in TLS 1.3 a client certificate asked for after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Renegotiation {
     /// Who asked for it: the server by a HelloRequest, the client by a ClientHello.
@@ -40,6 +40,11 @@ impl Renegotiation {
             Side::Server => None,
         };
         Self { by, asked, hello, flight: None, certificate: None, changed: PerSide { client: None, server: None }, answered: false }
+    }
+
+    /// The server asked for a certificate after a handshake of TLS 1.3, and this is the answer.
+    pub const fn later(asked: Mark, certificate: ClientCertificate) -> Self {
+        Self { certificate: Some(certificate), answered: true, ..Self::asked(Side::Server, asked) }
     }
 
     /// The side that was asked goes along with it.

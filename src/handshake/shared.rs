@@ -37,7 +37,8 @@ pub struct Shared {
     unanswered_since: Timestamp,
 }
 
-/// Connections that never got beyond their SYN, sent to one server within one second of packet time.
+/// Connections that never got beyond their SYN, sent to one server within one second of packet time, that ended within the same
+/// [frames](FRAMES).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HalfOpen {
     /// Where.
@@ -48,7 +49,13 @@ pub struct HalfOpen {
     pub first: Mark,
     /// How many there are.
     pub count: u32,
+    /// The first frame after those within which they ended, [`u64::MAX`] at the end of the capture. What is concluded then or later is judged
+    /// with them in mind.
+    pub known_at: u64,
 }
+
+/// Frames that share their sums. Numbers of frames part them, and not what was read at a time, lest verdicts depend on that.
+const FRAMES: u64 = 256;
 
 /// Connections to one server that were not answered.
 #[derive(Debug, Default)]
@@ -146,12 +153,15 @@ impl Shared {
         }
     }
 
-    /// Counts a connection that is summed up.
-    pub(super) fn sum_up(&mut self, server: (Site, Endpoint), first: Mark) {
+    /// Counts a connection that is summed up, and ended at this frame.
+    pub(super) fn sum_up(&mut self, server: (Site, Endpoint), first: Mark, at: u64) {
         let second = first.time.seconds();
+        let known_at = at.checked_next_multiple_of(FRAMES).unwrap_or(u64::MAX);
         let known = self.unanswered.get(&server).and_then(|known| self.half_open.get_mut(known.place));
         match known {
-            Some(known) if (known.site, known.server) == server && known.first.time.seconds() == second => {
+            Some(known)
+                if (known.site, known.server, known.known_at) == (server.0, server.1, known_at) && known.first.time.seconds() == second =>
+            {
                 known.count = known.count.saturating_add(1);
             }
             _ => {
@@ -159,7 +169,7 @@ impl Shared {
                     known.place = self.half_open.len();
                 }
                 let (site, server) = server;
-                self.half_open.push(HalfOpen { site, server, first, count: 1 });
+                self.half_open.push(HalfOpen { site, server, first, count: 1, known_at });
             }
         }
     }

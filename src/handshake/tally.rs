@@ -34,10 +34,20 @@ pub(super) fn add(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFact
 
 /// Counts a datagram of no flow that is followed.
 pub(super) fn pass_by(traffic: &mut Traffic, datagram: &Datagram<'_>) {
+    let row = traffic.row(passing(datagram));
+    traffic.packet(row, datagram.payload_len);
+}
+
+/// What a datagram of no flow that is followed is counted as.
+pub fn passing(datagram: &Datagram<'_>) -> Kind {
     debug_assert_eq!(datagram.key.transport, Transport::Udp, "only datagrams pass by");
     let (protocol, port) = name_datagram(datagram.payload, datagram.payload_len, [datagram.key.low.port, datagram.key.high.port]);
-    let row = traffic.row(Kind { bearer: Bearer::Udp, protocol, port: Some(port) });
-    traffic.packet(row, datagram.payload_len);
+    Kind { bearer: Bearer::Udp, protocol, port: Some(port) }
+}
+
+/// A datagram that passes by as this may belong to a flow whose handshake was before all that is known.
+pub fn may_go_on(kind: Kind) -> bool {
+    [UNKNOWN, Protocol::Quic.title(), Protocol::Dtls.title(), "RADIUS", "OpenVPN"].contains(&kind.protocol)
 }
 
 /// What it carries: TLS, what its bytes were seen to be, else what its port is known for.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::condensate::Late;
 use crate::flow::FlowKey;
 use crate::frame::Block;
 use crate::limits;
@@ -28,6 +29,12 @@ pub(super) enum Routed<'a> {
     },
     /// A packet that came in fragments and never became whole.
     Unfinished(&'a LostFragments),
+    /// Packets of a flow that were left out.
+    Late {
+        late: &'a Late,
+        /// The second of packet time in which they were.
+        second: i64,
+    },
     /// A step of packet time, for every partition.
     Tick(Mark),
     /// What is known from here on of when the sources were heard, for every partition.
@@ -58,6 +65,7 @@ impl Routed<'_> {
         match self {
             Self::Packet { partition, .. } => Some(*partition),
             Self::Unfinished(lost) => Some(partition(&lost.key)),
+            Self::Late { late, .. } => Some(partition(&late.key)),
             Self::Tick(_) | Self::Watch(_) => None,
         }
     }
@@ -93,6 +101,7 @@ pub(super) struct Queue {
 enum Other {
     Joined(Box<Joined>),
     Unfinished(Box<LostFragments>),
+    Late(Box<Late>, i64),
     Tick(Mark),
     Watch(Arc<Watch>),
 }
@@ -140,6 +149,7 @@ impl Batch {
             Routed::Packet { place: Some(place), .. } => return frames.push(place),
             Routed::Packet { place: None, interface, packet, .. } => Other::Joined(Box::new(Joined::new(interface, packet))),
             Routed::Unfinished(lost) => Other::Unfinished(Box::new(*lost)),
+            Routed::Late { late, second } => Other::Late(Box::new(*late), second),
             Routed::Tick(mark) => Other::Tick(mark),
             Routed::Watch(watch) => Other::Watch(Arc::clone(watch)),
         };
@@ -179,6 +189,7 @@ impl Other {
         match self {
             Self::Joined(joined) => give(&joined.packet(), joined.interface, None, take),
             Self::Unfinished(lost) => take(Routed::Unfinished(lost)),
+            Self::Late(late, second) => take(Routed::Late { late, second: *second }),
             Self::Tick(mark) => take(Routed::Tick(*mark)),
             Self::Watch(watch) => take(Routed::Watch(watch)),
         }

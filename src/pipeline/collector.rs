@@ -3,6 +3,7 @@
 //! A verdict that other handshakes of the capture could improve waits for them, within bounds; everything else is emitted at once.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -12,6 +13,7 @@ use crate::capture::{Inventory, Losses};
 use crate::count::Count;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Occasion, Purpose, TrustStore};
+use crate::diagnosis::ftp::refusals;
 use crate::diagnosis::judge::{Verdict, judge};
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::knowledge_store::KnowledgeStore;
@@ -171,11 +173,8 @@ impl<'a> Collector<'a> {
         if self.pending.is_empty() && self.half_open.is_empty() {
             return Ok(());
         }
-        self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.site, half_open.server));
-        for half_open in self.half_open.drain(..) {
-            self.knowledge.learn_half_open((half_open.site, half_open.server), half_open.first.time, half_open.count);
-            count(&mut self.totals.other_flows, "half-open", u64::from(half_open.count));
-        }
+        let later_first = |half_open: &HalfOpen| Reverse((half_open.known_at, half_open.first.frame, half_open.site, half_open.server));
+        self.half_open.sort_unstable_by_key(later_first);
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
         for handshake in self.pending.drain(..) {
@@ -184,9 +183,19 @@ impl<'a> Collector<'a> {
         self.pending = later;
         ready.sort_by_key(|handshake| Upto::of(handshake));
         for handshake in ready {
+            self.learn_half_open(handshake.concluded_at);
             self.take(handshake)?;
         }
+        self.learn_half_open(upto.concluded_at);
         Ok(())
+    }
+
+    /// Learns of the half-open connections that are known when something is concluded at this frame. They are sorted, the first at the end.
+    fn learn_half_open(&mut self, at: u64) {
+        while let Some(half_open) = self.half_open.pop_if(|half_open| half_open.known_at <= at) {
+            self.knowledge.learn_half_open((half_open.site, half_open.server), half_open.first.time, half_open.count);
+            count(&mut self.totals.other_flows, "half-open", u64::from(half_open.count));
+        }
     }
 
     fn take(&mut self, handshake: Box<Handshake>) -> std::io::Result<()> {
@@ -248,7 +257,9 @@ impl<'a> Collector<'a> {
         let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
         // A scan shows in what comes after its first handshakes.
         let may_be_scan = verdict.cause.is_some() && !is_used(&held.handshake);
-        if self.hold > Duration::ZERO && (by_ticket || may_be_scan) {
+        // What it refuses is a connection that may end later.
+        let refuses = held.handshake.ftp.is_some() && refusals(&held.handshake).next().is_some();
+        if self.hold > Duration::ZERO && (by_ticket || may_be_scan || refuses) {
             return self.hold(held, now);
         }
         self.conclude(&held, &verdict)
@@ -337,7 +348,8 @@ impl<'a> Collector<'a> {
         let lasted = held.handshake.end.unwrap_or(held.handshake.flow.last).time.since(held.handshake.flow.first.time);
         // A quick success whose certificate is not visible has nothing to learn from others, but for its ticket.
         let quick = held.handshake.outcome == Outcome::Completed && lasted < self.policy.slow_after;
-        let alone = quick && held.server.is_none() && !held.ticket_refused && !self.knowledge.is_scanned(&held.handshake);
+        let alone = quick && held.server.is_none() && held.handshake.ftp.is_none();
+        let alone = alone && !held.ticket_refused && !self.knowledge.is_scanned(&held.handshake);
         let known = (!alone).then(|| self.knowledge.view(&held.handshake));
         let mut verdict = judge(&Case {
             handshake: &held.handshake,
@@ -373,6 +385,10 @@ impl<'a> Collector<'a> {
         self.totals.answer.handshake(&report);
         let name = handshake.name();
         let seen = Observation::of(handshake, name.as_deref(), report.observer.sensor.as_ref());
+        if held.doubtful {
+            // That it was one shows only now.
+            self.incidents.attempt(&seen);
+        }
         self.incidents.observe(&seen, &Judged::of(verdict, report.handshake.id));
         self.emit.handshake(&report)
     }

@@ -6,7 +6,7 @@ use super::services::Service;
 use super::text::{contains, first_line, starts_with, words};
 use super::{
     Dialect, ftp, http_connect, imap, irc, ldap, mysql, nntp, openvpn, pop3, postgres, proxy_v1, proxy_v2, rdp, sieve, smtp, socks4,
-    socks5, tds, xmpp,
+    socks5, tds, vnc, xmpp,
 };
 use crate::carriers::openvpn::RESET_V2;
 use crate::flow::Side;
@@ -48,6 +48,7 @@ pub(super) fn dialogue(dialect: Dialect) -> Box<dyn Dialogue> {
         Dialect::Postgres => Box::<postgres::Postgres>::default(),
         Dialect::Mysql => Box::<mysql::Mysql>::default(),
         Dialect::Rdp => Box::<rdp::Rdp>::default(),
+        Dialect::Vnc => Box::<vnc::Vnc>::default(),
         Dialect::Tds => Box::<tds::Tds>::default(),
         Dialect::OpenVpn => Box::<openvpn::OpenVpn>::default(),
         Dialect::Nntp => Box::<nntp::Nntp>::default(),
@@ -69,6 +70,7 @@ fn client(bytes: &[u8], port: u16) -> Detected {
         (b"CONNECT ", Dialect::HttpConnect),
         (b"<?xml", Dialect::Xmpp),
         (b"<stream:", Dialect::Xmpp),
+        (b"RFB 0", Dialect::Vnc),
     ] {
         match prefix(bytes, start) {
             Some(true) => return Detected::Dialect(dialect),
@@ -165,9 +167,9 @@ fn server(bytes: &[u8], port: u16) -> Detected {
             return Detected::Dialect(Dialect::Mysql);
         }
     }
-    for start in [&b"<?xml"[..], b"<stream:"] {
+    for (start, dialect) in [(&b"<?xml"[..], Dialect::Xmpp), (b"<stream:", Dialect::Xmpp), (b"RFB 0", Dialect::Vnc)] {
         match prefix(bytes, start) {
-            Some(true) => return Detected::Dialect(Dialect::Xmpp),
+            Some(true) => return Detected::Dialect(dialect),
             None => return Detected::Wait,
             Some(false) => {}
         }
@@ -213,7 +215,7 @@ fn plain_or_unknown(bytes: &[u8]) -> Detected {
     }
 }
 
-/// Protocols that may yet come to TLS in a way not followed here (`VeNCrypt`, AMQP, NATS), or whose dialect is followed.
+/// Protocols that may yet come to TLS in a way not followed here (AMQP, NATS), or whose dialect is followed.
 fn leads_to_tls(protocol: &str) -> bool {
     matches!(
         protocol,
@@ -273,7 +275,7 @@ fn texty(bytes: &[u8]) -> bool {
 /// The text dialect that a port is known for, in clear or not.
 fn by_port(port: u16) -> Option<Dialect> {
     let dialect = Service::at(port)?.0.dialect()?;
-    let text = !matches!(dialect, Dialect::Ldap | Dialect::Xmpp | Dialect::Postgres | Dialect::Rdp | Dialect::Tds);
+    let text = !matches!(dialect, Dialect::Ldap | Dialect::Xmpp | Dialect::Postgres | Dialect::Rdp | Dialect::Tds | Dialect::Vnc);
     text.then_some(dialect)
 }
 

@@ -40,6 +40,7 @@ mod tds;
 #[cfg(test)]
 mod tests;
 mod text;
+mod vnc;
 mod xmpp;
 
 pub use datagrams::{GOOGLE_QUIC, name_datagram};
@@ -72,6 +73,8 @@ pub enum Dialect {
     Rdp,
     /// Microsoft SQL Server, MS-TDS section 2.2.6.5.
     Tds,
+    /// VNC and its `VeNCrypt`, RFC 6143.
+    Vnc,
     /// OpenVPN over TCP: the beginning of its control channel.
     OpenVpn,
     /// NNTP, RFC 4642.
@@ -106,6 +109,7 @@ impl Dialect {
             Self::Mysql => "mysql",
             Self::Rdp => "rdp",
             Self::Tds => "tds",
+            Self::Vnc => "vnc",
             Self::OpenVpn => "openvpn",
             Self::Nntp => "nntp",
             Self::Sieve => "sieve",
@@ -130,7 +134,8 @@ impl Dialect {
             Self::Postgres => "PostgreSQL",
             Self::Mysql => "MySQL",
             Self::Rdp => "RDP",
-            Self::Tds => "SQL Server (TDS)",
+            Self::Tds => "SQL Server",
+            Self::Vnc => "VNC",
             Self::OpenVpn => "OpenVPN",
             Self::Nntp => "NNTP",
             Self::Sieve => "ManageSieve",
@@ -154,6 +159,7 @@ impl Dialect {
             Self::Postgres | Self::Mysql => "SSLRequest",
             Self::Rdp => "RDP negotiation request",
             Self::Tds => "PRELOGIN encryption",
+            Self::Vnc => "VeNCrypt",
             Self::OpenVpn => "hard reset",
             Self::HttpConnect => "CONNECT",
             Self::Socks4 | Self::Socks5 => "SOCKS CONNECT",

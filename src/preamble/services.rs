@@ -149,7 +149,7 @@ const SERVICES: &[Service] = &[
     service("STUN", &[3478], &[5349]),
     service("Telnet", &[23], &[992]).greets(),
     service("SSH", &[22], &[]).greets(),
-    service("VNC", &[5900, 5901], &[]).otherwise().greets(),
+    service("VNC", &[5900, 5901], &[]).by(Dialect::Vnc).greets(),
     service("rsync", &[873], &[]).greets(),
     service("SOCKS", &[1080], &[]),
     service("gRPC", &[50051], &[]),

@@ -304,6 +304,35 @@ fn tds() {
 }
 
 #[test]
+fn vnc() {
+    const VERSION: &[u8] = b"RFB 003.008\n";
+    let begin: [(bool, &[u8]); 2] = [(S, VERSION), (C, VERSION)];
+    let play = |more: &[(bool, &'static [u8])]| [&begin[..], more].concat();
+    let chosen: [(bool, &[u8]); 8] = [
+        (S, &[2, 2, 19]),
+        (C, &[19]),
+        (S, &[0, 2]),
+        (C, &[0, 2]),
+        (S, &[0]),
+        (S, &[2, 0, 0, 1, 4, 0, 0, 1, 5]),
+        (C, &[0, 0, 1, 4]),
+        (S, &[1]),
+    ];
+    let facts = granted(5900, Dialect::Vnc, &play(&chosen));
+    assert_eq!((facts.offered, facts.detail.as_deref()), (Some(true), Some("X509None")));
+    granted(5900, Dialect::Vnc, &play(&[(S, &[1, 18]), (C, &[18])]));
+    let refused = [&chosen[..7], &[(S, &[0][..])]].concat();
+    denied(5900, Dialect::Vnc, Upgrade::Refused, &play(&refused));
+    let lacking = denied(5901, Dialect::Vnc, Upgrade::NotOffered, &play(&[(S, &[1, 2])]));
+    assert!(lacking.wanted_tls());
+    let clear = denied(5901, Dialect::Vnc, Upgrade::NotOffered, &play(&[(S, &[1, 2]), (C, &[2])]));
+    assert!(!clear.wanted_tls(), "it went on with a password");
+    let full = denied(5900, Dialect::Vnc, Upgrade::NotAsked, &play(&[(S, b"\0\0\0\0\x04busy")]));
+    assert_eq!(full.answer.as_deref(), Some("busy"));
+    denied(5900, Dialect::Vnc, Upgrade::NotAsked, &[(S, VERSION), (C, b"RFB 003.003\n"), (S, &[0, 0, 0, 2])]);
+}
+
+#[test]
 fn nntp_sieve_irc() {
     let news: (bool, &[u8]) = (S, b"200 news.lab.test InterNetNews ready\r\n");
     granted(119, Dialect::Nntp, &[news, (C, b"STARTTLS\r\n"), (S, b"382 Continue\r\n")]);

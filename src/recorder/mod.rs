@@ -62,6 +62,8 @@ pub struct Recording {
     pub report: Box<Handshake<'static>>,
     /// Its packets, and ICMP errors about it, in order.
     pub packets: Vec<Kept>,
+    /// Packets that its interface lost meanwhile.
+    pub losses: u64,
 }
 
 impl Recorder {
@@ -135,7 +137,8 @@ impl Recorder {
             self.flows.remove(&key);
         }
         packets.retain(|packet| packet.head.number >= report.capture.first_frame);
-        (wanted && !packets.is_empty()).then(|| Recording { report: Box::new(report.to_static()), packets })
+        let losses = report.facts.map_or(0, |facts| facts.capture_losses);
+        (wanted && !packets.is_empty()).then(|| Recording { report: Box::new(report.to_static()), packets, losses })
     }
 
     /// Bytes kept, flows kept, and flows given up for want of memory.

@@ -384,7 +384,8 @@ impl Rows {
 
     fn oddities(&mut self, h: &Handshake) {
         if let Some(Renegotiation { by: side, asked: mark, .. }) = h.renegotiation {
-            self.add(mark, 84, side, Kind::Renegotiation, None, "a second handshake inside the first");
+            let text = if h.is_tls13() { "a client certificate is asked for" } else { "a second handshake inside the first" };
+            self.add(mark, 84, side, Kind::Renegotiation, None, text);
         }
         for anomaly in &h.anomalies {
             self.add(anomaly.mark, 25, anomaly.side, Kind::Anomaly, None, anomaly_text(&anomaly.kind));

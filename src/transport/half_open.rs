@@ -9,6 +9,7 @@ use crate::flow::{FlowKey, Path};
 use crate::limits;
 use crate::packet::{IpFacts, Segment, TcpFlags, tcp_options};
 use crate::time::{Mark, Timestamp};
+use crate::transport::sink::HalfOpenEnd;
 use crate::transport::stream::Stream;
 
 /// A connection of which at most two bare packets were seen: SYN or SYN-ACK, and one more of those or RST.
@@ -89,6 +90,11 @@ impl HalfOpen {
     /// Whether the client is [`FlowKey::low`]: it sent the SYN, or was sent the SYN-ACK.
     pub(super) fn client_is_low(&self) -> bool {
         self.opening.is_from_low() != TcpFlags(self.opening.flags).ack()
+    }
+
+    /// What is told of its end at this frame.
+    pub(super) fn ended(&self, at: u64) -> HalfOpenEnd<'_> {
+        HalfOpenEnd { key: &self.key, client_is_low: self.client_is_low(), first: self.first, at }
     }
 
     /// It is one side's SYN, which nothing answered, however often.

@@ -57,5 +57,5 @@ pub use facts::{
     Contradicted, FlowEvent, FlowEventKind, FlowFacts, GapCause, IcmpNote, IdFacts, Outstanding, Reset, Roles, SideFacts, SynFacts,
     TcpFacts, ZeroWindow,
 };
-pub use sink::{Close, Data, FlowSink, Gap, Interest, QUIET_TICKS};
+pub use sink::{Close, Data, FlowSink, Gap, HalfOpenEnd, Interest, QUIET_TICKS};
 pub use table::Table;

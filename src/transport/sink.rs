@@ -1,9 +1,10 @@
 //! What the floors above must be to follow a connection, and what they are given.
 
 use super::facts::{FlowEvent, FlowFacts, GapCause};
-use crate::flow::{FlowKey, Side};
+use crate::flow::{Endpoint, FlowKey, Side};
+use crate::site::Site;
 use crate::time::Mark;
-use crate::traffic::Row;
+use crate::traffic::{Row, Volume};
 
 /// What a sink wants after it was given something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,15 +102,15 @@ pub trait FlowSink: Sized {
         Row::NONE
     }
 
-    /// A late packet of a connection that is not looked into any more, with so many bytes of payload.
-    fn count_late(shared: &mut Self::Shared, row: Row, bytes: u32) {
-        let _ = (shared, row, bytes);
+    /// Late packets of a connection that is not looked into any more.
+    fn count_late(shared: &mut Self::Shared, row: Row, late: Volume) {
+        let _ = (shared, row, late);
     }
 
     /// A half-open connection has ended of which there is a SYN that nothing answered, and that may be `repeated`. True when it is dealt with: then no
     /// sink and no facts are made for it. Otherwise a sink is made for it, now or later, [`FlowSink::is_told`] called, and [`FlowSink::finish`].
-    fn unanswered(shared: &mut Self::Shared, key: &FlowKey, client_is_low: bool, first: Mark, repeated: bool) -> bool {
-        let _ = (shared, key, client_is_low, first, repeated);
+    fn unanswered(shared: &mut Self::Shared, half_open: HalfOpenEnd<'_>, repeated: bool) -> bool {
+        let _ = (shared, half_open, repeated);
         false
     }
 
@@ -117,9 +118,29 @@ pub trait FlowSink: Sized {
     fn is_told(&mut self) {}
 
     /// A half-open connection was thrown out because there were too many: it gets no sink and no report, lest a flood of SYNs become a flood
-    /// of reports. `first` is its first packet.
-    fn evicted_half_open(shared: &mut Self::Shared, key: &FlowKey, client_is_low: bool, first: Mark) {
-        let _ = (shared, key, client_is_low, first);
+    /// of reports.
+    fn evicted_half_open(shared: &mut Self::Shared, half_open: HalfOpenEnd<'_>) {
+        let _ = (shared, half_open);
+    }
+}
+
+/// A half-open connection that ends.
+#[derive(Debug, Clone, Copy)]
+pub struct HalfOpenEnd<'a> {
+    /// Its ends.
+    pub key: &'a FlowKey,
+    /// Which of them is the client.
+    pub client_is_low: bool,
+    /// Its first packet.
+    pub first: Mark,
+    /// The frame at which it was decided, [`u64::MAX`] at the end of the capture.
+    pub at: u64,
+}
+
+impl HalfOpenEnd<'_> {
+    /// Whom it was meant for.
+    pub const fn server(&self) -> (Site, Endpoint) {
+        (self.key.site, if self.client_is_low { self.key.high } else { self.key.low })
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest, Table, TableLimits};
+use super::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, HalfOpenEnd, Interest, Table, TableLimits};
 use crate::flow::{Endpoint, FlowKey, Path, Side, Transport};
 use crate::packet::{IpFacts, Segment, TcpFlags};
 use crate::time::{Mark, Timestamp};
@@ -275,8 +275,8 @@ impl FlowSink for Scribe {
         book.ended.push((*flow, close, now));
     }
 
-    fn evicted_half_open(book: &mut Book, key: &FlowKey, client_is_low: bool, _: Mark) {
-        book.heard.push(Heard::Evicted(*key, client_is_low));
+    fn evicted_half_open(book: &mut Book, half_open: HalfOpenEnd<'_>) {
+        book.heard.push(Heard::Evicted(*half_open.key, half_open.client_is_low));
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Work is measured by what is held and counted, never by a clock.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -224,6 +225,36 @@ fn a_table_under_flood_holds_what_its_bounds_say() {
         shared.half_open.clear();
     }
     assert_eq!(table.counters().evicted_half_open, u64::from(most as u32 * 3));
+}
+
+/// What verdicts know of a flood depends on the frames before them, and not on how much was read at a time.
+#[test]
+fn what_is_known_of_a_flood_does_not_depend_on_when_it_is_fetched() {
+    let bounds = TableLimits::partition();
+    let sums = |every: u32| {
+        let mut table: Table<Machine> = Table::new(bounds);
+        let mut shared = Shared::new(Duration::from_secs(10), false);
+        let mut sums: BTreeMap<_, u32> = BTreeMap::new();
+        for number in 0..(bounds.half_open as u32 + 3_000) {
+            let frame = u64::from(number) + 1;
+            table.segment(&mut shared, 0, &syn(number, Mark { frame, time: Timestamp::from_nanos(i64::from(number) * 1000) }));
+            if number % every == 0 {
+                for sum in shared.half_open.drain(..) {
+                    assert!(sum.known_at >= frame - frame.min(u64::from(every)) && sum.known_at < frame + 256);
+                    *sums.entry((sum.known_at, sum.server, sum.first.time.seconds())).or_default() += sum.count;
+                }
+            }
+        }
+        for sum in shared.half_open.drain(..) {
+            *sums.entry((sum.known_at, sum.server, sum.first.time.seconds())).or_default() += sum.count;
+        }
+        sums
+    };
+    let at_once = sums(1);
+    assert_eq!(at_once.values().sum::<u32>(), 3_000);
+    assert!(at_once.len() >= 3_000 / 256);
+    assert_eq!(at_once, sums(7));
+    assert_eq!(at_once, sums(1_000));
 }
 
 /// Keys chosen by an attacker who knows how flows are spread over partitions: they all fall into one, whose own table is keyed by a secret.

@@ -167,12 +167,12 @@ fn condense(archive: &Archive, into: &Path, dice: &mut Dice) {
     }
 }
 
-/// Reports without the numbers of frames over all files, and without what the packets carried, which nobody knows who has not all of them.
+/// Reports without the numbers of frames over all files, which nobody knows who has not all of them.
 fn without_merged(json: &str) -> Vec<Value> {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(members) => {
-                members.retain(|key, _| !key.contains("merged_frame") && key != "traffic");
+                members.retain(|key, _| !key.contains("merged_frame"));
                 members.values_mut().for_each(strip);
             }
             Value::Array(items) => items.iter_mut().for_each(strip),

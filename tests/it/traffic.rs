@@ -31,6 +31,16 @@ fn a_tunnel_is_named_with_where_to_capture_instead() {
     assert!(notes.len() == 1 && notes[0].contains("What travels in IPsec ESP (79 %, UDP port 4500) cannot be seen here."), "{notes:?}");
 }
 
+/// `wireguard-go` on both sides, with a TLS handshake inside. Packets and bytes are tshark's.
+#[test]
+fn a_wireguard_tunnel_hides_the_handshake_in_it() {
+    let summary = summary(&fixtures().join("tunnels/wireguard_go.pcap"), 1);
+    let rows = json!([{"protocol": "WireGuard", "transport": "udp", "port": 51820, "packets": 20, "bytes": 6792, "opaque": true}]);
+    assert_eq!((&summary["traffic"], summary["handshakes"].as_u64()), (&rows, Some(0)));
+    let notes = summary["notes"].to_string();
+    assert!(notes.contains("on the tunnel's own interface (`wg0`, `utun`)"), "{notes}");
+}
+
 #[test]
 fn threads_count_the_same() {
     for name in ["load/load-client-idle.pcap", "encapsulation/encap-any-sll2-refused.pcap", "quic/quic-udp-blocked-tcp-fallback.pcap"] {

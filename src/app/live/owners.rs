@@ -113,7 +113,7 @@ fn looking(arguments: &[OsString]) -> anyhow::Result<()> {
     let host = crate::owners::Host::open(now).context("the kernel does not tell of sockets")?;
     privileges::keep_to_look(identity.as_ref())?;
     if *sandbox == SANDBOX {
-        super::confinement::confine_to_reading()?;
+        crate::app::confinement::confine_to_reading()?;
     }
     host.serve(stream)?;
     Ok(())

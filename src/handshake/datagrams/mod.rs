@@ -20,7 +20,7 @@ use crate::flow::{PerSide, Side};
 use crate::limits;
 use crate::packet::Datagram;
 use crate::time::{Mark, Timestamp};
-use crate::traffic::Row;
+use crate::traffic::{Row, Volume};
 use crate::transport::udp::{DatagramSink, Hearing, Opening};
 use crate::transport::{Close, FlowFacts};
 
@@ -89,8 +89,8 @@ impl DatagramSink for DatagramMachine {
     }
 
     #[inline]
-    fn count_late(shared: &mut Shared, row: Row, bytes: u32) {
-        shared.traffic.packet(row, bytes);
+    fn count_late(shared: &mut Shared, row: Row, late: Volume) {
+        shared.traffic.add(row, late);
     }
 
     fn new(shared: &mut Shared, datagram: &Datagram<'_>) -> Self {

@@ -65,7 +65,7 @@ impl<S: FlowSink> Table<S> {
         all.sort_unstable_by_key(|(frame, _)| *frame);
         for (frame, due) in all {
             match due {
-                Due::Waiting(id) | Due::Refused(id) => match self.sum_up(shared, id) {
+                Due::Waiting(id) | Due::Refused(id) => match self.sum_up(shared, id, u64::MAX) {
                     Some(true) => {}
                     Some(false) => syns.push((frame, id)),
                     None => self.tell_half_open(shared, id, false, Close::EndOfCapture, now),
@@ -125,7 +125,7 @@ impl<S: FlowSink> Table<S> {
         } else if let Some(id) = self.followed.oldest() {
             self.close(shared, id, Close::Evicted, now, None);
         } else {
-            self.evict_half_open(shared);
+            self.evict_half_open(shared, now);
         }
     }
 
@@ -149,12 +149,12 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// Makes room for one more half-open connection.
-    pub(super) fn evict_half_open(&mut self, shared: &mut S::Shared) {
+    pub(super) fn evict_half_open(&mut self, shared: &mut S::Shared, now: Mark) {
         let oldest = self.waiting.oldest().or_else(|| self.refused.oldest());
         if let Some((id, record)) = oldest.and_then(|id| Some((id, self.half_open.get(id)?))) {
             self.room.counters.half_open += 1;
             self.room.counters.evicted_half_open += 1;
-            S::evicted_half_open(shared, &record.key, record.client_is_low(), record.first);
+            S::evicted_half_open(shared, record.ended(now.frame));
             self.drop_half_open(id);
         }
     }

@@ -19,7 +19,7 @@ use super::slab::{List, Slab};
 use crate::flow::FlowKey;
 use crate::packet::{IcmpError, LostFragments, Segment, TcpFlags};
 use crate::time::Mark;
-use crate::traffic::Row;
+use crate::traffic::{Row, Volume};
 use crate::watch::Watch;
 use index::{Index, Paths, Place};
 
@@ -169,6 +169,18 @@ impl<S: FlowSink> Table<S> {
         }
     }
 
+    /// Takes in how many packets of a connection were left out up to this second of packet time because it is not looked into any more. Those of one
+    /// that is not known belonged to none.
+    pub fn left_out(&mut self, shared: &mut S::Shared, key: &FlowKey, late: Volume, second: i64) {
+        let Some(Place::Marker(id)) = self.find(self.index.hash(key)) else { return };
+        let Some(marker) = self.markers.get_mut(id) else { return };
+        self.room.counters.settled_packets = self.room.counters.settled_packets.saturating_add(late.packets);
+        S::count_late(shared, marker.row, late);
+        marker.touched = marker.touched.max(second);
+        let list = if marker.is_ended { &mut self.ended } else { &mut self.settled };
+        self.markers.touch(list, id);
+    }
+
     #[cfg(test)]
     fn take_the_long_way(&mut self) {
         for id in self.connections.ids().collect::<Vec<_>>() {
@@ -211,7 +223,7 @@ impl<S: FlowSink> Table<S> {
         let record = self.paths.number(segment.path).filter(|_| begins).and_then(|path| HalfOpen::new(segment, hash, interface, path));
         if let Some(record) = record {
             if self.half_open.len() >= self.room.limits.half_open {
-                self.evict_half_open(shared);
+                self.evict_half_open(shared, segment.mark);
             }
             if let Some(id) = self.half_open.insert(&mut self.waiting, record) {
                 self.index.insert(hash, Place::HalfOpen(id));
@@ -278,7 +290,7 @@ impl<S: FlowSink> Table<S> {
             return self.begin(shared, interface, segment, self.index.hash(&segment.key));
         }
         self.room.counters.settled_packets += 1;
-        S::count_late(shared, marker.row, segment.payload_len);
+        S::count_late(shared, marker.row, Volume::packet(segment.payload_len));
         let was_ended = marker.is_ended;
         marker.note(segment);
         let second = segment.mark.time.seconds();
@@ -358,18 +370,19 @@ impl<S: FlowSink> Table<S> {
 
     /// Ends a half-open connection with a report.
     fn finish_half_open(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
-        let summed_up = self.sum_up(shared, id);
+        let summed_up = self.sum_up(shared, id, now.frame);
         if summed_up != Some(true) {
             self.tell_half_open(shared, id, summed_up.is_some(), close, now);
         }
     }
 
-    /// Whether a half-open connection that ends is only summed up, which it then is. `None` where it is more than a SYN: its sink will decide.
-    fn sum_up(&mut self, shared: &mut S::Shared, id: u32) -> Option<bool> {
+    /// Whether a half-open connection that ends at this frame is only summed up, which it then is. `None` where it is more than a SYN: its sink
+    /// will decide.
+    fn sum_up(&mut self, shared: &mut S::Shared, id: u32, at: u64) -> Option<bool> {
         let record = self.half_open.get(id).filter(|record| record.is_unanswered_syn())?;
         let copied = !record.is_lone() && record.is_copied(self.paths.path(record.path));
         let repeated = record.is_counted() || !record.is_lone() && !copied;
-        let summed_up = S::unanswered(shared, &record.key, record.client_is_low(), record.first, repeated);
+        let summed_up = S::unanswered(shared, record.ended(at), repeated);
         if summed_up {
             self.room.counters.half_open += 1;
             self.room.counters.duplicates += u64::from(copied);

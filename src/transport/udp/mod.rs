@@ -23,7 +23,7 @@ use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
 use crate::packet::{Datagram, IcmpError, LostFragments};
 use crate::time::{Mark, Timestamp};
-use crate::traffic::Row;
+use crate::traffic::{Row, Volume};
 use crate::watch::Watch;
 
 /// Why a datagram opens a flow.
@@ -72,9 +72,9 @@ pub trait DatagramSink: Sized {
         Row::NONE
     }
 
-    /// A late datagram of a flow that is not looked into any more, with so many bytes of payload.
-    fn count_late(shared: &mut Self::Shared, row: Row, bytes: u32) {
-        let _ = (shared, row, bytes);
+    /// Late datagrams of a flow that is not looked into any more.
+    fn count_late(shared: &mut Self::Shared, row: Row, late: Volume) {
+        let _ = (shared, row, late);
     }
 
     /// A sink for a flow that begins with this datagram, which is handed over next.
@@ -231,6 +231,26 @@ impl<S: DatagramSink> UdpTable<S> {
         });
         let index = u8::try_from(facts.icmp.len() - 1).unwrap_or(u8::MAX);
         event(facts, FlowEvent { mark: error.mark, side: about, kind: FlowEventKind::Icmp { index } });
+    }
+
+    /// Whether anything is kept of the flow with this key.
+    pub fn knows(&self, key: &FlowKey) -> bool {
+        self.held() > 0 && self.find(key).is_some()
+    }
+
+    /// Takes in how many datagrams of a flow were left out up to this second of packet time because it is not looked into any more. False for one that
+    /// is not known.
+    pub fn left_out(&mut self, shared: &mut S::Shared, key: &FlowKey, late: Volume, second: i64) -> bool {
+        let place = if self.held() == 0 { None } else { self.find(key) };
+        if let Some(Place::Marker(id)) = place
+            && let Some(marker) = self.markers.get_mut(id)
+        {
+            self.counters.settled_packets = self.counters.settled_packets.saturating_add(late.packets);
+            S::count_late(shared, marker.row, late);
+            marker.touched = marker.touched.max(second);
+            self.markers.touch(&mut self.settled, id);
+        }
+        place.is_some()
     }
 
     /// Takes note of a datagram that came in fragments and never became whole. One of a flow that is not followed tells nothing.
@@ -401,7 +421,7 @@ impl<S: DatagramSink> UdpTable<S> {
             self.begin(shared, interface, datagram, opening);
             return;
         }
-        S::count_late(shared, marker.row, datagram.payload_len);
+        S::count_late(shared, marker.row, Volume::packet(datagram.payload_len));
         let second = datagram.mark.time.seconds();
         if marker.touched != second {
             marker.touched = second;

@@ -36,7 +36,14 @@ fn missing(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
         });
     }
     if let Some(second) = view.case.handshake.renegotiation {
-        finding = finding.shown_by(second.asked, "the server asked in a second handshake (renegotiation), after the first had completed");
+        finding = finding.shown_by(
+            second.asked,
+            if view.case.handshake.is_tls13() {
+                "the server asked after the handshake (post-handshake authentication), as the size and order of the records show"
+            } else {
+                "the server asked in a second handshake (renegotiation), after the first had completed"
+            },
+        );
     }
     if confidence < Confidence::Certain {
         finding = if confidence == Confidence::Likely {

@@ -23,7 +23,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// A second handshake inside the first was answered with an alert.
 fn refused_inside(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let second = handshake.renegotiation?;
+    let second = handshake.renegotiation.filter(|_| !handshake.is_tls13())?;
     if second.is_agreed() {
         return broken_off(case, &second);
     }

@@ -57,6 +57,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (Some(_), _) => "On the firewall or antivirus on the path, switch off the inspection of this protocol.",
         (None, Dialect::Mysql) => "On the MySQL server, enable TLS (ssl_cert, ssl_key); check that nothing on the path clears the flag.",
         (None, Dialect::Rdp) => "On the RDP server, set the security layer to negotiate TLS: it is set to RDP, or the server is too old.",
+        (None, Dialect::Tds) => "On the SQL Server, configure a certificate for the instance; or on the client, do not require encryption.",
+        (None, Dialect::Vnc) => {
+            "On the VNC server, allow security types with TLS and configure a certificate (TigerVNC: `SecurityTypes=X509Vnc`, X509Cert, X509Key); or on the client, allow types that do not encrypt, and go through SSH or a VPN."
+        }
         (None, _) => {
             "On the server, enable TLS with a certificate and a key that it can read; its startup log says why it does not offer TLS."
         }

@@ -50,6 +50,9 @@ fn advice(dialect: Dialect, code: Option<u32>) -> &'static str {
             "On the client, enable Network Level Authentication (CredSSP), which the RDP server requires; or on the server, stop requiring it."
         }
         (Dialect::Rdp, Some(1 | 6)) => "On the client, enable TLS, which the RDP server requires.",
+        (Dialect::Vnc, _) => {
+            "On the VNC server, allow the subtype that the client chose, and configure a certificate and key that it can read."
+        }
         (Dialect::Tds, _) => "On the SQL Server, configure a certificate for the instance; or on the client, do not require encryption.",
         (Dialect::Ftp, Some(530)) => "On the FTP server, enable TLS (ssl_enable=YES in vsftpd): it requires a login before TLS.",
         (_, Some(530 | 538 | 534)) => "On the server, check the configuration for this client or listener: it refuses TLS by policy.",

@@ -6,6 +6,7 @@ use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::tls::registry::KeyExchange;
 
+mod ftp_session_not_resumed;
 mod psk_mismatch;
 mod psk_unknown_identity;
 #[cfg(test)]
@@ -15,8 +16,8 @@ mod tickets_not_shared;
 /// The family; an earlier rule wins a tie.
 pub const FAMILY: RuleFamily = RuleFamily {
     family: Family::Psk,
-    speaks: Signs::UNFINISHED.or(Signs::TICKET_IGNORED),
-    rules: Rules::Each(&[&psk_unknown_identity::RULE, &psk_mismatch::RULE, &tickets_not_shared::RULE]),
+    speaks: Signs::UNFINISHED.or(Signs::TICKET_IGNORED).or(Signs::FTP),
+    rules: Rules::Each(&[&psk_unknown_identity::RULE, &psk_mismatch::RULE, &ftp_session_not_resumed::RULE, &tickets_not_shared::RULE]),
 };
 
 /// A suite with a pre-shared key was chosen (TLS 1.2 and below).

@@ -11,7 +11,7 @@ use seccompiler::{
 };
 
 /// Confines the process for good. False where the kernel or the machine's architecture has no such filters.
-pub(in crate::app::live) fn confine() -> anyhow::Result<bool> {
+pub(super) fn confine() -> anyhow::Result<bool> {
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return Ok(false) };
     let fail = || "cannot confine the process";
     let filter = SeccompFilter::new(rules().with_context(fail)?, SeccompAction::Errno(libc::EPERM.unsigned_abs()), SeccompAction::Allow, arch);

@@ -1,0 +1,90 @@
+//! Data connections of FTP that the server refuses because they do not resume the session of their control connection: what it answers then, and
+//! which connections that may be about.
+
+use crate::flow::Side;
+use crate::handshake::Handshake;
+use crate::handshake::facts::{FtpReply, Outcome, Protocol, StoppedBy};
+use crate::time::Mark;
+
+use super::attempts::Attempts;
+use super::finding::Confidence;
+use super::knowledge::Unserved;
+
+/// A reply that refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Where it was sent.
+    pub mark: Mark,
+    /// What it says; `None` where only its length was seen.
+    pub line: Option<String>,
+    /// The server that answers so, and with what, where its length or its words are known.
+    pub known: Option<(&'static str, &'static str)>,
+    /// How sure it is that it refuses for that reason.
+    pub confidence: Confidence,
+}
+
+/// The refusals among what the server says on a control connection, in order.
+pub fn refusals(control: &Handshake) -> impl Iterator<Item = Refusal> {
+    let replies = control.ftp.iter().flat_map(|replies| replies.iter());
+    replies.filter_map(|reply| refusal(control, reply))
+}
+
+fn refusal(control: &Handshake, reply: &FtpReply) -> Option<Refusal> {
+    let mark = reply.mark;
+    if let Some(said) = &reply.said {
+        let known = REFUSALS.iter().copied().find(|(_, text)| said.line == *text);
+        let line = said.line.to_ascii_lowercase();
+        let confidence = match known {
+            _ if line.contains("session") && ["reuse", "resum", "match"].iter().any(|word| line.contains(word)) => Confidence::Certain,
+            Some(_) => Confidence::Strong,
+            None if matches!(said.code, 425 | 522) => Confidence::Likely,
+            None => return None,
+        };
+        return Some(Refusal { mark, line: Some(said.line.clone()), known, confidence });
+    }
+    let len = usize::from(reply.sealed.checked_sub(control.overhead(Side::Server)?)?);
+    let known = REFUSALS.iter().copied().find(|(_, text)| text.len() + LINE_END == len)?;
+    let greeting = control.preamble.as_ref().and_then(|facts| facts.lines.first());
+    let named = greeting.is_some_and(|line| line.text.to_ascii_lowercase().contains(&known.0.to_ascii_lowercase()));
+    let confidence = if named { Confidence::Strong } else { Confidence::Likely };
+    Some(Refusal { mark, line: None, known: Some(known), confidence })
+}
+
+/// Where a full handshake that leads to nothing from the server, or that the server broke off, was through on the client's side.
+pub(super) fn unserved(handshake: &Handshake) -> Option<Mark> {
+    let over = handshake.outcome == Outcome::Completed || handshake.outcome.failed() && handshake.stopped_by == StoppedBy::Server;
+    // Tickets that come behind what the client uploads cannot be told from data without keys.
+    let tickets = if handshake.is_tls13() && !handshake.decrypted && handshake.application_data.client.is_some() { TICKETS } else { 0 };
+    let bare = handshake.preamble.is_none() && handshake.resumption.is_none() && handshake.application_records.server <= tickets;
+    let hello = handshake.client_hellos.last().filter(|_| over && bare && handshake.protocol == Protocol::Tls)?;
+    Some(handshake.finished.client.unwrap_or(hello.mark))
+}
+
+/// Such connections of the same two hosts during a control connection, the earliest first.
+pub(super) fn unserved_during(attempts: &Attempts, control: &Handshake) -> Vec<Unserved> {
+    let (first, last) = (control.flow.first, control.flow.last);
+    let mut all: Vec<Unserved> = attempts
+        .of((control.flow.key.site, control.client.address))
+        .filter(|attempt| attempt.server.address == control.server.address && attempt.server != control.server)
+        .filter(|attempt| first < attempt.related.start && attempt.related.start < last)
+        .filter_map(|attempt| {
+            let (port, start) = (attempt.server.port, attempt.related.start);
+            attempt.related.unserved.map(|finished| Unserved { port, start, finished })
+        })
+        .collect();
+    all.reverse();
+    all
+}
+
+/// What servers answer then, word for word, without the line's end.
+const REFUSALS: [(&str, &str); 5] = [
+    ("vsFTPd", "522 SSL connection failed: session reuse required"),
+    ("vsFTPd", "522 SSL connection failed; session reuse required: see require_ssl_reuse option in vsftpd.conf man page"),
+    ("ProFTPD", "425 Unable to build data connection: Operation not permitted"),
+    ("FileZilla", "425 Unable to build data connection: TLS session of data connection not resumed."),
+    ("FileZilla", "450 TLS session of data connection has not resumed or the session does not match the control connection"),
+];
+/// Tickets that servers issue at once, at most.
+const TICKETS: u32 = 2;
+/// Bytes of a line's end.
+const LINE_END: usize = 2;
