@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::figures::{count, counted};
 use crate::report::{
-    Basis, Cause, Class, Classes, Counts, Diagnosis, Evidence, Finding, Handshake, Incident, Outcome, Owner, Place, Process, Side, StepKind,
-    StoppedBy, Summary,
+    Basis, Cause, Class, Classes, Counts, Diagnosis, Evidence, Finding, Handshake, Incident, Outcome, Owner, Place, Process, Side,
+    StepKind, StoppedBy, Summary,
 };
 
 /// How many handshakes there are of each class, in one line: `18 handshakes: 14 failed, 1 completed with trouble, 1 completed, 2 undecided`.

@@ -128,7 +128,10 @@ impl OwnerCounts {
 
     /// Ends of this host whose owners are named.
     pub fn named(&self) -> u64 {
-        [Basis::Connection, Basis::Listener].iter().filter_map(|basis| self.known.get(basis)).fold(0, |sum, count| sum.saturating_add(*count))
+        [Basis::Connection, Basis::Listener]
+            .iter()
+            .filter_map(|basis| self.known.get(basis))
+            .fold(0, |sum, count| sum.saturating_add(*count))
     }
 }
 

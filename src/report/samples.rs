@@ -18,8 +18,8 @@ use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVe
 use crate::traffic::{Bearer, Kind, Volume};
 
 use super::{
-    AlertSeen, Answer, Basis, Capture, Carried, Class, Classes, Container, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Observer, Offer, Owner, Pod, Process, Sharer, User,
-    Report, Scope, Summary, Timing, Tls, TlsClient, TlsServer, community_id,
+    AlertSeen, Answer, Basis, Capture, Carried, Class, Classes, Container, Course, Diagnosis, Handshake, Id, Incident, Input, Loss,
+    Network, Observer, Offer, Owner, Pod, Process, Report, Scope, Sharer, Summary, Timing, Tls, TlsClient, TlsServer, User, community_id,
 };
 
 /// 2026-11-21T09:00:00Z and so many minutes, seconds and milliseconds.
@@ -45,7 +45,12 @@ pub(crate) fn owner() -> Owner {
             sharers: vec![Sharer { pid: 4243, name: "worker".to_owned() }],
         }),
         user: Some(User { id: 1000, name: owned("alice") }),
-        container: Some(Container { id: "0123456789ab".to_owned(), name: owned("web"), image: owned("nginx:1.25"), runtime: owned("docker") }),
+        container: Some(Container {
+            id: "0123456789ab".to_owned(),
+            name: owned("web"),
+            image: owned("nginx:1.25"),
+            runtime: owned("docker"),
+        }),
         pod: Some(Pod { uid: owned("c8c1e5b2"), name: owned("web-0"), namespace: owned("shop") }),
         unit: None,
     }

@@ -14,7 +14,8 @@ use seccompiler::{
 pub(super) fn confine() -> anyhow::Result<bool> {
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return Ok(false) };
     let fail = || "cannot confine the process";
-    let filter = SeccompFilter::new(rules().with_context(fail)?, SeccompAction::Errno(libc::EPERM.unsigned_abs()), SeccompAction::Allow, arch);
+    let filter =
+        SeccompFilter::new(rules().with_context(fail)?, SeccompAction::Errno(libc::EPERM.unsigned_abs()), SeccompAction::Allow, arch);
     let program: BpfProgram = filter.with_context(fail)?.try_into().with_context(fail)?;
     match apply_filter(&program) {
         Ok(()) => Ok(true),

@@ -78,7 +78,8 @@ pub(super) fn note(counts: &OwnerCounts) -> Option<String> {
     if parts.is_empty() && ended.is_empty() {
         return None;
     }
-    let named = counted(counts.named(), "local end of a connection has its process named", "local ends of connections have their process named");
+    let named =
+        counted(counts.named(), "local end of a connection has its process named", "local ends of connections have their process named");
     let others = if parts.is_empty() { String::new() } else { format!("; others were {}", parts.join(", ")) };
     Some(format!("{named}{others}.{ended}"))
 }

@@ -111,8 +111,7 @@ pub(super) fn may_look() -> bool {
 
 /// To follow the links of others' descriptors, and to open the directories that hold them.
 #[cfg(target_os = "linux")]
-const LOOK: rustix::thread::CapabilitySet =
-    rustix::thread::CapabilitySet::SYS_PTRACE.union(rustix::thread::CapabilitySet::DAC_READ_SEARCH);
+const LOOK: rustix::thread::CapabilitySet = rustix::thread::CapabilitySet::SYS_PTRACE.union(rustix::thread::CapabilitySet::DAC_READ_SEARCH);
 
 /// Root may make files there without a capability.
 #[cfg(target_os = "linux")]

@@ -150,10 +150,7 @@ mod tests {
             ("/docker/a/docker/ID".to_owned(), ["ID", "docker", "", ""]),
             // Podman: as root, of a user, with a process of its own inside; its monitor is no part of it.
             ("/machine.slice/libpod-ID.scope".to_owned(), ["ID", "podman", "", ""]),
-            (
-                "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container".to_owned(),
-                ["ID", "podman", "", ""],
-            ),
+            ("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container".to_owned(), ["ID", "podman", "", ""]),
             ("/libpod_parent/libpod-ID".to_owned(), ["ID", "podman", "", ""]),
             ("/machine.slice/libpod-conmon-ID.scope".to_owned(), ["", "", "", "libpod-conmon-ID.scope"]),
             // Kubernetes: containerd and CRI-O, both drivers, and containerd below its own unit.
@@ -163,7 +160,10 @@ mod tests {
             ),
             (format!("/kubepods.slice/kubepods-pod{low}.slice/crio-ID.scope"), ["ID", "cri-o", uid, ""]),
             (format!("/kubepods/burstable/pod{uid}/ID"), ["ID", "", uid, ""]),
-            (format!("/system.slice/containerd.service/kubepods-besteffort-pod{low}.slice:cri-containerd:ID"), ["ID", "containerd", uid, ""]),
+            (
+                format!("/system.slice/containerd.service/kubepods-besteffort-pod{low}.slice:cri-containerd:ID"),
+                ["ID", "containerd", uid, ""],
+            ),
             (format!("/../../kubepods/pod{uid}/ID"), ["ID", "", uid, ""]),
             // containerd without Kubernetes.
             ("/system.slice/nerdctl-ID.scope".to_owned(), ["ID", "containerd", "", ""]),

@@ -127,7 +127,11 @@ impl Containers {
         // CRI-O's container names are those of pod, namespace and container joined; its annotations say them one by one.
         if metadata.pod_name.is_some() {
             let bundle = self.bundle(id).unwrap_or_default();
-            return Some(Named { image: bundle.image.or_else(|| metadata.image_name.as_deref().map(cut)), runtime: Some("cri-o"), ..bundle });
+            return Some(Named {
+                image: bundle.image.or_else(|| metadata.image_name.as_deref().map(cut)),
+                runtime: Some("cri-o"),
+                ..bundle
+            });
         }
         Some(Named {
             name: metadata.name.as_deref().or_else(|| stored.names.first().map(String::as_str)).map(cut),
@@ -237,14 +241,20 @@ mod tests {
     #[test]
     fn engines_files_name_containers_and_pods() {
         let docker = r#"{"State":{"Pid":7},"ID":"ID","Name":"/web","Config":{"Image":"nginx:1.25","Labels":{"a":"b"}}}"#;
-        assert_eq!(told("var/lib/docker/containers/ID/config.v2.json", docker, None), (container("web", Some("nginx:1.25"), Some("docker")), None));
+        assert_eq!(
+            told("var/lib/docker/containers/ID/config.v2.json", docker, None),
+            (container("web", Some("nginx:1.25"), Some("docker")), None)
+        );
         let podman = r#"[{"id":"other"},{"id":"ID","names":["db"],"image":"sha","metadata":"{\"image-name\":\"docker.io/library/postgres:16\",\"image-id\":\"x\",\"name\":\"db\",\"created-at\":1}"}]"#;
         let expected = (container("db", Some("docker.io/library/postgres:16"), Some("podman")), None);
         assert_eq!(told("var/lib/containers/storage/overlay-containers/containers.json", podman, None), expected);
         let bundle = r#"{"ociVersion":"1","annotations":{"io.kubernetes.cri.container-name":"app","io.kubernetes.cri.image-name":"r/app:1","io.kubernetes.cri.sandbox-name":"web-0","io.kubernetes.cri.sandbox-namespace":"shop","io.kubernetes.cri.sandbox-uid":"u-1"}}"#;
         let expected = (container("app", Some("r/app:1"), Some("containerd")), named_pod(Some("u-1")));
         assert_eq!(told("run/containerd/io.containerd.runtime.v2.task/k8s.io/ID/config.json", bundle, None), expected);
-        assert_eq!(told("var/log/containers/web-0_shop_app-ID.log", "", Some("u-2")), (container("app", None, None), named_pod(Some("u-2"))));
+        assert_eq!(
+            told("var/log/containers/web-0_shop_app-ID.log", "", Some("u-2")),
+            (container("app", None, None), named_pod(Some("u-2")))
+        );
     }
 
     #[test]

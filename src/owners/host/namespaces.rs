@@ -74,7 +74,8 @@ impl Namespaces {
     fn look(&mut self, now: Instant) {
         self.looked = Some(now);
         let own = i32::try_from(std::process::id()).unwrap_or_default();
-        let mut seen: Vec<(u64, i32)> = std::iter::once(own).chain(pids()).filter_map(|pid| Some((number(&pid.to_string())?, pid))).collect();
+        let mut seen: Vec<(u64, i32)> =
+            std::iter::once(own).chain(pids()).filter_map(|pid| Some((number(&pid.to_string())?, pid))).collect();
         // Of each the process that has been there longest, which is likely to stay; this one, of its own.
         seen.sort_by_key(|(number, pid)| (*number, *pid != own, *pid));
         seen.dedup_by_key(|(number, _)| *number);

@@ -178,10 +178,9 @@ impl Registry {
     /// What is left to say where no process is known: whose socket it was, if the kernel says so.
     pub(super) fn without_process(&mut self, basis: Basis, socket: Option<Socket>, here: bool, now: Instant) -> Owner {
         // Of a socket that is nearly over it says 0, which may be so or not.
-        let user = socket.filter(|socket| socket.user != 0 || socket.state != State::Closing).map(|socket| User {
-            id: socket.user,
-            name: if here { self.users.name(socket.user, now) } else { None },
-        });
+        let user = socket
+            .filter(|socket| socket.user != 0 || socket.state != State::Closing)
+            .map(|socket| User { id: socket.user, name: if here { self.users.name(socket.user, now) } else { None } });
         Owner { user, ..Owner::unknown(basis) }
     }
 }

@@ -12,7 +12,8 @@ use crate::flow::{Endpoint, Transport};
 /// is not seen.
 pub(super) fn find(process: &Process, wanted: &[(Transport, Endpoint, Endpoint)]) -> Vec<Option<Socket>> {
     let mut found: Vec<Option<(Fit, Socket)>> = vec![None; wanted.len()];
-    for (file, transport) in [("net/tcp", Transport::Tcp), ("net/tcp6", Transport::Tcp), ("net/udp", Transport::Udp), ("net/udp6", Transport::Udp)]
+    for (file, transport) in
+        [("net/tcp", Transport::Tcp), ("net/tcp6", Transport::Tcp), ("net/udp", Transport::Udp), ("net/udp6", Transport::Udp)]
     {
         if !wanted.iter().any(|(of, ..)| *of == transport) {
             continue;
@@ -171,7 +172,9 @@ mod tests {
         assert_eq!(row.fit(end("10.88.0.5:443"), end("10.88.0.1:40001")), None);
         let line = "   1: B80D01200000000000000000010000AA:01BB 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 5 1";
         assert_eq!(Row::read(line, Transport::Tcp).unwrap().local, end("[2001:db8::aa00:1]:443"));
-        for broken in ["", "  sl  local_address rem_address   st", "0: 0100007F:1F90", "0: 010:1 0:0 0A 0 0 0 0 0 0", "0: é100007F:1F90 0:0 0A"] {
+        for broken in
+            ["", "  sl  local_address rem_address   st", "0: 0100007F:1F90", "0: 010:1 0:0 0A 0 0 0 0 0 0", "0: é100007F:1F90 0:0 0A"]
+        {
             assert_eq!(Row::read(broken, Transport::Tcp), None, "{broken}");
         }
     }
@@ -201,7 +204,8 @@ mod tests {
     fn addresses_are_those_that_the_routes_call_local() {
         let text = "Main:\n  +-- 0.0.0.0/0 3 0 5\n        +-- 10.99.7.0/24 2 0 2\n              |-- 10.99.7.0\n                 /24 link UNICAST\n              |-- 10.99.7.1\n                 /32 host LOCAL\n           |-- 10.99.7.255\n              /32 link BROADCAST\n           |-- 127.0.0.0\n              /8 host LOCAL\nLocal:\n           |-- 10.88.0.1\n              /32 link UNICAST\n              /32 host LOCAL\n";
         let mut last = None;
-        let found: Vec<String> = text.split_inclusive('\n').filter_map(|line| local(line, &mut last)).map(|address| address.to_string()).collect();
+        let found: Vec<String> =
+            text.split_inclusive('\n').filter_map(|line| local(line, &mut last)).map(|address| address.to_string()).collect();
         assert_eq!(found, ["10.99.7.1", "10.88.0.1"]);
     }
 

@@ -14,7 +14,8 @@ fn looker(live: &Live) -> u32 {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.rsplit(") ").next().is_some_and(|rest| rest.split(' ').nth(1) == Some(&own))
     };
-    let all: Vec<u32> = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    let all: Vec<u32> =
+        std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     all.into_iter().find(is_its).unwrap()
 }
 
@@ -31,10 +32,8 @@ fn ends_have_their_processes_in_this_namespace_and_in_others() {
     let Some(lab) = Lab::with(&["openssl", "curl", "kill"]) else { return };
     let server = lab.serve_tls(443, "good", &[]);
     let refusing = lab.serve_tls(4443, "expired", &[]);
-    let mut live = Live::start(
-        &lab,
-        &["--interface", "lo", "--processes", "--json", "--user", "nobody", "--record", "record", "--metrics", "9477"],
-    );
+    let mut live =
+        Live::start(&lab, &["--interface", "lo", "--processes", "--json", "--user", "nobody", "--record", "record", "--metrics", "9477"]);
     live.wait_until_ready();
 
     // Two processes: the one that reads packets has no rights, the other those to look, and bounds of its own.
@@ -48,7 +47,8 @@ fn ends_have_their_processes_in_this_namespace_and_in_others() {
     // A client in another namespace, which stays; the server is in this one.
     let client = lab.client("openssl", &["s_client", "-connect", "10.77.0.2:443", "-servername", "good.test", "-quiet"]);
     let told = live.until(ended(443)).report;
-    let process = |end: &Value| (end["process"]["pid"].as_u64().unwrap_or_default(), end["process"]["name"].as_str().unwrap_or_default().to_owned());
+    let process =
+        |end: &Value| (end["process"]["pid"].as_u64().unwrap_or_default(), end["process"]["name"].as_str().unwrap_or_default().to_owned());
     assert_eq!(process(&told["client"]), (client.id().into(), "openssl".to_owned()), "{told}");
     assert_eq!(process(&told["server"]), (server.id().into(), "openssl".to_owned()), "{told}");
     assert_eq!((&told["client"]["owner"], &told["client"]["user"]), (&json!("connection"), &json!({"id": "0", "name": "root"})));
@@ -128,7 +128,16 @@ fn without_rights_the_user_is_named_and_what_to_grant_is_said() {
     let rights = "+net_raw,+net_admin";
     let mut live = Live::start_under(
         &lab,
-        &["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps", rights, "--ambient-caps", rights, "--bounding-set=-all,+net_raw,+net_admin"],
+        &[
+            "setpriv",
+            "--reuid=65534",
+            "--clear-groups",
+            "--inh-caps",
+            rights,
+            "--ambient-caps",
+            rights,
+            "--bounding-set=-all,+net_raw,+net_admin",
+        ],
         &["--processes", "--json"],
     );
     live.wait_until_ready();
