@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::desk::{Desk, Shared};
-use crate::flow::{FlowKey, Side};
+use crate::flow::FlowKey;
 use crate::frame::Block;
 use crate::packet::{self, Datagram, Packet, Segment};
 use crate::time::Timestamp;
@@ -15,14 +15,13 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub struct Tap {
     shared: Arc<Shared>,
-    /// Whether a datagram begins a handshake, and which side sent it.
     opens: Opens,
     /// What is awaited of connections that began lately, by their hash. One that takes another's place costs the other a question.
     lately: Vec<Slot>,
 }
 
-/// Whether a datagram begins a handshake, and which side sent it where that is known.
-pub type Opens = fn(&Datagram<'_>) -> Option<Option<Side>>;
+/// Whether a datagram begins a handshake, and is not known to be the server's.
+pub type Opens = fn(&Datagram<'_>) -> bool;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
@@ -83,10 +82,12 @@ impl Tap {
     }
 
     fn datagram(&mut self, datagram: &Datagram<'_>) {
-        let Some(sender) = (self.opens)(datagram) else { return };
+        if !(self.opens)(datagram) {
+            return;
+        }
         let begun = Slot::of(&datagram.key, datagram.mark.time);
         let known = self.slot(begun.hash).is_some_and(|slot| slot.hash == begun.hash && begun.at.saturating_sub(slot.at) < AGAIN);
-        if known || sender == Some(Side::Server) {
+        if known {
             return;
         }
         self.shared.begin(&datagram.key, datagram.mark.time, None, &[datagram.key.low, datagram.key.high]);
@@ -100,7 +101,7 @@ impl Tap {
     }
 
     fn slot(&mut self, hash: u64) -> Option<&mut Slot> {
-        self.lately.get_mut(usize::try_from(hash % SLOTS as u64).ok()?)
+        self.lately.get_mut(usize::try_from(hash & SLOTS_MASK).ok()?)
     }
 }
 
@@ -118,5 +119,6 @@ const fn begins_handshake(payload: &[u8]) -> bool {
 
 /// Connections whose first payload is awaited; they take 2 MB.
 const SLOTS: usize = 1 << 16;
+const SLOTS_MASK: u64 = SLOTS as u64 - 1;
 /// Seconds after which a datagram that begins a handshake begins another.
 const AGAIN: i64 = 30;

@@ -58,8 +58,8 @@ pub(super) fn beside(desk: &Desk, source: Box<dyn FrameSource>) -> Box<dyn Frame
     looked_at(source, move |block| tap.look(block))
 }
 
-fn opens(datagram: &Datagram<'_>) -> Option<Option<Side>> {
-    DatagramMachine::opens(datagram).map(|opening| opening.sender)
+fn opens(datagram: &Datagram<'_>) -> bool {
+    DatagramMachine::opens(datagram).is_some_and(|opening| opening.sender != Some(Side::Server))
 }
 
 /// What the summary notes of owners that are not known.

@@ -47,7 +47,7 @@ impl Place {
             if let Some(container) = container(part, under, place.pod.is_some()) {
                 place.container = Some(container);
                 place.unit = None;
-            } else if place.container.is_none() && (part.ends_with(".service") || part.ends_with(".scope")) {
+            } else if place.container.is_none() && is_unit(part) {
                 place.unit = Some(cut(part));
             }
             under = part;
@@ -79,7 +79,7 @@ fn container(part: &str, under: &str, in_pod: bool) -> Option<(String, Option<&'
     let named = [("lxc.payload.", "lxc"), ("machine-", "systemd-nspawn"), ("systemd-nspawn@", "systemd-nspawn")];
     for (before, engine) in named {
         if let Some(name) = name.strip_prefix(before)
-            && (engine == "lxc" || part.ends_with(".scope") || part.ends_with(".service"))
+            && (engine == "lxc" || is_unit(part))
         {
             let name = name.strip_suffix(".service").unwrap_or(name);
             return (!name.is_empty()).then(|| (cut(name), Some(engine)));
@@ -94,6 +94,11 @@ fn pod(part: &str) -> Option<String> {
     let uid = part.strip_prefix("pod").or_else(|| part.starts_with("kubepods").then(|| part.rsplit_once("-pod"))?.map(|(_, uid)| uid))?;
     let fits = (32..=36).contains(&uid.len()) && uid.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'-' | b'_'));
     fits.then(|| uid.replace('_', "-"))
+}
+
+/// A unit of systemd in which processes run.
+fn is_unit(part: &str) -> bool {
+    matches!(part.rsplit_once('.'), Some((_, "service" | "scope")))
 }
 
 /// The identifier of a container: 64 hexadecimal digits.

@@ -115,11 +115,10 @@ impl Host {
             } else if readable(&stream, patience)? {
                 let mut room = [0; Question::LEN * 256];
                 match recv(&stream, &mut room, RecvFlags::DONTWAIT) {
-                    Ok((0, _)) => return Ok(()),
+                    // It is over; what was not read is lost with whoever asked.
+                    Ok((0, _)) | Err(rustix::io::Errno::CONNRESET) => return Ok(()),
                     Ok((length, _)) => bytes.extend_from_slice(room.get(..length).unwrap_or_default()),
                     Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-                    // What it had not read is lost with whoever asked.
-                    Err(rustix::io::Errno::CONNRESET) => return Ok(()),
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -225,12 +224,11 @@ impl Host {
         }
         let still = !here || self.sockets.find(question.transport, question.local, question.remote) == Some(socket);
         let basis = match (still, barred) {
-            (false, _) => Basis::Gone,
             (true, true) => Basis::Hidden,
             (true, false) if looks == 0 => return self.waiting.push(again),
-            // Whether a socket of another namespace is still there is not asked again.
             (true, false) if here => Basis::Kernel,
-            (true, false) => Basis::Gone,
+            // Whether a socket of another namespace is still there is not asked again.
+            (_, _) => Basis::Gone,
         };
         let owner = self.registry.without_process(basis, Some(socket), here, (self.now)());
         self.answer(question, Some(owner));
@@ -241,7 +239,9 @@ impl Host {
         let mut by_namespace: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
         for (place, one) in questions.iter().enumerate() {
             if let Place::Among(namespaces) = &one.place {
-                namespaces.iter().for_each(|pid| by_namespace.entry(*pid).or_default().push(place));
+                for pid in namespaces {
+                    by_namespace.entry(*pid).or_default().push(place);
+                }
             }
         }
         let mut found: Vec<Vec<Socket>> = vec![Vec::new(); questions.len()];

@@ -90,7 +90,7 @@ impl Namespaces {
 /// The number of a process's network namespace, where it may be seen.
 fn number(process: &str) -> Option<u64> {
     let mut room = [0; 64];
-    let link = read_link(rustix::fs::CWD, &format!("/proc/{process}/ns/net"), &mut room)?;
+    let link = read_link(rustix::fs::CWD, format!("/proc/{process}/ns/net"), &mut room)?;
     std::str::from_utf8(link.strip_prefix(b"net:[")?.strip_suffix(b"]")?).ok()?.parse().ok()
 }
 

@@ -37,8 +37,8 @@ pub(super) struct Seen {
 /// Which processes are likely to hold a socket that was just made: those that are new, and those that held others.
 #[derive(Debug, Default)]
 pub(super) struct Likely {
-    /// When each process was first met.
-    met: BTreeMap<i32, Instant>,
+    /// When each process was first met; not of those that were there at the first look.
+    met: BTreeMap<i32, Option<Instant>>,
     /// The latest of those that held sockets, the last behind.
     held: Vec<i32>,
 }
@@ -51,12 +51,13 @@ impl Likely {
         }
         let there = pids();
         let first = self.met.is_empty();
-        self.met = there.iter().map(|pid| (*pid, self.met.get(pid).copied().unwrap_or(now))).collect();
-        let is_new = |pid: &i32| !first && self.met.get(pid).is_some_and(|met| now.saturating_duration_since(*met) < NEW);
+        let unknown = (!first).then_some(now);
+        self.met = there.iter().map(|pid| (*pid, self.met.get(pid).copied().unwrap_or(unknown))).collect();
+        let is_new = |pid: &i32| self.met.get(pid).is_some_and(|met| met.is_some_and(|met| now.saturating_duration_since(met) < NEW));
         let seen = if all {
             look(wanted, there)
         } else {
-            let new = there.iter().copied().filter(|pid| is_new(pid) && !self.held.contains(pid)).take(LIKELY);
+            let new = there.iter().rev().copied().filter(|pid| is_new(pid) && !self.held.contains(pid)).take(LIKELY);
             look(wanted, self.held.iter().rev().copied().chain(new).collect())
         };
         for pid in seen.holders.values().flatten().map(|holder| holder.pid) {

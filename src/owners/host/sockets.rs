@@ -117,10 +117,9 @@ impl Sockets {
 /// What a state of tcp_states.h means here.
 pub(super) const fn state(transport: Transport, state: u8) -> State {
     match (transport, state) {
-        (Transport::Udp, _) => State::Own,
         (Transport::Tcp, TCP_LISTEN) => State::Listening,
         (Transport::Tcp, TCP_FIN_WAIT1 | TCP_FIN_WAIT2 | TCP_CLOSING | TCP_LAST_ACK | TCP_TIME_WAIT | CLOSED) => State::Closing,
-        (Transport::Tcp, _) => State::Own,
+        (Transport::Tcp | Transport::Udp, _) => State::Own,
     }
 }
 
