@@ -6,13 +6,19 @@
 //! that IANA gives to enterprises; a grammar within comments would be lost to whoever edits them, and would be shown as text to people.
 //!
 //! Behind the section's header comes the head, behind the last packet the tail, both JSON. Between them, in the order of the capture, are
-//! interfaces, each with the file it belongs to, packets, each with its number in that file, and marks of frames that were left out.
+//! interfaces, each with the file it belongs to, packets, each with its number in that file, marks of frames that were left out, and sums of the
+//! packets that were left out of flows that are not looked into any more ([`Late`]).
+
+mod late;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::frame::LinkType;
+use crate::traffic::{Bearer, Kind, Volume, Volumes, protocol_named};
+
+pub use late::Late;
 
 /// What the writer calls itself in the section's header.
 pub const CONDENSER: &str = "handshark condense ";
@@ -27,6 +33,8 @@ pub const HEAD: u32 = 1;
 pub const MARK: u32 = 2;
 /// The tail.
 pub const TAIL: u32 = 3;
+/// What was left out of flows since the last one: a mark of the frame behind which it stands, and one [`Late`] after the other.
+pub const LATE: u32 = 4;
 
 /// The option of a packet that holds its number in its file and, where its file's clock had been ahead, its [`Place::key`]; and of an interface that
 /// holds its file's place in the head and its place among that file's interfaces.
@@ -38,8 +46,16 @@ pub const LINKED: u32 = 1 << 31;
 /// The link type of a frame that stands for one that was left out: it has no bytes, and its length on the wire is the last word of its [`MARK`].
 pub const LEFT_OUT: LinkType = LinkType(u32::MAX);
 
+/// The link type of a frame that stands for a block of [`LATE`]: its bytes are what stands behind the mark.
+pub const LATE_PACKETS: LinkType = LinkType(u32::MAX - 1);
+
+/// Whether a frame of this link type was captured, and does not stand for others.
+pub fn is_captured(link: LinkType) -> bool {
+    link != LEFT_OUT && link != LATE_PACKETS
+}
+
 /// The version of what is written here.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Where a frame stands in its original file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,11 +110,44 @@ pub struct Tail {
     pub links: BTreeMap<u32, u64>,
     /// Datagrams of Google QUIC.
     pub google_quic: u64,
+    /// What the frames carried that are left out and belong to no flow that may be followed.
+    pub traffic: Vec<Sum>,
     /// The first frame's time and the latest time; none where the window is empty.
     pub times: Option<(i64, i64)>,
     /// How long the original of a slice went on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet_until: Option<i64>,
+}
+
+/// Packets of one [`Kind`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sum {
+    bearer: String,
+    protocol: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    packets: u64,
+    bytes: u64,
+}
+
+impl Sum {
+    /// One for each kind.
+    pub fn of(volumes: &Volumes) -> Vec<Self> {
+        let sum = |(kind, volume): (&Kind, &Volume)| Self {
+            bearer: kind.bearer.name().to_owned(),
+            protocol: kind.protocol.to_owned(),
+            port: kind.port,
+            packets: volume.packets,
+            bytes: volume.bytes,
+        };
+        volumes.iter().filter(|(_, volume)| volume.packets > 0).map(sum).collect()
+    }
+
+    /// What was counted; `None` where no such kind is known.
+    pub fn counted(&self) -> Option<(Kind, Volume)> {
+        let kind = Kind { bearer: Bearer::named(&self.bearer)?, protocol: protocol_named(&self.protocol)?, port: self.port };
+        Some((kind, Volume { packets: self.packets, bytes: self.bytes, connections: 0 }))
+    }
 }
 
 /// What was counted of a file.

@@ -346,6 +346,17 @@ pub const TRAFFIC_PORTS: usize = 64;
 /// Rows told in the summary; what is rarer is summed up in one more.
 pub const TRAFFIC_TOLD: usize = 24;
 
+/// Flows of which a condensate tells in one second of packet time what was left out, over all partitions.
+pub const LATE_FLOWS: usize = 1 << 14;
+
+/// Bytes that one of those takes, at most.
+const LATE_RECORD: usize = 128;
+
+/// Names of protocols that are taken over from condensates, and the bytes of one: what this program calls them are a hundred short ones.
+pub const PROTOCOLS: usize = 512;
+/// See [`PROTOCOLS`].
+pub const PROTOCOL_NAME: usize = 64;
+
 /// UDP flows followed at a time over all partitions: each is a handshake under way or a marker of one that is settled.
 pub const UDP_FLOWS: usize = 1 << 18;
 
@@ -373,7 +384,10 @@ pub const DTLS_PENDING_BYTES: usize = 512 << 10;
 /// Pieces of one DTLS handshake message: 256 KiB in the smallest fragments in use (some hundred bytes) would be a thousand.
 pub const DTLS_PIECES: usize = 1024;
 
-/// Conversations that one port of a RADIUS client carries at a time: it has 256 numbers for requests.
+/// Channels and associations between a TURN client's port and its relay: a browser tries some pairs of candidates, and keeps one.
+pub const TURN_CHANNELS: usize = 64;
+
+/// Conversations that one port of a RADIUS client carries at a time, which has 256 numbers for requests; and those of a link.
 pub const EAP_CONVERSATIONS: usize = 256;
 
 /// Conversations of such a port that are over and whose late packets are known: some seconds' worth.
@@ -434,10 +448,32 @@ pub const BUDGETS: &[(&str, usize)] = &[
     ("comments", COMMENT_BYTES),
     ("where the frames of several files come from", FRAME_RUNS * FRAME_RUN),
     ("blocks of frames between threads", 32 * READ_BYTES),
+    ("what condensates left out", LATE_FLOWS * LATE_RECORD),
 ];
 
+/// Files and texts that one call of an agent may name in one list.
+pub const AGENT_LIST: usize = 64;
+
+/// Bytes of a name or a text in an agent's call: as long as the longest path.
+pub const AGENT_TEXT: usize = 4096;
+
+/// Calls of an agent that wait for the one before them.
+pub const AGENT_WAITING: usize = 16;
+
+/// Bytes of a line that a call's process writes: the inventory of some ten thousand servers.
+pub const AGENT_LINE: usize = 16 << 20;
+
+/// Bytes that are kept of what a call's process says on standard error.
+pub const AGENT_SAID: usize = 4 << 10;
+
+/// Bytes of address space that a call's process may take: what an analysis holds, and the room that allocators and threads set aside.
+pub const AGENT_SPACE: u64 = 8 << 30;
+
+/// How long a call's process is given to end with what it has read, once its time is over.
+pub const AGENT_GRACE: Duration = Duration::from_secs(5);
+
 /// The sum of [`BUDGETS`].
-pub const MEMORY: usize = 510 << 20;
+pub const MEMORY: usize = 512 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -41,6 +41,11 @@ impl Site {
         self.0
     }
 
+    /// What makes a hash another for each site.
+    pub const fn salt(self) -> u64 {
+        (self.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
     /// No site is named.
     pub const fn is_none(self) -> bool {
         self.0 == 0

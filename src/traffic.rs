@@ -3,7 +3,8 @@
 //! Nothing is kept of a packet, and nothing is looked up for it that was not looked up anyway: whoever knows what a packet belongs to adds its
 //! size to a row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use crate::limits;
 
@@ -33,6 +34,11 @@ impl Bearer {
             Self::Link => "link",
         }
     }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|bearer| bearer.name() == name)
+    }
 }
 
 /// What is counted together.
@@ -58,6 +64,21 @@ pub struct Volume {
 }
 
 impl Volume {
+    /// A packet with so many bytes.
+    pub const fn packet(bytes: u32) -> Self {
+        Self { packets: 1, bytes: bytes as u64, connections: 0 }
+    }
+
+    /// What there is more of it than of the other.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(other.packets),
+            bytes: self.bytes.saturating_sub(other.bytes),
+            connections: self.connections.saturating_sub(other.connections),
+        }
+    }
+
     /// The two together.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
@@ -118,7 +139,7 @@ impl Traffic {
     /// Adds a packet with so many bytes to a row.
     #[inline]
     pub fn packet(&mut self, row: Row, bytes: u32) {
-        self.add(row, Volume { packets: 1, bytes: u64::from(bytes), connections: 0 });
+        self.add(row, Volume::packet(bytes));
     }
 
     /// Packets of one protocol.
@@ -141,6 +162,23 @@ pub type Volumes = BTreeMap<Kind, Volume>;
 
 /// The name of what nothing tells.
 pub const UNKNOWN: &str = "unknown";
+
+/// A protocol's name that was read from a file, as [`Kind`] holds it. `None` for one that is too long, and where a process has met too many.
+pub fn protocol_named(name: &str) -> Option<&'static str> {
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.get(name) {
+        return Some(*known);
+    }
+    let room = names.len() < limits::PROTOCOLS && name.len() <= limits::PROTOCOL_NAME;
+    room.then(|| {
+        let kept: &'static str = Box::leak(Box::from(name));
+        names.insert(kept);
+        kept
+    })
+}
+
+/// Names that were read from files, each once.
+static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 /// Protocols whose packets hide all that travels in them, and where it can be seen.
 const TUNNELS: &[(&str, &str)] = &[

@@ -185,6 +185,10 @@ impl<W: Write> Pen<'_, W> {
                 };
                 self.writer.mark(interface, head.time, place, joins)
             }
+            Kept::Late { head, place, late } => {
+                let interface = self.interface(inventory, head.interface)?;
+                self.writer.late(interface, head.time, place, late)
+            }
         }
     }
 

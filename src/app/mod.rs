@@ -2,6 +2,7 @@
 
 mod certs;
 mod condense;
+mod confinement;
 mod demo;
 mod diff;
 mod digest;
@@ -13,6 +14,8 @@ mod job;
 mod live;
 mod logs;
 mod matched;
+#[cfg(all(feature = "mcp", target_os = "linux"))]
+mod mcp;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod plan;
@@ -113,6 +116,12 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Read(options) => return read::read(&options),
         Command::Expect(options) => return expect::expect(&options),
         Command::Live(command) => return live::live(&command),
+        #[cfg(all(feature = "mcp", target_os = "linux"))]
+        Command::Mcp(options) => return mcp::mcp(&options),
+        #[cfg(not(all(feature = "mcp", target_os = "linux")))]
+        Command::Mcp(_) => {
+            anyhow::bail!("this build has no mcp; build one that does, on Linux, with `cargo build --release --features mcp`")
+        }
         Command::Slice(options) => slice::slice(&options),
         Command::Condense(options) => condense::condense(&options),
         Command::Certs(options) => certs::certs(&options),

@@ -40,7 +40,7 @@ impl Tables {
             let kept = kept(&options.inputs, &options.query, &all);
             let manner = Manner { force: options.force, inputs: &kept, ..Manner::default() };
             let tables = match side {
-                Some((incidents, summary)) => Some((Delivery::begin(&incidents, &manner)?, Delivery::begin(&summary, &manner)?)),
+                Some((incidents, summary)) => Some((Delivery::begin_file(&incidents, &manner)?, Delivery::begin_file(&summary, &manner)?)),
                 None => None,
             };
             let sink = ParquetSink::new(Delivery::begin(path, &manner)?, tables).map_err(|source| failed(path, source))?;

@@ -12,7 +12,7 @@ use super::discover::{self, Found, Pending};
 use super::reader::Reader;
 use super::source::Ties;
 use super::{Account, FrameSource, Input, Interface, Inventory, OddTime};
-use crate::condensate::{self, Head, LEFT_OUT, LINKED, Tail};
+use crate::condensate::{self, Head, LATE_PACKETS, LEFT_OUT, LINKED, Tail};
 use crate::error::{Error, Result};
 use crate::frame::{Block, FrameHead};
 use crate::limits;
@@ -44,13 +44,19 @@ pub(super) struct Condensed {
 /// A file that was condensed: its beginning, its path, and who captured it.
 type Original = (Option<i64>, String, Site, Option<String>);
 
-/// The order of frames: time, file, number; of one that is there twice, the packet before the mark.
+/// The order of frames: time, file, number; of one that is there twice, the packet before the mark, and last what was left out up to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     time: i64,
     file: u32,
     own: u64,
-    left_out: bool,
+    rank: u8,
+}
+
+impl Key {
+    const CAPTURED: u8 = 0;
+    const MARK: u8 = 1;
+    const LATE: u8 = 2;
 }
 
 /// Numbers over all files. Within a file they grow as its own do, so that frames left out begin no new run.
@@ -237,6 +243,10 @@ impl Condensed {
         }
         account.decoded = account.decoded.saturating_add(tail.decoded);
         account.google_quic = account.google_quic.saturating_add(tail.google_quic);
+        for (kind, volume) in tail.traffic.iter().filter_map(condensate::Sum::counted) {
+            let sum = account.traffic.entry(kind).or_default();
+            *sum = sum.plus(volume);
+        }
         for (reason, count) in &tail.skipped {
             let sum = account.skipped.entry(reason.clone()).or_default();
             *sum = sum.saturating_add(*count);
@@ -284,12 +294,12 @@ impl Condensed {
                 let known = self.last.is_some_and(|last| (last.file, last.own) == (key.file, key.own));
                 let Some(frame) = lane.head() else { break };
                 let mut head = FrameHead { interface: lane.interface(frame.head.interface).0, site: lane.observer.site, ..frame.head };
-                if key.left_out {
+                if key.rank == Key::MARK {
                     let linked = head.original_len & LINKED;
                     let before = (head.original_len & !LINKED).checked_sub(1);
                     head.original_len = before.map_or(0, |before| lane.interface(before).0.saturating_add(1) | linked);
                 }
-                if !known || (key.left_out && head.original_len > 0) {
+                if !known || (key.rank == Key::MARK && head.original_len > 0) || key.rank == Key::LATE {
                     head.number = match &self.origins {
                         None => key.own,
                         Some(_) => self.numbers.next(key, &mut self.runs),
@@ -343,7 +353,11 @@ impl Lane {
             time: place.map_or_else(|| head.time.nanos(), |place| place.key),
             file,
             own: place.map_or(0, |place| place.own),
-            left_out: head.link == LEFT_OUT,
+            rank: match head.link {
+                LEFT_OUT => Key::MARK,
+                LATE_PACKETS => Key::LATE,
+                _ => Key::CAPTURED,
+            },
         })
     }
 

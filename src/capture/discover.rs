@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::beneath;
 use super::reader::Reader;
 use super::source::{Source, Ties, Unpack};
 use super::{Inputs, Inventory};
@@ -185,8 +186,7 @@ struct Candidate {
 
 fn walk(directory: &Path, root: usize, depth: usize, candidates: &mut Vec<Candidate>) -> Result<()> {
     let cannot = |source| Error::Open { path: directory.to_owned(), source };
-    let entries = fs::read_dir(directory).map_err(cannot)?.collect::<io::Result<Vec<_>>>().map_err(cannot)?;
-    let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+    let mut paths = beneath::entries(directory).map_err(cannot)?;
     paths.sort();
     for path in paths {
         // what begins with a dot is being written, or nobody's business
@@ -217,7 +217,7 @@ pub(super) fn peek(path: &Path, scratch: &mut Block) -> Result<(Option<Timestamp
 }
 
 fn is_directory(path: &Path) -> bool {
-    !is_stdin(path) && fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+    !is_stdin(path) && beneath::metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
 /// The files in a directory, those in its directories among them, in order; `None` for what is no directory.
@@ -235,7 +235,7 @@ pub(super) fn regular_len(path: &Path) -> Option<u64> {
     if is_stdin(path) {
         return None;
     }
-    fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+    beneath::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
 }
 
 fn is_stdin(path: &Path) -> bool {

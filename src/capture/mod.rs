@@ -3,6 +3,7 @@
 //! Everything that delivers frames is a [`FrameSource`]. [`open`] takes files, directories and `-` (standard input) and delivers them as one
 //! capture in time order. What stands between a path and a frame:
 //!
+//! - `beneath`: which files may be read at all;
 //! - `discover`: which files there are, and which of them are captures;
 //! - `source`: a file's bytes, decompressed in a thread of their own where `compress` says so;
 //! - `clock`: frames with an impossible time;
@@ -13,6 +14,7 @@
 //! - `keylog`: key logs beside the capture ([`with_key_logs`]).
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
+mod beneath;
 mod clock;
 mod compress;
 mod condensed;
@@ -46,7 +48,9 @@ use crate::frame::{Block, LinkType};
 use crate::origins::Origins;
 use crate::site::Observer;
 use crate::time::Timestamp;
+use crate::traffic::Volumes;
 
+pub use beneath::read_only_beneath;
 pub use clock::OddTime;
 pub use discover::Listed;
 pub use filter::excludes_icmp;
@@ -217,6 +221,8 @@ pub struct Account {
     pub links: BTreeMap<u32, u64>,
     /// Datagrams of Google QUIC.
     pub google_quic: u64,
+    /// What the frames carried that are not left.
+    pub traffic: Volumes,
     /// The first frame's time and the latest time.
     pub times: Option<(Timestamp, Timestamp)>,
 }

@@ -93,7 +93,9 @@ impl Pcapng {
             ENHANCED_PACKET => enhanced_packet(section, body, cx),
             SIMPLE_PACKET => simple_packet(section, body, self.time),
             PACKET => packet(section, body, cx),
-            condensate::BLOCK if order.u32(body) == Some(condensate::MARK) => return mark(section, body, total, cx),
+            condensate::BLOCK if matches!(order.u32(body), Some(condensate::MARK | condensate::LATE)) => {
+                return mark(section, body, total, cx);
+            }
             _ => {
                 let outcome = match kind {
                     INTERFACE_DESCRIPTION => interface_description(section, body, cx),
@@ -229,7 +231,7 @@ fn place(order: Order, body: &[u8], len: u32, time: Timestamp) -> Place {
     }
 }
 
-/// A frame that was left out.
+/// A frame that was left out, or that others were left out up to.
 fn mark(section: &Section, body: &[u8], total: usize, cx: &mut Context<'_>) -> Step {
     let order = section.order;
     let wide = |at: usize| body.get(at..).and_then(|rest| order.u64(rest));
@@ -246,7 +248,12 @@ fn mark(section: &Section, body: &[u8], total: usize, cx: &mut Context<'_>) -> S
     let joins = before.map_or(0, |before| before.index.saturating_add(1) | joins & condensate::LINKED);
     cx.told.places.push(Place { own, key: key.cast_signed() });
     let time = Timestamp::from_nanos(time.cast_signed());
-    Step::Frame(Cut { time, link: condensate::LEFT_OUT, interface, original_len: joins, start: 0, len: 0, total })
+    let late = body.get(MARK_LEN..).filter(|_| word(0) == Some(condensate::LATE)).and_then(|late| u32::try_from(late.len()).ok());
+    let (link, start, len) = match late {
+        Some(len) => (condensate::LATE_PACKETS, BLOCK_HEADER + MARK_LEN, len),
+        None => (condensate::LEFT_OUT, 0, 0),
+    };
+    Step::Frame(Cut { time, link, interface, original_len: joins, start, len, total })
 }
 
 /// Head and tail of a condensate.
@@ -455,6 +462,8 @@ impl Clock {
     }
 }
 
+/// The word of a condensate's block and its mark.
+const MARK_LEN: usize = 36;
 /// Type and length.
 const BLOCK_HEADER: usize = 8;
 

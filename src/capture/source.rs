@@ -1,11 +1,11 @@
 //! The bytes of one input: a file or a stream, decompressed where it is compressed.
 
-use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::beneath;
 use super::compress::{Compression, Unpacked};
 use crate::error::{Error, Result};
 use crate::site::Observer;
@@ -43,7 +43,7 @@ impl Source {
     /// A file, or a FIFO or device by its path.
     pub(super) fn open(path: &Path, unpack: Unpack, ties: &Ties) -> Result<Self> {
         let cannot = |source| Error::Open { path: path.to_owned(), source };
-        let file = File::open(path).map_err(cannot)?;
+        let file = beneath::open(path).map_err(cannot)?;
         let greedy = file.metadata().map_err(cannot)?.is_file();
         Self::new(path, Box::new(file), greedy, unpack, ties)
     }

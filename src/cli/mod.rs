@@ -17,6 +17,7 @@ mod expect;
 mod fleet;
 mod forensics;
 mod live;
+mod mcp;
 mod options;
 mod plan;
 mod present;
@@ -31,8 +32,8 @@ pub use fleet::IncidentsOptions;
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
     Analysis, CertsOptions, Completed, CondenseOptions, DemoOptions, DiffOptions, ExpectOptions, FailOn, InventoryOptions, MatchOptions,
-    Query, ReadOptions, ReportFormat, ReportOptions, ReproduceForm, ReproduceOptions, Screen, Secrets, ShowOptions, SliceOptions, Stocked,
-    Trust,
+    McpOptions, Query, ReadOptions, ReportFormat, ReportOptions, ReproduceForm, ReproduceOptions, Screen, Secrets, ShowOptions,
+    SliceOptions, Stocked, Trust,
 };
 pub use plan::{PathPattern, PlanOptions};
 
@@ -69,6 +70,8 @@ pub enum Command {
     Diff(Box<DiffOptions>),
     /// Compare two captures in space.
     Match(Box<MatchOptions>),
+    /// Serve captures to an agent.
+    Mcp(Box<McpOptions>),
     /// Divide an archive into windows.
     Plan(Box<PlanOptions>),
     /// Show one handshake.
@@ -162,6 +165,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "incidents" => (format!("{NAME}-incidents"), fleet::INCIDENTS_EXAMPLES),
             "diff" => (format!("{NAME}-diff"), forensics::DIFF_EXAMPLES),
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
+            "mcp" => (format!("{NAME}-mcp"), mcp::MCP_EXAMPLES),
             "plan" => (format!("{NAME}-plan"), plan::EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
             "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),

@@ -1,6 +1,7 @@
 //! What the command line asks for, validated.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -367,6 +368,21 @@ impl Trust {
     pub const fn is_empty(&self) -> bool {
         !self.system && self.files.is_empty() && self.directories.is_empty()
     }
+}
+
+/// What an agent is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct McpOptions {
+    /// The directory whose captures may be read.
+    pub directory: PathBuf,
+    /// How long one call may take.
+    pub time: Duration,
+    /// The most bytes of an answer.
+    pub answer: usize,
+    /// Whose certificates are trusted.
+    pub trust: Trust,
+    /// The command that is run in place of serving, confined to the directory: what each call does.
+    pub call: Vec<OsString>,
 }
 
 /// What makes the exit code 1.

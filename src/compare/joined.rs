@@ -113,6 +113,9 @@ pub enum Happening {
 }
 
 impl Happening {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Lost, Self::Injected, Self::Altered, Self::Delayed];
+
     /// The word in the output.
     pub const fn name(self) -> &'static str {
         match self {

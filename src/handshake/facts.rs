@@ -20,7 +20,7 @@ use crate::tls::server_hello::ServerHello;
 use crate::traffic::UNKNOWN;
 use crate::transport::{Close, FlowFacts};
 
-pub use super::datagrams::carried::facts::{CarriedFacts, Carrier, EapFacts, EapResult, OpenVpnFacts};
+pub use super::datagrams::carried::facts::{CarriedFacts, Carrier, EapFacts, EapResult, EapRoad, OpenVpnFacts};
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
 pub use super::fact::Fact;
 pub use super::ftp::{FtpReplies, FtpReply, FtpSaid};

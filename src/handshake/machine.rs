@@ -10,7 +10,7 @@ use crate::limits;
 use crate::preamble::{self, Dialect, Plaintext, Preamble, Step, Unwrap};
 use crate::time::Mark;
 use crate::tls::record::{Recognition, looks_like_tls};
-use crate::traffic::Row;
+use crate::traffic::{Row, Volume};
 use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, HalfOpenEnd, Interest};
 
 use super::decrypt::{self, Decryption};
@@ -152,8 +152,8 @@ impl FlowSink for Machine {
     }
 
     #[inline]
-    fn count_late(shared: &mut Shared, row: Row, bytes: u32) {
-        shared.traffic.packet(row, bytes);
+    fn count_late(shared: &mut Shared, row: Row, late: Volume) {
+        shared.traffic.add(row, late);
     }
 
     fn unanswered(shared: &mut Shared, half_open: HalfOpenEnd<'_>, repeated: bool) -> bool {

@@ -22,6 +22,6 @@ pub mod relevance;
 pub mod renegotiation;
 pub mod shared;
 pub mod stack;
-mod tally;
+pub mod tally;
 
 pub use facts::{Handshake, Observed};

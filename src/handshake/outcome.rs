@@ -202,7 +202,7 @@ impl Over<'_> {
 /// A side's first FIN, or RST that fits the connection.
 fn first_end(h: &Observed, flow: &FlowFacts, side: Side) -> Option<Terminator> {
     // The word of what carries it stands for a FIN.
-    if let Some(mark) = h.carried.as_ref().and_then(|carried| carried.rejected()).filter(|_| side == Side::Server) {
+    if let Some(mark) = h.carried.as_ref().and_then(|carried| if side == Side::Server { carried.rejected() } else { carried.left() }) {
         return Some(Terminator { side, mark, reset: false });
     }
     let facts = flow.side(side);

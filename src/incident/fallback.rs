@@ -30,10 +30,10 @@ struct Done {
 }
 
 /// An attempt over QUIC that was blocked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Blocked {
-    client: (Site, IpAddr),
     at: Timestamp,
+    client: (Site, IpAddr),
 }
 
 impl Blocked {

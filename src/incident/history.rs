@@ -1,5 +1,7 @@
 //! What servers and names went through, as far as incidents need it, in memory that does not grow with the run.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use crate::handshake::facts::Outcome;
 use crate::site::Site;
 use crate::time::Timestamp;
 
-use super::observation::Observation;
+use super::observation::{Leaf, Observation};
 
 /// Clients told apart.
 pub(super) const CLIENTS_COUNTED: usize = 4096;
@@ -46,25 +48,47 @@ impl Equivalent<Group> for GroupKey<'_> {
     }
 }
 
-/// What a server shows that could change.
+/// A certificate: serial number, issuer, end of its validity.
+type Served = (String, String, Timestamp);
+
+/// What one handshake shows of a server that could change.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Shown {
+    certificate: Option<Served>,
+    ttl: Option<u8>,
+}
+
+/// What a server is known to show.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Face {
-    certificate: Option<(String, String, Timestamp)>,
+    certificate: Option<Served>,
     ttl: Option<u8>,
     /// When it was seen last.
     until: Timestamp,
 }
 
+/// A handshake that began.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    at: Timestamp,
+    /// What the server showed, by its place in [`Watched::shown`]; [`TOLD`] where it is among the faces.
+    shown: u8,
+}
+
 /// What one group went through. Verdicts may come late and out of order; what is known at once is kept by time.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
-    /// When handshakes began here, in no particular order, up to the share of [`STARTS`].
-    starts: Vec<Timestamp>,
+    /// Handshakes that began here, in no particular order, up to the share of [`STARTS`].
+    starts: Vec<Start>,
+    /// What the server showed in any of those.
+    shown: Vec<Shown>,
     /// The first that completed.
     pub(super) first_completed: Option<Timestamp>,
+    /// The last that completed.
+    pub(super) last_completed: Option<Timestamp>,
     /// Clients that completed here.
     pub(super) happy: HashSet<IpAddr, RandomState>,
-    /// What the server showed, each time it changed.
+    /// What the server showed before those, each time it changed.
     faces: Vec<(Timestamp, Face)>,
     /// The latest handshake's begin.
     last: Timestamp,
@@ -121,26 +145,18 @@ impl History {
         let at = seen.start;
         watched.last = watched.last.max(at);
         if self.starts < self.most {
-            watched.starts.push(at);
+            let shown = watched.place(seen);
+            watched.starts.push(Start { at, shown });
             self.starts += 1;
+        } else {
+            watched.settle(Timestamp::MAX, ages);
+            turn(&mut watched.faces, at, &Shown::by(seen), ages);
         }
         if seen.outcome == Outcome::Completed {
             watched.first_completed = Some(watched.first_completed.map_or(at, |first| first.min(at)));
+            watched.last_completed = watched.last_completed.max(Some(at));
             if watched.happy.len() < CLIENTS_COUNTED && self.happy < HAPPY && watched.happy.insert(seen.client) {
                 self.happy += 1;
-            }
-        }
-        if let Some((_, face)) = watched.faces.last_mut().filter(|(_, face)| face.is_that_of(seen)) {
-            face.until = face.until.max(at);
-        }
-        let before = watched.faces.last().map(|(_, face)| face);
-        if !before.map_or_else(|| Face::default().is_that_of(seen), |face| face.is_that_of(seen)) {
-            let now = before.cloned().unwrap_or_default().updated(seen);
-            if ages && watched.faces.len() >= FACES {
-                watched.faces.remove(0);
-            }
-            if watched.faces.len() < FACES {
-                watched.faces.push((at, now));
             }
         }
     }
@@ -165,7 +181,8 @@ impl History {
         self.groups.iter_mut().for_each(|(group, watched)| {
             let (moment, needed) = upto(group);
             let before = watched.starts.len();
-            watched.starts.retain(|start| *start > moment);
+            watched.settle(moment, true);
+            watched.starts.retain(|start| start.at > moment);
             self.starts = self.starts.saturating_sub(before - watched.starts.len());
             if crowd && !needed {
                 self.happy = self.happy.saturating_sub(watched.happy.len());
@@ -178,17 +195,94 @@ impl History {
 impl Watched {
     /// Handshakes that began within this span and are still known one by one.
     pub(super) fn begun(&self, first: Timestamp, last: Timestamp) -> u64 {
-        self.starts.iter().filter(|start| (first..=last).contains(start)).count() as u64
+        self.starts.iter().filter(|start| (first..=last).contains(&start.at)).count() as u64
     }
 
     /// What the server showed anew around the time when an incident began.
     pub(super) fn changes(&self, first: Timestamp) -> Vec<String> {
-        changes(&self.faces, first)
+        changes(&self.faces(), first)
     }
 
     /// Certificates come and go in turn: several machines answer at this address, and nothing changed in time.
     pub(super) fn alternates(&self) -> bool {
-        alternating(&self.faces).is_some()
+        alternating(&self.faces()).is_some()
+    }
+
+    /// The place of what a handshake shows among all that was shown.
+    fn place(&mut self, seen: &Observation<'_>) -> u8 {
+        let place = match self.shown.iter().position(|known| known.is_that_of(seen)) {
+            Some(place) => place,
+            None if self.shown.len() < FACES => {
+                self.shown.push(Shown::by(seen));
+                self.shown.len() - 1
+            }
+            None => FACES,
+        };
+        u8::try_from(place).unwrap_or(TOLD)
+    }
+
+    /// What the server showed, each time it changed, in the order in which the handshakes began.
+    fn faces(&self) -> Cow<'_, [(Timestamp, Face)]> {
+        let several_certificates = self.shown.iter().filter_map(|shown| shown.certificate.as_ref()).collect::<BTreeSet<_>>().len() > 1;
+        let several_ttls = self.shown.iter().filter_map(|shown| shown.ttl).collect::<BTreeSet<_>>().len() > 1;
+        if self.faces.is_empty() && !several_certificates && !several_ttls {
+            // Nothing changed.
+            return Cow::Borrowed(&self.faces);
+        }
+        let mut faces = self.faces.clone();
+        self.turn_to(&mut faces, Timestamp::MAX, false);
+        Cow::Owned(faces)
+    }
+
+    /// Adds what was shown up to a moment.
+    fn turn_to(&self, faces: &mut Vec<(Timestamp, Face)>, upto: Timestamp, ages: bool) {
+        let starts = self.starts.iter().filter(|start| start.at <= upto);
+        let mut all: Vec<(Timestamp, &Shown)> =
+            starts.filter_map(|start| Some((start.at, self.shown.get(usize::from(start.shown))?))).collect();
+        all.sort_unstable();
+        for (at, shown) in all {
+            turn(faces, at, shown, ages);
+        }
+    }
+
+    /// Puts what was shown up to a moment among the faces.
+    fn settle(&mut self, upto: Timestamp, ages: bool) {
+        if self.shown.is_empty() {
+            return;
+        }
+        let mut faces = std::mem::take(&mut self.faces);
+        self.turn_to(&mut faces, upto, ages);
+        self.faces = faces;
+        // What none of the rest showed makes room.
+        let before = std::mem::take(&mut self.shown);
+        for start in &mut self.starts {
+            let shown = before.get(usize::from(start.shown)).filter(|_| start.at > upto);
+            start.shown = shown.map_or(TOLD, |shown| {
+                let place = self.shown.iter().position(|known| known == shown).unwrap_or_else(|| {
+                    self.shown.push(shown.clone());
+                    self.shown.len() - 1
+                });
+                u8::try_from(place).unwrap_or(TOLD)
+            });
+        }
+    }
+}
+
+/// Adds what a handshake shows to the faces, which are in order.
+fn turn(faces: &mut Vec<(Timestamp, Face)>, at: Timestamp, shown: &Shown, ages: bool) {
+    let before = faces.last_mut().map(|(_, face)| face);
+    if before.as_ref().map_or_else(|| Face::default().is_that_of(shown), |face| face.is_that_of(shown)) {
+        if let Some(face) = before {
+            face.until = face.until.max(at);
+        }
+        return;
+    }
+    let now = before.cloned().unwrap_or_default().updated(shown, at);
+    if ages && faces.len() >= FACES {
+        faces.remove(0);
+    }
+    if faces.len() < FACES {
+        faces.push((at, now));
     }
 }
 
@@ -222,21 +316,29 @@ fn alternating(faces: &[(Timestamp, Face)]) -> Option<(&str, &str)> {
     None
 }
 
+impl Shown {
+    fn by(seen: &Observation<'_>) -> Self {
+        let certificate = seen.leaf.map(|leaf| (leaf.serial.to_owned(), leaf.issuer.to_owned(), leaf.not_after));
+        Self { certificate, ttl: seen.ttl }
+    }
+
+    fn is_that_of(&self, seen: &Observation<'_>) -> bool {
+        let certificate = self.certificate.as_ref();
+        let known = certificate.map(|(serial, issuer, not_after)| Leaf { serial, issuer, not_after: *not_after });
+        known == seen.leaf && self.ttl == seen.ttl
+    }
+}
+
 impl Face {
     /// A handshake shows nothing else.
-    fn is_that_of(&self, seen: &Observation<'_>) -> bool {
-        let ttl = seen.ttl;
-        let same_certificate = seen.leaf.is_none_or(|leaf| {
-            let known = self.certificate.as_ref();
-            known.is_some_and(|(serial, issuer, until)| *serial == leaf.serial && *issuer == leaf.issuer && *until == leaf.not_after)
-        });
-        same_certificate && (ttl.is_none() || ttl == self.ttl)
+    fn is_that_of(&self, shown: &Shown) -> bool {
+        (shown.certificate.is_none() || shown.certificate == self.certificate) && (shown.ttl.is_none() || shown.ttl == self.ttl)
     }
 
     /// This face with what a handshake shows of the server; what it does not show stays.
-    fn updated(self, seen: &Observation<'_>) -> Self {
-        let certificate = seen.leaf.map(|leaf| (leaf.serial.to_owned(), leaf.issuer.to_owned(), leaf.not_after));
-        Self { certificate: certificate.or(self.certificate), ttl: seen.ttl.or(self.ttl), until: seen.start }
+    fn updated(self, shown: &Shown, at: Timestamp) -> Self {
+        let Shown { certificate, ttl } = shown;
+        Self { certificate: certificate.clone().or(self.certificate), ttl: ttl.or(self.ttl), until: at }
     }
 
     /// What is different now, in words.
@@ -270,8 +372,10 @@ const GROUPS: usize = 4096;
 const STARTS: usize = 1 << 20;
 /// Clients that completed, over all servers.
 const HAPPY: usize = 1 << 18;
-/// Changes of a server kept.
+/// Changes of a server kept, and different things that it showed.
 const FACES: usize = 64;
+/// See [`Start::shown`].
+const TOLD: u8 = u8::MAX;
 /// A change this long before an incident began may belong to it.
 const CHANGE_BEFORE: Duration = Duration::from_secs(15 * 60);
 /// A change this soon after it began may.

@@ -259,6 +259,24 @@ fn attempts_stay_right_when_old_ones_are_not_known_one_by_one_any_more() {
 }
 
 #[test]
+fn an_incident_is_over_when_handshakes_complete_after_its_last_failure() {
+    let told = |until: i64| {
+        let mut tracker = Tracker::default();
+        for at in 0..until {
+            let failed = (10..20).contains(&at);
+            if failed {
+                fail(&mut tracker, at, 1, Cause::CertificateExpired);
+            } else {
+                attempt(&mut tracker, &handshake(at, 1, Outcome::Completed));
+            }
+        }
+        tracker.finish().remove(0).is_over
+    };
+    assert!(!told(20));
+    assert!(told(21));
+}
+
+#[test]
 fn a_flood_of_single_failures_makes_room() {
     let mut tracker = Tracker::new(Observer::default(), true);
     for server in 0..3000 {

@@ -95,7 +95,8 @@ pub struct Tracker {
     observer: Observer,
     history: History,
     open: BTreeMap<(Group, Cause), Incident>,
-    closed: Vec<Incident>,
+    /// Those that others of their place and cause followed later than [`QUIET`], or that are over and not yet told.
+    closed: BTreeMap<(Group, Cause), Vec<Incident>>,
     fallbacks: Fallbacks,
     /// Someone watches: incidents are told while they last, and forgotten when they are over.
     live: bool,
@@ -140,17 +141,21 @@ impl Tracker {
         let Some(reason) = judged.reason.filter(|reason| counts(reason.cause, judged.outcome)) else { return };
         let at = seen.start;
         let key = (Group::of(seen), reason.cause);
+        // Where all is told at the end, a verdict may as well be of an earlier one.
         if let Some(incident) = self.open.get(&key)
-            && at.since(incident.last) > self.quiet()
+            && (at.since(incident.last) > self.quiet() || !self.live && incident.first.since(at) > self.quiet())
             && let Some(incident) = self.open.remove(&key)
         {
-            self.closed.push(incident);
+            self.closed.entry(key.clone()).or_default().push(incident);
         }
-        if self.open.len() + self.closed.len() >= INCIDENTS && !self.open.contains_key(&key) && !self.forget_single() {
+        if self.open.len() + self.closed.values().map(Vec::len).sum::<usize>() >= INCIDENTS
+            && !self.open.contains_key(&key)
+            && !self.forget_single()
+        {
             self.overlooked += 1;
             return;
         }
-        let incident = self.open.entry(key).or_insert_with_key(|(group, cause)| Incident {
+        let incident = self.open.entry(key.clone()).or_insert_with_key(|(group, cause)| Incident {
             group: group.clone(),
             cause: *cause,
             joined: BTreeSet::new(),
@@ -184,12 +189,10 @@ impl Tracker {
             incident.sensors.insert(Arc::clone(sensor));
         }
         incident.handshakes.insert((at, judged.id));
-        if incident.handshakes.len() > HANDSHAKES_NAMED {
-            incident.handshakes.pop_last();
-        }
-        if reason.cause == Cause::QuicBlocked && incident.blocked.len() < HANDSHAKES_NAMED {
+        if reason.cause == Cause::QuicBlocked {
             incident.blocked.push(Blocked::new(seen));
         }
+        incident.trim();
         // The surest of its handshakes speaks for the incident, and of those the first.
         let speaker = (at, judged.id);
         if reason.confidence > incident.confidence || reason.confidence == incident.confidence && speaker < incident.speaker {
@@ -197,6 +200,21 @@ impl Tracker {
             incident.speaker = speaker;
             reason.summary.clone_into(&mut incident.summary);
             incident.remedy = reason.remedy.to_vec();
+        }
+        if !self.live {
+            self.unite(&key);
+        }
+    }
+
+    /// Makes one of those between which a verdict was missing that has come now.
+    fn unite(&mut self, key: &(Group, Cause)) {
+        let (Some(open), Some(closed)) = (self.open.get_mut(key), self.closed.get_mut(key)) else { return };
+        let touches = |open: &Incident, other: &Incident| other.first.since(open.last) <= QUIET && open.first.since(other.last) <= QUIET;
+        while let Some(place) = closed.iter().position(|other| touches(open, other)) {
+            open.unite(closed.swap_remove(place));
+        }
+        if closed.is_empty() {
+            self.closed.remove(key);
         }
     }
 
@@ -210,8 +228,8 @@ impl Tracker {
         self.merge_open();
         let quiet = self.quiet();
         let over: Vec<_> = self.open.iter().filter(|(_, incident)| now.since(incident.last) > quiet).map(|(key, _)| key.clone()).collect();
-        self.closed.extend(over.iter().filter_map(|key| self.open.remove(key)));
-        let mut closed = std::mem::take(&mut self.closed);
+        let before = std::mem::take(&mut self.closed).into_values().flatten();
+        let mut closed: Vec<Incident> = before.chain(over.iter().filter_map(|key| self.open.remove(key))).collect();
         closed.retain(|incident| incident.told.is_some() || incident.is_one() && self.weighs(incident));
         self.ended += closed.len() as u64;
         let mut news: Vec<report::Incident> = closed.iter().map(|incident| self.report(incident, Some(State::Ended))).collect();
@@ -272,8 +290,9 @@ impl Tracker {
 
     /// The capture is over: the incidents, worst first.
     pub fn finish(&mut self) -> Vec<report::Incident> {
-        let mut incidents = std::mem::take(&mut self.closed);
+        let mut incidents: Vec<Incident> = std::mem::take(&mut self.closed).into_values().flatten().collect();
         incidents.extend(std::mem::take(&mut self.open).into_values());
+        incidents.sort_by(|one, other| (&one.group, one.cause, one.first).cmp(&(&other.group, other.cause, other.first)));
         let mut incidents = merge_hidden(incidents);
         for incident in &mut incidents {
             incident.link(&self.fallbacks);
@@ -376,6 +395,7 @@ impl Tracker {
             server_name: incident.group.name.clone(),
             first_seen: incident.first,
             last_seen: incident.last,
+            is_over: !by_client && watched.and_then(|watched| watched.last_completed) > Some(incident.last),
             failed: incident.failed,
             completed: incident.completed,
             attempts,
@@ -423,6 +443,39 @@ impl Incident {
             && self.cause.family() != Family::Silence
             && vague.first <= self.last.after(Duration::from_secs(60))
             && self.first <= vague.last.after(Duration::from_secs(60))
+    }
+
+    /// Takes over all of one of the same place and cause.
+    fn unite(&mut self, other: Self) {
+        self.failed += other.failed;
+        self.completed += other.completed;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.clients.extend(other.clients);
+        self.sensors.extend(other.sensors);
+        self.handshakes.extend(other.handshakes);
+        self.blocked.extend(other.blocked);
+        self.trim();
+        let surer = other.confidence > self.confidence || other.confidence == self.confidence && other.speaker < self.speaker;
+        if surer {
+            (self.confidence, self.speaker) = (other.confidence, other.speaker);
+            (self.summary, self.remedy) = (other.summary, other.remedy);
+        }
+    }
+
+    /// What it names are the first.
+    fn trim(&mut self) {
+        while self.handshakes.len() > HANDSHAKES_NAMED {
+            self.handshakes.pop_last();
+        }
+        self.blocked.sort_unstable();
+        self.blocked.truncate(HANDSHAKES_NAMED);
+        while self.clients.len() > CLIENTS_COUNTED {
+            self.clients.pop_last();
+        }
+        while self.sensors.len() > SENSORS_NAMED {
+            self.sensors.pop_last();
+        }
     }
 
     fn absorb(&mut self, other: Self) {

@@ -268,7 +268,11 @@ fn by_name<T: ToString>(counts: &BTreeMap<T, u64>) -> BTreeMap<String, u64> {
 }
 
 fn places<'a>(keys: impl Iterator<Item = &'a ServerKey>) -> Vec<String> {
-    keys.take(PLACES).map(|(name, endpoint, _)| name.clone().unwrap_or_else(|| endpoint.to_string())).collect()
+    let mut places: Vec<String> = keys.map(|(name, endpoint, _)| name.clone().unwrap_or_else(|| endpoint.to_string())).collect();
+    // A name at several addresses, or at several sites, is one name.
+    places.dedup();
+    places.truncate(PLACES);
+    places
 }
 
 /// `TLS 1.2`, `DTLS 1.2`.

@@ -1,10 +1,8 @@
 //! The fields of `kind: inventory`.
 
 use super::{ClientReadiness, Feature, Readiness};
-use crate::report::schema::{Field, Kind, always, maybe};
+use crate::report::schema::{Field, Kind, TEXTS, always, maybe};
 use crate::report::{SCHEMA, Side};
-
-const TEXTS: Kind = Kind::List(&Kind::Text);
 
 /// The fields of `kind: inventory`.
 pub const INVENTORY: &[Field] = &[

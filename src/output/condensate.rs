@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use super::pcapng::{InterfaceDescription, PacketRecord, PcapngWriter};
-use crate::condensate::{BLOCK, CONDENSER, HEAD, Head, MARK, ORIGINAL, Place, TAIL, Tail};
+use crate::condensate::{BLOCK, CONDENSER, HEAD, Head, LATE, Late, MARK, ORIGINAL, Place, TAIL, Tail};
 use crate::report::VERSION;
 use crate::time::Timestamp;
 
@@ -40,13 +40,19 @@ impl<W: Write> CondensateWriter<W> {
     /// Marks a frame that is left out. `joins` is the interface that this one was found to continue, plus 1, with
     /// [`LINKED`](crate::condensate::LINKED); 0 for none.
     pub fn mark(&mut self, interface: u32, time: Timestamp, place: Place, joins: u32) -> io::Result<()> {
-        let mut body = Vec::with_capacity(36);
-        body.extend(interface.to_le_bytes());
-        for wide in [time.nanos(), place.own.cast_signed(), place.key] {
-            body.extend(wide.to_le_bytes());
+        self.writer.raw(BLOCK, &worded(MARK, &marked(interface, time, place, joins)))
+    }
+
+    /// Writes what was left out of flows up to a frame.
+    pub fn late(&mut self, interface: u32, time: Timestamp, place: Place, late: &[Late]) -> io::Result<()> {
+        for some in late.chunks(LATE_AT_ONCE) {
+            let mut body = marked(interface, time, place, 0);
+            for late in some {
+                late.write(&mut body);
+            }
+            self.writer.raw(BLOCK, &worded(LATE, &body))?;
         }
-        body.extend(joins.to_le_bytes());
-        self.writer.raw(BLOCK, &worded(MARK, &body))
+        Ok(())
     }
 
     /// Writes TLS secrets, in the NSS key log format, for the packets after it.
@@ -70,6 +76,20 @@ impl<W: Write> CondensateWriter<W> {
         self.writer.finish()
     }
 }
+
+/// What stands in a mark behind its word.
+fn marked(interface: u32, time: Timestamp, place: Place, joins: u32) -> Vec<u8> {
+    let mut body = Vec::with_capacity(36);
+    body.extend(interface.to_le_bytes());
+    for wide in [time.nanos(), place.own.cast_signed(), place.key] {
+        body.extend(wide.to_le_bytes());
+    }
+    body.extend(joins.to_le_bytes());
+    body
+}
+
+/// Sums in one block: some 60 kB of them.
+const LATE_AT_ONCE: usize = 1024;
 
 /// The body of a block of ours. What is shorter than four bytes to the next block is filled with zeros, which end JSON.
 fn worded(word: u32, body: &[u8]) -> Vec<u8> {

@@ -84,7 +84,15 @@ impl Delivery {
         }
     }
 
-    /// The same, but what goes into a stream is kept until it is delivered, so that it can be read before, or begun anew.
+    /// The same for one of several that are written together: a stream will not do, whose reader might not come before the others are read.
+    pub fn begin_file(path: &Path, manner: &Manner<'_>) -> Result<Self> {
+        match target(path).map_err(|source| failed(path, source))? {
+            Target::Stream => Err(failed(path, refusal("it is no file; choose another name"))),
+            Target::File { .. } => Self::begin(path, manner),
+        }
+    }
+
+    /// [`Delivery::begin`], but what goes into a stream is kept until it is delivered, so that it can be read before, or begun anew.
     pub fn staged(self) -> Result<Self> {
         let (name, out) = match self {
             Self { name, out, place: Place::Into } => (name, out),

@@ -10,6 +10,7 @@ use super::layout::Layout;
 use crate::compare::joined::{Event, Half, Happening, Joined, JoinedBy, Joint, Place};
 use crate::report::{Cause, Outcome};
 use crate::time::Timestamp;
+use crate::wording::times;
 
 /// Writes what became of handshakes between two points: those of one server that met the same fate together. `all`: each by itself, and also those
 /// to which nothing happened.
@@ -182,10 +183,11 @@ fn shown(out: &mut dyn Write, layout: &Layout, one: &Joined) -> io::Result<()> {
     half(out, layout, "At the server:", one.server.as_ref())?;
     if !one.between.is_empty() {
         layout.flow(out, 2, 2, &[(palette.dim, "Between them:")])?;
-        for event in one.between.iter().take(EVENTS) {
-            line(out, layout, event)?;
+        let mut events = one.between.chunk_by(|one, next| (one.what, one.from, &one.text) == (next.what, next.from, &next.text));
+        for alike in events.by_ref().take(EVENTS) {
+            line(out, layout, alike)?;
         }
-        match one.between.len().saturating_sub(EVENTS) {
+        match events.map(<[Event]>::len).fold(0, usize::saturating_add) {
             0 => {}
             more => layout.prose(out, 4, &format!("and {more} more: see --json"))?,
         }
@@ -232,12 +234,13 @@ fn of(source: Option<&String>) -> String {
     source.map_or_else(String::new, |file| format!(" of {file}"))
 }
 
-fn line(out: &mut dyn Write, layout: &Layout, event: &Event) -> io::Result<()> {
-    let palette = layout.palette;
+/// Events of which the same is to be told.
+fn line(out: &mut dyn Write, layout: &Layout, alike: &[Event]) -> io::Result<()> {
+    let (palette, Some(event)) = (layout.palette, alike.first()) else { return Ok(()) };
     let style = if event.what == Happening::Delayed { palette.warn } else { palette.bad };
-    let frame = |number: Option<u64>, source: Option<&String>| number.map(|number| format!("frame {number}{}", of(source)));
-    let at_client = frame(event.client_frame, event.client_source.as_ref());
-    let at_server = frame(event.server_frame, event.server_source.as_ref());
+    let at_client = places(alike, |event| Some((event.client_frame?, event.client_source.as_ref())));
+    let at_server = places(alike, |event| Some((event.server_frame?, event.server_source.as_ref())));
+    let times = if alike.len() > 1 { format!("{}: ", times(alike.len())) } else { String::new() };
     let frames = match (at_client, at_server) {
         (Some(client), Some(server)) => format!("  ({client} at the client, {server} at the server)"),
         (Some(frame), None) => format!("  ({frame} at the client)"),
@@ -248,8 +251,35 @@ fn line(out: &mut dyn Write, layout: &Layout, event: &Event) -> io::Result<()> {
         out,
         4,
         14,
-        &[(style, &format!("{:<8}", event.what.name())), (Style::new(), "  "), (Style::new(), &event.text), (palette.dim, &frames)],
+        &[
+            (style, &format!("{:<8}", event.what.name())),
+            (Style::new(), "  "),
+            (Style::new(), &format!("{times}{}", event.text)),
+            (palette.dim, &frames),
+        ],
     )
+}
+
+/// `frame 7`, `frames 4-9 and 13`, `frames 4-9, 13 of a.pcap and 2 of b.pcap`: where some events are in one capture.
+fn places(events: &[Event], place: impl Fn(&Event) -> Option<(u64, Option<&String>)>) -> Option<String> {
+    let mut runs: Vec<(u64, u64, Option<&String>)> = Vec::new();
+    for (frame, source) in events.iter().filter_map(place) {
+        match runs.last_mut().filter(|(_, last, file)| *file == source && last.checked_add(1) == Some(frame)) {
+            Some((_, last, _)) => *last = frame,
+            None => runs.push((frame, frame, source)),
+        }
+    }
+    let one = matches!(runs.as_slice(), [(first, last, _)] if first == last);
+    let mut told: Vec<String> = Vec::new();
+    let mut runs = runs.into_iter().peekable();
+    while let Some((first, last, source)) = runs.next() {
+        let range = if first == last { first.to_string() } else { format!("{first}-{last}") };
+        let file = if runs.peek().is_none_or(|(_, _, next)| *next != source) { of(source) } else { String::new() };
+        told.push(format!("{range}{file}"));
+    }
+    let last = told.pop()?;
+    let word = if one { "frame" } else { "frames" };
+    Some(if told.is_empty() { format!("{word} {last}") } else { format!("{word} {} and {last}", told.join(", ")) })
 }
 
 /// Groups shown without `--all`.

@@ -38,6 +38,7 @@ pub mod progress;
 pub mod reproduction;
 pub mod rotate;
 pub mod say;
+pub mod schema;
 pub mod show;
 pub mod spool;
 pub mod style;

@@ -103,6 +103,7 @@ impl Reproduction {
         let Self { report, imitation } = self;
         let told = |command: &Command| command.to_string();
         let line = Line {
+            schema: "handshark-reproduction/1",
             kind: "reproduction",
             id: report.handshake.id.as_str(),
             cause: report.diagnosis.cause,
@@ -121,6 +122,7 @@ impl Reproduction {
 
 #[derive(Serialize)]
 struct Line<'a> {
+    schema: &'static str,
     kind: &'static str,
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::condensate::Late;
 use crate::flow::FlowKey;
 use crate::frame::Block;
 use crate::limits;
@@ -28,6 +29,12 @@ pub(super) enum Routed<'a> {
     },
     /// A packet that came in fragments and never became whole.
     Unfinished(&'a LostFragments),
+    /// Packets of a flow that were left out.
+    Late {
+        late: &'a Late,
+        /// The second of packet time in which they were.
+        second: i64,
+    },
     /// A step of packet time, for every partition.
     Tick(Mark),
     /// What is known from here on of when the sources were heard, for every partition.
@@ -58,6 +65,7 @@ impl Routed<'_> {
         match self {
             Self::Packet { partition, .. } => Some(*partition),
             Self::Unfinished(lost) => Some(partition(&lost.key)),
+            Self::Late { late, .. } => Some(partition(&late.key)),
             Self::Tick(_) | Self::Watch(_) => None,
         }
     }
@@ -93,6 +101,7 @@ pub(super) struct Queue {
 enum Other {
     Joined(Box<Joined>),
     Unfinished(Box<LostFragments>),
+    Late(Box<Late>, i64),
     Tick(Mark),
     Watch(Arc<Watch>),
 }
@@ -111,6 +120,7 @@ impl Joined {
         let (packet, payload, options): (_, &[u8], &[u8]) = match *packet {
             Packet::Tcp(segment) => (Packet::Tcp(Segment { payload: &[], options: &[], ..segment }), segment.payload, segment.options),
             Packet::Udp(datagram) => (Packet::Udp(Datagram { payload: &[], ..datagram }), datagram.payload, &[]),
+            Packet::Eapol(datagram) => (Packet::Eapol(Datagram { payload: &[], ..datagram }), datagram.payload, &[]),
             Packet::IcmpError(error) => (Packet::IcmpError(error), &[], &[]),
             Packet::Skipped(reason) => (Packet::Skipped(reason), &[], &[]),
         };
@@ -121,6 +131,7 @@ impl Joined {
         match self.packet {
             Packet::Tcp(segment) => Packet::Tcp(Segment { payload: &self.payload, options: &self.options, ..segment }),
             Packet::Udp(datagram) => Packet::Udp(Datagram { payload: &self.payload, ..datagram }),
+            Packet::Eapol(datagram) => Packet::Eapol(Datagram { payload: &self.payload, ..datagram }),
             other => other,
         }
     }
@@ -140,6 +151,7 @@ impl Batch {
             Routed::Packet { place: Some(place), .. } => return frames.push(place),
             Routed::Packet { place: None, interface, packet, .. } => Other::Joined(Box::new(Joined::new(interface, packet))),
             Routed::Unfinished(lost) => Other::Unfinished(Box::new(*lost)),
+            Routed::Late { late, second } => Other::Late(Box::new(*late), second),
             Routed::Tick(mark) => Other::Tick(mark),
             Routed::Watch(watch) => Other::Watch(Arc::clone(watch)),
         };
@@ -179,6 +191,7 @@ impl Other {
         match self {
             Self::Joined(joined) => give(&joined.packet(), joined.interface, None, take),
             Self::Unfinished(lost) => take(Routed::Unfinished(lost)),
+            Self::Late(late, second) => take(Routed::Late { late, second: *second }),
             Self::Tick(mark) => take(Routed::Tick(*mark)),
             Self::Watch(watch) => take(Routed::Watch(watch)),
         }

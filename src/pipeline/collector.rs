@@ -385,6 +385,10 @@ impl<'a> Collector<'a> {
         self.totals.answer.handshake(&report);
         let name = handshake.name();
         let seen = Observation::of(handshake, name.as_deref(), report.observer.sensor.as_ref());
+        if held.doubtful {
+            // That it was one shows only now.
+            self.incidents.attempt(&seen);
+        }
         self.incidents.observe(&seen, &Judged::of(verdict, report.handshake.id));
         self.emit.handshake(&report)
     }

@@ -9,6 +9,9 @@
 //! Of the frames that are left out, those are marked at which something happens in the whole capture: the first in each step of packet time, at
 //! which timers are looked at, and the last of each interface in each step, after which it may be silent.
 
+mod kept;
+mod shelf;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
@@ -16,19 +19,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::capture::{FrameSource, Inventory};
-use crate::condensate::{Counted, LINKED, Place, Tail};
+use crate::condensate::{Counted, Place, Sum, Tail};
 use crate::diagnosis::policy::Policy;
 use crate::error::{Error, Result};
+use crate::flow::FlowKey;
 use crate::frame::{Block, Frame, FrameHead};
 use crate::limits;
 use crate::packet::{self, Packet, Skip};
 use crate::time::{Mark, Timestamp};
+use crate::traffic::Volumes;
 
 use super::batch::Routed;
+use super::late::{LeftOut, Part};
 use super::router::{Router, RouterCounts};
 use super::secrets::Feed;
-use super::sources::Joined;
 use super::worker::Worker;
+use shelf::Shelf;
+
+pub use kept::Kept;
 
 /// A window of time: from its beginning on, up to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,29 +51,6 @@ impl Window {
     fn holds(&self, time: Timestamp) -> bool {
         self.since <= time && time < self.until
     }
-}
-
-/// What is kept, in the order of the capture.
-#[derive(Debug, Clone, Copy)]
-pub enum Kept<'a> {
-    /// A packet, with what had been remarked on it.
-    Packet {
-        /// Its frame.
-        frame: Frame<'a>,
-        /// Where it stands in its file.
-        place: Place,
-        /// Comments.
-        comments: &'a [String],
-    },
-    /// A frame that is left out, of which only the time counts.
-    Mark {
-        /// What is known of it.
-        head: FrameHead,
-        /// Where it stands in its file.
-        place: Place,
-        /// The interface that this one was found to continue, plus 1, with [`LINKED`]; 0 for none.
-        joins: u32,
-    },
 }
 
 /// Condenses what a source gives. What is kept goes to `out`, with what the source has told so far. Gives what is to be remembered of all frames
@@ -103,6 +88,7 @@ pub fn condense(
             break;
         }
     }
+    pass.tell_late();
     pass.shelf.turn(source.inventory(), true, out).map_err(unwritten)?;
     Ok(pass.tail(source.inventory()))
 }
@@ -136,13 +122,34 @@ struct Pass {
     comments: BTreeMap<u64, Vec<String>>,
     comments_read: usize,
     /// By place in the block at hand.
-    states: Vec<State>,
+    seen: Vec<Seen>,
+    left_out: LeftOut,
+    /// What was carried by frames that held no packet.
+    unread: Volumes,
+    /// The last frame.
+    last: Option<(FrameHead, Place)>,
     /// The latest time, and when timers are looked at next.
     latest: Timestamp,
     tick: Timestamp,
     /// The second of packet time at which it was last asked whether all is settled.
     asked: i64,
     tail: Tail,
+}
+
+/// What is known of a frame.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    state: State,
+    /// As what it is summed up; `None` where it holds no packet of a flow.
+    part: Option<Part>,
+    /// A flow begins with it.
+    begins: bool,
+}
+
+impl Seen {
+    const fn only(state: State) -> Self {
+        Self { state, part: None, begins: false }
+    }
 }
 
 /// What a frame means to anybody.
@@ -177,7 +184,10 @@ impl Pass {
             inputs_of: Vec::new(),
             comments: BTreeMap::new(),
             comments_read: 0,
-            states: Vec::new(),
+            seen: Vec::new(),
+            left_out: LeftOut::default(),
+            unread: Volumes::new(),
+            last: None,
             latest: Timestamp::MIN,
             tick: Timestamp::MIN,
             asked: i64::MIN,
@@ -214,28 +224,33 @@ impl Pass {
     /// Takes frames of one kind that follow each other.
     fn take(&mut self, block: &Block, places: Range<usize>, kind: Kind) {
         let before = (kind == Kind::Within).then(|| (self.router.counts().clone(), self.worker.counters().google_quic));
-        self.states.clear();
-        self.states.resize(places.len(), State::Unknown);
+        self.seen.clear();
+        self.seen.resize(places.len(), Seen::only(State::Unknown));
         if kind != Kind::Long {
-            let Self { router, worker, states, window, .. } = self;
+            let Self { router, worker, seen, window, .. } = self;
             router.route_part(block, places.clone(), |routed| {
-                let Routed::Packet { place: Some(place), .. } = routed else {
+                let Routed::Packet { place: Some(place), packet, .. } = routed else {
                     let _ = worker.take_for(routed);
                     return;
                 };
                 let ends = kind == Kind::Within && worker.ends_settled(routed);
+                let followed = worker.knows(routed);
                 let firsts = worker.take_for(routed);
                 let own = ends || firsts.into_iter().flatten().any(|first: Mark| window.holds(first.time));
-                if let Some(state) = (place as usize).checked_sub(places.start).and_then(|at| states.get_mut(at)) {
-                    *state = if own { State::Needed } else { State::Idle };
+                if let Some(seen) = (place as usize).checked_sub(places.start).and_then(|at| seen.get_mut(at)) {
+                    let [was, is] = firsts;
+                    seen.state = if own { State::Needed } else { State::Idle };
+                    seen.begins = begins(was, is);
+                    let within = kind == Kind::Within;
+                    seen.part = if own != within || own && seen.begins { Part::of(packet, followed) } else { None };
                 }
             });
         }
         let mut joined = self.router.joined().into_iter().peekable();
         for at in 0..places.len() {
             let Some(frame) = block.frame(places.start.saturating_add(at)) else { break };
-            let state = self.states.get(at).copied().unwrap_or(State::Idle);
-            self.keep(&frame, state, kind);
+            let seen = self.seen.get(at).copied().unwrap_or(Seen::only(State::Idle));
+            self.keep(&frame, seen, kind);
             while let Some(join) = joined.next_if(|join| join.frame <= frame.head.number) {
                 self.shelf.join(join);
             }
@@ -246,8 +261,11 @@ impl Pass {
     }
 
     /// Keeps a frame, or marks it, or leaves it out.
-    fn keep(&mut self, frame: &Frame<'_>, state: State, kind: Kind) {
+    fn keep(&mut self, frame: &Frame<'_>, seen: Seen, kind: Kind) {
         let head = frame.head;
+        if self.last.is_some_and(|(last, _)| last.time.seconds() != head.time.seconds()) || self.left_out.brims() {
+            self.tell_late();
+        }
         let Some(input) = self.inputs_of.get(head.interface as usize).and_then(|input| self.inputs.get_mut(*input)) else { return };
         input.own = input.own.saturating_add(1);
         input.key = input.key.max(head.time.nanos());
@@ -260,17 +278,43 @@ impl Pass {
             let (first, last) = self.tail.times.get_or_insert_with(|| (head.time.nanos(), head.time.nanos()));
             *last = head.time.nanos().max(*last).max(*first);
         }
-        let needed = match state {
+        let needed = match seen.state {
             State::Needed => true,
             State::Idle => false,
             // Fragments go along whatever they carry: it shows too late, in the last of them.
             State::Unknown => matches!(kind, Kind::Within | Kind::Behind) && is_fragment(frame),
         };
+        if let Some(part) = &seen.part {
+            match (needed, kind) {
+                (true, Kind::Within) if seen.begins => self.tell_late_of(&part.key),
+                (true, Kind::Within) => {}
+                (true, _) => self.left_out.take_off(part),
+                (false, Kind::Within) => self.left_out.add(part),
+                (false, _) => {}
+            }
+        }
+        self.last = Some((head, place));
         if needed {
             let comments = self.comments.remove(&head.number).unwrap_or_default();
             self.shelf.packet(frame, place, comments);
         } else if kind == Kind::Within {
             self.shelf.leave_out(head, place, first_of_step);
+        }
+    }
+
+    /// Tells what was left out, behind the last frame.
+    fn tell_late(&mut self) {
+        if let Some(last) = self.last {
+            let late = self.left_out.turn();
+            self.shelf.late(last, late);
+        }
+    }
+
+    /// The same of one flow.
+    fn tell_late_of(&mut self, key: &FlowKey) {
+        if let Some(last) = self.last {
+            let late = self.left_out.turn_one(key);
+            self.shelf.late(last, late);
         }
     }
 
@@ -305,6 +349,13 @@ impl Pass {
                 add(self.tail.links.entry(*link).or_default(), *frames, known);
             }
         }
+        let [mut was, mut is] = [Volumes::new(), Volumes::new()];
+        before.unread.add_to(&mut was);
+        now.unread.add_to(&mut is);
+        for (kind, volume) in is {
+            let sum = self.unread.entry(kind).or_default();
+            *sum = sum.plus(volume.minus(was.get(&kind).copied().unwrap_or_default()));
+        }
         add(&mut self.tail.google_quic, self.worker.counters().google_quic, google_quic);
     }
 
@@ -331,9 +382,16 @@ impl Pass {
                 damage: input.damage.clone(),
             });
         }
+        self.left_out.passed.add_to(&mut self.unread);
+        self.tail.traffic = Sum::of(&self.unread);
         self.tail.quiet_until = inventory.quiet_until.map(Timestamp::nanos);
         self.tail
     }
+}
+
+/// Whether a flow begins with a packet, by the first packet of the flow before it and behind it.
+fn begins(was: Option<Mark>, is: Option<Mark>) -> bool {
+    is.is_some() && is != was
 }
 
 /// Whether a frame holds a fragment of an IP packet.
@@ -343,106 +401,5 @@ fn is_fragment(frame: &Frame<'_>) -> bool {
     matches!(packet, Packet::Skipped(Skip::Fragment))
 }
 
-/// What is kept of the step of packet time at hand, until it is known which of the frames left out are the last of their interfaces.
-#[derive(Debug, Default)]
-struct Shelf {
-    items: Vec<Item>,
-    bytes: Vec<u8>,
-    /// By interface, the last frame left out since the last that was not, and how many items came before it.
-    last: Vec<Option<(usize, FrameHead, Place)>>,
-    /// By interface, its latest frame of all.
-    latest: Vec<Option<(FrameHead, Place)>>,
-    /// Items before this one belong to steps that are over.
-    over: bool,
-}
-
-#[derive(Debug)]
-enum Item {
-    Packet { head: FrameHead, place: Place, range: Range<usize>, comments: Vec<String> },
-    Mark { head: FrameHead, place: Place, joins: u32 },
-}
-
-impl Shelf {
-    fn packet(&mut self, frame: &Frame<'_>, place: Place, comments: Vec<String>) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(frame.bytes);
-        self.items.push(Item::Packet { head: frame.head, place, range: start..self.bytes.len(), comments });
-        self.note(frame.head, place);
-        if let Some(last) = self.last.get_mut(frame.head.interface as usize) {
-            *last = None;
-        }
-    }
-
-    fn leave_out(&mut self, head: FrameHead, place: Place, marked: bool) {
-        self.note(head, place);
-        let before = self.items.len();
-        if marked {
-            self.items.push(Item::Mark { head, place, joins: 0 });
-        }
-        if let Some(last) = self.last.get_mut(head.interface as usize) {
-            *last = (!marked).then_some((before, head, place));
-        }
-    }
-
-    fn note(&mut self, head: FrameHead, place: Place) {
-        let interface = head.interface as usize;
-        if self.latest.len() <= interface {
-            self.latest.resize(interface.saturating_add(1), None);
-            self.last.resize(interface.saturating_add(1), None);
-        }
-        if let Some(latest) = self.latest.get_mut(interface) {
-            *latest = Some((head, place));
-        }
-    }
-
-    /// An interface was found to continue another, by a frame that has just passed.
-    fn join(&mut self, Joined { before, interface, connection, .. }: Joined) {
-        if let Some(Some((head, place))) = self.latest.get(interface as usize) {
-            let joins = before.saturating_add(1) | if connection { LINKED } else { 0 };
-            self.items.push(Item::Mark { head: *head, place: *place, joins });
-        }
-    }
-
-    /// A step of packet time begins.
-    fn step(&mut self) {
-        self.mark_last();
-        self.over = true;
-    }
-
-    /// Marks the last frame of each interface that was left out since one that was not.
-    fn mark_last(&mut self) {
-        let mut marks: Vec<(usize, FrameHead, Place)> = self.last.iter_mut().filter_map(Option::take).collect();
-        // From behind, so that the places of those before stay right.
-        marks.sort_by_key(|(before, head, _)| (*before, head.number));
-        for (before, head, place) in marks.into_iter().rev() {
-            self.items.insert(before.min(self.items.len()), Item::Mark { head, place, joins: 0 });
-        }
-    }
-
-    /// Gives what lies on the shelf, if it is full or a step is over.
-    fn turn(&mut self, inventory: &Inventory, all: bool, out: &mut dyn FnMut(&Inventory, Kept<'_>) -> io::Result<()>) -> io::Result<()> {
-        if !(all || self.over || self.bytes.len() > ROOM || self.items.len() > ITEMS) {
-            return Ok(());
-        }
-        self.mark_last();
-        self.over = false;
-        for item in self.items.drain(..) {
-            let kept = match &item {
-                Item::Packet { head, place, range, comments } => {
-                    let bytes = self.bytes.get(range.clone()).unwrap_or_default();
-                    Kept::Packet { frame: Frame { head: *head, bytes }, place: *place, comments }
-                }
-                Item::Mark { head, place, joins } => Kept::Mark { head: *head, place: *place, joins: *joins },
-            };
-            out(inventory, kept)?;
-        }
-        self.bytes.clear();
-        Ok(())
-    }
-}
-
 /// A connection that is half open is so for no longer: what began before that is known to have begun before the window.
 const LEAD: Duration = limits::HALF_OPEN_IDLE;
-/// Bytes and items on the shelf, beyond which it is cleared within a step.
-const ROOM: usize = 8 << 20;
-const ITEMS: usize = 1 << 16;

@@ -12,6 +12,7 @@
 mod batch;
 mod collector;
 mod condense;
+mod late;
 mod listening;
 mod options;
 mod point;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::capture::{Account, Inventory};
-use crate::condensate::{LEFT_OUT, LINKED};
+use crate::condensate::{LATE_PACKETS, LEFT_OUT, LINKED, Late};
 use crate::frame::{Block, Frame, FrameHead};
 use crate::limits;
 use crate::packet::{self, Decoder, Found, Packet, Skip, TcpFlags};
@@ -118,31 +118,34 @@ impl Router {
             let mark = frame.mark();
             bytes = bytes.saturating_add(frame.bytes.len() as u64);
             let interface = frame.head.interface;
-            self.arrive(mark, interface, &mut give);
+            // Before the tick of this moment, which may end the flow that they are of.
             self.decoder.pass(mark.time);
             if self.decoder.has_lost() {
                 self.unfinished(&mut give);
             }
+            self.arrive(mark, interface, &mut give);
             let mut packet = Packet::nothing();
             let found = self.decoder.read(&frame, &mut packet);
             if let Packet::Tcp(segment) = &packet
                 && segment.flags.0 & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN
                 && let Some(sources) = &mut self.sources
             {
-                sources.saw_begin(interface, segment.key.site_hash());
+                sources.saw_begin(interface, segment.key.site, segment.key.site_hash());
             }
             if let Some(sources) = self.sources.as_mut().filter(|sources| sources.asks()) {
                 saw(sources, &frame, &packet, found);
                 if let Packet::Udp(datagram) = &packet {
-                    sources.saw(interface, datagram.key.site_hash());
+                    sources.saw(interface, datagram.key.site, datagram.key.site_hash());
                 }
             }
             match (&packet, packet.key()) {
                 (Packet::Skipped(reason), _) => {
                     skipped = skipped.saturating_add(1);
                     self.counts.skip(*reason, &frame);
-                    if frame.head.link == LEFT_OUT {
-                        self.told(&frame.head);
+                    match frame.head.link {
+                        LEFT_OUT => self.told(&frame.head),
+                        LATE_PACKETS => tell_late(&frame, &mut give),
+                        _ => {}
                     }
                 }
                 (_, Some(key)) => {
@@ -254,12 +257,21 @@ impl Router {
     }
 }
 
+/// Gives what a condensate has left out of flows.
+#[cold]
+fn tell_late(frame: &Frame<'_>, give: &mut impl FnMut(Routed<'_>)) {
+    let mut bytes = frame.bytes;
+    while let Some(late) = Late::read(&mut bytes, frame.head.site) {
+        give(Routed::Late { late: &late, second: frame.head.time.seconds() });
+    }
+}
+
 /// An interface saw a frame: its flow, where it is of the usual kind, and its stations tell whether another saw the same.
 #[cold]
 fn saw(sources: &mut Sources, frame: &Frame<'_>, packet: &Packet<'_>, found: Found) {
     let interface = frame.head.interface;
     if let (Some(key), Found::AtOnce) = (packet.key(), found) {
-        sources.saw(interface, key.site_hash());
+        sources.saw(interface, key.site, key.site_hash());
     }
     if let Some(stations) = packet::stations(frame) {
         sources.saw_stations(interface, frame.head.site, stations);

@@ -49,15 +49,15 @@ pub fn run(
     if let Some(account) = &source.inventory().account {
         counts.take_over(account);
         table.google_quic = table.google_quic.saturating_add(account.google_quic);
+        for (kind, volume) in &account.traffic {
+            let sum = traffic.entry(*kind).or_default();
+            *sum = sum.plus(*volume);
+        }
     }
     collector.notes = feed.notes(tally);
     // A file was not read to its end. A live capture has none but this.
     let interrupted = options.stop.load(Ordering::Relaxed) && options.clock.is_none();
     counts.unread.add_to(&mut traffic);
-    if source.inventory().account.is_some() {
-        // A condensate keeps the packets of handshakes, and says nothing of what else the capture carried.
-        traffic.clear();
-    }
     let summary = collector.finish(source.inventory(), &counts, &table, &traffic, interrupted);
     failed.map_or_else(|| summary.map_err(unwritten), Err)
 }

@@ -17,12 +17,16 @@ pub(super) struct Sources {
     watch: Watch,
     /// By source; those joined with one of a lower number are not used any more.
     heard: Vec<Heard>,
-    /// Flows seen lately, each at the place that its hash gives it, with the interface.
-    lately: Box<[(u64, u32)]>,
-    /// Connections that began lately, in the same way.
-    begun: Box<[(u64, u32)]>,
+    /// Flows seen lately.
+    lately: Lately,
+    /// Connections that began lately.
+    begun: Lately,
     /// Interfaces whose first frames are compared with what others saw.
     young: usize,
+    /// Steps of packet time so far.
+    steps: u64,
+    /// The frame at hand is among the first of its interface in this step.
+    early: bool,
     /// The last frame of all, and the times in which nothing at all was captured.
     last: Mark,
     silent: Vec<(Timestamp, Timestamp)>,
@@ -56,9 +60,22 @@ struct Heard {
     joined: bool,
     /// Frames until it is no longer young.
     youth: u32,
+    /// The step of its last frame, and how many frames it had in that.
+    step: u64,
+    in_step: u32,
 }
 
 impl Heard {
+    /// One more frame: whether it is among the first of this step.
+    #[inline]
+    const fn is_early(&mut self, step: u64) -> bool {
+        if self.step != step {
+            (self.step, self.in_step) = (step, 0);
+        }
+        self.in_step = self.in_step.saturating_add(1);
+        self.in_step <= EARLY
+    }
+
     /// It was heard, and is to be heard further.
     const fn is_followed(&self) -> bool {
         self.last.frame > 0 && !self.lapsed && !self.joined
@@ -70,9 +87,11 @@ impl Sources {
         Self {
             watch: Watch::default(),
             heard: Vec::new(),
-            lately: vec![(0, 0); LATELY].into_boxed_slice(),
-            begun: vec![(0, 0); LATELY].into_boxed_slice(),
+            lately: Lately::default(),
+            begun: Lately::default(),
             young: 0,
+            steps: 0,
+            early: false,
             last: Mark::default(),
             silent: Vec::new(),
             silent_more: 0,
@@ -86,10 +105,16 @@ impl Sources {
     #[inline]
     pub(super) fn hear(&mut self, interface: u32, mark: Mark) {
         let source = self.watch.source(interface);
-        match self.heard.get_mut(source as usize) {
-            Some(heard) if !heard.lapsed && heard.youth == 0 && mark.time <= heard.last.time.after(GAP) => heard.last = mark,
-            _ => self.hear_anew(interface, mark),
-        }
+        self.early = match self.heard.get_mut(source as usize) {
+            Some(heard) if !heard.lapsed && heard.youth == 0 && mark.time <= heard.last.time.after(GAP) => {
+                heard.last = mark;
+                heard.is_early(self.steps)
+            }
+            _ => {
+                self.hear_anew(interface, mark);
+                true
+            }
+        };
         self.last = mark;
     }
 
@@ -124,6 +149,7 @@ impl Sources {
 
     /// Packet time has come to `now`: notes the sources that were silent for too long, before the frame at `now` is heard.
     pub(super) fn lapse(&mut self, now: Timestamp) {
+        self.steps = self.steps.saturating_add(1);
         for (source, heard) in (0..).zip(&mut self.heard) {
             if heard.is_followed() && now.since(heard.last.time) > GAP {
                 heard.lapsed = true;
@@ -143,18 +169,17 @@ impl Sources {
     /// Whether flows are to be told by [`Sources::saw`].
     #[inline]
     pub(super) const fn asks(&self) -> bool {
-        self.young > 0
+        self.young > 0 || self.early
     }
 
-    /// An interface saw the flow with this hash: if another did so just now, the two are one source.
-    pub(super) fn saw(&mut self, interface: u32, hash: u64) {
-        self.compare(interface, hash, true);
+    /// An interface of a site saw the flow with this hash: if another did so just now, the two are one source.
+    pub(super) fn saw(&mut self, interface: u32, site: Site, hash: u64) {
+        self.compare(interface, site, hash, true);
     }
 
-    /// An interface saw a connection begin: if another did so just now, the two are points of capture of the same connections.
-    pub(super) fn saw_begin(&mut self, interface: u32, hash: u64) {
-        let Some(slot) = usize::try_from(hash & LATELY_MASK).ok().and_then(|place| self.begun.get_mut(place)) else { return };
-        let (known, by) = std::mem::replace(slot, (hash, interface));
+    /// An interface of a site saw a connection begin: if another did so just now, the two are points of capture of the same connections.
+    pub(super) fn saw_begin(&mut self, interface: u32, site: Site, hash: u64) {
+        let (known, by) = self.begun.note(interface, site, hash);
         if known == hash && by != interface && self.met.len() < SILENT && !self.met.contains(&(by, interface)) {
             self.met.push((by, interface));
         }
@@ -163,13 +188,12 @@ impl Sources {
     /// An interface saw a frame between these two stations. Their link is captured further though none of the connections goes on: where all wait,
     /// stations still ask for each other's addresses.
     pub(super) fn saw_stations(&mut self, interface: u32, site: Site, (one, other): ([u8; 6], [u8; 6])) {
-        self.compare(interface, FixedState::default().hash_one((site, one.min(other), one.max(other))), false);
+        let hash = FixedState::default().hash_one((one.min(other), one.max(other))) ^ site.salt();
+        self.compare(interface, site, hash, false);
     }
 
-    fn compare(&mut self, interface: u32, hash: u64, connection: bool) {
-        let place = usize::try_from(hash & LATELY_MASK).unwrap_or(0);
-        let Some(slot) = self.lately.get_mut(place) else { return };
-        let (known, by) = std::mem::replace(slot, (hash, interface));
+    fn compare(&mut self, interface: u32, site: Site, hash: u64, connection: bool) {
+        let (known, by) = self.lately.note(interface, site, hash);
         let (one, other) = (self.watch.source(by), self.watch.source(interface));
         if known != hash || by == interface || one == other {
             return;
@@ -272,6 +296,40 @@ impl Sources {
         (&self.silent, self.silent_more)
     }
 }
+
+/// What was seen, by its hash, and the interface that saw it.
+type Slots = Box<[(u64, u32)]>;
+
+/// What was seen lately, each at the place that its hash gives it, with the interface. Each site has places of its own, so that what is found of one
+/// does not depend on what is read beside it.
+#[derive(Debug, Default)]
+struct Lately {
+    /// By site, in the order in which they were met.
+    sites: Vec<(Site, Slots)>,
+}
+
+impl Lately {
+    /// Puts something in its place. Gives what was there.
+    fn note(&mut self, interface: u32, site: Site, hash: u64) -> (u64, u32) {
+        let known = self.sites.iter().position(|(known, _)| *known == site);
+        // Beyond the bound sites share the last one's.
+        let place = known.unwrap_or_else(|| {
+            if self.sites.len() < SITES {
+                self.sites.push((site, vec![(0, 0); LATELY].into_boxed_slice()));
+            }
+            self.sites.len().saturating_sub(1)
+        });
+        let slots = self.sites.get_mut(place).map(|(_, slots)| slots);
+        let slot = slots.and_then(|slots| slots.get_mut(usize::try_from(hash & LATELY_MASK).unwrap_or(0)));
+        slot.map(|slot| std::mem::replace(slot, (hash, interface))).unwrap_or_default()
+    }
+}
+
+/// First frames of an interface in a step of packet time that are remembered: what they hold may go on in another file, wherever this one ends.
+const EARLY: u32 = 64;
+
+/// Sites that have places of their own: they take 2 MB.
+const SITES: usize = 64;
 
 /// First frames of an interface that are compared with what others saw: in fewer than these a link that is busy enough to be captured in several
 /// files shows a connection that goes on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::count::Count;
 use crate::diagnosis::policy::Policy;
-use crate::flow::Transport;
+use crate::flow::{FlowKey, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::DatagramMachine;
 use crate::handshake::machine::Machine;
@@ -20,6 +20,7 @@ use crate::transport::udp::UdpTable;
 use crate::transport::{Table, TableCounters, TableLimits};
 
 use super::batch::{Routed, partition};
+use super::late::Pending;
 
 /// One worker's partitions: those whose number divided by the number of workers leaves the worker's own.
 #[derive(Debug)]
@@ -66,6 +67,30 @@ struct Partition {
     table: Table<Machine>,
     flows: UdpTable<DatagramMachine>,
     shared: Shared,
+    /// Packets that were left out in the step of packet time at hand.
+    late: Pending,
+}
+
+impl Partition {
+    /// Counts the packets that were left out, of all flows or of one.
+    #[cold]
+    fn settle_late(&mut self, of: Option<&FlowKey>) {
+        let Self { table, flows, shared, late } = self;
+        let (left, second) = late.take(of);
+        for (key, kind, volume) in left {
+            match (key.transport, kind) {
+                (Transport::Tcp, _) => table.left_out(shared, &key, volume, second),
+                (Transport::Udp | Transport::Eapol, kind) => {
+                    if !flows.left_out(shared, &key, volume, second)
+                        && let Some(kind) = kind
+                    {
+                        let row = shared.traffic.row(kind);
+                        shared.traffic.add(row, volume);
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Worker {
@@ -77,6 +102,7 @@ impl Worker {
                 table: Table::new(bounds),
                 flows: UdpTable::new(limits::UDP_FLOWS / limits::PARTITIONS),
                 shared: Shared::new(policy.stall_after, live),
+                late: Pending::default(),
             })
             .collect();
         let place = |number: usize| u8::try_from(number.checked_div(workers).unwrap_or(number)).unwrap_or(u8::MAX);
@@ -103,10 +129,10 @@ impl Worker {
     pub(super) fn take(&mut self, routed: Routed<'_>) {
         match routed {
             Routed::Packet { partition, interface, packet, .. } => {
-                let Some(Partition { table, flows, shared }) = self.partition(partition) else { return };
+                let Some(Partition { table, flows, shared, .. }) = self.partition(partition) else { return };
                 match packet {
                     Packet::Tcp(segment) => table.segment(shared, interface, segment),
-                    Packet::Udp(datagram) => flows.datagram(shared, interface, datagram),
+                    Packet::Udp(datagram) | Packet::Eapol(datagram) => flows.datagram(shared, interface, datagram),
                     Packet::IcmpError(error) if error.transport() == Transport::Tcp => table.icmp(shared, error),
                     Packet::IcmpError(error) => flows.icmp(error),
                     Packet::Skipped(_) => {}
@@ -116,7 +142,16 @@ impl Worker {
                 let Some(Partition { table, flows, .. }) = self.partition(partition(&lost.key)) else { return };
                 match lost.key.transport {
                     Transport::Tcp => table.unfinished(lost),
-                    Transport::Udp => flows.unfinished(lost),
+                    Transport::Udp | Transport::Eapol => flows.unfinished(lost),
+                }
+            }
+            Routed::Late { late, second } => {
+                let Some(own) = self.partition(partition(&late.key)) else { return };
+                own.late.add(late, second);
+                if late.at_once {
+                    own.settle_late(Some(&late.key));
+                } else if own.late.is_full() {
+                    own.settle_late(None);
                 }
             }
             Routed::Watch(watch) => {
@@ -126,7 +161,11 @@ impl Worker {
                 }
             }
             Routed::Tick(now) => {
-                for Partition { table, flows, shared } in &mut self.partitions {
+                for own in &mut self.partitions {
+                    if !own.late.is_empty() {
+                        own.settle_late(None);
+                    }
+                    let Partition { table, flows, shared, .. } = own;
                     table.tick(shared, now);
                     flows.tick(shared, now);
                 }
@@ -153,10 +192,16 @@ impl Worker {
         // One that is settled by its first packet is not there any more.
         let own = match packet {
             Packet::Tcp(segment) => Some(segment.mark),
-            Packet::Udp(datagram) => Some(datagram.mark),
+            Packet::Udp(datagram) | Packet::Eapol(datagram) => Some(datagram.mark),
             Packet::IcmpError(_) | Packet::Skipped(_) => None,
         };
         [was, is.or_else(|| own.filter(|_| all != known))]
+    }
+
+    /// Whether anything is kept of the flow over UDP that a packet belongs to.
+    pub(super) fn knows(&mut self, routed: Routed<'_>) -> bool {
+        let Routed::Packet { partition, packet: Packet::Udp(datagram) | Packet::Eapol(datagram), .. } = routed else { return false };
+        self.partition(partition).is_some_and(|partition| partition.flows.knows(&datagram.key))
     }
 
     /// Whether a packet ends a connection that is not looked into any more: what comes later on its ports may then be another.
@@ -173,7 +218,9 @@ impl Worker {
 
     /// The capture is over. What is left is ended in [portions](Worker::end_more).
     pub(super) fn end(&mut self, now: Mark) {
-        for (place, Partition { table, flows, shared }) in self.partitions.iter_mut().enumerate() {
+        for (place, own) in self.partitions.iter_mut().enumerate() {
+            own.settle_late(None);
+            let Partition { table, flows, shared, .. } = own;
             self.left.extend(table.end_but_syns(shared, now).into_iter().map(|(first, id)| (first, place, id)));
             flows.end(shared, now);
         }

@@ -170,6 +170,14 @@ pub fn compose(recordings: &[&Recording], interfaces: &[String], out: &mut dyn W
             comments,
         })?;
     }
+    for ((interface, _), number) in &described {
+        let own = recordings.iter().filter(|recording| recording.packets.iter().any(|packet| packet.head.interface == *interface));
+        let losses = own.clone().map(|recording| recording.losses).max().unwrap_or_default();
+        let until = own.filter_map(|recording| recording.packets.last()).map(|packet| packet.head.time).max();
+        if let Some(until) = until.filter(|_| losses > 0) {
+            writer.statistics(*number, until, None, Some(losses))?;
+        }
+    }
     writer.finish().map(drop)
 }
 
@@ -275,7 +283,7 @@ mod tests {
             },
             bytes: vec![0; len].into(),
         };
-        Recording { report: Box::new(report), packets: (1..=20).map(packet).collect() }
+        Recording { report: Box::new(report), packets: (1..=20).map(packet).collect(), losses: 0 }
     }
 
     fn archive(directory: &Path, bytes: u64, files: usize) -> Archive {
@@ -316,6 +324,20 @@ mod tests {
         assert!(others.iter().all(|other| names.contains(&(*other).to_owned())), "{names:?}");
         let mut small = archive(&directory, 1000, 3);
         assert_eq!(small.write(&recording(9, 600)).unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_lost_meanwhile_goes_along() {
+        let directory = tempfile::tempdir().unwrap();
+        let dropped = |losses| {
+            let recording = Recording { losses, ..recording(1, 60) };
+            let path = archive(directory.path(), 1 << 20, 3).write(&recording).unwrap().unwrap();
+            let bytes = fs::read(path).unwrap();
+            // isb_ifdrop: eight bytes behind its code and length (draft-ietf-opsawg-pcapng, section 4.6).
+            let at = bytes.windows(4).position(|option| option == [5, 0, 8, 0])?;
+            Some(u64::from_le_bytes(bytes[at + 4..at + 12].try_into().unwrap()))
+        };
+        assert_eq!((dropped(0), dropped(7)), (None, Some(7)));
     }
 
     #[cfg(unix)]

@@ -67,7 +67,7 @@ mod tests {
                 site: crate::site::Site::NONE,
                 original_len: 60,
             };
-            shelf.keep(Recording { report: Box::new(report), packets: vec![Kept { head, bytes: vec![0; 2_000].into() }] });
+            shelf.keep(Recording { report: Box::new(report), packets: vec![Kept { head, bytes: vec![0; 2_000].into() }], losses: 0 });
         }
         let ids = |ids: &[u64]| ids.iter().map(|id| samples::id(*id)).collect::<BTreeSet<_>>();
         let found = |wanted: &[u64]| shelf.of(&ids(wanted)).iter().map(|recording| recording.report.handshake.id).collect::<Vec<_>>();

@@ -54,6 +54,8 @@ struct Group {
     told: [u64; 3],
     /// How many incidents there are of this cause.
     incidents: u64,
+    /// Handshakes completed after the last failure of one of them.
+    is_over: bool,
 }
 
 impl Answer {
@@ -77,6 +79,7 @@ impl Answer {
             more_places: false,
             told: [0; 3],
             incidents: 0,
+            is_over: false,
         });
         group.count = group.count.saturating_add(1);
         (group.first, group.last) = (group.first.min(at), group.last.max(at));
@@ -101,6 +104,7 @@ impl Answer {
         }
         if let Some(group) = self.groups.get_mut(&(Class::Failed, Some(incident.cause))) {
             group.incidents = group.incidents.saturating_add(1);
+            group.is_over |= incident.is_over;
             for (sum, more) in group.told.iter_mut().zip([incident.failed, incident.attempts, incident.clients_total]) {
                 *sum = sum.saturating_add(more);
             }
@@ -259,14 +263,14 @@ impl Group {
         format!("{number} with {}{}{because}", self.places(), self.time(run, moment))
     }
 
-    /// When it was: ` at 09:05:03`; ` since 09:05:03` where it went on to the end; ` from 09:05:03 to 09:11:22`.
+    /// When it was: ` at 09:05:03`; ` since 09:05:03` where it went on to the end and nothing completed after it; ` from 09:05:03 to 09:11:22`.
     fn time(&self, run: &Run<'_>, moment: &dyn Fn(Timestamp) -> String) -> String {
         let (first, last) = (moment(self.first), moment(self.last));
         let length = |(begin, end): (Timestamp, Timestamp)| end.since(begin);
         let tail = run.times.map(|times| times.1.before(length(times) / TAIL)).unwrap_or_default();
         if first == last {
             format!(" at {first}")
-        } else if self.last >= tail && self.last.since(self.first) > Duration::ZERO {
+        } else if self.last >= tail && !self.is_over && self.last.since(self.first) > Duration::ZERO {
             format!(" since {first}")
         } else {
             format!(" from {first} to {last}")
@@ -377,6 +381,10 @@ mod tests {
             said(&reports, std::slice::from_ref(&incident)),
             format!("12 of 13 handshakes with www.example.test failed for 2 clients from 09:00:12 to 09:00:23: {EXPIRED}.")
         );
+        let goes_on = expired(12);
+        assert!(said(&goes_on, std::slice::from_ref(&incident)).contains(" for 2 clients since 09:00:12: "));
+        let over = Incident { is_over: true, ..incident.clone() };
+        assert!(said(&goes_on, &[over]).contains(" from 09:00:12 to 09:00:23: "), "what completed afterwards is not among the 13");
         let live = Incident { state: Some(State::Begun), ..incident };
         assert!(said(&reports, &[live]).starts_with("12 of 13 handshakes with www.example.test failed from"), "only its last word counts");
     }

@@ -307,6 +307,7 @@ pub(crate) fn incident() -> Incident {
         attempts: 13,
         clients: vec![endpoint("10.0.0.1:0").address, endpoint("10.0.0.7:0").address],
         clients_total: 2,
+        is_over: false,
         sensors: vec![],
         changes: vec!["the certificate's end of validity passed at 2026-11-20 23:59:59".into()],
         confidence: Confidence::Certain,

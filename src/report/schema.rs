@@ -58,10 +58,11 @@ pub(crate) const fn maybe(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, always: false }
 }
 
-const TEXTS: Kind = Kind::List(&Kind::Text);
-const CAUSE: Kind = Kind::Word(|| Cause::ALL.iter().map(|cause| cause.slug()).collect());
-const CONFIDENCE: Kind = Kind::Word(|| Confidence::ALL.map(Confidence::name).to_vec());
-const SIDE: Kind = Kind::Word(|| Side::BOTH.map(Side::name).to_vec());
+pub(crate) const TEXTS: Kind = Kind::List(&Kind::Text);
+pub(crate) const CAUSE: Kind = Kind::Word(|| Cause::ALL.iter().map(|cause| cause.slug()).collect());
+pub(crate) const CONFIDENCE: Kind = Kind::Word(|| Confidence::ALL.map(Confidence::name).to_vec());
+pub(crate) const OUTCOME: Kind = Kind::Word(|| Outcome::ALL.map(Outcome::name).to_vec());
+pub(crate) const SIDE: Kind = Kind::Word(|| Side::BOTH.map(Side::name).to_vec());
 
 /// The fields of `kind: handshake`.
 pub const HANDSHAKE: &[Field] = &[
@@ -101,7 +102,7 @@ pub const HANDSHAKE: &[Field] = &[
             always("id", Kind::Text),
             always("start", Kind::Time),
             always("end", Kind::Time),
-            always("outcome", Kind::Word(|| Outcome::ALL.map(Outcome::name).to_vec())),
+            always("outcome", OUTCOME),
             always("class", Kind::Word(|| Class::ALL.map(Class::name).to_vec())),
             always("stage", Kind::Word(|| Stage::ALL.map(Stage::name).to_vec())),
             always("history", Kind::Text),
@@ -165,6 +166,7 @@ pub const HANDSHAKE: &[Field] = &[
             always("largest_datagram", Kind::Integer),
             always("connection_id", Kind::Flag),
             maybe("srtp_profile", Kind::Text),
+            maybe("relay", Kind::Text),
         ]),
     ),
     maybe(
@@ -191,10 +193,10 @@ pub const HANDSHAKE: &[Field] = &[
     maybe("timeline", Kind::List(&Kind::Object(STEP))),
 ];
 
-const ENDPOINT: Kind = Kind::Object(&[always("address", Kind::Text), always("ip", Kind::Text), always("port", Kind::Integer)]);
+const ENDPOINT: Kind = Kind::Object(&[always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer)]);
 
 const SERVER: Kind =
-    Kind::Object(&[always("address", Kind::Text), always("ip", Kind::Text), always("port", Kind::Integer), maybe("ttl", Kind::Integer)]);
+    Kind::Object(&[always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer), maybe("ttl", Kind::Integer)]);
 
 const EVENT: Kind = Kind::Object(&[
     always("kind", Kind::Word(|| vec!["event", "alert", "metric"])),
@@ -460,7 +462,7 @@ pub const TALLY: &[Field] = &[
     always("server", SERVER),
     maybe("server_name", Kind::Text),
     maybe("version", Kind::Text),
-    always("outcome", Kind::Word(|| Outcome::ALL.map(Outcome::name).to_vec())),
+    always("outcome", OUTCOME),
     always("class", Kind::Word(|| Class::ALL.map(Class::name).to_vec())),
     maybe("cause", CAUSE),
     maybe("certificate", Kind::Object(&[always("serial", Kind::Text), always("issuer", Kind::Text), always("not_after", Kind::Time)])),

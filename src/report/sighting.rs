@@ -95,7 +95,7 @@ impl Sighting {
             end: handshake.end,
             source: capture.source.clone().into_owned(),
             frames: (place(capture.first_frame), place(capture.last_frame)),
-            site: report.facts.map_or(Site::NONE, |facts| facts.flow.key.site),
+            site: report.observer.site,
             client: *client,
             server: *server,
             name: report.server_name().map(plain),

@@ -4,7 +4,7 @@ use super::facts::{FlowEvent, FlowFacts, GapCause};
 use crate::flow::{Endpoint, FlowKey, Side};
 use crate::site::Site;
 use crate::time::Mark;
-use crate::traffic::Row;
+use crate::traffic::{Row, Volume};
 
 /// What a sink wants after it was given something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,9 +102,9 @@ pub trait FlowSink: Sized {
         Row::NONE
     }
 
-    /// A late packet of a connection that is not looked into any more, with so many bytes of payload.
-    fn count_late(shared: &mut Self::Shared, row: Row, bytes: u32) {
-        let _ = (shared, row, bytes);
+    /// Late packets of a connection that is not looked into any more.
+    fn count_late(shared: &mut Self::Shared, row: Row, late: Volume) {
+        let _ = (shared, row, late);
     }
 
     /// A half-open connection has ended of which there is a SYN that nothing answered, and that may be `repeated`. True when it is dealt with: then no

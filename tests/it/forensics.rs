@@ -299,6 +299,22 @@ fn two_points_in_several_files_name_the_files() {
     assert!(done(&["match", "--all", "--no-trust", text(&client), text(&server)]).contains("1.pcap"));
 }
 
+/// What happened alike to many packets is one line.
+#[test]
+fn many_losses_alike_are_one_line() {
+    let [client, server] =
+        ["quic-blocked-after-retry.pcap", "quic-blocked-after-retry.srv.pcap"].map(|name| fixtures().join("pairs").join(name));
+    let shown = done(&["match", "--no-trust", text(&client), text(&server)]);
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        shown.contains(
+            "Between them: lost 9 times: a QUIC long-header packet of 1,280 bytes was sent and never arrived at the server (frames 4-10 and \
+             13-14 at the client) The way:"
+        ),
+        "{shown}"
+    );
+}
+
 /// A fixture at both points: the truth is in its sidecar.
 #[test]
 fn two_points_tell_what_one_cannot() {

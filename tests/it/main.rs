@@ -43,6 +43,8 @@ mod live;
 mod logs;
 mod malformed;
 mod manners;
+#[cfg(all(feature = "mcp", target_os = "linux"))]
+mod mcp;
 mod memory;
 mod metamorphic;
 mod monitoring;

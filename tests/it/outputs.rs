@@ -132,6 +132,21 @@ fn links_stay_and_their_targets_change() {
     }
 }
 
+/// The tables beside a Parquet file are written together with it: a FIFO under the name of one would have to be read meanwhile.
+#[cfg(feature = "parquet")]
+#[test]
+fn a_fifo_is_no_table_beside_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("night.incidents.parquet");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let path = directory.path().join("night.parquet");
+    for more in [&[][..], &["--force"]] {
+        let said = refused(&[&["read", "--parquet", text(&path), text(&capture())], more].concat());
+        assert!(said.contains("night.incidents.parquet: it is no file; choose another name"), "{said}");
+    }
+    assert_eq!(entries(directory.path()), ["night.incidents.parquet"]);
+}
+
 #[test]
 fn a_fifo_is_written_into() {
     for writer in WRITERS {
@@ -312,7 +327,7 @@ fn the_recorder_gives_its_oldest_for_its_newest_when_the_disk_is_full() {
             original_len: 100_000,
         };
         let packets = vec![Kept { head, bytes: vec![0; 100_000].into() }];
-        let path = archive.write(&Recording { report: Box::new(report), packets }).unwrap().unwrap();
+        let path = archive.write(&Recording { report: Box::new(report), packets, losses: 0 }).unwrap().unwrap();
         names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
     }
     let kept = entries(&disk.path("rec"));

@@ -84,6 +84,13 @@ fn the_page_loads_filters_and_opens_a_handshake() {
     assert_eq!(complaints(&log), Vec::<&str>::new());
     assert!(dom.contains("37 of 415 handshakes, 37 failed"), "the filter does not filter");
 
+    // An incident counts those whose hidden reason it explains.
+    let of = |cause: Cause| handshakes.iter().filter(|report| report.diagnosis.cause == Some(cause)).count();
+    let other = handshakes.iter().filter_map(|report| report.diagnosis.cause).find(|cause| *cause != Cause::CertificateExpired).unwrap();
+    let (dom, log) = load(browser, &page, &format!("cause=certificate-expired&also=no-such%20{}", other.slug()));
+    assert_eq!(complaints(&log), Vec::<&str>::new());
+    assert!(dom.contains(&format!("{} of 415 handshakes", of(other) + of(Cause::CertificateExpired))), "the joined cause is not shown");
+
     let (dom, _) = load(browser, &page, "q=cdn.lab.test");
     let named = handshakes.iter().filter(|report| report.server_name() == Some("cdn.lab.test")).count();
     assert!(named > 0 && dom.contains(&format!("{named} of 415 handshakes")), "the search does not find {named}");

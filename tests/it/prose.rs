@@ -297,6 +297,7 @@ fn help_and_explanations_are_plain() {
         "expect",
         "diff",
         "match",
+        "mcp",
         "show",
         "report",
         "demo",

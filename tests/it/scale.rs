@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::incident;
-use crate::support::program::{done, handshark, objects, refused, text};
+use crate::support::program::{done, handshark, objects, python_with, refused, text};
 use crate::support::recording::Recording;
-use crate::support::skip::skip;
 
 /// The manifest's lines.
 fn plan(archive: &Path, results: &Path, more: &[&str]) -> Vec<Value> {
@@ -174,17 +173,6 @@ fn a_list_of_objects_is_planned_without_a_look_at_them() {
     assert!(told.contains("line 1") && told.contains("objects.py"), "{told}");
     fs::write(&list, "1.pcap\n").unwrap();
     assert!(refused(&["plan", text(&list), "-o", text(&results)]).contains("no URL"));
-}
-
-/// Python with this module; none where there is none.
-fn python_with(module: &str) -> Option<PathBuf> {
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let there = Command::new(&python).args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status();
-    if there.is_ok_and(|status| status.success()) {
-        return Some(python.into());
-    }
-    skip(&format!("Python has no module {module}; set PYTHON to one that has"));
-    None
 }
 
 /// Every file under a directory, by its name there.

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use handshark::inventory::INVENTORY;
+use handshark::output::schema::{DIFF, EXPECT, EXPLAIN, MATCH, REPRODUCTION};
 use handshark::report::schema::{Field, HANDSHAKE, HEARTBEAT, INCIDENT, Kind, SENSOR, SUMMARY, TALLY};
 use handshark::report::{SCHEMA, StepKind};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-use crate::support::{analyse, analyse_in_full, capture_of, labelled};
+use crate::support::program::{done, handshark, objects, text};
+use crate::support::{analyse, analyse_in_full, capture_of, fixtures, incident, labelled};
 
 const DOCUMENT: &str = include_str!("../../docs/SCHEMA.md");
 
@@ -44,11 +46,12 @@ fn value(kind: Kind, strict: bool) -> Value {
 }
 
 fn schema() -> Value {
-    let kinds = [HANDSHAKE, INCIDENT, TALLY, HEARTBEAT, SENSOR, SUMMARY, INVENTORY].map(|fields| object(fields, false));
+    let kinds = [HANDSHAKE, INCIDENT, TALLY, HEARTBEAT, SENSOR, SUMMARY, INVENTORY, MATCH, DIFF, EXPLAIN, EXPECT, REPRODUCTION]
+        .map(|fields| object(fields, false));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": SCHEMA,
-        "description": "A line of `handshark --json`, or the object of `handshark inventory --json`. Made by the program's tests from its own description; docs/SCHEMA.md says what the fields mean.",
+        "description": "A line of `handshark --json`, or what inventory, match, diff, explain, expect and reproduce write with --json. Made by the program's tests from its own description; docs/SCHEMA.md says what the fields mean.",
         "oneOf": kinds,
     })
 }
@@ -123,13 +126,86 @@ fn inventories_are_as_the_schema_says() {
     let validator = of_kind("inventory");
     let mut told = BTreeSet::new();
     for path in [folder.join("incident"), folder.join("version"), folder.join("dtls"), folder.join("client-cert"), folder.join("success")] {
-        let written = crate::support::program::done(&["inventory", "--json", "--no-trust", "--no-progress", path.to_str().unwrap()]);
+        let written = done(&["inventory", "--json", "--no-trust", "--no-progress", path.to_str().unwrap()]);
         let value: Value = serde_json::from_str(&written).unwrap();
         assert_eq!(faults(&validator, &value), [""; 0], "{written}");
         keys(&value, &mut told);
     }
     let missing: Vec<String> = names(INVENTORY).into_iter().filter(|name| name != "site" && !told.contains(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// What other commands write is as the schema says, and shows every field that it promises but for those that are `rare`.
+fn are_as_promised(fields: &'static [Field], said: &[Value], rare: &[&str]) {
+    let validator = jsonschema::validator_for(&object(fields, true)).unwrap();
+    let mut told = BTreeSet::new();
+    assert!(!said.is_empty());
+    for value in said {
+        assert_eq!(faults(&validator, value), [""; 0], "{value}");
+        keys(value, &mut told);
+    }
+    let missing: Vec<String> = names(fields).into_iter().filter(|name| !rare.contains(&name.as_str()) && !told.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn matches_are_as_the_schema_says() {
+    let pairs = fixtures().join("pairs");
+    let mut said = Vec::new();
+    for server in std::fs::read_dir(&pairs).unwrap().map(|entry| entry.unwrap().path()) {
+        let Some(name) = text(&server).strip_suffix(".srv.pcap") else { continue };
+        said.extend(objects(&done(&["match", "--json", "--no-trust", &format!("{name}.pcap"), text(&server)])));
+    }
+    // Where a point was captured in several files, these are named.
+    let several = |point: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [point, "proxy.pcap"] {
+            std::fs::copy(pairs.join(name), folder.path().join(name)).unwrap();
+        }
+        folder
+    };
+    let (client, server) = (several("loss-both-ways.pcap"), several("loss-both-ways.srv.pcap"));
+    said.extend(objects(&done(&["match", "--json", "--no-trust", text(client.path()), text(server.path())])));
+    are_as_promised(MATCH, &said, &[]);
+}
+
+#[test]
+fn differences_are_as_the_schema_says() {
+    let captures = fixtures().join("captures");
+    let compared = |a: &Path, b: &Path| objects(&done(&["diff", "--json", "--no-trust", text(a), text(b)]));
+    let said = [compared(&captures.join("success"), &incident()), compared(&incident(), &captures.join("cert"))].concat();
+    are_as_promised(DIFF, &said, &[]);
+}
+
+#[test]
+fn pages_are_as_the_schema_says() {
+    are_as_promised(EXPLAIN, &objects(&done(&["explain", "--json"])), &[]);
+}
+
+#[test]
+fn what_is_expected_is_told_as_the_schema_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let learnt = folder.path().join("expected.toml");
+    std::fs::write(&learnt, done(&["expect", "--no-trust", "--learn", text(&fixtures().join("captures/success"))])).unwrap();
+    let said = handshark().args(["expect", "--json", "--no-trust", text(&learnt), text(&incident())]).output().unwrap();
+    are_as_promised(EXPECT, &objects(&String::from_utf8(said.stdout).unwrap()), &[]);
+}
+
+#[test]
+fn reproductions_are_as_the_schema_says() {
+    let captures = fixtures().join("captures");
+    let mut said = Vec::new();
+    for folder in ["version", "cert", "path", "starttls"] {
+        for capture in std::fs::read_dir(captures.join(folder)).unwrap().map(|entry| entry.unwrap().path()) {
+            if capture.extension().is_some_and(|extension| extension == "pcap") {
+                said.extend(objects(
+                    &String::from_utf8(handshark().args(["reproduce", "--json", "--no-trust", text(&capture)]).output().unwrap().stdout)
+                        .unwrap(),
+                ));
+            }
+        }
+    }
+    are_as_promised(REPRODUCTION, &said, &[]);
 }
 
 #[test]

@@ -96,6 +96,30 @@ fn the_other_tap_of_a_site_proves_what_one_suspects() {
 }
 
 #[test]
+fn an_inventory_keeps_sites_apart_whatever_it_is_made_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let capture = fixtures().join("captures/cert/cert_expired_tls12_java.pcap");
+    for site in ["berlin", "oslo"] {
+        place(dir.path(), &format!("captures/site={site}"), &capture);
+    }
+    let captures = dir.path().join("captures");
+    let rows = dir.path().join("rows.ndjson");
+    fs::write(&rows, read(&captures, &[])).unwrap();
+    let stock = |arguments: &[&str]| objects(&done(&[&["inventory", "--json", "--no-trust"], arguments].concat())).remove(0);
+    let hidden = ["--anonymize", "correct horse battery staple", text(&captures)];
+    for (what, stock) in [("captures", stock(&[text(&captures)])), ("rows", stock(&[text(&rows)])), ("anonymous", stock(&hidden))] {
+        for side in ["servers", "clients"] {
+            let entries = stock[side].as_array().unwrap();
+            assert_eq!(entries.len(), 2, "{what}: {side}: {entries:?}");
+            assert_eq!(entries[0]["address"], entries[1]["address"], "{what}");
+            let sites = [&entries[0]["site"], &entries[1]["site"]];
+            assert!(sites.iter().all(|site| site.is_string()) && sites[0] != sites[1], "{what}: {sites:?}");
+        }
+        assert_eq!(stock["certificates"][0]["servers"].as_array().unwrap().len(), 1, "{what}: a name is told once");
+    }
+}
+
+#[test]
 fn names_that_cannot_be_directories_are_refused() {
     let capture = incident();
     for (option, name, why) in [("--site", "a/b", "'/'"), ("--sensor", "a=b", "'='"), ("--site", " ", "berlin")] {

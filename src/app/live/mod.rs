@@ -2,7 +2,6 @@
 //!
 //! The order matters: what needs privileges is opened first ([`open`]), then they are given up, then the threads start ([`watch`]).
 
-mod confinement;
 mod lag;
 mod losses;
 mod monitor;
@@ -33,6 +32,7 @@ use self::pulse::{Beats, Pulse};
 use self::record::{Desk, tapped};
 use self::save::Saver;
 use self::tally::Tally;
+use super::confinement::confine;
 use super::job::{Finder, icmp_filtered, trust};
 use super::present;
 use crate::capture::{self, KeyLogs, Opened};
@@ -181,7 +181,7 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
         say(format!("running as root; every capability but {kept} was dropped. With --user NAME it gives up more"));
     }
     if command.sandbox {
-        let confined = confinement::confine(&writable, dropped.reopens)?;
+        let confined = confine(&[], &writable, dropped.reopens)?;
         for (what, there) in [("landlock", confined.files), ("seccomp filters", confined.calls)] {
             if !there {
                 say(format!("this kernel has no {what}: the process is not confined by them"));

@@ -117,9 +117,10 @@
       th.querySelector("[aria-hidden]").textContent = number !== column ? "" : down ? " ▼" : " ▲";
     });
   };
-  // What is asked for: `q`, `result`, `outcome`, `cause`, `version`, `from`, `to` in the form; `name`, `server`, `client` by a link.
+  // What is asked for: `q`, `result`, `outcome`, `cause`, `version`, `from`, `to` in the form; `name`, `server`, `client` and what is wanted `also`
+  // beside the cause, several with spaces, by a link.
   const inputs = Object.fromEntries(["q", "result", "outcome", "cause", "version", "from", "to"].map((name) => [name, byId("f-" + name)]));
-  const exactly = { name: "", server: "", client: "" };
+  const exactly = { name: "", server: "", client: "", also: "" };
   const chips = byId("chips");
   const moment = (input) => {
     if (!input.value) return NaN;
@@ -148,15 +149,18 @@
     const wanted = inputs.q.value.trim().toLowerCase();
     const hit = lower.map((text) => text.includes(wanted));
     const number = (list, text) => (text === "" ? -1 : list.indexOf(text) < 0 ? -2 : list.indexOf(text));
-    const columns = ["outcome", "cause", "version"].map((name) => [rows[name], number(texts, inputs[name].value)])
+    const also = new Set(exactly.also.split(" ").filter(Boolean).map((cause) => texts.indexOf(cause)));
+    const columns = ["outcome", "version"].map((name) => [rows[name], number(texts, inputs[name].value)])
       .concat(["server", "client"].map((name) => [rows[name], number(texts, seen(exactly[name]))]), [[rows.class, number(results.map((result) => result.word), inputs.result.value)]])
       .filter(([, value]) => value !== -1);
     // Names are the same whatever their case.
     const named = exactly.name && new Set(lower.flatMap((text, place) => (text === seen(exactly.name).toLowerCase() ? [place] : [])));
+    const cause = number(texts, inputs.cause.value);
+    const caused = (i) => cause === -1 || rows.cause[i] === cause || also.has(rows.cause[i]);
     const [from, to] = [moment(inputs.from), moment(inputs.to)];
     shown = [];
     for (let i = 0; i < size; i++) {
-      if (columns.some(([column, value]) => column[i] !== value) || named && !named.has(rows.name[i])) continue;
+      if (columns.some(([column, value]) => column[i] !== value) || named && !named.has(rows.name[i]) || !caused(i)) continue;
       if (rows.start[i] < from || rows.start[i] > to) continue;
       if (wanted && !(hit[rows.client[i]] || hit[rows.server[i]] || hit[rows.name[i]] || rows.id[i].startsWith(wanted) || client(i).includes(wanted))) continue;
       shown.push(i);
@@ -292,6 +296,7 @@
     let timer;
     const later = () => { clearTimeout(timer); timer = setTimeout(filter, 120); };
     inputs.q.addEventListener("input", later);
+    inputs.cause.addEventListener("change", () => { exactly.also = ""; });
     for (const name of ["result", "outcome", "cause", "version", "from", "to"]) inputs[name].addEventListener("change", filter);
     byId("filters").addEventListener("submit", (event) => { event.preventDefault(); filter(); });
     byId("filters").addEventListener("reset", () => { clear(); setTimeout(filter); });

@@ -101,7 +101,15 @@ fn one_incident(gathered: &Gathered, number: usize, incident: &Incident) -> Mark
         None => (server.as_str(), ""),
     };
     let (first, last) = (moment(gathered, incident.first_seen), moment(gathered, incident.last_seen));
-    let filter = [("cause", incident.cause.slug()), ("name", asked), ("server", server), ("from", &first), ("to", &last)];
+    let also: Vec<&str> = incident.joined.iter().map(|cause| cause.slug()).collect();
+    let filter = [
+        ("cause", incident.cause.slug()),
+        ("also", &*also.join(" ")),
+        ("name", asked),
+        ("server", server),
+        ("from", &first),
+        ("to", &last),
+    ];
     html! {
         article.card id=(format!("incident-{number}")) {
             h3 { (number) ". " span.(shade(incident.completed == incident.failed)) { (incident.cause) } " at " (text(&view::place(incident))) }

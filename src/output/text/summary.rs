@@ -130,7 +130,8 @@ fn caveats(out: &mut dyn Write, layout: &Layout, summary: &Summary, options: Tex
         layout.labelled(out, 2, "Not looked at:", &text)?;
     }
     if !summary.other_flows.is_empty() && !nothing {
-        layout.labelled(out, 2, "Connections without TLS:", &listed(&summary.other_flows, REASONS))?;
+        let label = if summary.left_out.is_some() { "Connections without TLS, in the whole capture:" } else { "Connections without TLS:" };
+        layout.labelled(out, 2, label, &listed(&summary.other_flows, REASONS))?;
     }
     carried(out, layout, summary, nothing, options)?;
     if summary.drops > 0 {

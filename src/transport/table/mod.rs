@@ -19,7 +19,7 @@ use super::slab::{List, Slab};
 use crate::flow::FlowKey;
 use crate::packet::{IcmpError, LostFragments, Segment, TcpFlags};
 use crate::time::Mark;
-use crate::traffic::Row;
+use crate::traffic::{Row, Volume};
 use crate::watch::Watch;
 use index::{Index, Paths, Place};
 
@@ -169,6 +169,18 @@ impl<S: FlowSink> Table<S> {
         }
     }
 
+    /// Takes in how many packets of a connection were left out up to this second of packet time because it is not looked into any more. Those of one
+    /// that is not known belonged to none.
+    pub fn left_out(&mut self, shared: &mut S::Shared, key: &FlowKey, late: Volume, second: i64) {
+        let Some(Place::Marker(id)) = self.find(self.index.hash(key)) else { return };
+        let Some(marker) = self.markers.get_mut(id) else { return };
+        self.room.counters.settled_packets = self.room.counters.settled_packets.saturating_add(late.packets);
+        S::count_late(shared, marker.row, late);
+        marker.touched = marker.touched.max(second);
+        let list = if marker.is_ended { &mut self.ended } else { &mut self.settled };
+        self.markers.touch(list, id);
+    }
+
     #[cfg(test)]
     fn take_the_long_way(&mut self) {
         for id in self.connections.ids().collect::<Vec<_>>() {
@@ -278,7 +290,7 @@ impl<S: FlowSink> Table<S> {
             return self.begin(shared, interface, segment, self.index.hash(&segment.key));
         }
         self.room.counters.settled_packets += 1;
-        S::count_late(shared, marker.row, segment.payload_len);
+        S::count_late(shared, marker.row, Volume::packet(segment.payload_len));
         let was_ended = marker.is_ended;
         marker.note(segment);
         let second = segment.mark.time.seconds();

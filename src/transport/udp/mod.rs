@@ -1,4 +1,4 @@
-//! UDP flows that carry a handshake. Datagrams go in; those of flows that are followed are handed to a [`DatagramSink`].
+//! UDP flows, and links with EAPOL, that carry a handshake. Datagrams go in; those of flows that are followed are handed to a [`DatagramSink`].
 //!
 //! Nothing is kept of a flow until one of its datagrams looks like the beginning of a handshake ([`DatagramSink::opens`], a look at a few
 //! bytes). From then on it is *followed* until its sink is settled, it was quiet for [`limits::UDP_IDLE`], or the capture ends; of a settled one
@@ -23,7 +23,7 @@ use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
 use crate::packet::{Datagram, IcmpError, LostFragments};
 use crate::time::{Mark, Timestamp};
-use crate::traffic::Row;
+use crate::traffic::{Row, Volume};
 use crate::watch::Watch;
 
 /// Why a datagram opens a flow.
@@ -72,9 +72,9 @@ pub trait DatagramSink: Sized {
         Row::NONE
     }
 
-    /// A late datagram of a flow that is not looked into any more, with so many bytes of payload.
-    fn count_late(shared: &mut Self::Shared, row: Row, bytes: u32) {
-        let _ = (shared, row, bytes);
+    /// Late datagrams of a flow that is not looked into any more.
+    fn count_late(shared: &mut Self::Shared, row: Row, late: Volume) {
+        let _ = (shared, row, late);
     }
 
     /// A sink for a flow that begins with this datagram, which is handed over next.
@@ -231,6 +231,26 @@ impl<S: DatagramSink> UdpTable<S> {
         });
         let index = u8::try_from(facts.icmp.len() - 1).unwrap_or(u8::MAX);
         event(facts, FlowEvent { mark: error.mark, side: about, kind: FlowEventKind::Icmp { index } });
+    }
+
+    /// Whether anything is kept of the flow with this key.
+    pub fn knows(&self, key: &FlowKey) -> bool {
+        self.held() > 0 && self.find(key).is_some()
+    }
+
+    /// Takes in how many datagrams of a flow were left out up to this second of packet time because it is not looked into any more. False for one that
+    /// is not known.
+    pub fn left_out(&mut self, shared: &mut S::Shared, key: &FlowKey, late: Volume, second: i64) -> bool {
+        let place = if self.held() == 0 { None } else { self.find(key) };
+        if let Some(Place::Marker(id)) = place
+            && let Some(marker) = self.markers.get_mut(id)
+        {
+            self.counters.settled_packets = self.counters.settled_packets.saturating_add(late.packets);
+            S::count_late(shared, marker.row, late);
+            marker.touched = marker.touched.max(second);
+            self.markers.touch(&mut self.settled, id);
+        }
+        place.is_some()
     }
 
     /// Takes note of a datagram that came in fragments and never became whole. One of a flow that is not followed tells nothing.
@@ -401,7 +421,7 @@ impl<S: DatagramSink> UdpTable<S> {
             self.begin(shared, interface, datagram, opening);
             return;
         }
-        S::count_late(shared, marker.row, datagram.payload_len);
+        S::count_late(shared, marker.row, Volume::packet(datagram.payload_len));
         let second = datagram.mark.time.seconds();
         if marker.touched != second {
             marker.touched = second;
@@ -469,7 +489,7 @@ impl FlowFacts {
         let own = self.sides.of_mut(side);
         own.packets = own.packets.saturating_add(1);
         own.last_packet = Some(mark);
-        own.ttl = Some(datagram.ip.ttl);
+        own.ttl = datagram.stations.is_none().then_some(datagram.ip.ttl);
         own.data_packets = own.data_packets.saturating_add(1);
         own.bytes_seen = own.bytes_seen.saturating_add(u64::from(datagram.payload_len));
         own.highest = own.bytes_seen;
@@ -500,6 +520,7 @@ fn fingerprint(datagram: &Datagram<'_>) -> u64 {
     let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     let start = u64::from(datagram.payload_len) << 16 | u64::from(datagram.ip.id.unwrap_or(0));
     let (words, rest) = datagram.payload.as_chunks::<8>();
+    let start = datagram.stations.map_or(start, |(from, to)| from.into_iter().chain(to).fold(start, |hash, byte| mix(hash, byte.into())));
     let hash = words.iter().fold(mix(0x243f_6a88_85a3_08d3, start), |hash, word| mix(hash, u64::from_le_bytes(*word)));
     rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
 }

@@ -1,7 +1,7 @@
 //! The program as its users run it.
 
-use std::path::Path;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -57,4 +57,15 @@ pub fn tshark(path: &Path, arguments: &[&str]) -> Option<String> {
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// Python with this module; none where there is none.
+pub fn python_with(module: &str) -> Option<PathBuf> {
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let there = Command::new(&python).args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status();
+    if there.is_ok_and(|status| status.success()) {
+        return Some(python.into());
+    }
+    super::skip::skip(&format!("Python has no module {module}; set PYTHON to one that has"));
+    None
 }

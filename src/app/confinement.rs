@@ -1,5 +1,5 @@
-//! What a live run may not do once everything is open, by the kernel's word: landlock for files, TCP and signals, a seccomp filter for what a
-//! capture has no use for. Both hold for the thread that asks and for those it starts.
+//! What a process may not do once everything is open, by the kernel's word: landlock for files, TCP and signals, a seccomp filter for what neither
+//! a capture nor its analysis has a use for. Both hold for the thread that asks and for those it starts.
 
 use std::path::PathBuf;
 
@@ -12,17 +12,17 @@ pub(super) struct Confined {
     pub(super) calls: bool,
 }
 
-/// Confines the process: no file is written but beneath `writable`, none executed; no socket is made, no process started, looked into or
+/// Confines the process: no file is read but beneath `readable` and what is always needed, none written but beneath `writable`, none executed; no socket is made, no process started, looked into or
 /// signalled, nothing mounted, no identity changed. With `reopens`, packet sockets can still be made, for interfaces that are removed and come
 /// back. What the kernel does not know is left out.
 #[cfg(target_os = "linux")]
-pub(super) fn confine(writable: &[PathBuf], reopens: bool) -> anyhow::Result<Confined> {
-    Ok(Confined { files: files::confine(writable)?, calls: calls::forbid(reopens)? })
+pub(super) fn confine(readable: &[PathBuf], writable: &[PathBuf], reopens: bool) -> anyhow::Result<Confined> {
+    Ok(Confined { files: files::confine(readable, writable)?, calls: calls::forbid(reopens)? })
 }
 
 /// Only Linux has these.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn confine(_: &[PathBuf], _: bool) -> anyhow::Result<Confined> {
+pub(super) fn confine(_: &[PathBuf], _: &[PathBuf], _: bool) -> anyhow::Result<Confined> {
     Ok(Confined { files: false, calls: false })
 }
 
@@ -36,7 +36,7 @@ mod files {
         path_beneath_rules,
     };
 
-    pub(super) fn confine(writable: &[PathBuf]) -> anyhow::Result<bool> {
+    pub(super) fn confine(readable: &[PathBuf], writable: &[PathBuf]) -> anyhow::Result<bool> {
         let abi = ABI::V6;
         let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
         let status = Ruleset::default()
@@ -45,6 +45,7 @@ mod files {
             .scope(Scope::from_all(abi))?
             .create()?
             .add_rules(path_beneath_rules(READ, read))?
+            .add_rules(path_beneath_rules(readable, read))?
             .add_rules(path_beneath_rules(
                 ["/dev/tty", "/dev/pts", "/dev/null"],
                 AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev,

@@ -20,7 +20,7 @@ fn call(number: i64, arguments: [u64; 5]) -> i32 {
 fn confined<T: Send + 'static>(writable: &[PathBuf], reopens: bool, then: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let writable = writable.to_vec();
     let inside = move || {
-        let confined = confine(&writable, reopens).unwrap();
+        let confined = confine(&[], &writable, reopens).unwrap();
         (confined.files && confined.calls).then(then)
     };
     thread::spawn(inside).join().unwrap()
