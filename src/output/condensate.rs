@@ -47,7 +47,9 @@ impl<W: Write> CondensateWriter<W> {
     pub fn late(&mut self, interface: u32, time: Timestamp, place: Place, late: &[Late]) -> io::Result<()> {
         for some in late.chunks(LATE_AT_ONCE) {
             let mut body = marked(interface, time, place, 0);
-            some.iter().for_each(|late| late.write(&mut body));
+            for late in some {
+                late.write(&mut body);
+            }
             self.writer.raw(BLOCK, &worded(LATE, &body))?;
         }
         Ok(())

@@ -297,12 +297,15 @@ impl Sources {
     }
 }
 
+/// What was seen, by its hash, and the interface that saw it.
+type Slots = Box<[(u64, u32)]>;
+
 /// What was seen lately, each at the place that its hash gives it, with the interface. Each site has places of its own, so that what is found of one
 /// does not depend on what is read beside it.
 #[derive(Debug, Default)]
 struct Lately {
     /// By site, in the order in which they were met.
-    sites: Vec<(Site, Box<[(u64, u32)]>)>,
+    sites: Vec<(Site, Slots)>,
 }
 
 impl Lately {

@@ -166,6 +166,7 @@ pub const HANDSHAKE: &[Field] = &[
             always("largest_datagram", Kind::Integer),
             always("connection_id", Kind::Flag),
             maybe("srtp_profile", Kind::Text),
+            maybe("relay", Kind::Text),
         ]),
     ),
     maybe(
@@ -226,7 +227,7 @@ const OWNER: [Field; 6] = [
     maybe("systemd", Kind::Object(&[always("unit", Kind::Text)])),
 ];
 
-const ADDRESS: [Field; 3] = [always("address", Kind::Text), always("ip", Kind::Text), always("port", Kind::Integer)];
+const ADDRESS: [Field; 3] = [always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer)];
 
 const CLIENT_END: Kind = {
     const FIELDS: [Field; 9] = {
@@ -245,7 +246,7 @@ const SERVER_END: Kind = {
 };
 
 const SERVER: Kind =
-    Kind::Object(&[always("address", Kind::Text), always("ip", Kind::Text), always("port", Kind::Integer), maybe("ttl", Kind::Integer)]);
+    Kind::Object(&[always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer), maybe("ttl", Kind::Integer)]);
 
 const EVENT: Kind = Kind::Object(&[
     always("kind", Kind::Word(|| vec!["event", "alert", "metric"])),

@@ -1,6 +1,6 @@
 //! Condensates say what the captures say that they were made of, however those were cut.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -205,7 +205,32 @@ fn whatever_the_cuts_condensates_say_what_the_captures_say() {
             assert_eq!(whole, again, "seed {seed}");
         }
         assert_eq!(whole.len(), again.len(), "seed {seed}");
+        sites_share_nothing(&archive, condensates.path(), &again, seed);
     }
+}
+
+/// The condensates of each site, read by themselves, say what they say among those of all.
+fn sites_share_nothing(archive: &Archive, condensates: &Path, all: &[Value], seed: u64) {
+    let told = |lines: &[Value], site: &str| {
+        let own = lines.iter().filter(|line| line["kind"] != "summary" && line["observer"]["site"] == site);
+        own.map(|line| (line["event_id"].to_string(), line.clone())).collect::<BTreeMap<_, _>>()
+    };
+    let mut handshakes = 0;
+    for (number, (directory, _)) in archive.sensors.iter().enumerate() {
+        let site = directory.split(['=', '/']).nth(1).unwrap();
+        let mut own: Vec<PathBuf> = fs::read_dir(condensates).unwrap().map(|entry| entry.unwrap().path()).collect();
+        own.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&format!("{number}-")));
+        own.sort();
+        let paths: Vec<&str> = own.iter().map(|path| text(path)).collect();
+        let alone = without_merged(&done(&[&["read", "--no-trust", "--json"], &paths[..]].concat()));
+        handshakes += alone.last().unwrap()["handshakes"].as_u64().unwrap();
+        let (alone, among) = (told(&alone, site), told(all, site));
+        assert_eq!(alone.keys().collect::<Vec<_>>(), among.keys().collect::<Vec<_>>(), "seed {seed}, {site}");
+        for (id, line) in &among {
+            assert_eq!(line, &alone[id], "seed {seed}, {site}");
+        }
+    }
+    assert_eq!(Some(handshakes), all.last().unwrap()["handshakes"].as_u64(), "seed {seed}");
 }
 
 /// What cuts the archives.
