@@ -89,7 +89,7 @@ mod tests {
                 let at: std::net::SocketAddr = text.parse().unwrap();
                 Endpoint::new(at.ip(), at.port())
             });
-            for transport in Transport::ALL {
+            for transport in [Transport::Tcp, Transport::Udp] {
                 let question = Question { token: u64::MAX - 7, transport, local, remote };
                 assert_eq!(Question::from_bytes(&question.to_bytes()), question);
             }

@@ -49,7 +49,7 @@ impl Tap {
             match &packet {
                 Packet::Tcp(segment) => self.segment(segment),
                 Packet::Udp(datagram) => self.datagram(datagram),
-                Packet::IcmpError(_) | Packet::Skipped(_) => {}
+                Packet::Eapol(_) | Packet::IcmpError(_) | Packet::Skipped(_) => {}
             }
         }
     }

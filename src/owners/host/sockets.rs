@@ -69,6 +69,8 @@ impl Sockets {
             Transport::Tcp => (IPPROTO_TCP, local, remote),
             // Of UDP the kernel takes the packet's view: from the peer, to this socket.
             Transport::Udp => (IPPROTO_UDP, remote, local),
+            // It has no sockets.
+            Transport::Eapol => return None,
         };
         let request = InetRequest {
             family: if local.address.is_ipv4() { AF_INET } else { AF_INET6 },
@@ -119,7 +121,7 @@ pub(super) const fn state(transport: Transport, state: u8) -> State {
     match (transport, state) {
         (Transport::Tcp, TCP_LISTEN) => State::Listening,
         (Transport::Tcp, TCP_FIN_WAIT1 | TCP_FIN_WAIT2 | TCP_CLOSING | TCP_LAST_ACK | TCP_TIME_WAIT | CLOSED) => State::Closing,
-        (Transport::Tcp | Transport::Udp, _) => State::Own,
+        _ => State::Own,
     }
 }
 
