@@ -1,7 +1,7 @@
 //! Flows: who talks to whom, independent of which direction a packet goes.
 
 use std::fmt::{self, Write as _};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::site::Site;
 
@@ -75,12 +75,12 @@ impl<T> PerSide<T> {
     }
 }
 
-/// An address and a port.
+/// An address and a port; of what travels without IP, a station of the link layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
-    /// IP address.
+    /// IP address. That of a station stands for its MAC address: see [`Endpoint::station`].
     pub address: IpAddr,
-    /// TCP or UDP port.
+    /// TCP or UDP port; zero for a station.
     pub port: u16,
 }
 
@@ -89,9 +89,83 @@ impl Endpoint {
     pub const fn new(address: IpAddr, port: u16) -> Self {
         Self { address, port }
     }
+
+    /// A station of the link layer. Its address looks like a link-local one with bits set that RFC 4291 section 2.5.6 wants to be zero: no IP packet
+    /// has it.
+    pub fn station(mac: Mac) -> Self {
+        let mut octets = (STATION << 48).to_be_bytes();
+        if let Some(place) = octets.last_chunk_mut() {
+            *place = mac;
+        }
+        Self::new(IpAddr::V6(Ipv6Addr::from(octets)), 0)
+    }
 }
 
-/// `192.0.2.1:443` or `[2001:db8::1]:443`.
+impl Endpoint {
+    /// The address alone, as it is shown.
+    pub const fn host(self) -> Shown {
+        Shown(self.address)
+    }
+}
+
+/// A MAC address.
+pub type Mac = [u8; 6];
+
+/// The station that an address stands for.
+pub fn station_of(address: IpAddr) -> Option<Mac> {
+    match address {
+        IpAddr::V6(address) if address.to_bits() >> 48 == STATION => address.octets().last_chunk().copied(),
+        _ => None,
+    }
+}
+
+/// A MAC address as it is shown: `00:00:5e:00:53:01`.
+pub fn mac_text(mac: Mac) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// Reads what [`Shown`] writes.
+pub fn read_address(text: &str) -> Option<IpAddr> {
+    text.parse().ok().or_else(|| {
+        let is_byte = |part: &&str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (mut mac, mut parts) = (Mac::default(), text.split(':'));
+        for byte in &mut mac {
+            *byte = u8::from_str_radix(parts.next().filter(is_byte)?, 16).ok()?;
+        }
+        parts.next().is_none().then(|| Endpoint::station(mac).address)
+    })
+}
+
+/// An address as it is shown: an IP address, or the MAC address of a station.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown(pub IpAddr);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match station_of(self.0) {
+            Some(mac) => f.pad(&mac_text(mac)),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
+impl serde::Serialize for Shown {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Shown {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        read_address(&text).map(Self).ok_or_else(|| serde::de::Error::custom("an address is none"))
+    }
+}
+
+/// The upper 80 bits of the address of a station.
+const STATION: u128 = 0xfe80_0000_0000_888e_0000;
+
+/// `192.0.2.1:443` or `[2001:db8::1]:443`; `00:00:5e:00:53:01` for a station.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text().as_str())
@@ -106,6 +180,11 @@ impl Endpoint {
             IpAddr::V4(address) => {
                 text.push_v4(address);
                 text.address = (0, text.len);
+            }
+            IpAddr::V6(_) if let Some(mac) = station_of(self.address) => {
+                let _ = text.write_str(&mac_text(mac));
+                text.address = (0, text.len);
+                return text;
             }
             IpAddr::V6(address) => {
                 let _ = write!(text, "[{address}]");
@@ -189,17 +268,20 @@ pub enum Transport {
     Tcp,
     /// UDP, protocol 17.
     Udp,
+    /// EAPOL (IEEE 802.1X), on the link layer itself.
+    Eapol,
 }
 
 impl Transport {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Tcp, Self::Udp];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Eapol];
 
-    /// `tcp` or `udp`.
+    /// `tcp`, `udp` or `eapol`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::Eapol => "eapol",
         }
     }
 }
@@ -371,7 +453,7 @@ pub struct FlowKey {
     pub low: Endpoint,
     /// The greater endpoint.
     pub high: Endpoint,
-    /// TCP or UDP.
+    /// TCP, UDP or EAPOL.
     pub transport: Transport,
     /// The address space that it belongs to, around all tunnels.
     pub site: Site,
@@ -387,6 +469,12 @@ impl FlowKey {
         } else {
             (Self { low: destination, high: source, transport, site: Site::NONE, path }, false)
         }
+    }
+
+    /// The key of all EAPOL frames of a link, for an authenticator may speak to one station under an address that all of them hear.
+    pub fn of_link(site: Site, path: u32) -> Self {
+        let anyone = Endpoint::station([0; 6]);
+        Self { low: anyone, high: anyone, transport: Transport::Eapol, site, path }
     }
 
     /// The same flow at a site.
@@ -430,6 +518,20 @@ impl FlowKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_station_is_shown_and_read_by_its_mac_address() {
+        let mac = [0x02, 0, 0x5e, 0, 0x53, 0xff];
+        let station = Endpoint::station(mac);
+        assert_eq!((station.to_string().as_str(), station.text().address()), ("02:00:5e:00:53:ff", &b"02:00:5e:00:53:ff"[..]));
+        assert_eq!(Shown(station.address).to_string(), "02:00:5e:00:53:ff");
+        assert_eq!((station_of(station.address), read_address("02:00:5e:00:53:ff")), (Some(mac), Some(station.address)));
+        let local = "fe80::5e00:53ff:fe00:1".parse().unwrap();
+        assert_eq!((station_of(local), Shown(local).to_string().as_str()), (None, "fe80::5e00:53ff:fe00:1"));
+        for none in ["02:00:5e:00:53", "02:00:5e:00:53:ff:01", "2:0:5e:0:53:ff", "+2:00:5e:00:53:ff"] {
+            assert_eq!(read_address(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn endpoints_print_as_the_standard_library_prints_them() {

@@ -384,7 +384,10 @@ pub const DTLS_PENDING_BYTES: usize = 512 << 10;
 /// Pieces of one DTLS handshake message: 256 KiB in the smallest fragments in use (some hundred bytes) would be a thousand.
 pub const DTLS_PIECES: usize = 1024;
 
-/// Conversations that one port of a RADIUS client carries at a time: it has 256 numbers for requests.
+/// Channels and associations between a TURN client's port and its relay: a browser tries some pairs of candidates, and keeps one.
+pub const TURN_CHANNELS: usize = 64;
+
+/// Conversations that one port of a RADIUS client carries at a time, which has 256 numbers for requests; and those of a link.
 pub const EAP_CONVERSATIONS: usize = 256;
 
 /// Conversations of such a port that are over and whose late packets are known: some seconds' worth.

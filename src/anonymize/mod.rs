@@ -19,10 +19,10 @@ use ipcrypt_rs::IpcryptPfx;
 use sha2::{Digest, Sha256};
 
 use self::text::Known;
-use crate::flow::Endpoint;
+use crate::flow::{Endpoint, Shown, read_address, station_of};
 use crate::report::{
-    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Observer, Quic,
-    Renaming, Site, Step, Summary, Tls, TlsClient, TlsServer, community_id,
+    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Dtls, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Observer,
+    Quic, Renaming, Site, Step, Summary, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// What the pseudonyms depend on.
@@ -132,7 +132,7 @@ impl Anonymizer {
                 closes: Cow::Owned(close(&quic.closes)),
                 ..*quic
             }),
-            dtls: report.dtls,
+            dtls: report.dtls.map(|dtls| Dtls { relay: dtls.relay.map(|relay| self.endpoint(relay)), ..dtls }),
             eap,
             openvpn: report.openvpn,
             diagnosis: diagnosis(&report.diagnosis, &text),
@@ -189,7 +189,7 @@ impl Anonymizer {
             id: self.digits(&incident.id, "id"),
             servers: incident.servers.iter().map(|server| self.endpoint(*server)).collect(),
             server_name,
-            clients: incident.clients.iter().map(|client| self.addresses.encrypt_ipaddr(*client)).collect(),
+            clients: incident.clients.iter().map(|client| self.ip(*client)).collect(),
             sensors: incident.sensors.iter().map(|name| Arc::from(self.value(name))).collect(),
             changes: incident.changes.iter().map(|change| text(change)).collect(),
             summary: text(&incident.summary),
@@ -283,17 +283,29 @@ impl Anonymizer {
     }
 
     fn endpoint(&self, endpoint: Endpoint) -> Endpoint {
-        Endpoint::new(self.addresses.encrypt_ipaddr(endpoint.address), endpoint.port)
+        Endpoint::new(self.ip(endpoint.address), endpoint.port)
+    }
+
+    /// The pseudonym of an address, or of the station that it stands for: one that is locally administered, as nobody's own is.
+    fn ip(&self, address: IpAddr) -> IpAddr {
+        let Some(station) = station_of(address) else { return self.addresses.encrypt_ipaddr(address) };
+        let mut made = station;
+        for (byte, other) in made.iter_mut().zip(mac(&self.key, "station", &station)) {
+            *byte = other;
+        }
+        let [first, ..] = &mut made;
+        *first = *first & 0xfc | 0x02;
+        Endpoint::station(made).address
     }
 
     /// The pseudonym of an address; what is none is given a pseudonym as a name.
     fn address(&self, text: &str) -> String {
-        text.parse::<IpAddr>().map_or_else(|_| self.name(text), |address| self.addresses.encrypt_ipaddr(address).to_string())
+        read_address(text).map_or_else(|| self.name(text), |address| Shown(self.ip(address)).to_string())
     }
 
     /// The pseudonym of a name, label by label: each depends on its label and all behind it.
     fn name(&self, text: &str) -> String {
-        if text.parse::<IpAddr>().is_ok() {
+        if read_address(text).is_some() {
             return self.address(text);
         }
         let lower = text.trim_end_matches('.').to_lowercase();
@@ -309,7 +321,7 @@ impl Anonymizer {
 
     /// The pseudonym of a value that may be a name, an address or anything.
     fn value(&self, value: &str) -> String {
-        if text::is_name(value) || value.parse::<IpAddr>().is_ok() { self.name(value) } else { self.pseudonym('v', "value", value) }
+        if text::is_name(value) || read_address(value).is_some() { self.name(value) } else { self.pseudonym('v', "value", value) }
     }
 
     /// Names files as [`Self::file`] does.

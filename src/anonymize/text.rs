@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::Anonymizer;
+use crate::flow::read_address;
 
 /// What has a pseudonym already, the longest first.
 #[derive(Debug, Default)]
@@ -63,12 +64,16 @@ impl Anonymizer {
             out.push_str(&self.address(&address.to_string()));
             return;
         }
+        // Behind a MAC address a colon ends a clause.
+        if read_address(core).is_some() {
+            out.push_str(&self.address(core));
+            out.push_str(tail);
+            return;
+        }
         if let Ok(socket) = core.parse::<SocketAddr>() {
             out.push_str(&self.address(&socket.ip().to_string()));
             out.push(':');
             out.push_str(&socket.port().to_string());
-        } else if core.parse::<IpAddr>().is_ok() {
-            out.push_str(&self.address(core));
         } else if core.contains(':') && core.split(':').any(|part| is_name(part) || part.parse::<Ipv4Addr>().is_ok()) {
             // host:port, and curl's host:port:address.
             for (index, part) in core.split(':').enumerate() {

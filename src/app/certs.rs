@@ -242,7 +242,7 @@ impl What {
 impl Seen {
     fn entry(self, file: String) -> Entry {
         let place = |((server, name), handshakes): ((Endpoint, Option<String>), u64)| Place {
-            address: server.address.to_string(),
+            address: server.host().to_string(),
             port: server.port,
             name,
             handshakes,
@@ -256,7 +256,7 @@ impl Seen {
             last_seen: self.last,
             handshakes: self.handshakes,
             servers: self.servers.into_iter().map(place).collect(),
-            clients: self.clients.into_iter().map(|client| client.address.to_string()).collect(),
+            clients: self.clients.into_iter().map(|client| client.host().to_string()).collect(),
             chains: self.chains.iter().map(|chain| chain.iter().map(|digest| HEXLOWER.encode(digest)).collect()).collect(),
         }
     }

@@ -334,7 +334,8 @@ fn gather(job: &Job<'_>, wanted: &mut [Wanted]) -> anyhow::Result<()> {
                 Packet::Tcp(segment) => &segment.key,
                 Packet::Udp(datagram) => &datagram.key,
                 Packet::IcmpError(error) => &error.key,
-                Packet::Skipped(_) => continue,
+                // A link has one end of a conversation at each place: there is nothing to compare.
+                Packet::Eapol(_) | Packet::Skipped(_) => continue,
             };
             for place in places.get(&ends(key)).into_iter().flatten() {
                 let Some(wanted) = wanted.get_mut(*place) else { continue };
@@ -345,7 +346,7 @@ fn gather(job: &Job<'_>, wanted: &mut [Wanted]) -> anyhow::Result<()> {
                     Packet::Tcp(segment) => wanted.view.segment(segment),
                     Packet::Udp(datagram) => wanted.view.datagram(datagram),
                     Packet::IcmpError(error) => wanted.view.icmp(error),
-                    Packet::Skipped(_) => {}
+                    Packet::Eapol(_) | Packet::Skipped(_) => {}
                 }
             }
         }

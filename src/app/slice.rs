@@ -166,12 +166,12 @@ impl Sink for Chosen {
         if !self.filter.takes(report, self.begin.get().copied()) {
             if self.others_held < OTHERS {
                 self.others_held = self.others_held.saturating_add(1);
-                self.others.entry(report.server).or_default().push(Other { key: facts.flow.key, first, last, taken: false });
+                self.others.entry(report.server).or_default().push(Other { key: facts.flow.packets_key(), first, last, taken: false });
             }
             return Ok(());
         }
         self.handshakes = self.handshakes.saturating_add(1);
-        self.add(facts.flow.key, Frames { first, last, quoted: last.max(facts.closed_at.frame) });
+        self.add(facts.flow.packets_key(), Frames { first, last, quoted: last.max(facts.closed_at.frame) });
         let diagnosis = &report.diagnosis;
         let cause = diagnosis
             .cause
@@ -245,7 +245,7 @@ impl Chosen {
     fn take(&self, packet: &Packet<'_>, frame: u64) -> bool {
         match packet {
             Packet::Tcp(segment) => self.wants(&segment.key, frame, false),
-            Packet::Udp(datagram) => self.wants(&datagram.key, frame, false),
+            Packet::Udp(datagram) | Packet::Eapol(datagram) => self.wants(&datagram.key, frame, false),
             Packet::IcmpError(error) => self.wants(&error.key, frame, true),
             Packet::Skipped(_) => false,
         }
@@ -303,7 +303,7 @@ impl Cut<'_> {
                 let packet = decoder.decode(&frame);
                 let joined = match &packet {
                     Packet::Tcp(segment) => segment.ip.was_fragmented,
-                    Packet::Udp(datagram) => datagram.ip.was_fragmented,
+                    Packet::Udp(datagram) | Packet::Eapol(datagram) => datagram.ip.was_fragmented,
                     Packet::IcmpError(_) | Packet::Skipped(_) => false,
                 };
                 if joined && chosen.take(&packet, frame.head.number) {

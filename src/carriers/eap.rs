@@ -10,6 +10,8 @@ pub struct Eap<'a> {
     pub identifier: u8,
     /// What it says.
     pub body: Body<'a>,
+    /// Bytes at its end that were not captured.
+    pub missing: usize,
 }
 
 /// What an EAP packet is.
@@ -138,6 +140,7 @@ impl<'a> Eap<'a> {
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (&[code, identifier, high, low], rest) = bytes.split_first_chunk::<4>()?;
         let len = usize::from(u16::from_be_bytes([high, low])).checked_sub(4)?;
+        let missing = len.saturating_sub(rest.len());
         let rest = rest.get(..len).unwrap_or(rest);
         let code = match code {
             1 => Code::Request,
@@ -150,7 +153,7 @@ impl<'a> Eap<'a> {
             Code::Success | Code::Failure => Body::Nothing,
             Code::Request | Code::Response => body(rest)?,
         };
-        Some(Self { code, identifier, body })
+        Some(Self { code, identifier, body, missing })
     }
 }
 
@@ -198,6 +201,7 @@ mod tests {
         assert_eq!((identity.code, identity.identifier, identity.body), (Code::Response, 7, Body::Identity(b"bob")));
         assert_eq!(Eap::parse(&[2, 8, 0, 7, 3, 25, 21]).unwrap().body, Body::Nak(&[25, 21]));
         assert_eq!(Eap::parse(&[4, 8, 0, 4]).unwrap().code, Code::Failure);
+        assert_eq!(Eap::parse(&[2, 8, 0, 9, 1, b'b']).unwrap().missing, 3);
     }
 
     /// The forms of RFC 5216 section 3.1: with length and more fragments, without, and an acknowledgment.

@@ -11,6 +11,8 @@ pub struct Packet<'a> {
     pub authenticator: &'a [u8; 16],
     /// The attributes, as far as they were captured.
     attributes: &'a [u8],
+    /// The snapshot length cut some off.
+    cut: bool,
 }
 
 /// What a packet of an authentication is.
@@ -60,7 +62,7 @@ impl<'a> Packet<'a> {
         }
         let (authenticator, attributes) = rest.split_first_chunk::<16>()?;
         let cut = payload.len() < usize::from(len);
-        let packet = Self { code, identifier, authenticator, attributes };
+        let packet = Self { code, identifier, authenticator, attributes, cut };
         let mut left = attributes;
         let mut carries = false;
         while let [kind, len, behind @ ..] = left {
@@ -90,6 +92,24 @@ impl<'a> Packet<'a> {
     /// The first value of an attribute.
     pub fn value(&self, wanted: u8) -> Option<&'a [u8]> {
         self.values(wanted).next()
+    }
+
+    /// The State, where it was captured whole.
+    pub fn state(&self) -> Option<&'a [u8]> {
+        let mut left = self.attributes;
+        loop {
+            let &[kind, len, ref behind @ ..] = left else { return None };
+            let (value, behind) = behind.split_at_checked(usize::from(len).checked_sub(2)?)?;
+            if kind == attribute::STATE {
+                return Some(value);
+            }
+            left = behind;
+        }
+    }
+
+    /// The snapshot length cut attributes off: one that was not seen may be there.
+    pub const fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// Joins its EAP packet into this buffer, which it empties first.
@@ -136,7 +156,15 @@ mod tests {
         assert_eq!(parse(&packet(4, &[79, 5, 1, 2, 3])), None, "accounting");
         let bytes = packet(1, &[79, 5, 1, 2, 3]);
         assert_eq!(Packet::parse(&bytes, 26), None, "another length");
-        assert!(Packet::parse(&bytes[..23], 25).is_some(), "cut by the snapshot length");
+        assert!(Packet::parse(&bytes[..23], 25).is_some_and(|packet| packet.is_cut()), "cut by the snapshot length");
+    }
+
+    #[test]
+    fn a_state_that_is_cut_is_none() {
+        let bytes = packet(11, &[79, 5, 1, 2, 3, 24, 4, 9, 9]);
+        assert_eq!(parse(&bytes).unwrap().state(), Some(&[9, 9][..]));
+        let cut = Packet::parse(&bytes[..28], 29).unwrap();
+        assert_eq!((cut.state(), cut.is_cut()), (None, true));
     }
 
     proptest! {
@@ -149,7 +177,7 @@ mod tests {
                 let mut eap = Vec::new();
                 packet.eap(&mut eap);
                 prop_assert!(eap.len() < bytes.len());
-                let _ = packet.value(attribute::STATE);
+                let _ = packet.state();
             }
         }
     }

@@ -27,7 +27,13 @@ impl Late {
     pub fn write(&self, out: &mut Vec<u8>) {
         let FlowKey { low, high, transport, path, site: _ } = self.key;
         let wide = low.address.is_ipv6();
-        let flags = [(true, PRESENT), (transport == Transport::Udp, UDP), (wide, IPV6), (self.at_once, AT_ONCE)];
+        let flags = [
+            (true, PRESENT),
+            (transport == Transport::Udp, UDP),
+            (transport == Transport::Eapol, EAPOL),
+            (wide, IPV6),
+            (self.at_once, AT_ONCE),
+        ];
         out.push(flags.into_iter().filter(|(set, _)| *set).fold(0, |sum, (_, flag)| sum | flag));
         let name = self.kind.map_or("", |kind| kind.protocol);
         out.push(u8::try_from(name.len()).unwrap_or_default());
@@ -64,11 +70,15 @@ impl Late {
         let ends = [Endpoint::new(address()?, low), Endpoint::new(address()?, high)];
         let (name, rest) = bytes.split_at_checked(usize::from(name_len))?;
         *bytes = rest;
-        let transport = if flags & UDP == 0 { Transport::Tcp } else { Transport::Udp };
+        let (transport, bearer, port) = match (flags & UDP, flags & EAPOL) {
+            (0, 0) => (Transport::Tcp, Bearer::Tcp, None),
+            (0, _) => (Transport::Eapol, Bearer::Link, None),
+            _ => (Transport::Udp, Bearer::Udp, Some(port)),
+        };
         let (key, _) = FlowKey::new(transport, ends[0], ends[1], path);
         let kind = match std::str::from_utf8(name).ok()? {
             "" => None,
-            name => Some(Kind { bearer: Bearer::Udp, protocol: protocol_named(name)?, port: Some(port) }),
+            name => Some(Kind { bearer, protocol: protocol_named(name)?, port }),
         };
         Some(Self { key: key.at(site), kind, at_once: flags & AT_ONCE != 0, packets, bytes: sum })
     }
@@ -85,6 +95,7 @@ const PRESENT: u8 = 1;
 const UDP: u8 = 2;
 const IPV6: u8 = 4;
 const AT_ONCE: u8 = 8;
+const EAPOL: u8 = 16;
 
 #[cfg(test)]
 mod tests {
@@ -98,15 +109,19 @@ mod tests {
             Late { key, kind, at_once: kind.is_none(), packets: -3, bytes: 1 << 40 }
         };
         let kind = Kind { bearer: Bearer::Udp, protocol: "QUIC", port: Some(443) };
-        let all =
-            [late(Transport::Tcp, ["192.0.2.1", "198.51.100.7"], None), late(Transport::Udp, ["2001:db8::1", "2001:db8::2"], Some(kind))];
+        let link = Kind { bearer: Bearer::Link, protocol: "EAPOL", port: None };
+        let all = [
+            late(Transport::Tcp, ["192.0.2.1", "198.51.100.7"], None),
+            late(Transport::Udp, ["2001:db8::1", "2001:db8::2"], Some(kind)),
+            late(Transport::Eapol, ["fe80::1", "fe80::2"], Some(link)),
+        ];
         let mut bytes = Vec::new();
         for late in &all {
             late.write(&mut bytes);
         }
         bytes.extend([0; 3]);
         let mut rest = bytes.as_slice();
-        assert_eq!([0, 1].map(|_| Late::read(&mut rest, Site::NONE)), all.map(Some));
+        assert_eq!([0, 1, 2].map(|_| Late::read(&mut rest, Site::NONE)), all.map(Some));
         assert_eq!(Late::read(&mut rest, Site::NONE), None);
         for len in 0..bytes.len() {
             let mut cut = &bytes[..len];

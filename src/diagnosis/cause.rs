@@ -365,13 +365,15 @@ causes! {
     DtlsRefused = "dtls-refused" in Dtls,
     /// Both sides take themselves for the DTLS client.
     DtlsRoleConflict = "dtls-role-conflict" in Dtls,
-    /// Supplicant and RADIUS server have no EAP method in common.
+    /// Supplicant and server have no EAP method in common.
     EapMethodRefused = "eap-method-refused" in Carrier,
     /// The RADIUS server does not answer the authenticator.
     RadiusNoAnswer = "radius-no-answer" in Carrier,
+    /// The authenticator does not go on with EAP.
+    EapAuthenticatorSilent = "eap-authenticator-silent" in Carrier,
     /// The supplicant stops answering in the middle of EAP.
     EapSupplicantSilent = "eap-supplicant-silent" in Carrier,
-    /// TLS in EAP is through, and the RADIUS server turns the supplicant away.
+    /// TLS in EAP is through, and the server turns the supplicant away.
     EapRejected = "eap-rejected" in Carrier,
     /// The OpenVPN server never answers.
     OpenvpnNoAnswer = "openvpn-no-answer" in Carrier,

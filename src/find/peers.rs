@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use crate::flow::Endpoint;
+use crate::flow::{Endpoint, Shown, read_address};
 
-/// `192.0.2.1`, `192.0.2.1:443`, `[2001:db8::1]:443`, `10.0.0.0/8`, `10.0.0.0/8:443`, `:8443`.
+/// `192.0.2.1`, `192.0.2.1:443`, `[2001:db8::1]:443`, `10.0.0.0/8`, `10.0.0.0/8:443`, `:8443`, `00:00:5e:00:53:01`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerPattern {
     network: Option<IpNet>,
@@ -30,7 +30,7 @@ impl fmt::Display for PeerPattern {
         match (address, self.port) {
             (IpAddr::V6(address), Some(port)) => write!(f, "[{address}{length}]:{port}"),
             (address, Some(port)) => write!(f, "{address}{length}:{port}"),
-            (address, None) => write!(f, "{address}{length}"),
+            (address, None) => write!(f, "{}{length}", Shown(address)),
         }
     }
 }
@@ -44,7 +44,7 @@ impl FromStr for PeerPattern {
                 if text.contains(|c: char| c.is_ascii_alphabetic() && !c.is_ascii_hexdigit()) { "; names are for --name" } else { "" };
             format!("{text:?} is not an address; write 192.0.2.1, 192.0.2.1:443, [2001:db8::1]:443, 10.0.0.0/8 or :443{hint}")
         };
-        if let Ok(address) = text.parse::<IpAddr>() {
+        if let Some(address) = read_address(text) {
             return Ok(Self { network: Some(address.into()), port: None });
         }
         if let Ok(socket) = text.parse::<SocketAddr>() {
@@ -80,6 +80,9 @@ mod tests {
         assert!(matches("2001:db8::/32", "2001:db8::7", 443) && !matches("2001:db8::/32", "10.0.0.1", 443));
         assert!(matches("[2001:db8::7]:443", "2001:db8::7", 443) && matches("[2001:db8::/32]:443", "2001:db8::7", 443));
         assert!(matches("2001:db8::7", "2001:db8::7", 443), "an address without a port has no port");
+        let station = Endpoint::station([0, 0, 0x5e, 0, 0x53, 1]);
+        let pattern = "00:00:5e:00:53:01".parse::<PeerPattern>().unwrap();
+        assert_eq!((pattern.matches(station), pattern.to_string().as_str()), (true, "00:00:5e:00:53:01"));
         assert!(matches(":443", "10.1.2.3", 443) && !matches(":443", "10.1.2.3", 444));
     }
 

@@ -20,7 +20,7 @@ use crate::tls::server_hello::ServerHello;
 use crate::traffic::UNKNOWN;
 use crate::transport::{Close, FlowFacts};
 
-pub use super::datagrams::carried::facts::{CarriedFacts, Carrier, EapFacts, EapResult, OpenVpnFacts};
+pub use super::datagrams::carried::facts::{CarriedFacts, Carrier, EapFacts, EapResult, EapRoad, OpenVpnFacts};
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
 pub use super::fact::Fact;
 pub use super::ftp::{FtpReplies, FtpReply, FtpSaid};
@@ -119,6 +119,8 @@ pub struct Observed {
     pub dtls: Option<Box<DtlsFacts>>,
     /// What carried it, where its records travelled in messages of another protocol over UDP.
     pub carried: Option<Box<CarriedFacts>>,
+    /// Bytes of content of the client's first application data, where they are known.
+    pub opening: Option<u16>,
     /// What the server says on a control connection of FTP.
     pub ftp: Option<Box<FtpReplies>>,
 }

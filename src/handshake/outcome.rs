@@ -129,6 +129,7 @@ fn read_hidden(h: &mut Observed, flow: &FlowFacts) -> Vec<(Side, Mark)> {
     h.application_data = reading.application;
     h.application_records = reading.application_records;
     h.tickets_seen = reading.tickets;
+    h.opening = reading.opening;
     h.renegotiation = later_auth::read(h);
     for side in Side::BOTH {
         let Some((mark, after_finished)) = *reading.last_is_alert.of(side) else { continue };
@@ -201,7 +202,7 @@ impl Over<'_> {
 /// A side's first FIN, or RST that fits the connection.
 fn first_end(h: &Observed, flow: &FlowFacts, side: Side) -> Option<Terminator> {
     // The word of what carries it stands for a FIN.
-    if let Some(mark) = h.carried.as_ref().and_then(|carried| carried.rejected()).filter(|_| side == Side::Server) {
+    if let Some(mark) = h.carried.as_ref().and_then(|carried| if side == Side::Server { carried.rejected() } else { carried.left() }) {
         return Some(Terminator { side, mark, reset: false });
     }
     let facts = flow.side(side);
@@ -384,7 +385,8 @@ fn refused_later(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
     let hidden = h.renegotiation.map(|later| later.asked);
     let asked = hidden.or_else(|| Some(h.certificate_request.as_ref()?.mark)).filter(|_| h.is_tls13())?;
     let later = h.finished.client.is_some_and(|finished| asked > finished);
-    let fatal = |seen: &AlertSeen| seen.alert.map_or(hidden.is_some(), |alert| alert.fatal);
+    let unread = hidden.is_some();
+    let fatal = |seen: &AlertSeen| seen.alert.map_or(unread, |alert| alert.fatal);
     let refuses = |seen: &&AlertSeen| seen.from == Side::Server && seen.mark > asked && fatal(seen);
     let alert = alerts.iter().find(refuses).filter(|_| later)?;
     Some(Ending::new(Outcome::Alerted, alert.from, alert.mark))

@@ -69,7 +69,11 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
 fn without_tls(handshake: &Handshake, carried: &CarriedFacts) -> Relevance {
     let begun = carried.eap().is_some_and(|eap| eap.method.is_some() && eap.proposed == eap.method.map(|(method, _)| method.number()));
     let unheard = carried.datagrams.server.count == 0 && handshake.flow.saw_start() && handshake.outcome.failed();
-    if begun || unheard || carried.openvpn().is_some() { Relevance::Report } else { Relevance::Other("eap") }
+    // What a supplicant that told its name is asked next is TLS nearly everywhere.
+    let left_waiting = carried.eap().is_some_and(|eap| eap.identity.is_some() && eap.proposed.is_none())
+        && handshake.outcome.failed()
+        && carried.unanswered().is_some_and(|(asker, _)| asker == Side::Client);
+    if begun || unheard || left_waiting || carried.openvpn().is_some() { Relevance::Report } else { Relevance::Other("eap") }
 }
 
 /// Bytes of a client that are no TLS and that no dialogue followed, where the server closed on them without a word and its port is one for TLS:

@@ -18,8 +18,12 @@ pub(super) fn flow(traffic: &mut Traffic, observed: &Observed, preamble: Option<
 /// The same for one of which it is known what it carries.
 pub(super) fn add(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFacts) -> Row {
     let (_, server) = flow.ends();
-    let bearer = if flow.is_udp() { Bearer::Udp } else { Bearer::Tcp };
-    let row = traffic.row(Kind { bearer, protocol, port: Some(server.port) });
+    let (bearer, port) = match flow.key.transport {
+        Transport::Tcp => (Bearer::Tcp, Some(server.port)),
+        Transport::Udp => (Bearer::Udp, Some(server.port)),
+        Transport::Eapol => (Bearer::Link, None),
+    };
+    let row = traffic.row(Kind { bearer, protocol, port });
     let sides = Side::BOTH.map(|side| flow.side(side));
     traffic.add(
         row,
@@ -40,14 +44,16 @@ pub(super) fn pass_by(traffic: &mut Traffic, datagram: &Datagram<'_>) {
 
 /// What a datagram of no flow that is followed is counted as.
 pub fn passing(datagram: &Datagram<'_>) -> Kind {
-    debug_assert_eq!(datagram.key.transport, Transport::Udp, "only datagrams pass by");
+    if datagram.stations.is_some() {
+        return Kind { bearer: Bearer::Link, protocol: EAPOL, port: None };
+    }
     let (protocol, port) = name_datagram(datagram.payload, datagram.payload_len, [datagram.key.low.port, datagram.key.high.port]);
     Kind { bearer: Bearer::Udp, protocol, port: Some(port) }
 }
 
 /// A datagram that passes by as this may belong to a flow whose handshake was before all that is known.
 pub fn may_go_on(kind: Kind) -> bool {
-    [UNKNOWN, Protocol::Quic.title(), Protocol::Dtls.title(), "RADIUS", "OpenVPN"].contains(&kind.protocol)
+    [UNKNOWN, Protocol::Quic.title(), Protocol::Dtls.title(), "RADIUS", EAPOL, "OpenVPN"].contains(&kind.protocol)
 }
 
 /// What it carries: TLS, what its bytes were seen to be, else what its port is known for.
@@ -70,6 +76,12 @@ fn name(observed: &Observed, preamble: Option<&Preamble>, port: u16, udp: bool) 
         None => UNKNOWN,
     }
 }
+
+/// Messages between a client and a relay that carry no DTLS.
+pub(super) const STUN: &str = "STUN";
+
+/// EAPOL frames, whether an authentication is in them or not.
+pub(super) const EAPOL: &str = "EAPOL";
 
 /// A relay of Tailscale, by the name that its clients ask for: whatever goes through it is WireGuard inside TLS.
 fn is_derp(observed: &Observed) -> bool {

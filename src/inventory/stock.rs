@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Feature;
+use crate::flow::Shown;
 use crate::report::{Side, Timestamp};
 
 /// The inventory, the most frequent first.
@@ -113,6 +114,7 @@ pub struct ClientNeed {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub site: Option<Arc<str>>,
     /// Its address.
+    #[serde(serialize_with = "shown")]
     pub address: IpAddr,
     /// Its JA4 fingerprint, the first of several.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,6 +143,7 @@ pub struct ServerNeed {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Its address.
+    #[serde(serialize_with = "shown")]
     pub address: IpAddr,
     /// Its port.
     pub port: u16,
@@ -231,6 +234,7 @@ pub struct ServerEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Its address.
+    #[serde(serialize_with = "shown")]
     pub address: IpAddr,
     /// Its port.
     pub port: u16,
@@ -267,6 +271,7 @@ pub struct ClientEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub site: Option<Arc<str>>,
     /// Its address.
+    #[serde(serialize_with = "shown")]
     pub address: IpAddr,
     /// Its TLS library, where it is recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -355,4 +360,8 @@ impl LeftOut {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+fn shown<S: serde::Serializer>(address: &IpAddr, serializer: S) -> Result<S::Ok, S::Error> {
+    Shown(*address).serialize(serializer)
 }

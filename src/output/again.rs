@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::diagnosis::remedy::parts::{FilePath, Name, Target};
+use crate::diagnosis::remedy::parts::{FilePath, Name};
 use crate::report::{Command, Handshake, Incident};
 
 /// Captures that can be read again, and the keys that open them.
@@ -47,7 +47,7 @@ impl Again {
         let causes = std::iter::once(&incident.cause).chain(&incident.joined);
         let command = causes.fold(Command::new("handshark --all"), |command, cause| command.option("--cause", cause.slug()));
         let command = match *incident.servers.as_slice() {
-            [server] => command.option("--server", Target::from(server)),
+            [server] => command.option("--server", server),
             _ => command,
         };
         let command = self.with_keys(command);

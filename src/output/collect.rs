@@ -248,7 +248,7 @@ fn service(report: &Handshake<'_>) -> String {
     let port = report.server.port;
     match report.server_name() {
         Some(name) => short(&format!("{} {port}", name.to_ascii_lowercase())),
-        None => format!("{} {port}", report.server.address),
+        None => format!("{} {port}", report.server.host()),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::frame::Frame;
 use crate::packet::cursor::Cursor;
 use crate::packet::direct;
 use crate::packet::fragments::{FragmentCounters, Fragments, Joined, LostFragments};
-use crate::packet::state::{Next, Unread, Walk};
+use crate::packet::state::{LinkHeader, Next, Unread, Walk};
 use crate::packet::{Packet, Skip};
 use crate::time::Timestamp;
 
@@ -124,12 +124,19 @@ impl Decoder {
         self.joined = std::mem::take(&mut joined.bytes);
         self.joined_frames = std::mem::take(&mut joined.frames);
         let rest = Cursor::new(&self.joined, joined.wire);
-        Walk { rest, around: joined.around, piece: None, unread: Unread::Nothing }.run(Next::Payload(joined.protocol))
+        Walk { rest, around: joined.around, piece: None, unread: Unread::Nothing, link: LinkHeader::Nothing }
+            .run(Next::Payload(joined.protocol))
     }
 }
 
 fn resume(joined: &Joined) -> Walk<'_> {
-    Walk { rest: Cursor::new(&joined.bytes, joined.wire), around: joined.around, piece: None, unread: Unread::Nothing }
+    Walk {
+        rest: Cursor::new(&joined.bytes, joined.wire),
+        around: joined.around,
+        piece: None,
+        unread: Unread::Nothing,
+        link: LinkHeader::Nothing,
+    }
 }
 
 /// Decodes a frame whose packet lies in it alone. A fragment is skipped.

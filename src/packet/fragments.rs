@@ -10,7 +10,7 @@ use crate::flow::FlowKey;
 use crate::limits;
 use crate::packet::Packet;
 use crate::packet::cursor::Cursor;
-use crate::packet::state::{Around, Ends, Next, Piece, Unread, Walk};
+use crate::packet::state::{Around, Ends, LinkHeader, Next, Piece, Unread, Walk};
 use crate::site::Site;
 use crate::time::{Mark, Timestamp};
 
@@ -314,10 +314,11 @@ fn copy(whole: &mut [u8], captured: &[u8], offset: u32, (from, to): (u32, u32)) 
 /// The innermost flow that a first fragment names, through tunnels. What lies beyond it counts as cut off.
 fn flow_of(walk: &Walk<'_>, protocol: u8) -> Option<(FlowKey, bool)> {
     let rest = Cursor::new(walk.rest.bytes(), u32::from(u16::MAX));
-    match (Walk { rest, around: walk.around, piece: None, unread: Unread::Nothing }).run(Next::Payload(protocol)) {
+    match (Walk { rest, around: walk.around, piece: None, unread: Unread::Nothing, link: LinkHeader::Nothing }).run(Next::Payload(protocol))
+    {
         Packet::Tcp(segment) => Some((segment.key, segment.from_low)),
         Packet::Udp(datagram) => Some((datagram.key, datagram.from_low)),
-        Packet::IcmpError(_) | Packet::Skipped(_) => None,
+        Packet::Eapol(_) | Packet::IcmpError(_) | Packet::Skipped(_) => None,
     }
 }
 

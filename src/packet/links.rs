@@ -6,7 +6,7 @@ use crate::frame::LinkType;
 use crate::packet::Skip;
 use crate::packet::ip::fits_ip;
 use crate::packet::radio;
-use crate::packet::state::{Next, Walk};
+use crate::packet::state::{LinkHeader, Next, Walk};
 
 /// The name of a link type, for messages; `None` for one we do not know.
 pub fn link_name(link: LinkType) -> Option<&'static str> {
@@ -43,12 +43,14 @@ fn cisco_hdlc(walk: &mut Walk<'_>) -> Result<Next, Skip> {
 }
 
 fn cooked(walk: &mut Walk<'_>) -> Result<Next, Skip> {
-    let &[_, _, h0, h1, .., p0, p1] = walk.rest.take::<16>()?;
+    let &[_, _, h0, h1, _, _, ref station @ .., p0, p1] = walk.rest.take::<16>()?;
+    walk.link = LinkHeader::Cooked(station);
     cooked_payload([h0, h1], [p0, p1])
 }
 
 fn cooked_2(walk: &mut Walk<'_>) -> Result<Next, Skip> {
-    let &[p0, p1, _, _, _, _, _, _, h0, h1, ..] = walk.rest.take::<20>()?;
+    let &[p0, p1, _, _, _, _, _, _, h0, h1, _, _, ref station @ ..] = walk.rest.take::<20>()?;
+    walk.link = LinkHeader::Cooked(station);
     cooked_payload([h0, h1], [p0, p1])
 }
 

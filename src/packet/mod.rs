@@ -27,7 +27,7 @@ mod walk;
 
 use std::net::IpAddr;
 
-use crate::flow::{Endpoint, FlowKey, Path, Transport};
+use crate::flow::{Endpoint, FlowKey, Mac, Path, Transport};
 use crate::time::Mark;
 
 pub use self::decoder::Decoder;
@@ -45,6 +45,8 @@ pub enum Packet<'a> {
     Tcp(Segment<'a>),
     /// A UDP datagram.
     Udp(Datagram<'a>),
+    /// An EAPOL frame that concerns an authentication, as if it were a datagram; the payload begins with its header.
+    Eapol(Datagram<'a>),
     /// An ICMP or `ICMPv6` error that quotes a TCP or UDP packet.
     IcmpError(IcmpError),
     /// Nothing of use, and why.
@@ -62,7 +64,7 @@ impl Packet<'_> {
     pub const fn key(&self) -> Option<&FlowKey> {
         match self {
             Self::Tcp(segment) => Some(&segment.key),
-            Self::Udp(datagram) => Some(&datagram.key),
+            Self::Udp(datagram) | Self::Eapol(datagram) => Some(&datagram.key),
             Self::IcmpError(error) => Some(&error.key),
             Self::Skipped(_) => None,
         }
@@ -74,7 +76,7 @@ impl Packet<'_> {
 pub enum Skip {
     /// The capture's link type is not one we read; the summary names its number.
     LinkType,
-    /// The Ethernet type (or PPP protocol, or SAP) is neither IP nor a tag or tunnel we walk: ARP, LLDP, spanning tree…
+    /// The Ethernet type (or PPP protocol, or SAP) is neither IP nor a tag or tunnel we walk, nor an authentication: ARP, LLDP, spanning tree…
     NotIp,
     /// An IP protocol other than those we walk: IGMP, OSPF, ESP…
     IpProtocol,
@@ -126,8 +128,8 @@ impl Skip {
     }
 }
 
-/// What the IP header said, of the innermost packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the IP header said, of the innermost packet; all zero where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct IpFacts {
     /// Time to live or hop limit as captured.
     pub ttl: u8,
@@ -219,7 +221,7 @@ impl Segment<'_> {
     }
 }
 
-/// A UDP datagram, borrowed.
+/// A UDP datagram or an EAPOL frame, borrowed.
 #[derive(Debug, Clone, Copy)]
 pub struct Datagram<'a> {
     /// Where it stands on the capture.
@@ -236,6 +238,8 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
     /// The payload's length on the wire.
     pub payload_len: u32,
+    /// Who sent an EAPOL frame, and to whom; its key is that of its link.
+    pub stations: Option<(Mac, Mac)>,
 }
 
 /// What an ICMP error says, the same for both IP versions.

@@ -2,7 +2,7 @@
 
 use crate::frame::LinkType;
 use crate::packet::Skip;
-use crate::packet::state::{Next, Unread, Walk};
+use crate::packet::state::{LinkHeader, Next, Unread, Walk};
 
 pub(super) fn ieee80211(walk: &mut Walk<'_>) -> Result<Next, Skip> {
     data_frame(walk, false)
@@ -61,7 +61,9 @@ fn data_frame(walk: &mut Walk<'_>, padded: bool) -> Result<Next, Skip> {
     if control & 0x4c != 0x08 {
         return Err(Skip::Radio);
     }
-    let &[.., sequence, _] = walk.rest.take::<22>()?;
+    let header = walk.rest.take::<22>()?;
+    walk.link = LinkHeader::Radio(header);
+    let &[.., sequence, _] = header;
     if sequence & 0x0f != 0 {
         return Err(Skip::Radio); // a later fragment of the frame, without LLC
     }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::flow::{Endpoint, FlowKey, Layer, Path, Transport};
+use crate::flow::{Endpoint, FlowKey, Layer, Mac, Path, Transport};
 use crate::frame::{Frame, LinkType};
 use crate::limits;
 use crate::packet::cursor::Cursor;
@@ -21,6 +21,37 @@ pub(super) struct Walk<'a> {
     pub(super) piece: Option<Piece>,
     /// What the walk stopped at, where it is of no use here.
     pub(super) unread: Unread,
+    /// The last header that named stations of a link.
+    pub(super) link: LinkHeader<'a>,
+}
+
+/// A header that names who sent a frame, and to whom. It is read only where somebody asks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum LinkHeader<'a> {
+    /// There was none.
+    #[default]
+    Nothing,
+    /// Ethernet: receiver, sender.
+    Ethernet(&'a [u8; 14]),
+    /// 802.11: receiver and transmitter of the frame stand from the first of these on.
+    Radio(&'a [u8; 22]),
+    /// Linux cooked: the sender's address.
+    Cooked(&'a [u8]),
+}
+
+impl LinkHeader<'_> {
+    /// Sender and receiver; a receiver that the header does not name is nobody.
+    pub(super) fn stations(&self) -> Option<(Mac, Mac)> {
+        let (to, from) = match self {
+            Self::Nothing => return None,
+            Self::Ethernet([t0, t1, t2, t3, t4, t5, f0, f1, f2, f3, f4, f5, ..])
+            | Self::Radio([_, _, t0, t1, t2, t3, t4, t5, f0, f1, f2, f3, f4, f5, ..]) => {
+                ([*t0, *t1, *t2, *t3, *t4, *t5], [*f0, *f1, *f2, *f3, *f4, *f5])
+            }
+            Self::Cooked(from) => ([0; 6], *from.first_chunk()?),
+        };
+        Some((from, to))
+    }
 }
 
 /// What a walk does not enter.
@@ -118,6 +149,8 @@ pub(super) enum Last {
     Datagram(u16, u16),
     /// An ICMP or `ICMPv6` message.
     Icmp,
+    /// An EAPOL frame.
+    Eapol,
 }
 
 impl Ends {
@@ -173,9 +206,15 @@ impl<'a> Walk<'a> {
             depth: 0,
             joined: false,
             ends: Ends::V4 { source: 0, destination: 0 },
-            ip: IpFacts { ttl: 0, id: None, dont_fragment: false, total_len: 0, was_fragmented: false },
+            ip: IpFacts::default(),
         };
-        Self { rest: Cursor::new(frame.bytes, frame.head.original_len), around, piece: None, unread: Unread::Nothing }
+        Self {
+            rest: Cursor::new(frame.bytes, frame.head.original_len),
+            around,
+            piece: None,
+            unread: Unread::Nothing,
+            link: LinkHeader::Nothing,
+        }
     }
 
     /// Stops at what is not entered.

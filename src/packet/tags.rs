@@ -5,12 +5,14 @@ use crate::flow::Layer;
 use crate::packet::Skip;
 use crate::packet::cursor::Cursor;
 use crate::packet::ip::fits_ip;
-use crate::packet::state::{Next, Unread, Walk};
+use crate::packet::state::{Last, LinkHeader, Next, Unread, Walk};
 
 impl Walk<'_> {
     #[inline]
     pub(super) fn ethernet(&mut self) -> Result<Next, Skip> {
-        let &[.., t0, t1] = self.rest.take::<14>()?;
+        let header = self.rest.take::<14>()?;
+        self.link = LinkHeader::Ethernet(header);
+        let &[.., t0, t1] = header;
         match self.type_or_length(u16::from_be_bytes([t0, t1])) {
             Next::Ether(ether::IPV4) => self.ipv4(),
             next => Ok(next),
@@ -48,7 +50,21 @@ impl Walk<'_> {
             ether::MPLS | ether::MPLS_UPSTREAM => Ok(Next::Mpls),
             ether::PPPOE => Ok(Next::Pppoe),
             ether::PPP => Ok(Next::Ppp),
+            ether::EAPOL | ether::PREAUTHENTICATION => self.eapol_header(kind),
             ether::BRIDGED => self.descend().map(|()| Next::Ethernet),
+            _ => self.stop_before(Unread::Ether(kind)),
+        }
+    }
+
+    /// IEEE 802.1X section 11: version, kind of packet, length of the body. Only the kinds that concern an authentication are entered.
+    #[cold]
+    fn eapol_header(&mut self, kind: u16) -> Result<Next, Skip> {
+        const PACKET_START_OR_LOGOFF: std::ops::RangeInclusive<u8> = 0..=2;
+        match self.rest.peek::<4>() {
+            Some(&[1..=3, packet, high, low]) if PACKET_START_OR_LOGOFF.contains(&packet) => {
+                self.rest.limit(u32::from(u16::from_be_bytes([high, low])).saturating_add(4));
+                Ok(Next::Last(Last::Eapol))
+            }
             _ => self.stop_before(Unread::Ether(kind)),
         }
     }
@@ -149,6 +165,7 @@ pub(super) fn fits_ethernet(rest: &Cursor<'_>) -> bool {
         | ether::PPPOE_DISCOVERY
         | ether::ARP
         | ether::LLDP
+        | ether::EAPOL
         | ether::SLOW => true,
         len if len <= 1500 && u32::from(len).saturating_add(14) <= rest.wire() => {
             matches!(rest.peek::<17>(), Some(&[.., 0xaa, 0xaa, 0x03] | &[.., 0x42, 0x42, 0x03] | &[.., 0xfe, 0xfe, 0x03]))
@@ -185,10 +202,14 @@ pub(super) mod ether {
     pub(in crate::packet) const PPPOE_DISCOVERY: u16 = 0x8863;
     /// `PPPoE` session.
     pub(in crate::packet) const PPPOE: u16 = 0x8864;
+    /// EAPOL.
+    pub(in crate::packet) const EAPOL: u16 = 0x888e;
     /// 802.1ad.
     pub(in crate::packet) const SERVICE_VLAN: u16 = 0x88a8;
     /// ERSPAN types I and II.
     pub(in crate::packet) const ERSPAN: u16 = 0x88be;
+    /// EAPOL towards an access point that a station is not connected to yet (IEEE 802.11 section 12.6.10.2).
+    pub(in crate::packet) const PREAUTHENTICATION: u16 = 0x88c7;
     /// Cisco's security group tag.
     pub(in crate::packet) const SECURITY_GROUP: u16 = 0x8909;
     /// LLDP.

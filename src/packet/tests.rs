@@ -423,19 +423,49 @@ fn an_icmp_error_that_is_cut_before_the_ports_it_quotes_is_counted_as_such() {
     assert!(matches!(Decoder::new().decode(&frame(RAW, &echo[..28], echo.len())), Packet::Skipped(Skip::IcmpOther)));
 }
 
+/// An EAP-Success of station 2 to station 1, with padding behind it.
+#[test]
+fn eapol_names_its_stations() {
+    let eapol = [2, 0, 0, 4, 3, 7, 0, 4, 0, 0, 0];
+    let (to, from) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+    let llc = [0xaa, 0xaa, 3, 0, 0, 0, 0x88, 0x8e];
+    let radio = join(&[&[0x88, 0x02, 0, 0], &to, &from, &from, &[0x10, 0, 0, 0], &llc, &eapol]);
+    let cooked = join(&[&[0, 0, 0, 1, 0, 6], &from, &[0, 0, 0x88, 0x8e], &eapol]);
+    let cases: [(u32, Vec<u8>, &[Layer], _); 5] = [
+        (ETHERNET, ethernet(0x888e, &eapol), &[], (from, to)),
+        (ETHERNET, ethernet(0x8100, &join(&[&[0, 9, 0x88, 0x8e], &eapol])), &[Layer::Vlan(9)], (from, to)),
+        (105, radio.clone(), &[], (from, to)),
+        (127, join(&[&[0, 0, 8, 0, 0, 0, 0, 0], &radio]), &[], (from, to)),
+        (113, cooked, &[], (from, [0; 6])),
+    ];
+    for (link, bytes, path, stations) in cases {
+        let mut decoder = Decoder::new();
+        let Packet::Eapol(datagram) = decoder.decode(&frame(link, &bytes, bytes.len())) else { panic!("link {link}") };
+        assert_eq!((datagram.payload, datagram.payload_len, datagram.stations), (&eapol[..8], 8, Some(stations)), "link {link}");
+        assert_eq!(datagram.path.layers().collect::<Vec<_>>(), path);
+        let anyone = Endpoint::station([0; 6]);
+        assert_eq!((datagram.key.transport, datagram.key.low, datagram.key.high), (Transport::Eapol, anyone, anyone), "one key for a link");
+    }
+    for other in [[2, 3, 0, 4], [2, 5, 0, 4], [9, 0, 0, 4]] {
+        let bytes = ethernet(0x888e, &other);
+        let mut decoder = Decoder::new();
+        assert!(matches!(decoder.decode(&frame(ETHERNET, &bytes, bytes.len())), Packet::Skipped(Skip::NotIp)), "{other:?}: keys, MACsec");
+    }
+}
+
 proptest! {
     /// Whatever the bytes and whichever the link type, there is an answer, and never more payload than the wire had.
     #[test]
     fn any_bytes(link in prop::sample::select(vec![0, 1, 9, 12, 50, 51, 100, 101, 104, 105, 109, 113, 117, 119, 127, 163, 192, 204, 205,
         219, 228, 229, 239, 258, 276]), start in prop::sample::select(vec![vec![], ethernet(0x0800, &udp(9, 4789, &[8, 0, 0, 0])),
-        ethernet(0x8847, &[]), ipv4(47, &[]), ipv6(43, &[]), ipv6(44, &[6, 0])]), bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        ethernet(0x8847, &[]), ethernet(0x888e, &[2, 0]), ipv4(47, &[]), ipv6(43, &[]), ipv6(44, &[6, 0])]), bytes in proptest::collection::vec(any::<u8>(), 0..200),
         original_len in 0_usize..400) {
         let bytes = [start, bytes].concat();
         let mut decoder = Decoder::new();
         for _ in 0..2 {
             match decoder.decode(&frame(link, &bytes, original_len)) {
                 Packet::Tcp(segment) => prop_assert!(segment.payload.len() <= segment.payload_len as usize),
-                Packet::Udp(datagram) => prop_assert!(datagram.payload.len() <= datagram.payload_len as usize),
+                Packet::Udp(datagram) | Packet::Eapol(datagram) => prop_assert!(datagram.payload.len() <= datagram.payload_len as usize),
                 Packet::IcmpError(_) | Packet::Skipped(_) => {}
             }
         }

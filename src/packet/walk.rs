@@ -3,10 +3,10 @@
 //! Invariant: each step either takes bytes or leads to a state that does, and tunnels are counted, so the walk is linear in the frame and
 //! ends.
 
-use crate::flow::Transport;
+use crate::flow::{FlowKey, Transport};
 use crate::packet::cursor::Cursor;
 use crate::packet::state::{Last, Next, Walk};
-use crate::packet::{Datagram, Packet, Segment, Skip, TcpFlags, links};
+use crate::packet::{Datagram, IpFacts, Packet, Segment, Skip, TcpFlags, links};
 
 impl<'a> Walk<'a> {
     /// Walks to the innermost packet and reads it.
@@ -42,6 +42,7 @@ impl<'a> Walk<'a> {
         match last {
             Last::Tcp => self.tcp(),
             Last::Datagram(from, to) => self.datagram(from, to),
+            Last::Eapol => self.eapol(),
             Last::Icmp => self.icmp().map_or_else(Packet::Skipped, Packet::IcmpError),
         }
     }
@@ -91,6 +92,23 @@ impl<'a> Walk<'a> {
             ip: self.around.ip,
             payload: self.rest.bytes(),
             payload_len: self.rest.wire(),
+            stations: None,
+        })
+    }
+
+    /// One whose link names nobody is of no use.
+    #[cold]
+    fn eapol(&self) -> Packet<'a> {
+        let Some((from, to)) = self.link.stations() else { return Packet::Skipped(Skip::NotIp) };
+        Packet::Eapol(Datagram {
+            mark: self.around.mark,
+            key: FlowKey::of_link(self.around.site, self.around.path.identity()),
+            from_low: from <= to,
+            path: self.around.path,
+            ip: IpFacts::default(),
+            payload: self.rest.bytes(),
+            payload_len: self.rest.wire(),
+            stations: Some((from, to)),
         })
     }
 }

@@ -120,6 +120,7 @@ impl Joined {
         let (packet, payload, options): (_, &[u8], &[u8]) = match *packet {
             Packet::Tcp(segment) => (Packet::Tcp(Segment { payload: &[], options: &[], ..segment }), segment.payload, segment.options),
             Packet::Udp(datagram) => (Packet::Udp(Datagram { payload: &[], ..datagram }), datagram.payload, &[]),
+            Packet::Eapol(datagram) => (Packet::Eapol(Datagram { payload: &[], ..datagram }), datagram.payload, &[]),
             Packet::IcmpError(error) => (Packet::IcmpError(error), &[], &[]),
             Packet::Skipped(reason) => (Packet::Skipped(reason), &[], &[]),
         };
@@ -130,6 +131,7 @@ impl Joined {
         match self.packet {
             Packet::Tcp(segment) => Packet::Tcp(Segment { payload: &self.payload, options: &self.options, ..segment }),
             Packet::Udp(datagram) => Packet::Udp(Datagram { payload: &self.payload, ..datagram }),
+            Packet::Eapol(datagram) => Packet::Eapol(Datagram { payload: &self.payload, ..datagram }),
             other => other,
         }
     }

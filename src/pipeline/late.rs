@@ -33,7 +33,7 @@ impl Part {
     pub(super) fn of(packet: &Packet<'_>, followed: bool) -> Option<Self> {
         match packet {
             Packet::Tcp(segment) => Some(Self { key: segment.key, kind: None, bytes: segment.payload_len, known: false }),
-            Packet::Udp(datagram) => {
+            Packet::Udp(datagram) | Packet::Eapol(datagram) => {
                 let kind = tally::passing(datagram);
                 let known = !followed && !tally::may_go_on(kind);
                 Some(Self { key: datagram.key, kind: Some(kind), bytes: datagram.payload_len, known })

@@ -118,11 +118,12 @@ impl Router {
             let mark = frame.mark();
             bytes = bytes.saturating_add(frame.bytes.len() as u64);
             let interface = frame.head.interface;
-            self.arrive(mark, interface, &mut give);
+            // Before the tick of this moment, which may end the flow that they are of.
             self.decoder.pass(mark.time);
             if self.decoder.has_lost() {
                 self.unfinished(&mut give);
             }
+            self.arrive(mark, interface, &mut give);
             let mut packet = Packet::nothing();
             let found = self.decoder.read(&frame, &mut packet);
             if let Packet::Tcp(segment) = &packet

@@ -80,7 +80,7 @@ impl Partition {
         for (key, kind, volume) in left {
             match (key.transport, kind) {
                 (Transport::Tcp, _) => table.left_out(shared, &key, volume, second),
-                (Transport::Udp, kind) => {
+                (Transport::Udp | Transport::Eapol, kind) => {
                     if !flows.left_out(shared, &key, volume, second)
                         && let Some(kind) = kind
                     {
@@ -132,7 +132,7 @@ impl Worker {
                 let Some(Partition { table, flows, shared, .. }) = self.partition(partition) else { return };
                 match packet {
                     Packet::Tcp(segment) => table.segment(shared, interface, segment),
-                    Packet::Udp(datagram) => flows.datagram(shared, interface, datagram),
+                    Packet::Udp(datagram) | Packet::Eapol(datagram) => flows.datagram(shared, interface, datagram),
                     Packet::IcmpError(error) if error.transport() == Transport::Tcp => table.icmp(shared, error),
                     Packet::IcmpError(error) => flows.icmp(error),
                     Packet::Skipped(_) => {}
@@ -142,7 +142,7 @@ impl Worker {
                 let Some(Partition { table, flows, .. }) = self.partition(partition(&lost.key)) else { return };
                 match lost.key.transport {
                     Transport::Tcp => table.unfinished(lost),
-                    Transport::Udp => flows.unfinished(lost),
+                    Transport::Udp | Transport::Eapol => flows.unfinished(lost),
                 }
             }
             Routed::Late { late, second } => {
@@ -192,7 +192,7 @@ impl Worker {
         // One that is settled by its first packet is not there any more.
         let own = match packet {
             Packet::Tcp(segment) => Some(segment.mark),
-            Packet::Udp(datagram) => Some(datagram.mark),
+            Packet::Udp(datagram) | Packet::Eapol(datagram) => Some(datagram.mark),
             Packet::IcmpError(_) | Packet::Skipped(_) => None,
         };
         [was, is.or_else(|| own.filter(|_| all != known))]
@@ -200,7 +200,7 @@ impl Worker {
 
     /// Whether anything is kept of the flow over UDP that a packet belongs to.
     pub(super) fn knows(&mut self, routed: Routed<'_>) -> bool {
-        let Routed::Packet { partition, packet: Packet::Udp(datagram), .. } = routed else { return false };
+        let Routed::Packet { partition, packet: Packet::Udp(datagram) | Packet::Eapol(datagram), .. } = routed else { return false };
         self.partition(partition).is_some_and(|partition| partition.flows.knows(&datagram.key))
     }
 

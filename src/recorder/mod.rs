@@ -85,7 +85,7 @@ impl Recorder {
         for frame in block.frames() {
             let (key, begins) = match self.decoder.decode(&frame) {
                 Packet::Tcp(segment) => (segment.key, segment.flags.syn()),
-                Packet::Udp(datagram) => (datagram.key, true),
+                Packet::Udp(datagram) | Packet::Eapol(datagram) => (datagram.key, true),
                 Packet::IcmpError(error) => (error.key, false),
                 Packet::Skipped(_) => continue,
             };
@@ -126,7 +126,9 @@ impl Recorder {
     /// A handshake was reported: its packets are forgotten, or handed over when `wanted`.
     pub fn conclude(&mut self, report: &Handshake<'_>, wanted: bool) -> Option<Recording> {
         let transport = report.network.transport;
-        let (key, _) = FlowKey::new(transport, report.client, report.server, 0);
+        let own = || FlowKey::new(transport, report.client, report.server, 0).0;
+        let key = report.facts.map_or_else(own, |facts| facts.flow.packets_key());
+        let key = FlowKey { path: 0, site: Site::NONE, ..key };
         let flow = self.flows.get_mut(&key)?;
         let mut packets = std::mem::take(&mut flow.packets);
         self.bytes = self.bytes.saturating_sub(std::mem::take(&mut flow.bytes));

@@ -232,6 +232,7 @@ fn dtls(handshake: &Facts, facts: &DtlsFacts) -> Dtls {
         fragmented_messages: facts.fragmented.client.saturating_add(facts.fragmented.server),
         largest_datagram: facts.largest.client.max(facts.largest.server),
         connection_id: facts.connection_id,
+        relay: facts.relay,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::carriers::eap::Method;
 use crate::diagnosis::finding::{Evidence, Finding};
-use crate::flow::Endpoint;
+use crate::flow::{Endpoint, Shown, station_of};
 use crate::handshake::facts::{ClosedBy, EapResult};
 use crate::handshake::stack::Speaker;
 use crate::quic::close;
@@ -139,7 +139,9 @@ pub(super) fn server_endpoint(w: &mut impl Writer, server: Endpoint, ttl: Option
 fn endpoint(w: &mut impl Writer, endpoint: Endpoint) {
     let text = endpoint.text();
     w.ascii(key!("address"), text.address());
-    w.ascii(key!("ip"), text.address());
+    if station_of(endpoint.address).is_none() {
+        w.ascii(key!("ip"), text.address());
+    }
     w.number(key!("port"), endpoint.port.into());
 }
 
@@ -345,6 +347,9 @@ fn dtls(w: &mut impl Writer, dtls: Dtls) {
     if let Some(profile) = dtls.srtp_profile {
         w.word(key!("srtp_profile"), &word(profile.name(), profile));
     }
+    if let Some(relay) = dtls.relay {
+        w.ascii(key!("relay"), relay.text().as_bytes());
+    }
 }
 
 fn eap(w: &mut impl Writer, eap: &Eap<'_>) {
@@ -425,7 +430,7 @@ impl Incident {
             w.number(key!("completed"), self.completed);
         }
         w.number(key!("attempts"), self.attempts);
-        w.texts(key!("clients"), self.clients.iter().map(ToString::to_string));
+        w.texts(key!("clients"), self.clients.iter().map(|client| Shown(*client).to_string()));
         w.number(key!("clients_total"), self.clients_total);
         w.texts_if_any(key!("sensors"), &self.sensors);
         w.texts_if_any(key!("changes"), &self.changes);

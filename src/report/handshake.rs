@@ -69,7 +69,7 @@ pub struct Handshake<'a> {
 /// What carried a handshake.
 #[derive(Debug, Clone, Copy)]
 pub struct Network {
-    /// TCP or UDP.
+    /// TCP, UDP or EAPOL.
     pub transport: Transport,
     /// TLS, DTLS, QUIC, SSL 2.0, or none of them.
     pub protocol: Protocol,
@@ -259,9 +259,11 @@ pub struct Dtls {
     pub connection_id: bool,
     /// The SRTP protection profile that the server chose (RFC 5764).
     pub srtp_profile: Option<SrtpProfile>,
+    /// The TURN relay through which one of the two speaks.
+    pub relay: Option<Endpoint>,
 }
 
-/// What EAP and RADIUS say around a handshake. Names are as sent.
+/// What is said around a handshake in EAP. Names are as sent.
 #[derive(Debug, Clone)]
 pub struct Eap<'a> {
     /// The method; absent where none was proposed.

@@ -7,6 +7,7 @@ use super::sensor::Sensed;
 use super::tally::Tally;
 use super::writer::{Writer, key};
 use super::{Cause, SCHEMA, ecs, fields, word};
+use crate::flow::Shown;
 
 impl Tally {
     /// Writes `kind: tally`.
@@ -32,7 +33,7 @@ impl Tally {
         }
         w.number(key!("handshakes"), self.starts.len() as u64);
         w.flag(key!("listed"), self.listed);
-        w.texts(key!("clients"), self.clients.iter().map(ToString::to_string));
+        w.texts(key!("clients"), self.clients.iter().map(|client| Shown(*client).to_string()));
         w.number(key!("clients_total"), self.clients.len() as u64);
         w.numbers(key!("starts_ns"), self.starts.iter().copied());
     }

@@ -166,6 +166,7 @@ pub const HANDSHAKE: &[Field] = &[
             always("largest_datagram", Kind::Integer),
             always("connection_id", Kind::Flag),
             maybe("srtp_profile", Kind::Text),
+            maybe("relay", Kind::Text),
         ]),
     ),
     maybe(
@@ -192,10 +193,10 @@ pub const HANDSHAKE: &[Field] = &[
     maybe("timeline", Kind::List(&Kind::Object(STEP))),
 ];
 
-const ENDPOINT: Kind = Kind::Object(&[always("address", Kind::Text), always("ip", Kind::Text), always("port", Kind::Integer)]);
+const ENDPOINT: Kind = Kind::Object(&[always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer)]);
 
 const SERVER: Kind =
-    Kind::Object(&[always("address", Kind::Text), always("ip", Kind::Text), always("port", Kind::Integer), maybe("ttl", Kind::Integer)]);
+    Kind::Object(&[always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer), maybe("ttl", Kind::Integer)]);
 
 const EVENT: Kind = Kind::Object(&[
     always("kind", Kind::Word(|| vec!["event", "alert", "metric"])),

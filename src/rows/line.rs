@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::flow::{Endpoint, Transport};
+use crate::flow::{Endpoint, Shown, Transport, read_address};
 use crate::incident::{Judged, Leaf, Observation, Reason};
 use crate::report::{Advice, Cause, Command, Confidence, Id, Outcome, Tally};
 use crate::site::{Observer, Site};
@@ -303,7 +303,7 @@ struct RawTally<'a> {
     #[serde(borrow)]
     certificate: Option<RawLeaf<'a>>,
     listed: bool,
-    clients: Vec<IpAddr>,
+    clients: Vec<Shown>,
     starts_ns: Vec<u64>,
 }
 
@@ -334,7 +334,7 @@ impl RawObserver<'_> {
 
 impl RawPeer<'_> {
     fn endpoint(&self) -> Result<Endpoint, String> {
-        Ok(Endpoint::new(self.address.parse().map_err(|_| "an address is none")?, self.port))
+        Ok(Endpoint::new(read_address(&self.address).ok_or("an address is none")?, self.port))
     }
 }
 
@@ -401,7 +401,7 @@ impl RawTally<'_> {
             outcome: outcome(&self.outcome)?,
             leaf: self.certificate.as_ref().map(RawLeaf::leaf).transpose()?,
             ttl: self.server.ttl,
-            clients: self.clients,
+            clients: self.clients.into_iter().map(|Shown(client)| client).collect(),
             starts: self.starts_ns,
         })
     }

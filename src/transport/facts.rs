@@ -42,6 +42,8 @@ pub struct FlowFacts {
     pub fragmented_packets: u32,
     /// Packets whose time lies before that of an earlier frame of this connection by more than a millisecond.
     pub clock_steps_back: u32,
+    /// The flow whose packets bring it, where its own ends are others: EAPOL frames have those of a link, relayed datagrams those of the relay.
+    pub carried_by: Option<Box<FlowKey>>,
     /// From this moment on its source was not heard for long, or not any more: whatever happened then is not in the capture. Behind the last
     /// packet.
     pub unheard_from: Option<Mark>,
@@ -68,6 +70,7 @@ impl FlowFacts {
             duplicates: 0,
             fragmented_packets: 0,
             clock_steps_back: 0,
+            carried_by: None,
             unheard_from: None,
         }
     }
@@ -89,12 +92,17 @@ impl FlowFacts {
         if self.client_is_low { (self.key.low, self.key.high) } else { (self.key.high, self.key.low) }
     }
 
+    /// The key of the packets that bring it.
+    pub fn packets_key(&self) -> FlowKey {
+        self.carried_by.as_deref().copied().unwrap_or(self.key)
+    }
+
     /// One side's facts.
     pub const fn side(&self, side: Side) -> &SideFacts {
         self.sides.of(side)
     }
 
-    /// It is a UDP flow. [`FlowFacts::tcp`] is there otherwise.
+    /// It is a flow of datagrams: UDP, or EAPOL. [`FlowFacts::tcp`] is there otherwise.
     pub const fn is_udp(&self) -> bool {
         self.tcp.is_none()
     }

@@ -99,7 +99,7 @@ impl By {
         match self {
             Self::Server => Some(handshake.server.to_string()),
             Self::Name => handshake.server_name().map(str::to_ascii_lowercase),
-            Self::Client => Some(handshake.client.address.to_string()),
+            Self::Client => Some(handshake.client.host().to_string()),
         }
     }
 }

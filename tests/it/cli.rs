@@ -373,3 +373,11 @@ fn a_damaged_file_is_read_up_to_the_damage() {
         "{text}"
     );
 }
+
+/// What it says when it is there: `mcp.rs`.
+#[cfg(not(all(feature = "mcp", target_os = "linux")))]
+#[test]
+fn a_build_without_mcp_says_how_to_get_it() {
+    let dir = tempfile::tempdir().unwrap();
+    handshark().arg("mcp").arg(dir.path()).assert().code(2).stderr(contains("cargo build --release --features mcp"));
+}

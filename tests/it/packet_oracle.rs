@@ -55,6 +55,7 @@ fn view(decoder: &mut Decoder, bytes: &[u8], original_len: usize) -> Result<View
             let vlans = vlans(datagram.path.layers());
             View { tcp: false, from, to, vlans, seq: 0, ack: 0, flags: 0, window: 0, options: Vec::new(), payload }
         }
+        Packet::Eapol(_) => return Err(Skip::NotIp),
         Packet::IcmpError(_) => return Err(Skip::IcmpOther),
         Packet::Skipped(skip) => return Err(skip),
     };

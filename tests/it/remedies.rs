@@ -41,7 +41,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("ping", "-c -M -s", "-6"),
     ("ss", "", "-ltnp -lunp -tnp -tmnp -tn -ltn"),
     ("sysctl", "", "-w"),
-    ("tcpdump", "-i -s -w -B", "-n -ni"),
+    ("tcpdump", "-i -s -w -B", "-n -ni -e"),
     ("timedatectl", "", ""),
     ("timeout", "", ""),
     ("tracepath", "", "-n"),

@@ -152,7 +152,7 @@ fn payload_at(link: u32, shot: &Shot) -> Option<usize> {
     let mut decoder = Decoder::default();
     let carried = match decoder.decode(&frame) {
         Packet::Tcp(segment) => segment.payload,
-        Packet::Udp(datagram) => datagram.payload,
+        Packet::Udp(datagram) | Packet::Eapol(datagram) => datagram.payload,
         _ => return None,
     };
     let begin = (carried.as_ptr() as usize).wrapping_sub(shot.bytes.as_ptr() as usize);

@@ -62,6 +62,11 @@ impl Command {
         self
     }
 
+    /// Whether all that it asks is there to be asked: a station of the link layer is not.
+    pub fn reaches(&self) -> bool {
+        self.operands.iter().all(|operand| !operand.text().is_empty())
+    }
+
     /// With nothing to read: a program that waits for input ends.
     pub const fn without_input(mut self) -> Self {
         self.ends.no_input = true;

@@ -77,12 +77,12 @@ impl IntoAdvice for String {
 
 impl IntoAdvice for Command {
     fn into_advice(self) -> Option<Advice> {
-        Some(Advice::Command(self))
+        self.reaches().then_some(Advice::Command(self))
     }
 }
 
 impl IntoAdvice for Option<Command> {
     fn into_advice(self) -> Option<Advice> {
-        self.map(Advice::Command)
+        self.and_then(Command::into_advice)
     }
 }

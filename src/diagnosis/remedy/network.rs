@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::command::Command;
 use super::parts::{Piece, Target};
-use crate::flow::Endpoint;
+use crate::flow::{Endpoint, Transport};
 use crate::handshake::Handshake;
 
 /// One packet of `size` bytes, IP header included, that must not be fragmented: whether the path to `address` carries it.
@@ -74,6 +74,9 @@ pub fn reach(target: Option<&str>) -> Command {
 
 /// A capture of all traffic with this server's port, whole and with ICMP, into a file; `options` before it name the file.
 pub fn capture_here(handshake: &Handshake, options: &'static str) -> Command {
+    if handshake.flow.key.transport == Transport::Eapol {
+        return Command::new("tcpdump -i any -s 0").with(options).operand(EAPOL);
+    }
     let port = if is_udp(handshake) { " and (udp port " } else { " and (tcp port " };
     Command::new("tcpdump -i any -s 0").with(options).operand([
         Piece::Fixed("host "),
@@ -86,6 +89,9 @@ pub fn capture_here(handshake: &Handshake, options: &'static str) -> Command {
 
 /// The packets with a server's port as they come, a line each.
 pub fn show_lines(handshake: &Handshake) -> Command {
+    if handshake.flow.key.transport == Transport::Eapol {
+        return Command::new("tcpdump -n -e -i any").operand(EAPOL);
+    }
     let port = if is_udp(handshake) { " and udp port " } else { " and tcp port " };
     Command::new("tcpdump -n -i any").operand([
         Piece::Fixed("host "),
@@ -94,6 +100,9 @@ pub fn show_lines(handshake: &Handshake) -> Command {
         Piece::Number(handshake.server.port.into()),
     ])
 }
+
+/// EAPOL frames.
+const EAPOL: &str = "ether proto 0x888e";
 
 fn is_udp(handshake: &Handshake) -> bool {
     handshake.flow.is_udp()

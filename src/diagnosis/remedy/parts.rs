@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
+use crate::flow::{Endpoint, station_of};
 use crate::time::Timestamp;
 
 /// A host: a name of letters, digits, hyphens and underscores, or an address. Nothing else, so it can stand as an operand.
@@ -55,11 +56,12 @@ impl From<IpAddr> for Host {
     }
 }
 
-/// As an operand: without brackets.
+/// As an operand: without brackets. A station of the link layer is none that a program could be told to ask.
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Name(name) => f.write_str(name),
+            Kind::Address(address) if station_of(*address).is_some() => Ok(()),
             Kind::Address(address) => write!(f, "{address}"),
         }
     }
@@ -87,8 +89,8 @@ impl Target {
     }
 }
 
-impl From<crate::flow::Endpoint> for Target {
-    fn from(endpoint: crate::flow::Endpoint) -> Self {
+impl From<Endpoint> for Target {
+    fn from(endpoint: Endpoint) -> Self {
         Self { host: endpoint.address.into(), port: endpoint.port }
     }
 }
@@ -96,6 +98,7 @@ impl From<crate::flow::Endpoint> for Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.host.0 {
+            Kind::Address(address) if station_of(address).is_some() => Ok(()),
             Kind::Address(IpAddr::V6(address)) => write!(f, "[{address}]:{}", self.port),
             _ => write!(f, "{}:{}", self.host, self.port),
         }
@@ -226,7 +229,7 @@ impl fmt::Display for Piece<'_> {
         match self {
             Self::Fixed(text) => f.write_str(text),
             Self::Host(host) => host.fmt(f),
-            Self::Address(address) => address.fmt(f),
+            Self::Address(address) => Host::from(*address).fmt(f),
             Self::Target(target) => target.fmt(f),
             Self::Number(number) => number.fmt(f),
             Self::Moment(moment) => f.write_str(&moment.0),
@@ -244,7 +247,20 @@ macro_rules! operands {
     };
 }
 
-operands!(&'static str, u16, u32, u64, IpAddr, Host, &Host, Target, &Target);
+operands!(&'static str, u16, u32, u64, Host, &Host, Target, &Target);
+
+impl From<IpAddr> for Operand {
+    fn from(address: IpAddr) -> Self {
+        Host::from(address).into()
+    }
+}
+
+/// As options of this program take it, those of stations included.
+impl From<Endpoint> for Operand {
+    fn from(endpoint: Endpoint) -> Self {
+        Self(endpoint.to_string())
+    }
+}
 
 impl From<Url> for Operand {
     fn from(url: Url) -> Self {

@@ -90,7 +90,7 @@ impl<'a> View<'a> {
     pub fn closing_word(&self, reset: bool) -> &'static str {
         match (&self.handshake.quic, reset) {
             (Some(_), _) => "CONNECTION_CLOSE",
-            (None, _) if self.handshake.carried.is_some() => "Access-Reject",
+            (None, _) if let Some(carried) = &self.handshake.carried => carried.closing_word(),
             (None, true) => "RST",
             (None, false) if self.is_tcp() => "FIN",
             (None, false) => "close_notify",

@@ -38,8 +38,8 @@ pub(super) struct Dtls {
     unsealing: Option<Box<Unsealing>>,
     /// The side whose secrets the log lacks, where it has the other's.
     lacking: Option<Side>,
-    /// What its records travel in.
-    road: Option<Layer>,
+    /// Its records travel in CAPWAP.
+    capwap: bool,
 }
 
 /// One side's messages and records.
@@ -103,9 +103,7 @@ impl Dtls {
         if payload.first().is_none_or(|first| demux::kind(*first) != demux::Kind::Dtls) {
             return Hearing::Foreign;
         }
-        if self.road.is_none() && payload.len() < datagram.payload.len() {
-            self.road = Some(if demux::is_capwap(datagram.payload) { Layer::Capwap } else { Layer::Turn });
-        }
+        self.capwap |= payload.len() < datagram.payload.len();
         let kind = handshake_type(payload);
         let begins = kind == Some(HandshakeType::CLIENT_HELLO.0) && payload.get(MESSAGE_SEQ) == Some(&[0, 0]);
         if let Some(hello) = h.hello()
@@ -307,8 +305,8 @@ impl Dtls {
 
     /// Enters what is known only at the end.
     pub(super) fn finish(mut self, h: &mut Observed, shared: &mut Shared, flow: &mut FlowFacts) {
-        if let Some(road) = self.road {
-            flow.path.push(road);
+        if self.capwap {
+            flow.path.push(Layer::Capwap);
         }
         self.unseal_late(h, shared);
         self.settle(h, shared);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::flow::{PerSide, Side};
+use crate::flow::{Endpoint, PerSide, Side};
 use crate::quic::version::Version;
 use crate::time::Mark;
 
@@ -280,6 +280,8 @@ pub struct DtlsFacts {
     pub role_conflict: Option<Mark>,
     /// How each side's datagrams fared.
     pub talk: Talk,
+    /// The TURN relay through which the client or the server speaks.
+    pub relay: Option<Endpoint>,
 }
 
 /// A hole in a message that was never filled, though what stands around it came again and again.

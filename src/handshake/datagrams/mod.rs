@@ -1,4 +1,4 @@
-//! The machine that follows one UDP flow: finds QUIC or DTLS in its datagrams and enters what it sees into the same facts as for TLS over TCP.
+//! The machine that follows one UDP flow, or the EAPOL frames of a link: finds what carries a handshake in its datagrams and enters what it sees into the same facts as for TLS over TCP.
 //!
 //! A flow begins with what looks like a client's Initial packet, a DTLS hello, or a message that carries TLS ([`carried`]). Whatever else shares its
 //! ports (STUN, RTP) is passed over.
@@ -11,6 +11,7 @@ mod dtls;
 mod quic;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::time::Duration;
 
@@ -24,16 +25,18 @@ use crate::traffic::{Row, Volume};
 use crate::transport::udp::{DatagramSink, Hearing, Opening};
 use crate::transport::{Close, FlowFacts};
 
-use super::facts::{Handshake, Observed, Outcome};
+use super::facts::{Handshake, Observed, Outcome, Protocol};
 use super::machine::conclude;
 use super::outcome::{self, Closing};
 use super::relevance::{Relevance, relevance};
 use super::shared::Shared;
 use super::tally;
+use carried::eapol::{self, Eapol};
 use carried::openvpn::{self, OpenVpn};
 use carried::radius::{self, Radius};
 use dtls::Dtls;
 use quic::Quic;
+use turn::Turn;
 
 /// Follows one UDP flow.
 #[derive(Debug)]
@@ -52,7 +55,9 @@ pub struct DatagramMachine {
 enum Speaker {
     Quic(Box<Quic>),
     Dtls(Box<Dtls>),
+    Turn(Box<Turn>),
     Radius(Box<Radius>),
+    Eapol(Box<Eapol>),
     OpenVpn(Box<OpenVpn>),
 }
 
@@ -63,8 +68,12 @@ impl DatagramSink for DatagramMachine {
         match *datagram.payload.first()? {
             QUIC_LONG.. => quic::opens(datagram),
             RESET_V2 | RESET_V3 => openvpn::opens(datagram),
+            1..=3 if datagram.stations.is_some() => eapol::opens(datagram),
             1 | 2 | 3 | 11 if let Some(opening) = radius::opens(datagram) => Some(opening),
-            first if matches!(demux::kind(first), demux::Kind::Dtls | demux::Kind::Stun | demux::Kind::Channel) => {
+            first if matches!(demux::kind(first), demux::Kind::Stun | demux::Kind::Channel) && !demux::is_wrapped(datagram.payload) => {
+                turn::opens(datagram)
+            }
+            first if matches!(demux::kind(first), demux::Kind::Dtls | demux::Kind::Stun) => {
                 let payload = demux::unwrap(datagram.payload);
                 let sender = match record::handshake_type(payload)? {
                     1 => Side::Client,
@@ -83,7 +92,9 @@ impl DatagramSink for DatagramMachine {
     fn count(&self, shared: &mut Shared, facts: &FlowFacts) -> Row {
         match &self.speaker {
             Speaker::Radius(_) => tally::add(&mut shared.traffic, "RADIUS", facts),
+            Speaker::Eapol(_) => tally::add(&mut shared.traffic, tally::EAPOL, facts),
             Speaker::OpenVpn(_) => tally::add(&mut shared.traffic, "OpenVPN", facts),
+            Speaker::Turn(turn) => tally::add(&mut shared.traffic, if turn.spoke() { Protocol::Dtls.title() } else { tally::STUN }, facts),
             Speaker::Quic(_) | Speaker::Dtls(_) => tally::flow(&mut shared.traffic, &self.observed, None, facts),
         }
     }
@@ -96,8 +107,14 @@ impl DatagramSink for DatagramMachine {
     fn new(shared: &mut Shared, datagram: &Datagram<'_>) -> Self {
         let mut observed = Box::<Observed>::default();
         let speaker = match datagram.payload.first() {
+            _ if datagram.stations.is_some() => Speaker::Eapol(Box::default()),
             Some(1 | 2 | 3 | 11) if radius::opens(datagram).is_some() => Speaker::Radius(Box::default()),
             Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut observed, shared, datagram.payload))),
+            Some(first)
+                if matches!(demux::kind(*first), demux::Kind::Stun | demux::Kind::Channel) && !demux::is_wrapped(datagram.payload) =>
+            {
+                Speaker::Turn(Box::default())
+            }
             _ => match OpenVpn::new(shared, datagram) {
                 Some(openvpn) => Speaker::OpenVpn(Box::new(openvpn)),
                 None => Speaker::Dtls(Box::new(Dtls::new(&mut observed, shared))),
@@ -110,7 +127,9 @@ impl DatagramSink for DatagramMachine {
         match &mut self.speaker {
             Speaker::Quic(quic) => quic.datagram(&mut self.observed, shared, facts, side, datagram),
             Speaker::Dtls(dtls) => dtls.datagram(&mut self.observed, shared, facts, side, datagram),
+            Speaker::Turn(turn) => turn.datagram(shared, facts, side, datagram),
             Speaker::Radius(radius) => radius.datagram(shared, facts, datagram),
+            Speaker::Eapol(eapol) => eapol.datagram(shared, facts, datagram),
             Speaker::OpenVpn(openvpn) => openvpn.datagram(&mut self.observed, shared, facts, side, datagram),
         }
     }
@@ -119,7 +138,9 @@ impl DatagramSink for DatagramMachine {
         let speaker = match &self.speaker {
             Speaker::Quic(quic) => quic.held_bytes(),
             Speaker::Dtls(dtls) => dtls.held_bytes(),
+            Speaker::Turn(turn) => turn.held_bytes(),
             Speaker::Radius(radius) => radius.held_bytes(),
+            Speaker::Eapol(eapol) => eapol.held_bytes(),
             Speaker::OpenVpn(openvpn) => openvpn.held_bytes(),
         };
         self.observed.weight() + speaker
@@ -130,9 +151,20 @@ impl DatagramSink for DatagramMachine {
     }
 
     fn tick(&mut self, shared: &mut Shared, facts: &FlowFacts, now: Mark) -> Hearing {
-        if let Speaker::Radius(radius) = &mut self.speaker {
-            radius.tick(shared, facts, now);
-            return Hearing::Nothing;
+        match &mut self.speaker {
+            Speaker::Radius(radius) => {
+                radius.tick(shared, facts, now);
+                return Hearing::Nothing;
+            }
+            Speaker::Eapol(eapol) => {
+                eapol.tick(shared, facts, now);
+                return Hearing::Nothing;
+            }
+            Speaker::Turn(turn) => {
+                turn.tick(shared, now);
+                return Hearing::Nothing;
+            }
+            Speaker::Quic(_) | Speaker::Dtls(_) | Speaker::OpenVpn(_) => {}
         }
         let heard = Side::BOTH.into_iter().filter_map(|side| facts.side(side).last_packet).max().unwrap_or(facts.first);
         let progress = Side::BOTH.into_iter().filter_map(|side| facts.side(side).last_data).max().unwrap_or(facts.first);
@@ -157,7 +189,7 @@ impl DatagramSink for DatagramMachine {
             return Hearing::Settled(match &self.speaker {
                 Speaker::Quic(quic) => Some(quic.identity()),
                 Speaker::OpenVpn(openvpn) => Some(openvpn.identity()),
-                Speaker::Dtls(_) | Speaker::Radius(_) => random,
+                Speaker::Dtls(_) | Speaker::Turn(_) | Speaker::Radius(_) | Speaker::Eapol(_) => random,
             });
         }
         if stalls && snapshot.outcome == Outcome::Stalled && relevance(&snapshot) == Relevance::Report {
@@ -175,7 +207,9 @@ impl DatagramSink for DatagramMachine {
             Speaker::Dtls(dtls) => dtls.finish(&mut observed, shared, &mut facts),
             // Each of its conversations is a handshake of its own.
             Speaker::OpenVpn(openvpn) => openvpn.finish(&mut observed, shared, &mut facts),
+            Speaker::Turn(turn) => return turn.finish(shared, &facts, close, now),
             Speaker::Radius(radius) => return radius.finish(shared, &facts, close, now),
+            Speaker::Eapol(eapol) => return eapol.finish(shared, &facts, close, now),
         }
         conclude(observed, Box::new(facts), shared, close, now);
         let stays = |outcome: Outcome| !matches!(outcome, Outcome::Incomplete | Outcome::Stalled);
@@ -194,7 +228,7 @@ impl DatagramMachine {
             Speaker::Quic(quic) => quic.so_far(&mut observed),
             Speaker::Dtls(dtls) => dtls.so_far(&mut observed, shared),
             Speaker::OpenVpn(openvpn) => openvpn.so_far(&mut observed),
-            Speaker::Radius(_) => {}
+            Speaker::Turn(_) | Speaker::Radius(_) | Speaker::Eapol(_) => {}
         }
         let closing = Closing { close: Close::Idle, at: now, concluded_at: now.frame };
         outcome::conclude(observed, Box::new(facts.clone()), closing, shared.stall_after())

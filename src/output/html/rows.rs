@@ -47,7 +47,7 @@ impl Rows {
     pub(super) fn add(&mut self, report: &Handshake<'_>) {
         self.id.push(report.handshake.id);
         self.start.push(millis(report.handshake.start));
-        self.client.push(self.texts.number(&report.client.address.to_string()));
+        self.client.push(self.texts.number(&report.client.host().to_string()));
         self.client_port.push(report.client.port);
         self.server.push(self.texts.number(report.server.text().as_str()));
         self.name.push(self.texts.number(report.server_name().unwrap_or_default()));

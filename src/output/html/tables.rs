@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::Gathered;
 use super::parts::{CLASSES, css, filtered, more, name, table, text};
 use super::tally::{Count, Seen};
+use crate::flow::Shown;
 use crate::output::escape::clip;
 use crate::output::figures::{count, counted, date, span_us};
 use crate::output::show::{Standing, standing};
@@ -100,7 +101,7 @@ pub(super) fn clients(gathered: &Gathered) -> Markup {
         .iter()
         .take(KEYS)
         .map(|(address, count)| {
-            let address = address.to_string();
+            let address = Shown(**address).to_string();
             html! { tr { th scope="row" { (filtered(&[("client", &address)], &name(&address))) } (cells(count)) } }
         })
         .collect();

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use crate::flow::Shown;
 use crate::inventory::{CertificateEntry, ClientEntry, ServerEntry, Stock, Usage};
 use crate::output::csv::push_text;
 
@@ -88,7 +89,7 @@ const SERVERS: &[&str] = &[
 fn server(server: &ServerEntry) -> Row {
     vec![
         server.name.clone().unwrap_or_default(),
-        server.address.to_string(),
+        Shown(server.address).to_string(),
         server.port.to_string(),
         server.handshakes.to_string(),
         server.completed.to_string(),
@@ -127,7 +128,7 @@ const CLIENTS: &[&str] = &[
 
 fn client(client: &ClientEntry) -> Row {
     vec![
-        client.address.to_string(),
+        Shown(client.address).to_string(),
         client.stack.clone().unwrap_or_default(),
         words(client.ja4.iter()),
         client.newest_version.clone().unwrap_or_default(),
@@ -192,7 +193,7 @@ fn needs(stock: &Stock) -> impl Iterator<Item = Row> {
                 need.what.to_owned(),
                 "client".to_owned(),
                 String::new(),
-                client.address.to_string(),
+                Shown(client.address).to_string(),
                 String::new(),
                 client.ja4.clone().unwrap_or_default(),
                 client.stack.clone().unwrap_or_default(),
@@ -208,7 +209,7 @@ fn needs(stock: &Stock) -> impl Iterator<Item = Row> {
                 need.what.to_owned(),
                 "server".to_owned(),
                 server.name.clone().unwrap_or_default(),
-                server.address.to_string(),
+                Shown(server.address).to_string(),
                 server.port.to_string(),
                 String::new(),
                 String::new(),

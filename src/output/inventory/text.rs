@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::words::{LONGEST_NAME, WHYS, client_readiness, few, needing_client, needing_server, place, server_readiness};
+use crate::flow::Shown;
 use crate::inventory::{CertificateEntry, ClientEntry, ClientReadiness, LeftOut, Need, Readiness, ServerEntry, Stock, Usage};
 use crate::output::escape::{clip, escape, width};
 use crate::output::figures::{count, counted, date};
@@ -233,7 +234,7 @@ fn client(out: &mut dyn Write, layout: &Layout, entry: &ClientEntry) -> io::Resu
         used([&entry.versions, &entry.groups, &entry.ciphers]),
         entry.post_quantum.name()
     );
-    layout.flow(out, 2, 4, &[(layout.palette.strong, &entry.address.to_string()), (layout.palette.dim, &who), (Style::new(), &rest)])
+    layout.flow(out, 2, 4, &[(layout.palette.strong, &Shown(entry.address).to_string()), (layout.palette.dim, &who), (Style::new(), &rest)])
 }
 
 fn numbers(handshakes: u64, completed: u64, failed: u64) -> String {

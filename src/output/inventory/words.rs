@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::flow::Shown;
 use crate::inventory::{ClientNeed, ClientReadiness, Readiness, ServerNeed};
 use crate::output::escape::clip;
 use crate::output::figures::count;
@@ -18,7 +19,7 @@ pub(in crate::output) const WHYS: &[(&str, &str)] = &[
 pub(in crate::output) fn needing_client(client: &ClientNeed) -> String {
     let stack = client.stack.as_deref().or(client.ja4.as_deref()).map(|stack| format!(" ({stack})")).unwrap_or_default();
     let also = if client.address_offers_else { ", which in other hellos offers something else" } else { "" };
-    format!("{}{stack}{also}", client.address)
+    format!("{}{stack}{also}", Shown(client.address))
 }
 
 /// A server that needs something.

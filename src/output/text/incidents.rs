@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::{TextOptions, groups};
+use crate::flow::Shown;
 use crate::output::again::Again;
 use crate::output::collect::Collected;
 use crate::output::figures::{count, counted};
@@ -97,8 +98,9 @@ fn one(
 fn place_of(incident: &Incident) -> String {
     let servers = some_of(&incident.servers, incident.servers.len());
     if incident.scope == Scope::Client {
+        let clients: Vec<Shown> = incident.clients.iter().copied().map(Shown).collect();
         let total = usize::try_from(incident.clients_total).unwrap_or(usize::MAX);
-        return format!("{} {}", if total == 1 { "client" } else { "clients" }, some_of(&incident.clients, total));
+        return format!("{} {}", if total == 1 { "client" } else { "clients" }, some_of(&clients, total));
     }
     match &incident.server_name {
         Some(name) => format!("{name} ({servers})"),

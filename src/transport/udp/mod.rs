@@ -1,4 +1,4 @@
-//! UDP flows that carry a handshake. Datagrams go in; those of flows that are followed are handed to a [`DatagramSink`].
+//! UDP flows, and links with EAPOL, that carry a handshake. Datagrams go in; those of flows that are followed are handed to a [`DatagramSink`].
 //!
 //! Nothing is kept of a flow until one of its datagrams looks like the beginning of a handshake ([`DatagramSink::opens`], a look at a few
 //! bytes). From then on it is *followed* until its sink is settled, it was quiet for [`limits::UDP_IDLE`], or the capture ends; of a settled one
@@ -489,7 +489,7 @@ impl FlowFacts {
         let own = self.sides.of_mut(side);
         own.packets = own.packets.saturating_add(1);
         own.last_packet = Some(mark);
-        own.ttl = Some(datagram.ip.ttl);
+        own.ttl = datagram.stations.is_none().then_some(datagram.ip.ttl);
         own.data_packets = own.data_packets.saturating_add(1);
         own.bytes_seen = own.bytes_seen.saturating_add(u64::from(datagram.payload_len));
         own.highest = own.bytes_seen;
@@ -520,6 +520,7 @@ fn fingerprint(datagram: &Datagram<'_>) -> u64 {
     let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     let start = u64::from(datagram.payload_len) << 16 | u64::from(datagram.ip.id.unwrap_or(0));
     let (words, rest) = datagram.payload.as_chunks::<8>();
+    let start = datagram.stations.map_or(start, |(from, to)| from.into_iter().chain(to).fold(start, |hash, byte| mix(hash, byte.into())));
     let hash = words.iter().fold(mix(0x243f_6a88_85a3_08d3, start), |hash, word| mix(hash, u64::from_le_bytes(*word)));
     rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
 }

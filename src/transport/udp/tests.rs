@@ -79,7 +79,8 @@ impl Trace {
         let (key, from_low) = FlowKey::new(Transport::Udp, source, destination, 0);
         let payload_len = u32::try_from(payload.len()).unwrap();
         let ip = IpFacts { ttl: 64, id: Some(7), dont_fragment: true, total_len: 28 + payload_len, was_fragmented: false };
-        let datagram = Datagram { mark: at(self.frame, millis), key, from_low, path: Path::default(), ip, payload, payload_len };
+        let datagram =
+            Datagram { mark: at(self.frame, millis), key, from_low, path: Path::default(), ip, payload, payload_len, stations: None };
         self.table.datagram(&mut self.book, 0, &datagram);
         self
     }

@@ -17,7 +17,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let eap = facts.carried.as_ref()?.eap()?;
     let (wanted, mark) = eap.refused.as_ref()?;
-    if View::new(facts).hello_begun() || !facts.outcome.failed() {
+    if eap.took || View::new(facts).hello_begun() || !facts.outcome.failed() {
         return None;
     }
     let name = |kind: u8| type_name(kind).map_or_else(|| format!("EAP type {kind}"), str::to_owned);
@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::EapMethodRefused,
         Confidence::Certain,
-        format!("The RADIUS server {} proposes {offered}, the supplicant does not take it and wants {wants}.", facts.server),
+        format!("The {} {} proposes {offered}, the supplicant does not take it and wants {wants}.", eap.road.words().server, facts.server),
     )
     .stopped_by(StoppedBy::Server)
     .shown_by(*mark, format!("EAP-Response Nak: the supplicant wants {wants}"));

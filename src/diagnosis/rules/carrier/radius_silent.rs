@@ -8,7 +8,7 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::{EapRoad, Outcome, StoppedBy};
 use crate::wording::times;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::RadiusNoAnswer, against: &[], page: page!("radius-no-answer"), check };
@@ -17,7 +17,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     let carried = facts.carried.as_ref()?;
-    carried.eap()?;
+    carried.eap().filter(|eap| eap.road == EapRoad::Radius)?;
     // An answer of which only some fragments came is one.
     if view.server().unfinished.is_some() {
         return None;

@@ -51,7 +51,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         finding.stopped_by(StoppedBy::Server).shown_by(begun, format!("the server begins with {name}"))
     };
-    finding = finding.shown_by(rejected, "Access-Reject with EAP-Failure");
+    finding = finding.shown_by(rejected, eap.road.words().rejected);
     if facts.outcome == Outcome::Closed && facts.server_hello.is_none() {
         finding = finding.or_else(&[Cause::ClientVersionTooOld, Cause::NoCommonVersion, Cause::NoCommonCipher]);
     }

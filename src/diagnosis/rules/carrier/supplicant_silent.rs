@@ -5,10 +5,11 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::page;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::{EapRoad, Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::EapSupplicantSilent, against: &[], page: page!("eap-supplicant-silent"), check };
 
@@ -16,36 +17,34 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     let eap = facts.carried.as_ref()?.eap()?;
-    if facts.outcome != Outcome::Stalled || eap.result.is_some() {
+    if facts.outcome != Outcome::Stalled {
         return None;
     }
     let waiting = view.unanswered_datagrams(Side::Server)?;
+    let words = eap.road.words();
     let name = eap.method.map_or("EAP", |(method, _)| Method::title(method));
-    let waited = span_text(facts.closed_at.time.since(waiting.last.time));
+    let waited = span_text(facts.closed_at.time.since(waiting.first.time));
     let flight = facts.server_flight_is_over() || facts.server_hello_done.is_some();
     let (summary, last) = if flight {
         (
             format!(
                 "The supplicant has the server's certificate ({name}) and has not answered for {waited}: most often it does not accept it, or waits for its user to do so."
             ),
-            "Access-Challenge with the end of the server's flight, which holds the certificate",
+            "with the end of the server's flight, which holds the certificate",
         )
     } else if view.hello_begun() {
         (
             format!("The supplicant stopped answering in the middle of the server's flight ({name}), for {waited}."),
-            "Access-Challenge with part of the server's flight",
+            "with part of the server's flight",
         )
     } else {
-        (
-            format!("The supplicant did not answer the server's request to begin with {name} for {waited}."),
-            "Access-Challenge with the request",
-        )
+        (format!("The supplicant did not answer the server's request to begin with {name} for {waited}."), "with the request")
     };
     let confidence = if flight { Confidence::Strong } else { Confidence::Likely };
     let finding = Finding::new(Cause::EapSupplicantSilent, confidence, summary)
         .stopped_by(StoppedBy::Client)
-        .shown_by(waiting.last, last)
-        .shown_by(facts.closed_at, format!("no Access-Request with an answer within {waited}"));
+        .shown_by(waiting.last, format!("{} {last}", words.request))
+        .shown_by(facts.closed_at, format!("no {} with an answer within {waited}", words.answer));
     let finding = match &eap.station {
         Some(station) => finding.noting(format!("the supplicant is {station}")),
         None => finding,
@@ -57,9 +56,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise("On phones, a new server certificate or authority has to be accepted once, or be installed with the profile.")
     } else {
         finding
-            .or_else(&[Cause::PacketLoss, Cause::IpFragmentsDropped])
+            .or_else(if eap.road == EapRoad::Radius { &[Cause::PacketLoss, Cause::IpFragmentsDropped] } else { &[Cause::PacketLoss] })
             .advise("On the authenticator (access point, switch), check the signal and the log of this supplicant: it may have left.")
             .advise("On the RADIUS server, try smaller EAP fragments (`fragment_size`, Framed-MTU): links that lose large frames lose these first.")
     };
-    Some(finding.advise("On the authenticator, capture EAPOL towards the supplicant, to see whether the request gets there."))
+    Some(match eap.road {
+        EapRoad::Radius => {
+            finding.advise("On the authenticator, capture EAPOL towards the supplicant, to see whether the request gets there.")
+        }
+        EapRoad::Eapol => finding.advise(remedy::log(facts, Side::Client, "it says why it does not go on, or what it asks its user")),
+    })
 }

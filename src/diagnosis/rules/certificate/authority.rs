@@ -192,7 +192,8 @@ fn untrusted(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> 
         if let Some(other) = &view.case.knowledge.other_issuer_for_name {
             finding = finding.noting(format!("elsewhere in the capture, this name was served with a certificate issued by {other}"));
         }
-        if view.case.handshake.server_name().is_none() {
+        // In EAP nobody sends a name.
+        if view.case.handshake.server_name().is_none() && view.case.handshake.carried.is_none() {
             finding = finding.or_else(&[Cause::SniMissing]);
         }
         finding = finding

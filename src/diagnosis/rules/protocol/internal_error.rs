@@ -60,7 +60,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if outdated {
         finding = finding.or_else(&[Cause::ClientVersionTooOld]);
     }
-    if seen.from == Side::Server && handshake.server_hello.is_none() {
+    if seen.from == Side::Server && handshake.server_hello.is_none() && handshake.carried.is_none() {
         finding = finding.or_else(&[if handshake.server_name().is_some() { Cause::SniUnrecognized } else { Cause::SniMissing }]);
     }
     finding = finding.advise(remedy::log(handshake, seen.from, "it records the reason"));

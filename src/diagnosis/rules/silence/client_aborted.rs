@@ -11,12 +11,16 @@ use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::{PreambleFacts, Upgrade};
+use crate::time::Mark;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientAborted, against: &[], page: page!("client-aborted"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
+    if let Some(left) = facts.carried.as_ref().and_then(|carried| carried.left()) {
+        return (facts.outcome == Outcome::Closed).then(|| logged_off(facts, left));
+    }
     if !view.is_tcp() {
         return super::closed_over_udp(case, Cause::ClientAborted, Side::Client);
     }
@@ -38,14 +42,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let summary = if answered {
         format!(
             "{} {verb} the connection to {} in the middle of the handshake, without an alert, {} after the last progress.",
-            facts.client.address,
+            facts.client.host(),
             view.target(),
             span_text(view.silence())
         )
     } else if view.hello_begun() {
-        format!("{} {verb} the connection to {} right after its ClientHello.", facts.client.address, view.target())
+        format!("{} {verb} the connection to {} right after its ClientHello.", facts.client.host(), view.target())
     } else {
-        format!("{} {verb} the connection to {} right after the server's go-ahead to start TLS.", facts.client.address, view.target())
+        format!("{} {verb} the connection to {} right after the server's go-ahead to start TLS.", facts.client.host(), view.target())
     };
     let alternatives: &[Cause] = if answered { &[Cause::ServerCertificateRejected, Cause::UserCanceled] } else { &[Cause::UserCanceled] };
     Some(
@@ -62,6 +66,29 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
+/// A supplicant says that it leaves, and not why.
+fn logged_off(facts: &Handshake, left: Mark) -> Finding {
+    let view = View::new(facts);
+    let name = facts.carried.as_ref().and_then(|carried| carried.eap()?.method).map_or("EAP", |(method, _)| method.title());
+    let after = span_text(left.time.since(view.last_progress().time));
+    let finding = Finding::new(
+        Cause::ClientAborted,
+        Confidence::Strong,
+        format!(
+            "The supplicant {} logged off in the middle of {name} with {}, {after} after the last progress.",
+            facts.client.host(),
+            facts.server
+        ),
+    );
+    let finding = finding
+        .weight(Weight::Fallback)
+        .stopped_by(StoppedBy::Client)
+        .shown_by(view.last_progress(), "last progress of the handshake")
+        .shown_by(left, "EAPOL-Logoff of the supplicant, with no alert before it");
+    let finding = if view.answer_begun() { finding.or_else(&[Cause::ServerCertificateRejected, Cause::UserCanceled]) } else { finding };
+    finding.advise(remedy::log(facts, Side::Client, "it says why it left: a user, another network, a certificate not accepted"))
+}
+
 /// The server offered the upgrade, and nothing more was said of it.
 fn passed_by_an_offer(facts: &Handshake) -> Option<&PreambleFacts> {
     let offered =
@@ -76,7 +103,7 @@ fn left_an_offer(facts: &Handshake, preamble: &PreambleFacts, ending: &Ending<'_
         "{} offers {request} ({}), and {} {verb} the connection without asking for it.",
         facts.server,
         preamble.dialect.title(),
-        facts.client.address
+        facts.client.host()
     );
     let finding = Finding::new(Cause::ClientAborted, Confidence::Likely, summary).weight(Weight::Fallback).stopped_by(StoppedBy::Client);
     let offer = preamble.listed.or_else(|| preamble.lines.iter().rev().find(|line| line.side == Side::Server).map(|line| line.mark));

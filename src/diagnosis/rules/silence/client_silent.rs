@@ -45,12 +45,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         if granted {
             format!(
                 "{} received the go-ahead from {} to start TLS and sent nothing for {}.",
-                facts.client.address,
+                facts.client.host(),
                 facts.server,
                 span_text(view.silence())
             )
         } else {
-            format!("{} connected to {} and sent nothing for {}.", facts.client.address, facts.server, span_text(view.silence()))
+            format!("{} connected to {} and sent nothing for {}.", facts.client.host(), facts.server, span_text(view.silence()))
         },
     )
     .weight(Weight::Fallback)
@@ -82,7 +82,7 @@ fn unanswered_patience(case: &Case<'_>, service: &'static Service, waited: Durat
     let port = facts.server.port;
     let summary = format!(
         "{} connected to {} and sent nothing for {}, like a client that waits for a greeting: on port {port}, {} starts with TLS, so the server waits as well.",
-        facts.client.address,
+        facts.client.host(),
         facts.server,
         span_text(waited),
         service.name

@@ -24,7 +24,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::new(
         Cause::ClientSlow,
         Confidence::Strong,
-        format!("{} took {} for {} in the handshake with {}.", facts.client.address, span_text(span), article(wait.what), view.target()),
+        format!("{} took {} for {} in the handshake with {}.", facts.client.host(), span_text(span), article(wait.what), view.target()),
     )
     .weight(if completed { Weight::Explains } else { Weight::Note })
     .shown_by(wait.from, "the client's turn starts")

@@ -37,7 +37,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         confidence,
         format!(
             "{} stopped in the middle of the handshake: {} never arrived, after {} of silence.",
-            facts.client.address,
+            facts.client.host(),
             awaited.what,
             span_text(view.silence())
         ),
@@ -65,6 +65,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .or_else(&alternatives)
             .advise("On the client, find out what it was waiting for: a certificate or PIN dialog, a revocation check that hangs, a blocked callback.")
-            .advise(format!("Capture on {} to see whether it sent {}.", facts.client.address, awaited.what)),
+            .advise(format!("Capture on {} to see whether it sent {}.", facts.client.host(), awaited.what)),
     )
 }

@@ -35,7 +35,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::ClientTimeout,
         if late.is_some() { Confidence::Strong } else { Confidence::Likely },
-        format!("{} gave up after waiting {} for {} and closed{}.", facts.client.address, span_text(waited), facts.server, limit(waited)),
+        format!("{} gave up after waiting {} for {} and closed{}.", facts.client.host(), span_text(waited), facts.server, limit(waited)),
     )
     .weight(if late.is_some() { Weight::Explains } else { Weight::Fallback })
     .stopped_by(StoppedBy::Client)

@@ -137,8 +137,8 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
     let facts = case.handshake;
     let view = View::new(facts);
     let target = view.target();
-    let other = if side == Side::Client { format!(" with {target}") } else { format!(" with {}", facts.client.address) };
-    let who = if side == Side::Client { facts.client.address.to_string() } else { target };
+    let other = if side == Side::Client { format!(" with {target}") } else { format!(" with {}", facts.client.host()) };
+    let who = if side == Side::Client { facts.client.host().to_string() } else { target };
     let (mark, summary, shown, advice) = if let Some(close) = view.closed_by_code(side) {
         let name = if close.application { format!("application code 0x{:x}", close.code) } else { close::name(close.code).into_owned() };
         let reason = if close.reason.is_empty() { String::new() } else { format!(" (\"{}\")", close.reason) };

@@ -53,8 +53,23 @@ impl Conversation {
     }
 
     /// What EAP says around it.
+    pub(super) const fn eap(&self) -> &EapFacts {
+        &self.eap
+    }
+
+    /// The same, to change.
     pub(super) const fn eap_mut(&mut self) -> &mut EapFacts {
         &mut self.eap
+    }
+
+    /// The number of the last request.
+    pub(super) fn asked(&self) -> Option<u8> {
+        self.request.map(|(number, _)| number)
+    }
+
+    /// The server has begun with a method that is TLS.
+    pub(super) const fn has_method(&self) -> bool {
+        self.eap.method.is_some()
     }
 
     /// Bytes that it holds, its own included.
@@ -90,7 +105,7 @@ impl Conversation {
                 self.eap_mut().refused = Some((wanted, mark));
             }
             (Code::Request, Body::Other(kind)) => self.eap_mut().proposed = Some(kind),
-            (_, Body::Tls(part)) => self.part(shared, side, &part, mark),
+            (_, Body::Tls(part)) => self.part(shared, side, &part, eap.missing, mark),
             _ => {}
         }
     }
@@ -122,7 +137,7 @@ impl Conversation {
         }
     }
 
-    fn part(&mut self, shared: &mut Shared, side: Side, part: &Part<'_>, mark: Mark) {
+    fn part(&mut self, shared: &mut Shared, side: Side, part: &Part<'_>, missing: usize, mark: Mark) {
         if side == Side::Server {
             let eap = self.eap_mut();
             eap.proposed = Some(part.method.number());
@@ -130,6 +145,7 @@ impl Conversation {
                 eap.method = Some((part.method, mark));
             }
         }
+        self.eap.took |= side == Side::Client;
         self.outer = self.outer.max(part.outer);
         let mut bytes = part.data;
         if !part.more {
@@ -144,6 +160,9 @@ impl Conversation {
         let interest = self.following.data(&mut self.observed, shared, &self.flow, &Data { side, offset, bytes, mark: &mark });
         // Who is who is certain in EAP: a side that takes the other's part makes no sense.
         self.settled = interest != Interest::More;
+        if missing > 0 {
+            self.following.lose(side, *self.read.of(side));
+        }
     }
 
     /// How long it has been quiet.

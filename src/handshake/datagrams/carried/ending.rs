@@ -30,6 +30,13 @@ pub(in crate::handshake) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts:
     if carried.gaps || cut {
         return incomplete;
     }
+    if let Some(mark) = carried.left() {
+        return Ending::new(Outcome::Closed, Side::Client, mark);
+    }
+    // Who turns a client away that does not answer any more says nothing else by it.
+    if carried.rejected().is_some() && carried.given_up() {
+        return Ending::new(Outcome::Stalled, Side::Client, None);
+    }
     if let Some(mark) = carried.rejected() {
         return Ending::new(Outcome::Closed, Side::Server, mark);
     }

@@ -31,7 +31,7 @@ pub struct CarriedFacts {
 /// What carries a handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Carrier {
-    /// EAP, in RADIUS.
+    /// EAP, in RADIUS or EAPOL.
     Eap(EapFacts),
     /// The control channel of OpenVPN.
     OpenVpn(OpenVpnFacts),
@@ -55,25 +55,76 @@ impl OpenVpnFacts {
     }
 }
 
-/// What EAP and RADIUS say around a handshake. Names are as sent, made readable, and of bounded length.
+/// What EAP travels in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EapRoad {
+    /// RADIUS, between an authenticator and a server.
+    #[default]
+    Radius,
+    /// EAPOL, between a supplicant and an authenticator.
+    Eapol,
+}
+
+/// What things are called there.
+#[derive(Debug)]
+pub struct EapWords {
+    /// Who speaks for the server.
+    pub server: &'static str,
+    /// What the supplicant's answers travel in.
+    pub answer: &'static str,
+    /// What the server's requests travel in.
+    pub request: &'static str,
+    /// How the supplicant is let in.
+    pub accepted: &'static str,
+    /// How it is turned away.
+    pub rejected: &'static str,
+}
+
+impl EapRoad {
+    /// The words for it.
+    pub const fn words(self) -> &'static EapWords {
+        match self {
+            Self::Radius => &EapWords {
+                server: "RADIUS server",
+                answer: "Access-Request",
+                request: "Access-Challenge",
+                accepted: "Access-Accept, EAP-Success",
+                rejected: "Access-Reject, EAP-Failure",
+            },
+            Self::Eapol => &EapWords {
+                server: "authenticator",
+                answer: "EAP-Response",
+                request: "EAP-Request",
+                accepted: "EAP-Success",
+                rejected: "EAP-Failure",
+            },
+        }
+    }
+}
+
+/// What is said around a handshake in EAP. Names are as sent, made readable, and of bounded length.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EapFacts {
+    /// What it travels in.
+    pub road: EapRoad,
     /// The method that is TLS, and where the server began with it.
     pub method: Option<(Method, Mark)>,
     /// The method last proposed by the server, by type.
     pub proposed: Option<u8>,
     /// Who the supplicant says it is, in clear: the outer identity.
     pub identity: Option<String>,
-    /// The supplicant's address, as the authenticator says it (Calling-Station-Id).
+    /// The supplicant's address: its own, or as the authenticator says it (Calling-Station-Id).
     pub station: Option<String>,
-    /// The authenticator: its NAS-Identifier, or its address.
+    /// The authenticator: its NAS-Identifier, or an address.
     pub authenticator: Option<String>,
     /// Where the supplicant asks to be let in: access point and network (Called-Station-Id).
     pub called: Option<String>,
-    /// How the server decided, and where.
+    /// How it was decided, and where.
     pub result: Option<(EapResult, Mark)>,
     /// The supplicant does not want the method proposed: the types that it wants instead, and where.
     pub refused: Option<(Vec<u8>, Mark)>,
+    /// The supplicant answers in a method that is TLS: whatever it refused before, it takes that.
+    pub took: bool,
 }
 
 /// How an EAP conversation ended.
@@ -83,6 +134,8 @@ pub enum EapResult {
     Accepted,
     /// Access-Reject, EAP-Failure.
     Rejected,
+    /// EAPOL-Logoff: the supplicant left before anything was decided.
+    LoggedOff,
 }
 
 impl EapFacts {
@@ -92,11 +145,12 @@ impl EapFacts {
         let begun = self.method.map(|(method, mark)| (mark, Side::Server, format!("{} begins", method.title())));
         let refused = self.refused.as_ref().map(|(_, mark)| (*mark, Side::Client, "Nak: the supplicant wants another method".to_owned()));
         let result = self.result.map(|(result, mark)| {
-            let text = match result {
-                EapResult::Accepted => "Access-Accept, EAP-Success",
-                EapResult::Rejected => "Access-Reject, EAP-Failure",
+            let (from, text) = match result {
+                EapResult::Accepted => (Side::Server, self.road.words().accepted),
+                EapResult::Rejected => (Side::Server, self.road.words().rejected),
+                EapResult::LoggedOff => (Side::Client, "EAPOL-Logoff"),
             };
-            (mark, Side::Server, text.to_owned())
+            (mark, from, text.to_owned())
         });
         [identity, begun, refused, result].into_iter().flatten().collect()
     }
@@ -104,13 +158,14 @@ impl EapFacts {
 
 impl EapResult {
     /// Every result.
-    pub const ALL: [Self; 2] = [Self::Accepted, Self::Rejected];
+    pub const ALL: [Self; 3] = [Self::Accepted, Self::Rejected, Self::LoggedOff];
 
     /// The schema's word.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Rejected => "rejected",
+            Self::LoggedOff => "logged-off",
         }
     }
 }
@@ -161,7 +216,30 @@ impl CarriedFacts {
 
     /// The carrier's own word that the client is turned away, and where.
     pub fn rejected(&self) -> Option<Mark> {
-        self.eap()?.result.filter(|(result, _)| *result == EapResult::Rejected).map(|(_, mark)| mark)
+        self.decided(EapResult::Rejected)
+    }
+
+    /// The client's own word that it leaves, and where.
+    pub fn left(&self) -> Option<Mark> {
+        self.decided(EapResult::LoggedOff)
+    }
+
+    fn decided(&self, wanted: EapResult) -> Option<Mark> {
+        self.eap()?.result.filter(|(result, _)| *result == wanted).map(|(_, mark)| mark)
+    }
+
+    /// The server asked again and again, and nothing came back.
+    pub fn given_up(&self) -> bool {
+        self.talk.unanswered.server.is_some_and(|asked| asked.count > 1)
+    }
+
+    /// What ends it without an alert, in the carrier's words.
+    pub fn closing_word(&self) -> &'static str {
+        match self.eap() {
+            Some(EapFacts { result: Some((EapResult::LoggedOff, _)), .. }) => "EAPOL-Logoff",
+            Some(EapFacts { road: EapRoad::Eapol, .. }) => "EAP-Failure",
+            _ => "Access-Reject",
+        }
     }
 
     /// The carrier says that it is over, however that was.

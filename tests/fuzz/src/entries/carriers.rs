@@ -1,6 +1,7 @@
 //! What carries TLS in messages of its own.
 
 use handshark::carriers::eap::{Body, Eap};
+use handshark::carriers::eapol::Frame;
 use handshark::carriers::openvpn::{self, Wrapping};
 use handshark::carriers::radius::{Packet, attribute};
 
@@ -11,6 +12,7 @@ pub fn carriers(bytes: &[u8]) {
         let (datagram, after) = behind.split_at(usize::from(u16::from_be_bytes([*high, *low])).min(behind.len()));
         rest = after;
         radius(datagram);
+        eapol(datagram);
         openvpn(datagram);
     }
 }
@@ -22,12 +24,20 @@ fn radius(datagram: &[u8]) {
     let whole = u32::try_from(datagram.len()).unwrap_or(u32::MAX);
     for len in [whole, named.max(whole)] {
         let Some(packet) = Packet::parse(datagram, len) else { continue };
-        let _ = packet.value(attribute::STATE);
+        let _ = (packet.state(), packet.value(attribute::NAS_IDENTIFIER));
         packet.eap(&mut eap);
         assert!(eap.len() < datagram.len(), "an EAP packet lies within its datagram");
         if let Some(Eap { body: Body::Tls(part), .. }) = Eap::parse(&eap) {
             assert!(part.data.len() < eap.len(), "records lie within their packet");
         }
+    }
+}
+
+fn eapol(frame: &[u8]) {
+    let Some(Frame::Packet(packet)) = Frame::parse(frame) else { return };
+    assert!(packet.len() + 4 <= frame.len(), "an EAP packet lies within its frame");
+    if let Some(Eap { body: Body::Tls(part), .. }) = Eap::parse(packet) {
+        assert!(part.data.len() < packet.len(), "records lie within their packet");
     }
 }
 

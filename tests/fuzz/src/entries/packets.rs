@@ -32,7 +32,7 @@ pub fn frame(bytes: &[u8]) {
                 assert!(segment.payload.len() as u64 <= u64::from(segment.payload_len), "no more was captured than sent");
                 let _ = (tcp_options(segment.options), segment.path.identity(), segment.source());
             }
-            Packet::Udp(datagram) => assert!(datagram.payload.len() as u64 <= u64::from(datagram.payload_len)),
+            Packet::Udp(datagram) | Packet::Eapol(datagram) => assert!(datagram.payload.len() as u64 <= u64::from(datagram.payload_len)),
             Packet::IcmpError(_) | Packet::Skipped(_) => {}
         }
         let _ = decoder.take_lost();
