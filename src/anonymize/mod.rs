@@ -291,8 +291,13 @@ impl Anonymizer {
     /// The pseudonym of an address, or of the station that it stands for: one that is locally administered, as nobody's own is.
     fn ip(&self, address: IpAddr) -> IpAddr {
         let Some(station) = station_of(address) else { return self.addresses.encrypt_ipaddr(address) };
-        let [first, a, b, c, d, e, ..] = mac(&self.key, "station", &station);
-        Endpoint::station([first & 0xfc | 0x02, a, b, c, d, e]).address
+        let mut made = station;
+        for (byte, other) in made.iter_mut().zip(mac(&self.key, "station", &station)) {
+            *byte = other;
+        }
+        let [first, ..] = &mut made;
+        *first = *first & 0xfc | 0x02;
+        Endpoint::station(made).address
     }
 
     /// The pseudonym of an address; what is none is given a pseudonym as a name.
