@@ -43,10 +43,12 @@ fn refusal(control: &Handshake, reply: &FtpReply) -> Option<Refusal> {
         return Some(Refusal { mark, line: Some(said.line.clone()), known, confidence });
     }
     let len = usize::from(reply.sealed.checked_sub(control.overhead(Side::Server)?)?);
-    let known = REFUSALS.iter().copied().find(|(_, text)| text.len() + LINE_END == len)?;
-    let greeting = control.preamble.as_ref().and_then(|facts| facts.lines.first());
-    let named = greeting.is_some_and(|line| line.text.to_ascii_lowercase().contains(&known.0.to_ascii_lowercase()));
-    let confidence = if named { Confidence::Strong } else { Confidence::Likely };
+    let greeting = control.preamble.as_ref().and_then(|facts| facts.lines.first()).map(|line| line.text.to_ascii_lowercase());
+    let named = |who: &str| greeting.as_deref().is_some_and(|greeting| greeting.contains(&who.to_ascii_lowercase()));
+    let fits = |(_, text): &&(&str, &str)| text.len() + LINE_END == len;
+    // Two servers may say as much: the greeting names the one.
+    let known = REFUSALS.iter().filter(fits).find(|(who, _)| named(who)).or_else(|| REFUSALS.iter().find(fits)).copied()?;
+    let confidence = if named(known.0) { Confidence::Strong } else { Confidence::Likely };
     Some(Refusal { mark, line: None, known: Some(known), confidence })
 }
 
@@ -88,3 +90,36 @@ const REFUSALS: [(&str, &str); 5] = [
 const TICKETS: u32 = 2;
 /// Bytes of a line's end.
 const LINE_END: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::testing::{BROAD, Scene, at, extensions};
+    use crate::handshake::facts::{FtpReplies, FtpSaid};
+    use crate::tls::registry::ProtocolVersion as V;
+
+    /// What a control connection under `TLS_AES_128_GCM_SHA256` yields, of these replies.
+    fn refused(replies: Vec<FtpReply>) -> Vec<(Option<String>, Confidence)> {
+        let list = extensions(true);
+        let mut scene = Scene::hello(V::TLS12, BROAD, &list).answered(V::TLS12, 0x1301, &[(0x002b, &[3, 4])]);
+        scene.handshake.ftp = Some(Box::new(FtpReplies::from(replies)));
+        refusals(&scene.handshake).map(|refusal| (refusal.known.map(|(who, _)| who.to_owned()), refusal.confidence)).collect()
+    }
+
+    #[test]
+    fn refusals_are_known_by_their_words_or_their_length() {
+        let sealed = |content: usize| FtpReply { mark: at(9, 0), sealed: u16::try_from(content + 17).unwrap(), said: None };
+        let said = |code, line: &str| FtpReply { mark: at(9, 0), sealed: 0, said: Some(FtpSaid { code, line: line.to_owned() }) };
+        for (_, text) in REFUSALS {
+            let found = refused(vec![sealed(text.len() + 2)]);
+            assert!(matches!(found[..], [(Some(_), Confidence::Likely)]), "{text}: {found:?}");
+        }
+        assert_eq!(refused(vec![sealed("226 Directory send OK.\r\n".len()), sealed(300), said(226, "")]), []);
+        let filezilla = said(425, "425 Unable to build data connection: TLS session of data connection not resumed.");
+        assert_eq!(refused(vec![filezilla]), [(Some("FileZilla".to_owned()), Confidence::Certain)]);
+        let words = said(534, "534 Data connection must reuse the session of the control connection");
+        assert_eq!(refused(vec![words]), [(None, Confidence::Certain)]);
+        assert_eq!(refused(vec![said(425, "425 Can't open data connection.")]), [(None, Confidence::Likely)]);
+        assert_eq!(refused(vec![said(550, "550 Permission denied.")]), []);
+    }
+}

@@ -20,7 +20,7 @@ pub struct Signs(u32);
 impl Signs {
     /// It did not complete.
     pub const UNFINISHED: Self = Self(1);
-    /// The client sent no application data.
+    /// The client sent no application data, or no more than its leave.
     pub const UNUSED: Self = Self(1 << 1);
     /// It took as long as only slow handshakes do.
     pub const SLOW: Self = Self(1 << 2);
@@ -87,7 +87,7 @@ impl Signs {
         let sides = Side::BOTH.map(|side| flow.side(side));
         let mut signs = Self::default();
         signs.set(Self::UNFINISHED, handshake.outcome != Outcome::Completed);
-        signs.set(Self::UNUSED, handshake.application_data.client.is_none());
+        signs.set(Self::UNUSED, handshake.application_data.client.is_none() || handshake.quits_at_once().is_some());
         signs.set(Self::RESET, sides.iter().any(|side| !side.resets.is_empty()));
         signs.set(Self::ZERO_WINDOW, sides.iter().any(|side| side.zero_window.is_some()));
         signs.set(Self::SYN_AGAIN, flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 1));

@@ -119,6 +119,8 @@ pub struct Observed {
     pub dtls: Option<Box<DtlsFacts>>,
     /// What carried it, where its records travelled in messages of another protocol over UDP.
     pub carried: Option<Box<CarriedFacts>>,
+    /// Bytes of content of the client's first application data, where they are known.
+    pub opening: Option<u16>,
     /// What the server says on a control connection of FTP.
     pub ftp: Option<Box<FtpReplies>>,
 }

@@ -42,9 +42,9 @@ impl FtpReplies {
         self.0.iter()
     }
 
-    /// A record that is not opened: bytes of its content as encrypted.
-    pub(super) fn sealed(&mut self, sealed: u16, mark: Mark) {
-        self.push(FtpReply { mark, sealed, said: None });
+    /// A record that is not opened: bytes of its content as encrypted. Gives the bytes that are kept of it.
+    pub(super) fn sealed(&mut self, sealed: u16, mark: Mark) -> usize {
+        self.push(FtpReply { mark, sealed, said: None })
     }
 
     /// The content of one that was opened, now or after it was seen sealed. Gives the bytes that are kept of it.
@@ -54,16 +54,28 @@ impl FtpReplies {
         let kept = line.capacity();
         let said = Some(FtpSaid { code, line });
         match self.0.iter_mut().find(|reply| reply.mark == mark && reply.said.is_none()) {
-            Some(reply) => reply.said = said,
-            None => self.push(FtpReply { mark, sealed: 0, said }),
+            Some(reply) => {
+                reply.said = said;
+                kept
+            }
+            None => self.push(FtpReply { mark, sealed: 0, said }) + kept,
         }
-        kept
     }
 
-    fn push(&mut self, reply: FtpReply) {
-        if !self.is_full() {
-            self.0.push(reply);
+    fn push(&mut self, reply: FtpReply) -> usize {
+        if self.is_full() {
+            return 0;
         }
+        self.0.push(reply);
+        // A list grows by doubling.
+        2 * size_of::<FtpReply>()
+    }
+}
+
+#[cfg(test)]
+impl From<Vec<FtpReply>> for FtpReplies {
+    fn from(replies: Vec<FtpReply>) -> Self {
+        Self(replies)
     }
 }
 

@@ -5,6 +5,7 @@
 //! what cannot be told is left open.
 
 use crate::flow::{PerSide, Side};
+use crate::preamble::{Dialect, PreambleFacts, Upgrade};
 use crate::time::Mark;
 use crate::tls::message::EncryptedExtensions;
 use crate::tls::registry::CipherSuite;
@@ -19,6 +20,13 @@ impl Observed {
         // Up to TLS 1.2 the first encrypted record holds a Finished.
         if self.is_tls13() { Some(tag + 1) } else { self.encrypted.of(side).first()?.len.checked_sub(OLD_FINISHED) }
     }
+
+    /// The client asked a mail server for TLS, and then all that it said is no longer than QUIT: where it did. EHLO, which is expected, is longer.
+    pub fn quits_at_once(&self) -> Option<Mark> {
+        let asked = |facts: &PreambleFacts| facts.dialect == Dialect::Smtp && facts.upgrade == Upgrade::Granted;
+        let alone = self.opening == Some(QUIT) && self.application_records.client == 1;
+        self.application_data.client.filter(|_| alone && self.preamble.as_deref().is_some_and(asked))
+    }
 }
 
 /// What was read out of the sizes.
@@ -31,6 +39,8 @@ pub(super) struct Reading {
     pub application: PerSide<Option<Mark>>,
     /// Number of those.
     pub application_records: PerSide<u32>,
+    /// Bytes of content of the client's first of those.
+    pub opening: Option<u16>,
     pub tickets: u32,
     /// A side's last record, when it has the size of an alert: where, and whether it came after that side's Finished.
     pub last_is_alert: PerSide<Option<(Mark, bool)>>,
@@ -52,6 +62,8 @@ struct Sizes {
     empty_certificate_and_finished: u16,
 }
 
+/// Bytes of QUIT with its line's end.
+const QUIT: u16 = 6;
 /// Bytes of a Finished up to TLS 1.2, its header included.
 const OLD_FINISHED: u16 = 16;
 /// Padding per record that stacks are known to add: none, or 16 bytes (JSSE).
@@ -113,6 +125,7 @@ pub(super) fn read(suite: CipherSuite, resumed: bool, early_data: bool, records:
         {
             client_spoke.get_or_insert(record.mark);
             reading.application.client.get_or_insert(record.mark);
+            reading.opening = reading.opening.or_else(|| record.len.checked_sub(sizes.overhead));
             reading.application_records.client += 1;
         }
     }

@@ -81,15 +81,21 @@ pub(super) fn changed_again(h: &mut Observed, side: Side, mark: Mark) {
     }
 }
 
-/// A record of application data that is not opened: on a control connection of FTP, what the server says counts.
+/// A record of application data that is not opened: the client's first words count, and on a control connection of FTP what the server says.
 pub(super) fn used(h: &mut Observed, side: Side, len: u16, mark: Mark) {
+    if side == Side::Client && h.application_data.client.is_none() && !h.is_tls13() {
+        h.opening = h.overhead(side).and_then(|overhead| len.checked_sub(overhead));
+    }
     if let Some(replies) = h.ftp.as_mut().filter(|_| side == Side::Server) {
-        replies.sealed(len, mark);
+        h.held_bytes += replies.sealed(len, mark);
     }
 }
 
 /// The content of one that was opened.
 pub(super) fn read_use(h: &mut Observed, side: Side, text: &[u8], mark: Mark) {
+    if side == Side::Client {
+        h.opening = h.opening.or_else(|| u16::try_from(text.len()).ok());
+    }
     if let Some(replies) = h.ftp.as_mut().filter(|_| side == Side::Server) {
         h.held_bytes += replies.opened(text, mark);
     }

@@ -129,6 +129,7 @@ fn read_hidden(h: &mut Observed, flow: &FlowFacts) -> Vec<(Side, Mark)> {
     h.application_data = reading.application;
     h.application_records = reading.application_records;
     h.tickets_seen = reading.tickets;
+    h.opening = reading.opening;
     h.renegotiation = later_auth::read(h);
     for side in Side::BOTH {
         let Some((mark, after_finished)) = *reading.last_is_alert.of(side) else { continue };
@@ -384,7 +385,8 @@ fn refused_later(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
     let hidden = h.renegotiation.map(|later| later.asked);
     let asked = hidden.or_else(|| Some(h.certificate_request.as_ref()?.mark)).filter(|_| h.is_tls13())?;
     let later = h.finished.client.is_some_and(|finished| asked > finished);
-    let fatal = |seen: &AlertSeen| seen.alert.map_or(hidden.is_some(), |alert| alert.fatal);
+    let unread = hidden.is_some();
+    let fatal = |seen: &AlertSeen| seen.alert.map_or(unread, |alert| alert.fatal);
     let refuses = |seen: &&AlertSeen| seen.from == Side::Server && seen.mark > asked && fatal(seen);
     let alert = alerts.iter().find(refuses).filter(|_| later)?;
     Some(Ending::new(Outcome::Alerted, alert.from, alert.mark))

@@ -63,11 +63,11 @@ impl Dialogue for Vnc {
                     self.phase = Phase::Types;
                 }
             }
-            (Phase::Types, Side::Server) => return self.types(said, facts),
+            (Phase::Types, Side::Server) => return types(said, facts),
             (Phase::Types, Side::Client) => return self.chosen(said, facts),
             (Phase::Inner, side) => return self.inner(said, side, facts),
             (Phase::Subtypes, Side::Server) => {
-                facts.describe(said, format!("subtypes {}", subtypes(said.bytes.get(1..).unwrap_or_default())))
+                facts.describe(said, format!("subtypes {}", subtypes(said.bytes.get(1..).unwrap_or_default())));
             }
             (Phase::Subtypes, Side::Client) => {
                 facts.describe(said, format!("chose {}", subtypes(said.bytes)));
@@ -98,21 +98,6 @@ impl Dialogue for Vnc {
 }
 
 impl Vnc {
-    /// The server's security types, or its reason to offer none.
-    fn types(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
-        let Some((count, rest)) = said.bytes.split_first() else { return Next::More };
-        if *count == 0 {
-            let answer = printable(rest.get(4..).unwrap_or_default());
-            facts.describe(said, format!("refused: {answer}"));
-            facts.turn_away(answer, None, said.mark);
-            return Next::Never;
-        }
-        let names: Vec<String> = rest.iter().map(|kind| type_name(*kind)).collect();
-        facts.describe(said, format!("security types {}", names.join(", ")));
-        facts.listed(rest.contains(&VENCRYPT) || rest.contains(&TLS), said.mark);
-        Next::More
-    }
-
     /// The client's choice of a security type.
     fn chosen(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
         let kind = said.bytes.first().copied().unwrap_or_default();
@@ -154,6 +139,21 @@ impl Vnc {
         }
         Next::More
     }
+}
+
+/// The server's security types, or its reason to offer none.
+fn types(said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
+    let Some((count, rest)) = said.bytes.split_first() else { return Next::More };
+    if *count == 0 {
+        let answer = printable(rest.get(4..).unwrap_or_default());
+        facts.describe(said, format!("refused: {answer}"));
+        facts.turn_away(answer, None, said.mark);
+        return Next::Never;
+    }
+    let names: Vec<String> = rest.iter().map(|kind| type_name(*kind)).collect();
+    facts.describe(said, format!("security types {}", names.join(", ")));
+    facts.listed(rest.contains(&VENCRYPT) || rest.contains(&TLS), said.mark);
+    Next::More
 }
 
 fn type_name(kind: u8) -> String {

@@ -25,8 +25,8 @@ pub(super) enum Reaction {
     /// It closed or reset in the middle of the handshake, right after the server's flight.
     Left { mark: Mark, reset: bool },
     /// It completed the handshake and closed at once without a byte of application data; `orderly`: with an alert; `meant`: it had come for
-    /// something.
-    LeftAfter { mark: Mark, orderly: bool, meant: bool },
+    /// something; `quit`: with a QUIT inside TLS.
+    LeftAfter { mark: Mark, orderly: bool, meant: bool, quit: bool },
     /// It kept silent for a while and closed TLS in order, as a library does that hides when it found an error.
     Waited { mark: Mark, pause: Duration },
     /// It went on, or the capture does not show how it took it.
@@ -126,6 +126,9 @@ fn blinded(case: &Case<'_>, mark: Mark) -> Option<Duration> {
 /// a hidden certificate it takes more than leaving to tell a refusal.
 fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let handshake = case.handshake;
+    if let Some(mark) = handshake.quits_at_once().filter(|_| !greets_as_s_client(handshake)) {
+        return Some(Reaction::LeftAfter { mark, orderly: false, meant: true, quit: true });
+    }
     let unused = handshake.application_data.client.is_none() && handshake.application_records.client == 0;
     if !unused || handshake.resumption.is_some() || handshake.flow.is_udp() {
         return None;
@@ -162,7 +165,13 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     if handshake.server_chain.is_none() && (browser || sound || !meant) {
         return None;
     }
-    Some(Reaction::LeftAfter { mark, orderly: alert.is_some(), meant: meant && !browser })
+    Some(Reaction::LeftAfter { mark, orderly: alert.is_some(), meant: meant && !browser, quit: false })
+}
+
+/// OpenSSL's s_client names itself so to mail servers, and says nothing of its own inside TLS.
+fn greets_as_s_client(handshake: &Handshake) -> bool {
+    let lines = handshake.preamble.iter().flat_map(|facts| &facts.lines);
+    lines.filter(|line| line.side == Side::Client).any(|line| line.text.ends_with(" mail.example.com"))
 }
 
 /// A code for certificates alone.

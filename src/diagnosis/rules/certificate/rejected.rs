@@ -31,6 +31,9 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
                 view.target()
             )
         }
+        (_, Reaction::LeftAfter { quit: true, .. }) => {
+            format!("The sending mail server did not accept the certificate of {}, or it only made a check", view.target())
+        }
         (Source::Seen | Source::Known { .. }, Reaction::LeftAfter { .. }) => {
             format!(
                 "The client left {} without sending a request: it did not accept the certificate, or it only made a check",
@@ -61,6 +64,9 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
         let unlike = if view.unlike_others { "; no certificate that this server sent in clear has that size" } else { "" };
         finding =
             finding.noting(format!("the server's encrypted Certificate message takes {len}{unlike}", len = counted(len, "byte", "bytes")));
+    }
+    if matches!(view.reaction, Reaction::LeftAfter { quit: true, .. }) {
+        finding = finding.advise("On the sending mail server, look for `Server certificate not verified` or the like in the log, and for the policy behind it (MTA-STS, DANE, smtp_tls_policy_maps): it says which name and authority are expected. On the receiving one, serve a certificate for the name in the MX record.");
     }
     finding
         .advise("Check the client's own error message, then what the server sends:")

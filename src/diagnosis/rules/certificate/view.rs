@@ -276,6 +276,7 @@ impl<'a> CertificateView<'a> {
             // The program's own check said no.
             Reaction::Alert { alert: A::INTERNAL_ERROR, .. } if self.flight_was_whole() => (rejected, Likely),
             Reaction::Alert { alert: A::ACCESS_DENIED, .. } if self.is(&[Stack::Rustls, Stack::MbedTls]) => (rejected, Likely),
+            Reaction::LeftAfter { quit: true, .. } => (rejected, Likely),
             Reaction::LeftAfter { meant: true, .. } if self.source == Source::Hidden => (rejected, Likely),
             Reaction::LeftAfter { orderly: true, .. } if self.staple_demanded() => (Cause::MustStapleMissing, Likely),
             // A root that the store here does not hold may be one that the client does not hold either.

@@ -41,6 +41,7 @@ impl<'a> CertificateView<'a> {
             Reaction::HiddenAlert { .. } => "the client answered it with an encrypted alert".to_owned(),
             Reaction::Left { reset: true, .. } => "the client reset the connection right after it".to_owned(),
             Reaction::Left { reset: false, .. } => "the client closed the connection right after it".to_owned(),
+            Reaction::LeftAfter { quit: true, .. } => "the client finished the handshake and said nothing but QUIT".to_owned(),
             Reaction::LeftAfter { .. } => "the client finished the handshake and closed at once without sending any data".to_owned(),
             Reaction::Waited { pause, .. } => {
                 format!("the client stayed silent for {} s and then closed cleanly, as s2n-tls does to hide an error", pause.as_secs())
@@ -104,6 +105,9 @@ impl<'a> CertificateView<'a> {
                 mark,
                 format!("client sent {} without an alert", crate::diagnosis::view::View::new(self.case.handshake).closing_word(reset)),
             ),
+            Reaction::LeftAfter { mark, quit: true, .. } => {
+                finding.shown_by(mark, "client sent one record as long as QUIT, where EHLO was expected")
+            }
             Reaction::LeftAfter { mark, .. } => finding.shown_by(mark, "client closed without sending application data"),
             Reaction::Waited { mark, .. } => finding.shown_by(mark, "client sent alert close_notify (0) after the pause"),
             Reaction::WentOn => finding,

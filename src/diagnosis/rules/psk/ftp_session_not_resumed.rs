@@ -20,11 +20,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let refusals: Vec<Refusal> = refusals(handshake).collect();
     let refused = |connection: &Unserved| {
-        // The answer to a transfer comes before the next one is opened.
-        let next = case.knowledge.unserved.iter().find(|other| other.start > connection.start);
-        let answers = |refusal: &&Refusal| refusal.mark > connection.start && next.is_none_or(|next| refusal.mark < next.finished);
+        // The answer to a transfer is the next reply, or comes behind that which announces it.
+        let replies = handshake.ftp.iter().flat_map(|replies| replies.iter());
+        let too_late = replies.map(|reply| reply.mark).filter(|mark| *mark > connection.finished).nth(ANSWERS);
+        let answers = |refusal: &&Refusal| refusal.mark > connection.start && too_late.is_none_or(|late| refusal.mark < late);
         let (early, late): (Vec<_>, Vec<_>) = refusals.iter().filter(answers).partition(|refusal| refusal.mark < connection.finished);
-        late.first().or(early.first()).copied()
+        late.into_iter().chain(early).next()
     };
     let all: Vec<(&Unserved, &Refusal)> =
         case.knowledge.unserved.iter().filter_map(|connection| Some((connection, refused(connection)?))).collect();
@@ -54,3 +55,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise("Or on the server, stop demanding it: require_ssl_reuse=NO in vsftpd, `TLSOptions NoSessionReuseRequired` in ProFTPD. Whoever guesses the port can then take a data connection over."),
     )
 }
+
+/// Replies within which a transfer is answered.
+const ANSWERS: usize = 2;
