@@ -255,5 +255,5 @@ impl<W: Write> Pen<'_, W> {
     }
 }
 
-/// What is condensed is read once or twice: to compress it harder costs more than it spares.
-const LEVEL: i32 = 1;
+/// What is condensed is read once or twice, and most of it is encrypted: to compress it harder costs more than it spares.
+const LEVEL: i32 = -3;
