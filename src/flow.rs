@@ -92,9 +92,12 @@ impl Endpoint {
 
     /// A station of the link layer. Its address looks like a link-local one with bits set that RFC 4291 section 2.5.6 wants to be zero: no IP packet
     /// has it.
-    pub const fn station(mac: Mac) -> Self {
-        let [a, b, c, d, e, f] = mac;
-        Self::new(IpAddr::V6(Ipv6Addr::from_bits(STATION << 48 | u64::from_be_bytes([0, 0, a, b, c, d, e, f]) as u128)), 0)
+    pub fn station(mac: Mac) -> Self {
+        let mut octets = (STATION << 48).to_be_bytes();
+        if let Some(place) = octets.last_chunk_mut() {
+            *place = mac;
+        }
+        Self::new(IpAddr::V6(Ipv6Addr::from(octets)), 0)
     }
 }
 
@@ -109,12 +112,9 @@ impl Endpoint {
 pub type Mac = [u8; 6];
 
 /// The station that an address stands for.
-pub const fn station_of(address: IpAddr) -> Option<Mac> {
+pub fn station_of(address: IpAddr) -> Option<Mac> {
     match address {
-        IpAddr::V6(address) if address.to_bits() >> 48 == STATION => {
-            let [.., a, b, c, d, e, f] = address.octets();
-            Some([a, b, c, d, e, f])
-        }
+        IpAddr::V6(address) if address.to_bits() >> 48 == STATION => address.octets().last_chunk().copied(),
         _ => None,
     }
 }
@@ -128,11 +128,11 @@ pub fn mac_text(mac: Mac) -> String {
 pub fn read_address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| {
         let is_byte = |part: &&str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let mut bytes = text.split(':').map(|part| Some(part).filter(is_byte).and_then(|part| u8::from_str_radix(part, 16).ok()));
-        let mac: [Option<u8>; 6] = std::array::from_fn(|_| bytes.next().flatten());
-        let [a, b, c, d, e, f] = mac;
-        let station = Endpoint::station([a?, b?, c?, d?, e?, f?]).address;
-        bytes.next().is_none().then_some(station)
+        let (mut mac, mut parts) = (Mac::default(), text.split(':'));
+        for byte in &mut mac {
+            *byte = u8::from_str_radix(parts.next().filter(is_byte)?, 16).ok()?;
+        }
+        parts.next().is_none().then(|| Endpoint::station(mac).address)
     })
 }
 
@@ -472,7 +472,7 @@ impl FlowKey {
     }
 
     /// The key of all EAPOL frames of a link, for an authenticator may speak to one station under an address that all of them hear.
-    pub const fn of_link(site: Site, path: u32) -> Self {
+    pub fn of_link(site: Site, path: u32) -> Self {
         let anyone = Endpoint::station([0; 6]);
         Self { low: anyone, high: anyone, transport: Transport::Eapol, site, path }
     }

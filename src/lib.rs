@@ -60,6 +60,8 @@ pub mod origins;
 #[doc(hidden)]
 pub mod output;
 #[doc(hidden)]
+pub mod owners;
+#[doc(hidden)]
 pub mod packet;
 #[doc(hidden)]
 pub mod pipeline;

@@ -340,6 +340,14 @@ pub const RECORD_FLOW_BYTES: usize = 128 << 10;
 
 /// Flows that the flight recorder keeps packets of.
 pub const RECORD_FLOWS: usize = 1 << 16;
+
+/// Connections whose owners on this host are remembered, and questions about owners that wait: a minute of a thousand connections a second, and some
+/// seconds.
+pub const OWNED_CONNECTIONS: usize = 1 << 16;
+
+/// See [`OWNED_CONNECTIONS`].
+pub const OWNER_QUESTIONS: usize = 8192;
+
 /// Rows of what fills a capture that are told apart by port, in each partition. A row takes some fifty bytes.
 pub const TRAFFIC_PORTS: usize = 64;
 

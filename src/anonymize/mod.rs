@@ -19,7 +19,7 @@ use ipcrypt_rs::IpcryptPfx;
 use sha2::{Digest, Sha256};
 
 use self::text::Known;
-use crate::flow::{Endpoint, Shown, read_address, station_of};
+use crate::flow::{Endpoint, PerSide, Shown, read_address, station_of};
 use crate::report::{
     Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Dtls, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Observer,
     Quic, Renaming, Site, Step, Summary, Tls, TlsClient, TlsServer, community_id,
@@ -119,6 +119,8 @@ impl Anonymizer {
             client,
             server,
             server_ttl: report.server_ttl,
+            // Processes, users and containers are names of who is who, and nothing else.
+            owners: PerSide::default(),
             capture: Capture {
                 source: Cow::Owned(source),
                 interface: report.capture.interface.clone(),
@@ -289,8 +291,13 @@ impl Anonymizer {
     /// The pseudonym of an address, or of the station that it stands for: one that is locally administered, as nobody's own is.
     fn ip(&self, address: IpAddr) -> IpAddr {
         let Some(station) = station_of(address) else { return self.addresses.encrypt_ipaddr(address) };
-        let [first, a, b, c, d, e, ..] = mac(&self.key, "station", &station);
-        Endpoint::station([first & 0xfc | 0x02, a, b, c, d, e]).address
+        let mut made = station;
+        for (byte, other) in made.iter_mut().zip(mac(&self.key, "station", &station)) {
+            *byte = other;
+        }
+        let [first, ..] = &mut made;
+        *first = *first & 0xfc | 0x02;
+        Endpoint::station(made).address
     }
 
     /// The pseudonym of an address; what is none is given a pseudonym as a name.

@@ -26,6 +26,15 @@ pub(super) fn confine(_: &[PathBuf], _: &[PathBuf], _: bool) -> anyhow::Result<C
     Ok(Confined { files: false, calls: false })
 }
 
+/// Confines the process that looks up owners: it may read, and no more. False where the kernel has no such bounds.
+#[cfg(target_os = "linux")]
+pub(super) fn confine_to_reading() -> anyhow::Result<bool> {
+    reading::confine()
+}
+
+#[cfg(target_os = "linux")]
+mod reading;
+
 #[cfg(target_os = "linux")]
 mod files {
     use std::path::PathBuf;
@@ -102,7 +111,7 @@ mod calls {
         Ok(true)
     }
 
-    fn is_unknown(error: &seccompiler::Error) -> bool {
+    pub(super) fn is_unknown(error: &seccompiler::Error) -> bool {
         matches!(error, seccompiler::Error::Seccomp(error) | seccompiler::Error::Prctl(error)
             if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)))
     }

@@ -180,6 +180,8 @@ pub(super) struct Finder {
     related: Related,
     /// The capture's first moment.
     begin: Arc<OnceLock<Timestamp>>,
+    /// Handshakes that are wanted at most.
+    most: u64,
     found: u64,
     left_out: u64,
     /// Incidents among them.
@@ -192,22 +194,28 @@ pub(super) struct Finder {
 impl Finder {
     /// None where nothing is asked for in particular. `begin` is the capture's first moment, once it is known.
     pub(super) fn new(criteria: &Criteria, begin: &Arc<OnceLock<Timestamp>>) -> Option<Self> {
-        (!criteria.is_empty()).then(|| Self {
+        (!criteria.is_empty()).then(|| Self::up_to(u64::MAX, criteria, begin))
+    }
+
+    /// The same for the first handshakes only.
+    pub(super) fn up_to(most: u64, criteria: &Criteria, begin: &Arc<OnceLock<Timestamp>>) -> Self {
+        Self {
             filter: Filter::new(criteria.clone()),
             related: Related::default(),
             begin: Arc::clone(begin),
+            most,
             found: 0,
             left_out: 0,
             incidents: 0,
             classes: Classes::default(),
             outcomes: Counts::new(),
             causes: Counts::new(),
-        })
+        }
     }
 
     /// Whether a handshake is asked for. What is still under way will be counted when it is over.
     pub(super) fn takes(&mut self, report: &Handshake<'_>) -> bool {
-        let taken = self.filter.takes(report, self.begin.get().copied());
+        let taken = self.found < self.most && self.filter.takes(report, self.begin.get().copied());
         if report.handshake.provisional {
             return taken;
         }
@@ -233,7 +241,8 @@ impl Finder {
     /// The summary speaks of what was asked for.
     pub(super) fn narrow(&mut self, summary: &mut Summary) {
         summary.handshakes = self.found;
-        summary.left_out = Some(self.left_out);
+        // Of the first handshakes nothing is left out but what came too late to matter.
+        summary.left_out = (self.most == u64::MAX || self.left_out > 0).then_some(self.left_out);
         summary.incidents = self.incidents;
         summary.classes = self.classes;
         summary.outcomes = std::mem::take(&mut self.outcomes);

@@ -51,6 +51,9 @@ use crate::time::Zone;
 /// one ended it before its end.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.first().is_some_and(|name| name == live::owners::NAME) {
+        return live::owners::look(&arguments);
+    }
     let settings = match settings::gather() {
         Ok(settings) => settings,
         Err(error) => {

@@ -63,6 +63,13 @@ pub(super) struct Live {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS), help_heading = ANALYSIS)]
     threads: u16,
 
+    /// Tell whose the ends of connections on this host are: process, user, container, pod (Linux)
+    ///
+    /// A second process looks them up, in other network namespaces too. It needs `CAP_SYS_PTRACE` and `CAP_DAC_READ_SEARCH` to see processes of
+    /// other users, which it keeps after --user.
+    #[arg(long, help_heading = ANALYSIS)]
+    processes: bool,
+
     #[command(flatten)]
     selection: SelectionArguments,
 
@@ -173,7 +180,7 @@ pub(super) struct Live {
     #[arg(long, value_name = "DURATION", value_parser = values::long_duration, help_heading = RUN)]
     duration: Option<Duration>,
 
-    /// Stop after this many handshakes; those under way then are reported too
+    /// Stop after this many handshakes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = RUN)]
     count: Option<u64>,
 
@@ -207,6 +214,8 @@ pub struct LiveCommand {
     pub stall_after: Duration,
     /// Threads that analyze; `None`: one for each processor.
     pub threads: Option<NonZeroUsize>,
+    /// Whether to look up who owns the ends of connections on this host.
+    pub processes: bool,
     /// Which handshakes are asked for: all outputs, `count` and `fail_on` are about those only.
     pub criteria: Criteria,
     /// Whose certificates are trusted.
@@ -299,9 +308,11 @@ impl From<Live> for LiveCommand {
                 promiscuous: live.promiscuous,
                 threads: usize::from(live.capture_threads),
                 site: live.site.unwrap_or_default(),
+                prompt: live.processes,
             },
             stall_after: live.stall_after,
             threads: NonZeroUsize::new(usize::from(live.threads)),
+            processes: live.processes,
             zone: live.selection.zone(),
             criteria: live.selection.into(),
             trust: live.trust.into(),
@@ -351,6 +362,7 @@ Examples:
   handshark live -i eth0 --json --metrics 127.0.0.1:9477 \\
       --record /var/lib/handshark \\
       -o /var/log/handshark.ndjson --rotate-size 100MiB
+  sudo handshark live -i any --processes --text          with who owns each end here
   handshark live -i eth0 --name '*.bank.test' --text     of one service
   handshark live -i eth0 --text --completed tallies \\
       --spool /var/spool/handshark --site berlin         for a fleet

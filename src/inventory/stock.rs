@@ -362,7 +362,6 @@ impl LeftOut {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
 fn shown<S: serde::Serializer>(address: &IpAddr, serializer: S) -> Result<S::Ok, S::Error> {
     Shown(*address).serialize(serializer)
 }

@@ -10,7 +10,7 @@ use super::figures::when_in;
 use super::layout::Span;
 use super::style::Palette;
 use super::view;
-use crate::report::{Cause, Class, Handshake, Id, Incident, Sink, State};
+use crate::report::{Cause, Class, Handshake, Id, Incident, Side, Sink, State};
 use crate::time::Zone;
 
 /// Writes a line for each handshake that failed or whose users suffered, and nothing else. Every line is flushed.
@@ -89,9 +89,9 @@ pub fn line(out: &mut dyn Write, palette: Palette, zone: &Zone, report: &Handsha
     let spans: &[Span<'_>] = &[
         (palette.dim, &when_in(zone, report.handshake.start, true)),
         (plain, "  "),
-        (plain, &report.client.to_string()),
+        (plain, &view::end(report, Side::Client)),
         (plain, " → "),
-        (palette.strong, &view::server(report)),
+        (palette.strong, &view::end(report, Side::Server)),
         (plain, "  "),
         (style, if report.class() == Class::Completed { "completed after all" } else { view::cause(report) }),
         (plain, "  "),

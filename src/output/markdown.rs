@@ -186,7 +186,8 @@ impl Ticket<'_> {
             text(&view::server(report)),
             text(&view::frames(report)),
             view::confidence(report, "; confidence: ", ""),
-        )
+        )?;
+        view::owners(report).try_for_each(|(label, owner)| writeln!(out, "\n{label} {}", text(&owner)))
     }
 
     fn proof(out: &mut dyn Write, report: &Handshake<'_>) -> io::Result<()> {

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::figures::{count, counted};
 use crate::report::{
-    Cause, Class, Classes, Counts, Diagnosis, Evidence, Finding, Handshake, Incident, Outcome, Place, StepKind, StoppedBy, Summary,
+    Basis, Cause, Class, Classes, Counts, Diagnosis, Evidence, Finding, Handshake, Incident, Outcome, Owner, Place, Process, Side,
+    StepKind, StoppedBy, Summary,
 };
 
 /// How many handshakes there are of each class, in one line: `18 handshakes: 14 failed, 1 completed with trouble, 1 completed, 2 undecided`.
@@ -65,6 +66,56 @@ pub fn server(report: &Handshake<'_>) -> String {
         Some(name) if name.as_bytes() != report.server.text().address() => format!("{name} ({})", report.server),
         _ => report.server.to_string(),
     }
+}
+
+/// An end with the process that owns it, where that is known: `10.0.0.1:40112 (curl, pid 4242)`.
+pub fn end(report: &Handshake<'_>, side: Side) -> String {
+    let at = if side == Side::Client { report.client.to_string() } else { server(report) };
+    match report.owners.of(side).as_deref().and_then(|owner| owner.process.as_ref()) {
+        Some(Process { pid, name, .. }) => format!("{at} ({name}, pid {pid})"),
+        None => at,
+    }
+}
+
+/// Who owns the ends of a handshake on the capturing host, each under its label.
+pub fn owners(report: &Handshake<'_>) -> impl Iterator<Item = (&'static str, String)> {
+    let label = |side| if side == Side::Client { "Client process:" } else { "Server process:" };
+    Side::BOTH.into_iter().filter_map(move |side| report.owners.of(side).as_deref().map(|known| (label(side), owner(known))))
+}
+
+/// `curl (pid 4242), user alice, container web (nginx:1.25), pod shop/web-0`.
+fn owner(owner: &Owner) -> String {
+    let mut parts = Vec::new();
+    if let Some(Process { pid, name, .. }) = &owner.process {
+        parts.push(format!("{name} (pid {pid})"));
+    }
+    if let Some(user) = &owner.user {
+        parts.push(format!("user {}", user.name.as_ref().map_or_else(|| user.id.to_string(), Clone::clone)));
+    }
+    if let Some(container) = &owner.container {
+        let image = container.image.as_ref().map(|image| format!(" ({image})")).unwrap_or_default();
+        let short: String = container.id.chars().take(SHORT_ID).collect();
+        parts.push(format!("container {}{image}", container.name.as_ref().unwrap_or(&short)));
+    }
+    if let Some(pod) = &owner.pod {
+        let name = pod.name.as_deref().or(pod.uid.as_deref()).unwrap_or("of no name");
+        let namespace = pod.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        parts.push(format!("pod {namespace}{name}"));
+    }
+    parts.extend(owner.unit.as_ref().map(|unit| format!("unit {unit}")));
+    if let Some(Process { sharers, .. }) = owner.process.as_ref().filter(|process| !process.sharers.is_empty()) {
+        let others: Vec<String> = sharers.iter().map(|sharer| format!("{} (pid {})", sharer.name, sharer.pid)).collect();
+        parts.push(format!("shares the socket with {}", others.join(", ")));
+    }
+    match owner.basis {
+        Basis::Connection => {}
+        Basis::Listener => parts.push("listens there".to_owned()),
+        Basis::Gone => parts.push("gone before it could be looked up".to_owned()),
+        Basis::Hidden => parts.push("hidden: to see it takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH".to_owned()),
+        Basis::Kernel => parts.push("no process: the socket is the kernel's own".to_owned()),
+        Basis::Ambiguous => parts.push("not known: several network namespaces have such a socket".to_owned()),
+    }
+    parts.join(", ")
 }
 
 /// The cause's slug, or a word for there being none.
@@ -238,10 +289,31 @@ pub const fn step_look(kind: StepKind) -> StepLook {
     }
 }
 
+/// Letters of a container's identifier, as engines shorten it.
+const SHORT_ID: usize = 12;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::samples;
+
+    #[test]
+    fn an_owner_is_told_in_one_line() {
+        let mut known = samples::owner();
+        let text = "curl (pid 4242), user alice, container web (nginx:1.25), pod shop/web-0, shares the socket with worker (pid 4243)";
+        assert_eq!(owner(&known), text);
+        known.basis = Basis::Listener;
+        known.container = None;
+        known.pod = None;
+        known.unit = Some("nginx.service".to_owned());
+        assert!(owner(&known).ends_with("worker (pid 4243), listens there") && owner(&known).contains("unit nginx.service"));
+        assert_eq!(owner(&Owner::unknown(Basis::Gone)), "gone before it could be looked up");
+        let mut report = samples::expired(1);
+        assert_eq!((end(&report, Side::Client), owners(&report).count()), (report.client.to_string(), 0));
+        report.owners.client = Some(std::sync::Arc::new(samples::owner()));
+        assert_eq!(end(&report, Side::Client), format!("{} (curl, pid 4242)", report.client));
+        assert_eq!(owners(&report).collect::<Vec<_>>(), [("Client process:", text.to_owned())]);
+    }
 
     #[test]
     fn the_ending_says_who() {

@@ -188,6 +188,7 @@ fn about(report: &Handshake<'_>) -> String {
         format!("{}, {}: {}", view::cause(report), view::ending(report), report.summary()),
         format!("handshake {} of {}, {}", report.handshake.id, report.capture.source, view::frames(report)),
     ];
+    lines.extend(view::owners(report).map(|(label, owner)| format!("{label} {owner}")));
     lines.extend(report.diagnosis.remedy.iter().map(|advice| format!("- {}", advice.line())));
     lines.iter().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n")
 }

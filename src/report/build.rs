@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::judge::Verdict;
-use crate::flow::{Endpoint, EndpointText, Layer, Path, Side, Transport};
+use crate::flow::{Endpoint, EndpointText, Layer, Path, PerSide, Side, Transport};
 use crate::handshake::Handshake as Facts;
 use crate::handshake::facts::{self, Chain, DtlsFacts, EapFacts, OpenVpnFacts, Protocol, QuicFacts};
 use crate::handshake::stack;
@@ -41,6 +41,7 @@ impl Builder {
             client: handshake.client,
             server: handshake.server,
             server_ttl: flow.side(Side::Server).ttl,
+            owners: PerSide::default(),
             capture: Capture {
                 source: Cow::Borrowed(source),
                 interface: None,

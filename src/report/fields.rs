@@ -4,7 +4,7 @@
 
 use crate::carriers::eap::Method;
 use crate::diagnosis::finding::{Evidence, Finding};
-use crate::flow::{Endpoint, Shown, station_of};
+use crate::flow::{Endpoint, Shown, Side, station_of};
 use crate::handshake::facts::{ClosedBy, EapResult};
 use crate::handshake::stack::Speaker;
 use crate::quic::close;
@@ -14,6 +14,7 @@ use super::handshake::{
     AlertSeen, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
 };
 use super::incident::{Incident, State};
+use super::owner::{Container, Owner, Pod, Process, User};
 use super::place::{Files, Place};
 use super::rendered::Rendered;
 use super::shared::{Certificate, Offer, ServerAnswer};
@@ -32,8 +33,19 @@ impl Handshake<'_> {
         });
         self.write_event(w);
         w.object(key!("network"), |w| network(w, &self.network));
-        w.object(key!("client"), |w| endpoint(w, self.client));
-        w.object(key!("server"), |w| server_endpoint(w, self.server, self.server_ttl));
+        let owner = |w: &mut _, side| {
+            if let Some(owner) = self.owners.of(side) {
+                owner.write(w);
+            }
+        };
+        w.object(key!("client"), |w| {
+            endpoint(w, self.client);
+            owner(w, Side::Client);
+        });
+        w.object(key!("server"), |w| {
+            server_endpoint(w, self.server, self.server_ttl);
+            owner(w, Side::Server);
+        });
         w.object(key!("capture"), |w| {
             w.text(key!("source"), &self.capture.source);
             w.text_if_any(key!("interface"), self.capture.interface.as_deref());
@@ -143,6 +155,59 @@ fn endpoint(w: &mut impl Writer, endpoint: Endpoint) {
         w.ascii(key!("ip"), text.address());
     }
     w.number(key!("port"), endpoint.port.into());
+}
+
+impl Owner {
+    /// Writes its fields, beside those of the endpoint.
+    fn write(&self, w: &mut impl Writer) {
+        w.word(key!("owner"), self.basis.name());
+        if let Some(Process { pid, name, executable, start, sharers }) = &self.process {
+            w.object(key!("process"), |w| {
+                w.number(key!("pid"), (*pid).into());
+                w.text(key!("name"), name);
+                w.text_if_any(key!("executable"), executable.as_deref());
+                if let Some(start) = *start {
+                    w.time(key!("start"), start);
+                }
+                if !sharers.is_empty() {
+                    w.objects(key!("sharers"), sharers, |w, sharer| {
+                        w.number(key!("pid"), sharer.pid.into());
+                        w.text(key!("name"), &sharer.name);
+                    });
+                }
+            });
+        }
+        if let Some(User { id, name }) = &self.user {
+            w.object(key!("user"), |w| {
+                w.word(key!("id"), itoa::Buffer::new().format(*id));
+                w.text_if_any(key!("name"), name.as_deref());
+            });
+        }
+        if let Some(Container { id, name, image, runtime }) = &self.container {
+            w.object(key!("container"), |w| {
+                w.text(key!("id"), id);
+                w.text_if_any(key!("name"), name.as_deref());
+                if let Some(image) = image {
+                    w.object(key!("image"), |w| w.text(key!("name"), image));
+                }
+                w.text_if_any(key!("runtime"), runtime.as_deref());
+            });
+        }
+        if let Some(Pod { uid, name, namespace }) = &self.pod {
+            w.object(key!("orchestrator"), |w| {
+                w.word(key!("type"), "kubernetes");
+                w.text_if_any(key!("namespace"), namespace.as_deref());
+                w.object(key!("resource"), |w| {
+                    w.word(key!("type"), "pod");
+                    w.text_if_any(key!("name"), name.as_deref());
+                    w.text_if_any(key!("id"), uid.as_deref());
+                });
+            });
+        }
+        if let Some(unit) = &self.unit {
+            w.object(key!("systemd"), |w| w.text(key!("unit"), unit));
+        }
+    }
 }
 
 fn course(w: &mut impl Writer, course: &Course<'_>, class: Class) {

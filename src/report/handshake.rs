@@ -13,7 +13,7 @@ use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::finding::{Confidence, Evidence, Finding, Weight};
 use crate::diagnosis::quality::Quality;
 use crate::diagnosis::remedy::Advice;
-use crate::flow::{Endpoint, Path, Side, Transport};
+use crate::flow::{Endpoint, Path, PerSide, Side, Transport};
 use crate::handshake as facts;
 use crate::handshake::facts::{EapResult, Outcome, Protocol, Stage, StoppedBy};
 use crate::handshake::stack::Speaker;
@@ -26,6 +26,7 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile
 
 use super::class::Class;
 use super::code::{CommunityId, Id};
+use super::owner::Owner;
 use super::place::{Files, Place};
 use super::shared::{Certificate, Offer, ServerAnswer};
 use super::step::Step;
@@ -43,6 +44,8 @@ pub struct Handshake<'a> {
     pub server: Endpoint,
     /// Time to live, or hop limit, with which the server's packets arrived at last.
     pub server_ttl: Option<u8>,
+    /// Who owns its ends on the capturing host: live only, where it was asked for and known in time; absent for an end elsewhere.
+    pub owners: PerSide<Option<Arc<Owner>>>,
     /// Where on the capture it is.
     pub capture: Capture<'a>,
     /// How it went.
@@ -453,6 +456,7 @@ impl Handshake<'_> {
             client,
             server,
             server_ttl,
+            owners,
             capture,
             handshake,
             tls,
@@ -470,6 +474,7 @@ impl Handshake<'_> {
             client: *client,
             server: *server,
             server_ttl: *server_ttl,
+            owners: owners.clone(),
             capture: capture.to_static(),
             handshake: Course { history: owned(&*handshake.history), ..*handshake },
             tls: tls.as_ref().map(Tls::to_static),

@@ -5,6 +5,7 @@
 //!
 //! - `handshake`, `incident`, `tally`, `heartbeat`, `sensor`, `summary`: the kinds; `shared`: parts that many handshakes have in common, made once;
 //! - `answer`: the run in one sentence; `class`: what a handshake counts as; `place`: where a frame stands; `step`: what happened, packet by packet;
+//! - `owner`: who on the capturing host owns an end of a connection;
 //! - `sighting`: what a handshake says of its two sides, as a report or a row of NDJSON tells it;
 //! - `build`, `timeline`: from facts and verdict to a [`Handshake`];
 //! - `schema`: what the fields hold, for whoever must know it without a report;
@@ -20,6 +21,7 @@ mod fields;
 mod handshake;
 mod heartbeat;
 mod incident;
+mod owner;
 mod place;
 mod rendered;
 mod rows;
@@ -48,6 +50,7 @@ pub use handshake::{
 };
 pub use heartbeat::{Heartbeat, InterfaceCounts};
 pub use incident::{Incident, Scope, State};
+pub use owner::{Basis, Container, Owner, Pod, Process, Sharer, User};
 pub use place::{Files, Place, Renaming};
 pub use rendered::Rendered;
 pub use sensor::{Sensed, SensorState};
@@ -67,7 +70,7 @@ pub use crate::diagnosis::finding::{Confidence, Evidence, Finding, Weight};
 pub use crate::diagnosis::imitation::Imitation;
 pub use crate::diagnosis::quality::Quality;
 pub use crate::diagnosis::remedy::{Advice, Command};
-pub use crate::flow::{Endpoint, Layer, Path, Side, Transport};
+pub use crate::flow::{Endpoint, Layer, Path, PerSide, Side, Transport};
 pub use crate::handshake::facts::{ClosedBy, Outcome, Protocol, Stage, StoppedBy};
 pub use crate::handshake::stack::{Certainty, Program, Speaker, Stack};
 pub use crate::preamble::Dialect;

@@ -7,7 +7,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Evidence, Finding, Weight};
 use crate::diagnosis::quality::Quality;
 use crate::diagnosis::remedy::{self, Advice, parts};
-use crate::flow::{Endpoint, Path, Side, Transport};
+use crate::flow::{Endpoint, Path, PerSide, Side, Transport};
 use crate::handshake::facts::{Outcome, Protocol, Stage, StoppedBy};
 use crate::time::{Mark, Timestamp};
 use crate::tls::client_hello::ClientHello;
@@ -18,8 +18,8 @@ use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVe
 use crate::traffic::{Bearer, Kind, Volume};
 
 use super::{
-    AlertSeen, Answer, Capture, Carried, Class, Classes, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Observer, Offer,
-    Report, Scope, Summary, Timing, Tls, TlsClient, TlsServer, community_id,
+    AlertSeen, Answer, Basis, Capture, Carried, Class, Classes, Container, Course, Diagnosis, Handshake, Id, Incident, Input, Loss,
+    Network, Observer, Offer, Owner, Pod, Process, Report, Scope, Sharer, Summary, Timing, Tls, TlsClient, TlsServer, User, community_id,
 };
 
 /// 2026-11-21T09:00:00Z and so many minutes, seconds and milliseconds.
@@ -30,6 +30,30 @@ fn at(minute: i64, second: i64, millis: u64) -> Timestamp {
 /// An id of this number.
 pub(crate) fn id(number: u64) -> Id {
     Id::of(&number.to_be_bytes())
+}
+
+/// A process in a container of a pod, with a worker beside it.
+pub(crate) fn owner() -> Owner {
+    let owned = |text: &str| Some(text.to_owned());
+    Owner {
+        basis: Basis::Connection,
+        process: Some(Process {
+            pid: 4242,
+            name: "curl".to_owned(),
+            executable: owned("/usr/bin/curl"),
+            start: Some(at(0, 1, 500)),
+            sharers: vec![Sharer { pid: 4243, name: "worker".to_owned() }],
+        }),
+        user: Some(User { id: 1000, name: owned("alice") }),
+        container: Some(Container {
+            id: "0123456789ab".to_owned(),
+            name: owned("web"),
+            image: owned("nginx:1.25"),
+            runtime: owned("docker"),
+        }),
+        pod: Some(Pod { uid: owned("c8c1e5b2"), name: owned("web-0"), namespace: owned("shop") }),
+        unit: None,
+    }
 }
 
 /// An address and a port, as text.
@@ -68,6 +92,7 @@ fn base(minute: i64, second: i64, client_port: u16) -> Handshake<'static> {
         client,
         server,
         server_ttl: Some(61),
+        owners: PerSide::default(),
         capture: Capture {
             source: "night.pcapng".into(),
             interface: None,

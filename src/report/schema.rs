@@ -14,7 +14,7 @@ use crate::handshake::stack::Certainty;
 use crate::tls::message::OcspStatus;
 use crate::traffic::Bearer;
 
-use super::{Class, Scope, SensorState, Severity, State};
+use super::{Basis, Class, Scope, SensorState, Severity, State};
 
 /// A field of an object.
 #[derive(Debug, Clone, Copy)]
@@ -81,8 +81,8 @@ pub const HANDSHAKE: &[Field] = &[
             maybe("path", TEXTS),
         ]),
     ),
-    always("client", ENDPOINT),
-    always("server", SERVER),
+    always("client", CLIENT_END),
+    always("server", SERVER_END),
     always(
         "capture",
         Kind::Object(&[
@@ -193,7 +193,57 @@ pub const HANDSHAKE: &[Field] = &[
     maybe("timeline", Kind::List(&Kind::Object(STEP))),
 ];
 
-const ENDPOINT: Kind = Kind::Object(&[always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer)]);
+/// What a live run tells of who owns an end on its own host.
+const OWNER: [Field; 6] = [
+    maybe("owner", Kind::Word(|| Basis::ALL.map(Basis::name).to_vec())),
+    maybe(
+        "process",
+        Kind::Object(&[
+            always("pid", Kind::Integer),
+            always("name", Kind::Text),
+            maybe("executable", Kind::Text),
+            maybe("start", Kind::Time),
+            maybe("sharers", Kind::List(&Kind::Object(&[always("pid", Kind::Integer), always("name", Kind::Text)]))),
+        ]),
+    ),
+    maybe("user", Kind::Object(&[always("id", Kind::Text), maybe("name", Kind::Text)])),
+    maybe(
+        "container",
+        Kind::Object(&[
+            always("id", Kind::Text),
+            maybe("name", Kind::Text),
+            maybe("image", Kind::Object(&[always("name", Kind::Text)])),
+            maybe("runtime", Kind::Text),
+        ]),
+    ),
+    maybe(
+        "orchestrator",
+        Kind::Object(&[
+            always("type", Kind::Text),
+            maybe("namespace", Kind::Text),
+            always("resource", Kind::Object(&[always("type", Kind::Text), maybe("name", Kind::Text), maybe("id", Kind::Text)])),
+        ]),
+    ),
+    maybe("systemd", Kind::Object(&[always("unit", Kind::Text)])),
+];
+
+const ADDRESS: [Field; 3] = [always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer)];
+
+const CLIENT_END: Kind = {
+    const FIELDS: [Field; 9] = {
+        let ([address, ip, port], [owner, process, user, container, orchestrator, systemd]) = (ADDRESS, OWNER);
+        [address, ip, port, owner, process, user, container, orchestrator, systemd]
+    };
+    Kind::Object(&FIELDS)
+};
+
+const SERVER_END: Kind = {
+    const FIELDS: [Field; 10] = {
+        let ([address, ip, port], [owner, process, user, container, orchestrator, systemd]) = (ADDRESS, OWNER);
+        [address, ip, port, maybe("ttl", Kind::Integer), owner, process, user, container, orchestrator, systemd]
+    };
+    Kind::Object(&FIELDS)
+};
 
 const SERVER: Kind =
     Kind::Object(&[always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer), maybe("ttl", Kind::Integer)]);

@@ -9,7 +9,7 @@ use super::data::{Row, Tracked, handshake};
 use super::look::{Look, bars, micros, number, percent};
 use crate::output::escape::width;
 use crate::output::view;
-use crate::report::{Class, Handshake};
+use crate::report::{Class, Handshake, Side};
 use crate::time::Timestamp;
 
 /// A row of a table.
@@ -226,7 +226,7 @@ fn of_handshake(one: &Handshake<'_>, column: usize, room: usize, look: &Look) ->
             // Where not both fit, the name tells more than half of an address.
             (one.server_name().filter(|_| width(&whole) > room).map_or_else(|| whole.clone(), str::to_owned), plain)
         }
-        3 => (one.client.to_string(), look.dim),
+        3 => (view::end(one, Side::Client), look.dim),
         4 => (one.handshake.timing.total_us.map(micros).unwrap_or_default(), look.dim),
         5 => (view::ending(one), plain),
         _ => (one.summary().into_owned(), look.dim),

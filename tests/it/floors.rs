@@ -31,6 +31,8 @@ fn may_import(from: &str, to: &str) -> bool {
         "tui" => ground || matches!(to, "report" | "output" | "find"),
         // Packets at two points, judged in the catalogue's causes.
         "compare" => ground || matches!(to, "report" | "packet"),
+        // Packets in, questions about this host's processes out.
+        "owners" => ground || matches!(to, "packet" | "report"),
         // Packets in, files out, with what the reports say of them.
         "recorder" => ground || matches!(to, "packet" | "report" | "output"),
         "pipeline" | "analyze" | "app" | "cli" | "main" | "lib" => true,

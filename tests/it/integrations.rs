@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
 use handshark::output::metrics::{Exposition, InterfaceLoad, Metrics};
+use handshark::report::schema::{HANDSHAKE, Kind};
 use serde_json::Value;
 
 use crate::support::program::{done, handshakes, objects, text};
@@ -54,6 +55,32 @@ fn ecs_fields_are_there_and_of_their_types() {
                 other => panic!("{other}"),
             });
             assert!(right, "{field}: {value} is no {kind}");
+        }
+    }
+}
+
+/// Of what only a live run tells the schema has to do.
+#[test]
+fn fields_of_owners_are_in_the_schema_and_of_their_types() {
+    let rows = table("Processes, containers and pods");
+    assert!(rows.len() > 10, "{}", rows.len());
+    for row in rows {
+        for path in row[0].split(", ") {
+            let path = path.trim_matches('`');
+            let mut fields = HANDSHAKE;
+            let mut kind = None;
+            for name in path.split('.') {
+                let field = fields.iter().find(|field| field.name == name).unwrap_or_else(|| panic!("{path}"));
+                kind = Some(field.kind);
+                fields = if let Kind::Object(inner) = field.kind { inner } else { &[] };
+            }
+            let said = match kind.unwrap() {
+                Kind::Text => "keyword",
+                Kind::Integer => "long",
+                Kind::Time => "date",
+                other => panic!("{path}: {other:?}"),
+            };
+            assert_eq!(said, row[1], "{path}");
         }
     }
 }

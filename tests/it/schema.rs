@@ -113,8 +113,34 @@ fn what_is_said_of_every_capture_is_as_the_schema_says() {
     }
     // The schema promises nothing that no capture shows, but for what only a live run tells, a damaged or narrowed one, or one without a handshake.
     let promised: BTreeSet<String> = [HANDSHAKE, INCIDENT, SUMMARY].into_iter().flat_map(names).collect();
-    let rare =
-        ["site", "sensor", "sensors", "state", "last_source", "left_out", "unread", "unjudged", "sha256", "unverified", "damage", "opaque"];
+    let rare = [
+        "owner",
+        "process",
+        "pid",
+        "executable",
+        "sharers",
+        "user",
+        "container",
+        "image",
+        "runtime",
+        "orchestrator",
+        "namespace",
+        "resource",
+        "systemd",
+        "unit",
+        "site",
+        "sensor",
+        "sensors",
+        "state",
+        "last_source",
+        "left_out",
+        "unread",
+        "unjudged",
+        "sha256",
+        "unverified",
+        "damage",
+        "opaque",
+    ];
     let missing: Vec<&String> = promised.difference(&told).filter(|name| !rare.contains(&name.as_str())).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

@@ -6,6 +6,7 @@ mod lag;
 mod losses;
 mod monitor;
 mod outlet;
+pub(super) mod owners;
 mod privileges;
 mod pulse;
 mod record;
@@ -46,9 +47,10 @@ use crate::output::rotate::{RotatingFile, Rotation};
 use crate::output::say::say;
 use crate::output::spool::Spool;
 use crate::output::style::Palette;
+use crate::owners::Desk as Owners;
 use crate::pipeline::{self, Progress};
 use crate::recorder::{Archive, ArchiveLimits, Recorder};
-use crate::report::{Handshake, Incident, Report, Sink, Summary, Tallies};
+use crate::report::{Answer, Handshake, Incident, Report, Sink, Summary, Tallies};
 use crate::site::Observer;
 use crate::time::Clock;
 use crate::tui::{self, Links};
@@ -113,6 +115,8 @@ struct Open {
     spool: Option<Spool>,
     archive: Option<Archive>,
     server: Option<MetricsServer>,
+    /// To the process that looks up owners.
+    owners: Option<std::os::unix::net::UnixStream>,
     icmp_filtered: bool,
 }
 
@@ -124,6 +128,8 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
     let icmp_filtered = icmp_filtered(command.capture.filter.as_deref());
     let identity = command.user.as_deref().map(privileges::identity).transpose()?;
     let capture = capture::open_live(&command.capture)?;
+    // It keeps rights that this process will not have.
+    let owners = if command.processes { Some(owners::start(identity.as_ref(), command.sandbox)?) } else { None };
     let trust = trust(&command.trust)?;
     let keylogs = KeyLogs::open(&command.keylogs)?;
     let mut file = None;
@@ -192,7 +198,7 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
     if let Some(file) = &file {
         file.check()?;
     }
-    Ok(Open { observer, capture, trust, keylogs, file, spool, archive, server, icmp_filtered })
+    Ok(Open { observer, capture, trust, keylogs, file, spool, archive, server, owners, icmp_filtered })
 }
 
 /// Directories in which files will be created or replaced.
@@ -256,6 +262,10 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     if let Some(saver) = &saver {
         source = saver.beside(source);
     }
+    let owners = open.owners.map(Owners::new).transpose().context("cannot talk to the process that looks up owners")?;
+    if let Some(owners) = &owners {
+        source = owners::beside(owners, source);
+    }
     let lag = Lag::default();
     let source = lag.beside(open.keylogs.beside(source), clock);
     let flows = Arc::new(AtomicU64::new(0));
@@ -266,6 +276,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         status: status.clone(),
         flows: Arc::clone(&flows),
         lag,
+        owners,
         outputs: outlets.iter().map(|outlet| Arc::clone(outlet.losses())).collect(),
         desk: desk.as_ref().map(Desk::counters),
         spool: spooled,
@@ -286,7 +297,8 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
 
     let begin = Arc::new(OnceLock::from(clock.now()));
     let mut fan = Fan {
-        finder: Finder::new(&command.criteria, &begin),
+        finder: command.count.map(|most| Finder::up_to(most, &command.criteria, &begin)).or_else(|| Finder::new(&command.criteria, &begin)),
+        answer: Answer::default(),
         metrics: metrics.as_deref(),
         desk: desk.as_ref(),
         outlets: &outlets,
@@ -389,6 +401,7 @@ fn serve(server: MetricsServer, names: u32, pulse: &Pulse) -> Arc<Metrics> {
         outputs: pulse.outputs.clone(),
         desk: pulse.desk.clone(),
         lag: pulse.lag.clone(),
+        owners: pulse.owners.clone(),
         spool: pulse.spool.clone(),
     };
     let clock = pulse.clock.clone();
@@ -400,6 +413,8 @@ fn serve(server: MetricsServer, names: u32, pulse: &Pulse) -> Arc<Metrics> {
 struct Fan<'a, 't> {
     /// Chooses what was asked for.
     finder: Option<Finder>,
+    /// What the answer is made of, when that is not the whole run.
+    answer: Answer,
     metrics: Option<&'a Metrics>,
     desk: Option<&'a Desk>,
     outlets: &'a [Outlet],
@@ -441,6 +456,8 @@ impl Fan<'_, '_> {
 
 impl Sink for Fan<'_, '_> {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
+        let named = self.pulse.owners.as_ref().map(|owners| owners.name(handshake));
+        let handshake = named.as_ref().unwrap_or(handshake);
         let asked = self.finder.as_mut().is_none_or(|finder| finder.takes(handshake));
         if let Some(desk) = self.desk {
             desk.conclude(handshake, asked);
@@ -450,6 +467,9 @@ impl Sink for Fan<'_, '_> {
         }
         if !asked {
             return Ok(());
+        }
+        if self.finder.is_some() && !handshake.handshake.provisional {
+            self.answer.handshake(handshake);
         }
         if let Some(metrics) = self.metrics {
             metrics.handshake(handshake);
@@ -475,6 +495,7 @@ impl Sink for Fan<'_, '_> {
                 return Ok(());
             }
             finder.incidents += u64::from(!self.tally.knows(&incident.id));
+            self.answer.incident(incident);
         }
         if let Some(metrics) = self.metrics {
             metrics.incident(incident);
@@ -521,8 +542,10 @@ impl Sink for Fan<'_, '_> {
         let mut summary = summary.clone();
         if let Some(finder) = &mut self.finder {
             finder.narrow(&mut summary);
+            summary.answer = std::mem::take(&mut self.answer);
         }
         note_losses(&mut summary, self.outlets, self.desk, self.view_losses);
+        summary.notes.extend(self.pulse.owners.as_ref().and_then(|owners| owners::note(&owners.counts())));
         let beat = self.pulse.beat(true);
         self.share(Report::Heartbeat(Box::new(beat)));
         let report = self.share(Report::Summary(Box::new(summary)));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::lag::Lag;
 use super::losses::OutputLosses;
+use super::owners;
 use super::record::DeskCounters;
 use crate::app::present::now;
 use crate::capture::LiveStatus;
@@ -16,6 +17,7 @@ use crate::output::escape::escape;
 use crate::output::metrics::{InterfaceLoad, Metrics};
 use crate::output::say::say;
 use crate::output::spool::SpoolCounters;
+use crate::owners::Desk as Owners;
 use crate::tui::Gauges;
 
 /// How a run is told to end, and how long that may take.
@@ -91,6 +93,7 @@ pub(super) struct Scrape {
     pub(super) outputs: Vec<Arc<OutputLosses>>,
     pub(super) desk: Option<Arc<DeskCounters>>,
     pub(super) lag: Lag,
+    pub(super) owners: Option<Owners>,
     pub(super) spool: Option<Arc<SpoolCounters>>,
 }
 
@@ -114,6 +117,10 @@ impl Scrape {
         if let Some(desk) = &self.desk {
             self.metrics.recordings(desk.written.load(Ordering::Relaxed), desk.losses.all().0);
         }
+        if let Some(owners) = &self.owners {
+            let counts = owners.counts();
+            self.metrics.owners(&counts.known, counts.late, counts.left_out);
+        }
         self.metrics.text()
     }
 
@@ -123,7 +130,8 @@ impl Scrape {
         let names: Vec<&str> = interfaces.iter().filter(|interface| interface.down).map(|interface| interface.name.as_str()).collect();
         let gone = (!names.is_empty() && names.len() == interfaces.len()).then(|| format!("{} down or gone", names.join(", ")));
         let losses = self.outputs.iter().map(AsRef::as_ref).chain(self.desk.iter().map(|desk| &desk.losses));
-        let troubles: Vec<String> = gone.into_iter().chain(losses.filter_map(OutputLosses::trouble)).collect();
+        let blind = self.owners.as_ref().and_then(|owners| owners::trouble(&owners.counts()));
+        let troubles: Vec<String> = gone.into_iter().chain(losses.filter_map(OutputLosses::trouble)).chain(blind).collect();
         if troubles.is_empty() { Ok(()) } else { Err(escape(&troubles.join("; ")).into_owned()) }
     }
 }

@@ -22,6 +22,16 @@ pub(super) fn identity(name: &str) -> anyhow::Result<Identity> {
 }
 
 impl Identity {
+    /// A user and a group by their numbers.
+    pub(super) fn numbered(user: u32, group: u32) -> Self {
+        Self { name: format!("user {user}"), uid: user.into(), gid: group.into() }
+    }
+
+    /// The numbers of the user and the group.
+    pub(super) fn numbers(&self) -> [u32; 2] {
+        [self.uid.as_raw(), self.gid.as_raw()]
+    }
+
     /// Gives something to the user and its group, as far as that is possible.
     pub(super) fn give(&self, give: impl FnOnce(u32, u32) -> std::io::Result<()>) {
         let _ = give(self.uid.as_raw(), self.gid.as_raw());
@@ -79,6 +89,30 @@ pub(super) fn drop_capabilities(all: bool, writable: &[PathBuf]) -> anyhow::Resu
     Ok(Dropped { root, reopens: kept.contains(CapabilitySet::NET_RAW), writes_anywhere: kept.contains(CapabilitySet::DAC_OVERRIDE) })
 }
 
+/// Keeps what it takes to look into other users' processes, and nothing else; becomes this user.
+#[cfg(target_os = "linux")]
+pub(super) fn keep_to_look(identity: Option<&Identity>) -> anyhow::Result<()> {
+    use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_keep_capabilities};
+    empty_bounding_set();
+    if let Some(identity) = identity {
+        set_keep_capabilities(true).context("cannot keep capabilities")?;
+        identity.assume()?;
+    }
+    let kept = capabilities(None).context("cannot read capabilities")?.permitted & LOOK;
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    set_capabilities(None, sets).context("cannot drop capabilities")
+}
+
+/// Whether this process may look into those of other users.
+#[cfg(target_os = "linux")]
+pub(super) fn may_look() -> bool {
+    rustix::thread::capabilities(None).is_ok_and(|held| held.permitted.contains(LOOK))
+}
+
+/// To follow the links of others' descriptors, and to open the directories that hold them.
+#[cfg(target_os = "linux")]
+const LOOK: rustix::thread::CapabilitySet = rustix::thread::CapabilitySet::SYS_PTRACE.union(rustix::thread::CapabilitySet::DAC_READ_SEARCH);
+
 /// Root may make files there without a capability.
 #[cfg(target_os = "linux")]
 fn is_roots(directory: &std::path::Path) -> bool {
@@ -93,6 +127,12 @@ fn is_roots(directory: &std::path::Path) -> bool {
 /// Capabilities are Linux's.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn empty_bounding_set() {}
+
+/// Capabilities are Linux's.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn may_look() -> bool {
+    nix::unistd::geteuid().is_root()
+}
 
 /// Capabilities are Linux's.
 #[cfg(not(target_os = "linux"))]

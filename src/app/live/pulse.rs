@@ -11,6 +11,7 @@ use super::record::DeskCounters;
 use crate::app::present::now;
 use crate::capture::LiveStatus;
 use crate::output::spool::SpoolCounters;
+use crate::owners::Desk as Owners;
 use crate::report::{Classes, Handshake, Heartbeat, InterfaceCounts, Observer};
 use crate::time::{Clock, Timestamp};
 
@@ -21,6 +22,8 @@ pub(super) struct Pulse {
     pub(super) status: LiveStatus,
     pub(super) flows: Arc<AtomicU64>,
     pub(super) lag: Lag,
+    /// Who knows whose the ends of connections are, if that is asked for.
+    pub(super) owners: Option<Owners>,
     pub(super) outputs: Vec<Arc<OutputLosses>>,
     pub(super) desk: Option<Arc<DeskCounters>>,
     pub(super) spool: Option<Arc<SpoolCounters>>,

@@ -52,11 +52,22 @@ pub struct LiveOptions {
     pub threads: usize,
     /// The address space that they belong to.
     pub site: Site,
+    /// Packets are wanted at once, though that wakes the program more often: somebody looks what they came from, which is there for a moment only.
+    pub prompt: bool,
 }
 
 impl Default for LiveOptions {
     fn default() -> Self {
-        Self { interfaces: Vec::new(), filter: None, snaplen: 262_144, buffer: 64 << 20, promiscuous: false, threads: 1, site: Site::NONE }
+        Self {
+            interfaces: Vec::new(),
+            filter: None,
+            snaplen: 262_144,
+            buffer: 64 << 20,
+            promiscuous: false,
+            threads: 1,
+            site: Site::NONE,
+            prompt: false,
+        }
     }
 }
 
@@ -345,7 +356,7 @@ fn open_one(name: &str, options: &LiveOptions, group: Option<u16>) -> Result<Cap
                 .snaplen(i32::try_from(options.snaplen).unwrap_or(i32::MAX))
                 .buffer_size(buffer)
                 .promisc(options.promiscuous && name != "any")
-                .timeout(TIMEOUT_MS)
+                .timeout(if options.prompt { PROMPT_MS } else { TIMEOUT_MS })
                 .immediate_mode(false)
                 .precision(Precision::Nano)
                 .open()
@@ -388,6 +399,8 @@ fn group(place: usize) -> u16 {
 
 /// How long the kernel may keep a packet to give it out with others.
 const TIMEOUT_MS: i32 = 100;
+/// The same where packets are wanted at once.
+const PROMPT_MS: i32 = 1;
 
 /// How long the pipeline waits for packets before it looks at the clock.
 const WAIT: Duration = Duration::from_millis(100);

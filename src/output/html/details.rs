@@ -107,6 +107,7 @@ impl Piece {
             w.number(key!("source"), texts.number(&view::source(report)).into());
             w.text(key!("path"), &view::path(report));
             w.text(key!("quality"), &view::quality(report));
+            w.texts_if_any(key!("owners"), view::owners(report).map(|(label, owner)| format!("{label} {owner}")));
             w.object(key!("timing"), |w| report.handshake.timing.write(w));
             w.object(key!("loss"), |w| report.handshake.loss.write(w));
             w.number_if_any(key!("hello"), client.map(|client| number_of(hellos, |json| client.offer.write(json))));

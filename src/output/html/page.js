@@ -433,7 +433,7 @@
     const close = el("button", { type: "button", autofocus: true }, "Close");
     close.addEventListener("click", () => dialog.close());
     const name = texts[rows.name[i]];
-    const facts = [one.frames, all.texts[one.source] && "in " + seen(all.texts[one.source]), one.path && "inside " + seen(one.path), one.quality && "the capture lacks something here: " + seen(one.quality)].filter(Boolean);
+    const facts = [one.frames, all.texts[one.source] && "in " + seen(all.texts[one.source]), one.path && "inside " + seen(one.path), one.quality && "the capture lacks something here: " + seen(one.quality), ...(one.owners || []).map(seen)].filter(Boolean);
     const lost = [[one.loss.client_retransmits, "sent again by the client"], [one.loss.server_retransmits, "sent again by the server"], [one.loss.gap_bytes, "bytes never seen"]].filter(([n]) => n).map(([n, what]) => `${many(n)} ${what}`);
     dialog.replaceChildren(...[
       el("header", {}, el("h2", { id: "detail-title" }, el("span", { class: look(i) }, seen(one.ending) + (said.cause ? ": " + seen(said.cause) : "")), said.confidence ? ` (${seen(said.confidence)})` : ""), close),

@@ -7,6 +7,7 @@ mod exposition;
 mod labels;
 mod server;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
@@ -26,7 +27,7 @@ pub use server::MetricsServer;
 
 use super::escape::escape;
 use super::view;
-use crate::report::{Class, Handshake, Incident, Outcome, State, VERSION};
+use crate::report::{Basis, Class, Handshake, Incident, Outcome, Side, State, VERSION};
 
 /// What the run counts for its readers.
 pub struct Metrics {
@@ -50,6 +51,8 @@ pub struct Metrics {
     lag: Gauge<f64, AtomicU64>,
     spool_dropped: Counter,
     sensor: Family<Identity, Gauge>,
+    processes: Family<OfProcess, Counter>,
+    owners: Family<LookedUp, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -97,6 +100,8 @@ impl Metrics {
             lag: Gauge::default(),
             spool_dropped: Counter::default(),
             sensor: Family::default(),
+            processes: Family::default(),
+            owners: Family::default(),
         };
         metrics.register();
         metrics
@@ -150,6 +155,12 @@ impl Metrics {
             self.spool_dropped.clone(),
         );
         r.register("sensor", "1, with the names of the site and the sensor", self.sensor.clone());
+        r.register(
+            "process_handshakes",
+            "Handshakes that ended, by the name of the process that owns an end on this host, its side and class",
+            self.processes.clone(),
+        );
+        r.register("owner_lookups", "Ends on this host whose owner was to be looked up, by what came of it", self.owners.clone());
         r.register("recordings", "Recordings of failures, by result: written, lost", self.recordings.clone());
     }
 
@@ -180,6 +191,23 @@ impl Metrics {
             self.times(report);
         }
         self.certificate(report);
+        for side in Side::BOTH {
+            if let Some(process) = report.owners.of(side).as_deref().and_then(|owner| owner.process.as_ref()) {
+                self.process(&process.name, side, class);
+            }
+        }
+    }
+
+    fn process(&self, name: &str, side: Side, class: Class) {
+        let name = shown(name);
+        let given = self.names.lock().unwrap_or_else(PoisonError::into_inner).processes.count(&name);
+        for lost in given.lost {
+            for (side, class) in Side::BOTH.into_iter().flat_map(|side| Class::ALL.map(|class| (side, class))) {
+                self.processes.remove(&OfProcess { process: lost.clone(), side: side.name(), class: class.name() });
+            }
+        }
+        let process = if given.own { name } else { OTHER.to_owned() };
+        self.processes.get_or_create(&OfProcess { process, side: side.name(), class: class.name() }).inc();
     }
 
     fn times(&self, report: &Handshake<'_>) {
@@ -268,6 +296,14 @@ impl Metrics {
         self.lost.get_or_create(&label).inner().store(reports, std::sync::atomic::Ordering::Relaxed);
     }
 
+    /// Sets what came of looking up owners: of those that were answered, and of those that were not, for want of time or of room.
+    pub fn owners(&self, known: &BTreeMap<Basis, u64>, late: u64, left_out: u64) {
+        let known = Basis::ALL.map(|basis| (basis.name(), known.get(&basis).copied().unwrap_or_default()));
+        for (result, value) in known.into_iter().chain([("late", late), ("left_out", left_out)]) {
+            self.owners.get_or_create(&LookedUp { result }).inner().store(value, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
     /// Sets how many recordings were written, and how many could not be.
     pub fn recordings(&self, written: u64, lost: u64) {
         for (result, value) in [("written", written), ("lost", lost)] {
@@ -289,6 +325,7 @@ impl Metrics {
 struct Names {
     servers: Ranking,
     asked: Ranking,
+    processes: Ranking,
     pairs: Pairs,
     certificates: Certificates<Served>,
 }
@@ -298,6 +335,7 @@ impl Names {
         Self {
             servers: Ranking::new(most),
             asked: Ranking::new(most),
+            processes: Ranking::new(most),
             pairs: Pairs::new(most.saturating_mul(4)),
             certificates: Certificates::new(most),
         }
@@ -383,6 +421,18 @@ struct Identity {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ToOutput {
     output: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfProcess {
+    process: String,
+    side: &'static str,
+    class: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LookedUp {
+    result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

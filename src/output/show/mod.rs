@@ -64,6 +64,9 @@ fn head(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Res
             (palette.dim, &frames),
         ],
     )?;
+    for (label, owner) in view::owners(report) {
+        layout.labelled(out, 0, label, &owner)?;
+    }
     let source = view::source(report);
     let mut facts = vec![if source.is_empty() { source } else { format!("in {source}") }];
     for (before, text) in [("inside ", view::path(report)), ("the capture lacks something here: ", view::quality(report))] {

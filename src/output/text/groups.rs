@@ -147,7 +147,8 @@ pub(super) fn subject(out: &mut dyn Write, layout: &Layout, report: &Handshake<'
             (palette.dim, "  "),
             (palette.dim, &view::frames(report).replace(' ', "\u{a0}")),
         ],
-    )
+    )?;
+    view::owners(report).try_for_each(|(label, owner)| layout.labelled(out, INDENT, label, &owner))
 }
 
 /// What a verdict stands on, and what else it could be.

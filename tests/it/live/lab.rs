@@ -62,6 +62,10 @@ impl Process {
         assert!(Command::new("kill").args([&format!("-{signal}"), &id.to_string()]).status().unwrap().success());
     }
 
+    pub fn id(&self) -> u32 {
+        self.0.lock().unwrap().id()
+    }
+
     pub fn is_running(&self) -> bool {
         self.0.lock().unwrap().try_wait().unwrap().is_none()
     }
@@ -264,10 +268,21 @@ impl Lab {
         Self::start(self.within(&self.client, program).args(arguments))
     }
 
+    /// Any server.
+    pub fn server(&self, program: &str, arguments: &[&str]) -> Process {
+        Self::start(self.within(&self.server, program).args(arguments))
+    }
+
     /// The command that runs handshark on the server's interface.
     pub fn live_command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.within(&self.server, PROGRAM);
-        command.arg("live").args(arguments);
+        self.live_command_under(&[], arguments)
+    }
+
+    /// The same by another program, which is given these words before it.
+    fn live_command_under(&self, under: &[&str], arguments: &[&str]) -> Command {
+        let words = [under, &[PROGRAM]].concat();
+        let mut command = self.within(&self.server, words[0]);
+        command.args(&words[1..]).arg("live").args(arguments);
         if !arguments.contains(&"any") {
             command.args(["--interface", &self.server_if]);
         }
@@ -318,7 +333,12 @@ impl Told {
 }
 
 fn start(report: &Value) -> SystemTime {
-    let text = report["handshake"]["start"].as_str().unwrap();
+    moment(&report["handshake"]["start"])
+}
+
+/// A time as reports have it.
+pub fn moment(at: &Value) -> SystemTime {
+    let text = at.as_str().unwrap();
     time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap().into()
 }
 
@@ -375,7 +395,12 @@ pub struct Live {
 
 impl Live {
     pub fn start(lab: &Lab, arguments: &[&str]) -> Self {
-        let mut live = Self::start_unread(lab, arguments);
+        Self::start_under(lab, &[], arguments)
+    }
+
+    /// By another program, which changes what it may do.
+    pub fn start_under(lab: &Lab, under: &[&str], arguments: &[&str]) -> Self {
+        let mut live = Self::spawn(&mut lab.live_command_under(under, arguments));
         let (tell, reports) = channel();
         let stdout = live.child.stdout.take().unwrap();
         thread::spawn(move || {
@@ -390,7 +415,11 @@ impl Live {
 
     /// Its standard output is a pipe that nobody reads.
     pub fn start_unread(lab: &Lab, arguments: &[&str]) -> Self {
-        let mut child = lab.live_command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::spawn(&mut lab.live_command(arguments))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let said = Arc::new(Mutex::new(String::new()));
         let saying = Arc::clone(&said);
@@ -412,6 +441,10 @@ impl Live {
             fs::read_dir(format!("/proc/{id}/task")).is_ok_and(|tasks| tasks.count() > 3)
         });
         thread::sleep(Duration::from_millis(300));
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn status(&self) -> String {

@@ -5,6 +5,7 @@
 mod fleet;
 mod hardship;
 mod lab;
+mod owners;
 mod secrets;
 mod trouble;
 mod view;
