@@ -22,9 +22,11 @@ impl Observed {
     }
 
     /// The client asked a mail server for TLS, and then all that it said is no longer than QUIT: where it did. EHLO, which is expected, is longer.
+    /// Scripts that look at certificates leave so as well; their libraries send the server's name, which mail servers do not.
     pub fn quits_at_once(&self) -> Option<Mark> {
         let asked = |facts: &PreambleFacts| facts.dialect == Dialect::Smtp && facts.upgrade == Upgrade::Granted;
-        let alone = self.opening == Some(QUIT) && self.application_records.client == 1;
+        let named = self.hello().is_some_and(|hello| hello.server_name().is_some());
+        let alone = self.opening == Some(QUIT) && self.application_records.client == 1 && !named;
         self.application_data.client.filter(|_| alone && self.preamble.as_deref().is_some_and(asked))
     }
 }
