@@ -185,8 +185,8 @@ mod tests {
         Timestamp::from_nanos(millis * 1_000_000)
     }
 
-    fn owner(basis: Basis) -> Option<Owner> {
-        Some(Owner::unknown(basis))
+    fn answer(token: u64, basis: Basis) -> Answer {
+        Answer { token, owner: Some(Owner::unknown(basis)) }
     }
 
     fn basis(known: &Known) -> Option<Basis> {
@@ -203,11 +203,11 @@ mod tests {
         assert_eq!(store.begin(&flow(1000), at(1_000), Some(7)), None);
         let asked = store.ask(first, end(1000)).unwrap();
         assert_eq!((asked.local, asked.remote), (end(1000), end(443)));
-        store.answer(Answer { token: asked.token, owner: owner(Basis::Connection) });
+        store.answer(answer(asked.token, Basis::Connection));
         let second = store.begin(&flow(1000), at(2_000), Some(8)).unwrap();
         assert_ne!(first, second);
         let asked = store.ask(second, end(1000)).unwrap();
-        store.answer(Answer { token: asked.token, owner: owner(Basis::Hidden) });
+        store.answer(answer(asked.token, Basis::Hidden));
         let told = |moment| store.of(Transport::Tcp, [end(1000), end(443)], at(moment)).map(|known| basis(&known));
         // Each handshake gets the owner of its own connection.
         assert_eq!(told(1_500), [Some(Basis::Connection), None]);
@@ -221,7 +221,7 @@ mod tests {
             let number = store.begin(&flow(1), at(0), None).unwrap();
             let questions = [store.ask(number, end(443)).unwrap(), store.ask(number, end(443)).unwrap()];
             for (question, basis) in questions.iter().zip(order) {
-                store.answer(Answer { token: question.token, owner: owner(basis) });
+                store.answer(answer(question.token, basis));
             }
             assert_eq!(basis(&store.of(Transport::Tcp, [end(1), end(443)], at(1))[1]), Some(Basis::Connection));
             // What is settled is not asked again.

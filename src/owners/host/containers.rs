@@ -229,13 +229,13 @@ mod tests {
         containers.describe(&place, now())
     }
 
-    fn container(name: &str, image: Option<&str>, runtime: Option<&str>) -> Option<Container> {
+    fn container(name: &str, image: Option<&str>, runtime: Option<&str>) -> Container {
         let owned = |text: &str| text.to_owned();
-        Some(Container { id: ID.to_owned(), name: Some(owned(name)), image: image.map(owned), runtime: runtime.map(owned) })
+        Container { id: ID.to_owned(), name: Some(owned(name)), image: image.map(owned), runtime: runtime.map(owned) }
     }
 
-    fn named_pod(uid: Option<&str>) -> Option<Pod> {
-        Some(Pod { uid: uid.map(str::to_owned), name: Some("web-0".to_owned()), namespace: Some("shop".to_owned()) })
+    fn named_pod(uid: Option<&str>) -> Pod {
+        Pod { uid: uid.map(str::to_owned), name: Some("web-0".to_owned()), namespace: Some("shop".to_owned()) }
     }
 
     #[test]
@@ -243,17 +243,17 @@ mod tests {
         let docker = r#"{"State":{"Pid":7},"ID":"ID","Name":"/web","Config":{"Image":"nginx:1.25","Labels":{"a":"b"}}}"#;
         assert_eq!(
             told("var/lib/docker/containers/ID/config.v2.json", docker, None),
-            (container("web", Some("nginx:1.25"), Some("docker")), None)
+            (Some(container("web", Some("nginx:1.25"), Some("docker"))), None)
         );
         let podman = r#"[{"id":"other"},{"id":"ID","names":["db"],"image":"sha","metadata":"{\"image-name\":\"docker.io/library/postgres:16\",\"image-id\":\"x\",\"name\":\"db\",\"created-at\":1}"}]"#;
-        let expected = (container("db", Some("docker.io/library/postgres:16"), Some("podman")), None);
+        let expected = (Some(container("db", Some("docker.io/library/postgres:16"), Some("podman"))), None);
         assert_eq!(told("var/lib/containers/storage/overlay-containers/containers.json", podman, None), expected);
         let bundle = r#"{"ociVersion":"1","annotations":{"io.kubernetes.cri.container-name":"app","io.kubernetes.cri.image-name":"r/app:1","io.kubernetes.cri.sandbox-name":"web-0","io.kubernetes.cri.sandbox-namespace":"shop","io.kubernetes.cri.sandbox-uid":"u-1"}}"#;
-        let expected = (container("app", Some("r/app:1"), Some("containerd")), named_pod(Some("u-1")));
+        let expected = (Some(container("app", Some("r/app:1"), Some("containerd"))), Some(named_pod(Some("u-1"))));
         assert_eq!(told("run/containerd/io.containerd.runtime.v2.task/k8s.io/ID/config.json", bundle, None), expected);
         assert_eq!(
             told("var/log/containers/web-0_shop_app-ID.log", "", Some("u-2")),
-            (container("app", None, None), named_pod(Some("u-2")))
+            (Some(container("app", None, None)), Some(named_pod(Some("u-2"))))
         );
     }
 

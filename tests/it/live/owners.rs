@@ -118,7 +118,9 @@ time.sleep(60)";
     assert_eq!(sharers.len(), 2, "{told}");
     assert!(sharers.iter().all(|sharer| sharer["name"].as_str().unwrap().starts_with("python3")), "{told}");
     // Its children are not this test's to end otherwise.
-    sharers.iter().for_each(|sharer| signal(u32::try_from(sharer["pid"].as_u64().unwrap()).unwrap(), "KILL"));
+    for sharer in sharers {
+        signal(u32::try_from(sharer["pid"].as_u64().unwrap()).unwrap(), "KILL");
+    }
 }
 
 #[test]
