@@ -362,7 +362,7 @@ Examples:
   handshark live -i eth0 --json --metrics 127.0.0.1:9477 \\
       --record /var/lib/handshark \\
       -o /var/log/handshark.ndjson --rotate-size 100MiB
-  sudo handshark live -i any --processes --text          with who owns each end here
+  sudo handshark live -i any --processes --text          whose each end is
   handshark live -i eth0 --name '*.bank.test' --text     of one service
   handshark live -i eth0 --text --completed tallies \\
       --spool /var/spool/handshark --site berlin         for a fleet

@@ -11,6 +11,14 @@ use crate::tls::registry::ExtensionType;
 use super::facts::{EncryptedRecord, Observed};
 use super::renegotiation::{ClientCertificate, Renegotiation};
 
+/// Whether the server's answers to the client's first words may be such a request and what follows it, or one may yet come: they are few and short.
+pub(super) fn is_possible(h: &Observed) -> bool {
+    let offered = h.last_hello().is_some_and(|hello| hello.what.extension(ExtensionType::POST_HANDSHAKE_AUTH).is_some());
+    let Some(spoke) = h.encrypted.client.iter().skip(1).map(|record| record.mark).min().filter(|_| offered) else { return offered };
+    let mut answers = h.encrypted.server.iter().filter(|record| record.mark > spoke);
+    answers.clone().count() <= ANSWERS && answers.all(|record| record.len <= LONGEST_REQUEST)
+}
+
 /// The request that was refused, if there was one.
 pub(super) fn read(h: &Observed) -> Option<Renegotiation> {
     h.last_hello()?.what.extension(ExtensionType::POST_HANDSHAKE_AUTH)?;
@@ -44,6 +52,10 @@ const fn is_certificate_verify(len: u16) -> bool {
     matches!(len, 72..=80 | 104..=112 | 122 | 136..=147 | 264 | 392 | 520)
 }
 
+/// Two tickets, the request, an alert, and some more.
+const ANSWERS: usize = 6;
+/// Bytes of a request's record, unless it names very many authorities.
+const LONGEST_REQUEST: u16 = 1_024;
 /// Bytes of an alert.
 const ALERT: u16 = 2;
 /// Bytes of a Certificate without certificates that answers a request with a context of 32 bytes, as OpenSSL's are.
@@ -106,5 +118,16 @@ mod tests {
         assert_eq!(found(true, &more), None, "more than that");
         let alone = [(Server, 2, 69), (Client, 3, 69), (Server, 4, 298), (Client, 5, 57), (Client, 5, 69), (Server, 8, 19)];
         assert_eq!(read(&handshake(true, &alone)), None, "it asked for nothing before");
+    }
+
+    #[test]
+    fn a_client_that_is_answered_at_length_is_asked_for_nothing() {
+        use Side::{Client, Server};
+        let begin = [(Server, 2, 69), (Client, 3, 69), (Server, 4, 298), (Client, 5, 85)];
+        let possible = |offers, more: &[(Side, u64, u16)]| is_possible(&handshake(offers, &[&begin, more].concat()));
+        assert!(possible(true, &[]) && !possible(false, &[]));
+        assert!(possible(true, &[(Server, 6, 298), (Server, 7, 175), (Client, 8, 57)]));
+        assert!(!possible(true, &[(Server, 6, 4_096)]), "a page");
+        assert!(!possible(true, &[(Server, 6, 60); 7]), "one after the other");
     }
 }

@@ -21,7 +21,9 @@ pub(super) fn anomaly(handshake: &mut Observed, side: Side, mark: Mark, kind: An
 }
 
 /// Notes an alert in its place, unless there are too many.
-pub(super) fn note_alert(handshake: &mut Observed, alert: ReadAlert) {
+pub(super) fn note_alert(handshake: &mut Observed, mut alert: ReadAlert) {
+    // What lies behind its sender's Finished was not read before that, whichever frame came first.
+    alert.mark = handshake.finished.of(alert.from).map_or(alert.mark, |finished| finished.max(alert.mark));
     if handshake.read_alerts.len() < limits::ALERTS {
         handshake.held_bytes += 2 * size_of::<ReadAlert>();
         let place = handshake.read_alerts.partition_point(|other| other.mark <= alert.mark);

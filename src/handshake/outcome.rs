@@ -160,6 +160,8 @@ fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
     } else {
         h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server))
     };
+    // In the frame of the last Finished an alert stands behind it.
+    let after = |mark: Mark| both.is_some_and(|done| mark > done || mark == done && h.quic.is_none());
     let gone = |side| if side == Side::Server { datagrams::server_is_gone(h) } else { None };
     let end = |side| if h.flow.is_udp() { gone(side) } else { h.first_end(side).map(|end| end.mark) };
     let ends = PerSide { client: end(Side::Client), server: end(Side::Server) };
@@ -170,7 +172,7 @@ fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
         if alert.is_none_or(|alert| alert.fatal || alert.description == AlertDescription(0)) {
             alerted.of_mut(from).get_or_insert(mark);
         }
-        AlertSeen { from, alert, encrypted, mark, after_handshake: both.is_some_and(|done| mark > done), consequence }
+        AlertSeen { from, alert, encrypted, mark, after_handshake: after(mark), consequence }
     };
     read.into_iter().map(judge).collect()
 }

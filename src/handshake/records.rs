@@ -7,13 +7,14 @@ use crate::time::Mark;
 use crate::tls::joiner::Joiner;
 use crate::tls::message::Alert;
 use crate::tls::record::{HEADER_LEN, Item, Record, RecordError, RecordErrorKind, RecordReader};
-use crate::tls::registry::{ContentType, ExtensionType, HandshakeType, ProtocolVersion};
+use crate::tls::registry::{ContentType, HandshakeType, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Data, Gap, Interest};
 
 use super::decrypt::{Decryption, Opening, Taken};
 use super::facts::{Observed, PartialMessage, Protocol, ReadAlert, Resumption};
 use super::hidden;
+use super::later_auth;
 use super::messages::{self, Place};
 use super::notes::{Origin, anomaly, changed_again, encrypted, letter, note_alert, remember, sealed_again, used};
 use super::shared::Shared;
@@ -447,7 +448,7 @@ fn settled_unread(h: &Observed, hello: &ServerHello, decryption: Option<&Decrypt
         }
     }
     // What the server says of a certificate that it asks for later is the connection's last record.
-    if h.last_hello().is_some_and(|hello| hello.what.extension(ExtensionType::POST_HANDSHAKE_AUTH).is_some()) {
+    if later_auth::is_possible(h) {
         return false;
     }
     // The server has answered something behind the client's Finished.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
-use hashbrown::{Equivalent, HashMap, HashSet};
+use hashbrown::{Equivalent, HashMap};
 
 use crate::flow::{Endpoint, Transport};
 use crate::handshake::facts::Outcome;
@@ -84,10 +84,8 @@ pub(super) struct Watched {
     shown: Vec<Shown>,
     /// The first that completed.
     pub(super) first_completed: Option<Timestamp>,
-    /// The last that completed.
-    pub(super) last_completed: Option<Timestamp>,
-    /// Clients that completed here.
-    pub(super) happy: HashSet<IpAddr, RandomState>,
+    /// Clients that completed here, and when they last did.
+    pub(super) happy: HashMap<IpAddr, Timestamp, RandomState>,
     /// What the server showed before those, each time it changed.
     faces: Vec<(Timestamp, Face)>,
     /// The latest handshake's begin.
@@ -154,8 +152,10 @@ impl History {
         }
         if seen.outcome == Outcome::Completed {
             watched.first_completed = Some(watched.first_completed.map_or(at, |first| first.min(at)));
-            watched.last_completed = watched.last_completed.max(Some(at));
-            if watched.happy.len() < CLIENTS_COUNTED && self.happy < HAPPY && watched.happy.insert(seen.client) {
+            if let Some(last) = watched.happy.get_mut(&seen.client) {
+                *last = at.max(*last);
+            } else if watched.happy.len() < CLIENTS_COUNTED && self.happy < HAPPY {
+                watched.happy.insert(seen.client, at);
                 self.happy += 1;
             }
         }

@@ -324,7 +324,7 @@ impl Tracker {
     /// Any of an incident's clients succeeded at some time.
     fn any_happy(&self, incident: &Incident) -> bool {
         let watched = self.history.of(&incident.group);
-        watched.is_some_and(|watched| incident.clients.iter().any(|client| watched.happy.contains(client)))
+        watched.is_some_and(|watched| incident.clients.iter().any(|client| watched.happy.contains_key(client)))
     }
 
     /// Where it is: what the packets say, or else who watches.
@@ -377,7 +377,7 @@ impl Tracker {
         let watched = self.history.of(&incident.group);
         let attempts = self.attempts(incident);
         let never = !self.any_happy(incident);
-        let happy = watched.into_iter().flat_map(|watched| &watched.happy);
+        let happy = watched.into_iter().flat_map(|watched| watched.happy.keys());
         let others = happy.filter(|client| !incident.clients.contains(client)).count();
         let by_client = never && others > 0 && incident.failed < attempts;
         // Whoever succeeds here in between as well met another of several machines, and not another time.
@@ -395,7 +395,7 @@ impl Tracker {
             server_name: incident.group.name.clone(),
             first_seen: incident.first,
             last_seen: incident.last,
-            is_over: !by_client && watched.and_then(|watched| watched.last_completed) > Some(incident.last),
+            is_over: incident.clients.iter().any(|client| watched.and_then(|watched| watched.happy.get(client)) > Some(&incident.last)),
             failed: incident.failed,
             completed: incident.completed,
             attempts,

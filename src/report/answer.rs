@@ -263,7 +263,7 @@ impl Group {
         format!("{number} with {}{}{because}", self.places(), self.time(run, moment))
     }
 
-    /// When it was: ` at 09:05:03`; ` since 09:05:03` where it went on to the end and nothing completed after it; ` from 09:05:03 to 09:11:22`.
+    /// When it was: ` at 09:05:03`; ` since 09:05:03` where it went on to the end and none of its clients succeeded after it; ` from 09:05:03 to 09:11:22`.
     fn time(&self, run: &Run<'_>, moment: &dyn Fn(Timestamp) -> String) -> String {
         let (first, last) = (moment(self.first), moment(self.last));
         let length = |(begin, end): (Timestamp, Timestamp)| end.since(begin);

@@ -36,7 +36,7 @@ pub struct Incident {
     pub first_seen: Timestamp,
     /// Begin of the last.
     pub last_seen: Timestamp,
-    /// Handshakes of the same scope completed after the last failure. Outputs tell it by what they say of its time.
+    /// One of its clients completed a handshake of the same scope after the last failure. Outputs tell it by what they say of its time.
     pub is_over: bool,
     /// Handshakes of this incident.
     pub failed: u64,

@@ -208,12 +208,13 @@ fn a_slow_reader_holds_nobody_up_and_no_permission_is_explained() {
     let mut live = Live::start_unread(&lab, &["--json", "--output", "out.ndjson"]);
     live.wait_until_ready();
     assert_eq!(lab.curl("good.test", 443, &[]).wait(), 0);
-    lab::eventually("the first line", || lab.read("out.ndjson").contains("completed"));
+    let told = || lab.read("out.ndjson").contains("\"kind\":\"handshake\"");
+    lab::eventually("the first handshake", told);
     std::fs::rename(lab.path("out.ndjson"), lab.path("moved.ndjson")).unwrap();
     live.signal("HUP");
     lab::eventually("a new file", || lab.path("out.ndjson").exists());
     assert_eq!(lab.curl("good.test", 443, &[]).wait(), 0);
-    lab::eventually("the second line", || lab.read("out.ndjson").contains("completed"));
+    lab::eventually("the second handshake", told);
     let handshakes = |text: &str| text.lines().filter(|line| line.contains("\"kind\":\"handshake\"")).count();
     assert_eq!(handshakes(&lab.read("moved.ndjson")), 1);
     assert_eq!(live.terminate_unread(), Some(0));
