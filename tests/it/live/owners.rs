@@ -145,8 +145,12 @@ fn without_rights_the_user_is_named_and_what_to_grant_is_said() {
     live.wait_until_ready();
     live.until_said("cap_sys_ptrace,cap_dac_read_search+ep");
     assert_ne!(lab.curl_at_home("expired.test", 443).wait(), 0);
-    let _ = lab.curl("expired.test", 443, &["--tls-max", "1.2"]).wait();
-    let told = live.until(ended(443)).report;
+    // On a busy machine a connection may be over before it is looked up.
+    let mut all = (0..10).map(|_| {
+        let _ = lab.curl("expired.test", 443, &["--tls-max", "1.2"]).wait();
+        live.until(ended(443)).report
+    });
+    let told = all.find(|told| told["server"]["owner"] != "gone").unwrap();
     assert_eq!((&told["server"]["owner"], &told["server"]["process"]), (&json!("hidden"), &Value::Null), "{told}");
     assert_eq!(told["server"]["user"], json!({"id": "0", "name": "root"}), "{told}");
 }
