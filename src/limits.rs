@@ -398,6 +398,9 @@ pub const TURN_CHANNELS: usize = 64;
 /// Conversations that one port of a RADIUS client carries at a time, which has 256 numbers for requests; and those of a link.
 pub const EAP_CONVERSATIONS: usize = 256;
 
+/// Bytes that these hold before the first of them goes: less than a partition's share of [`UDP_BYTES`], at which the whole flow would.
+pub const EAP_BYTES: usize = UDP_BYTES / PARTITIONS / 4 * 3;
+
 /// Conversations of such a port that are over and whose late packets are known: some seconds' worth.
 pub const EAP_ENDED: usize = 32;
 

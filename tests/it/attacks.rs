@@ -16,7 +16,7 @@ use handshark::packet::{IpFacts, Segment, TcpFlags};
 use handshark::time::{Mark, Timestamp};
 use handshark::transport::{Table, TableLimits};
 
-use crate::support::{Said, analyse_bytes, analyse_source};
+use crate::support::{Said, analyse_bytes, analyse_source, fixtures};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -225,6 +225,38 @@ fn a_table_under_flood_holds_what_its_bounds_say() {
         shared.half_open.clear();
     }
     assert_eq!(table.counters().evicted_half_open, u64::from(most as u32 * 3));
+}
+
+/// Whoever is on a link can tell any number of identities; a conversation that a server has answered outlives them.
+#[test]
+fn invented_stations_drive_no_conversation_out() {
+    let whole = std::fs::read(fixtures().join("captures/carrier/eapol-wrong-name.pcap")).unwrap();
+    let (head, mut rest) = whole.split_at(24);
+    let (mut bytes, mut frames) = (head.to_vec(), 0_u32);
+    let mut identity = None;
+    while let Some(length) = rest.get(8..12) {
+        let (record, more) = rest.split_at(16 + u32::from_le_bytes(length.try_into().unwrap()) as usize);
+        rest = more;
+        bytes.extend_from_slice(record);
+        frames += 1;
+        // An EAP-Response with an identity: others tell theirs once the server has proposed a method.
+        if record.get(28..30) == Some(&[0x88, 0x8e]) && record.get(34) == Some(&2) && record.get(38) == Some(&1) {
+            identity = Some(record.to_vec());
+        }
+        if let Some(told) = identity.clone().filter(|_| frames == 6) {
+            for number in 0..2_000_u32 {
+                let mut told = told.clone();
+                told[..8].copy_from_slice(&record[..8]);
+                told[22..28].copy_from_slice(&[2, 0, 0, 0, (number >> 8) as u8, number as u8]);
+                bytes.extend(told);
+            }
+        }
+    }
+    assert!(bytes.len() > 2_000 * 60);
+    let source = handshark::capture::open_stream(Path::new("memory"), Box::new(std::io::Cursor::new(bytes)), None).unwrap();
+    let said = analyse_source(source, 1, false);
+    let outcomes: Vec<&str> = said.handshakes.iter().map(|report| report.handshake.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["alerted"]);
 }
 
 /// What verdicts know of a flood depends on the frames before them, and not on how much was read at a time.

@@ -68,10 +68,14 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
     if matches!(view.reaction, Reaction::LeftAfter { quit: true, .. }) {
         finding = finding.advise("On the sending mail server, look for `Server certificate not verified` or the like in the log, and for the policy behind it (MTA-STS, DANE, smtp_tls_policy_maps): it says which name and authority are expected. On the receiving one, serve a certificate for the name in the MX record.");
     }
-    finding
+    finding = finding
         .advise("Check the client's own error message, then what the server sends:")
-        .advise(remedy::s_client(view.case.handshake, "-showcerts"))
-        .advise("To see the reason in a capture, supply a key log (SSLKEYLOGFILE), or retry once with TLS 1.2.")
+        .advise(remedy::s_client(view.case.handshake, "-showcerts"));
+    // Up to TLS 1.2 there is nothing more to see.
+    if view.case.handshake.is_tls13() {
+        finding = finding.advise("To see the reason in a capture, supply a key log (SSLKEYLOGFILE), or retry once with TLS 1.2.");
+    }
+    finding
 }
 
 /// One of several servers behind the name serves another, bad certificate: the story of a fault that is told beside it.

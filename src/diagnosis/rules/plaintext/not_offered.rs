@@ -30,9 +30,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         ),
         None => (Confidence::Certain, format!("{} does not offer {request} ({protocol}).", handshake.server)),
     };
-    // Without the client's words nobody knows what the server's answer.
-    let confidence = if handshake.flow.side(Side::Client).packets == 0 { confidence.min(Confidence::Likely) } else { confidence };
+    // Without the client's words nobody knows what the server's answer. One that looks at a list and leaves may have come for the list.
+    let looked = facts.dialect == Dialect::Vnc && facts.asked.is_none();
+    let unsure = looked || handshake.flow.side(Side::Client).packets == 0;
+    let confidence = if unsure { confidence.min(Confidence::Likely) } else { confidence };
     let mut finding = Finding::new(Cause::StarttlsNotOffered, confidence, summary);
+    if looked {
+        finding = finding.or_else(&[Cause::TcpProbe]);
+    }
     finding = finding.stopped_by(if facts.stripped.is_some() { StoppedBy::Network } else { StoppedBy::Server });
     if let Some(listed) = facts.listed {
         finding = finding.shown_by(listed, format!("the server's capabilities are complete without {request}"));

@@ -8,6 +8,7 @@ use crate::diagnosis::knowledge::Unserved;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::time::Mark;
 use crate::wording::counted;
 
 /// The rule.
@@ -20,10 +21,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let refusals: Vec<Refusal> = refusals(handshake).collect();
     let refused = |connection: &Unserved| {
-        // The answer to a transfer is the next reply, or comes behind that which announces it.
+        // The answer to a transfer is the next reply, or comes behind that which announces it. What is known by its length alone must be the very next:
+        // before it stand announcements, with the file's name in them, and behind it replies to other commands, all of any length.
         let replies = handshake.ftp.iter().flat_map(|replies| replies.iter());
-        let too_late = replies.map(|reply| reply.mark).filter(|mark| *mark > connection.finished).nth(ANSWERS);
-        let answers = |refusal: &&Refusal| refusal.mark > connection.start && too_late.is_none_or(|late| refusal.mark < late);
+        let behind: Vec<Mark> = replies.map(|reply| reply.mark).filter(|mark| *mark > connection.finished).take(ANSWERS + 1).collect();
+        let answers = |refusal: &&Refusal| match refusal.line {
+            Some(_) => refusal.mark > connection.start && behind.get(ANSWERS).is_none_or(|late| refusal.mark < *late),
+            None => behind.first() == Some(&refusal.mark),
+        };
         let (early, late): (Vec<_>, Vec<_>) = refusals.iter().filter(answers).partition(|refusal| refusal.mark < connection.finished);
         late.into_iter().chain(early).next()
     };

@@ -52,6 +52,11 @@ impl Conversation {
         }
     }
 
+    /// The server has proposed a method, and so takes the supplicant for one.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.eap.proposed.is_some()
+    }
+
     /// What EAP says around it.
     pub(super) const fn eap(&self) -> &EapFacts {
         &self.eap

@@ -53,10 +53,12 @@ impl<T> Conversations<T> {
         self.open.get_mut(place)
     }
 
-    /// One begins; where there is no room the oldest goes. Gives its place.
+    /// One begins; where there is no room the oldest goes to which no server has answered, of which anybody can begin any number, or the oldest of all.
+    /// Gives its place.
     pub(super) fn begin(&mut self, around: &mut Around<'_>, conversation: Conversation, own: T) -> usize {
-        if self.open.len() >= limits::EAP_CONVERSATIONS {
-            self.close(around, 0, Close::Evicted);
+        if self.open.len() >= limits::EAP_CONVERSATIONS || self.held >= limits::EAP_BYTES {
+            let idle = self.open.iter().position(|open| !open.conversation.has_begun());
+            self.close(around, idle.unwrap_or_default(), Close::Evicted);
         }
         self.open.push(Open { conversation, own, weight: 0 });
         self.open.len().saturating_sub(1)
