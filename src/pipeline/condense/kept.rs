@@ -21,7 +21,7 @@ pub enum Kept<'a> {
         head: FrameHead,
         /// Where it stands in its file.
         place: Place,
-        /// The interface that this one was found to continue, plus 1, with [`LINKED`]; 0 for none.
+        /// The interface that this one was found to continue, plus 1, with `LINKED`; 0 for none.
         joins: u32,
     },
     /// What was left out of flows since the last one.
