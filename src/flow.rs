@@ -181,12 +181,12 @@ impl Endpoint {
                 text.push_v4(address);
                 text.address = (0, text.len);
             }
-            IpAddr::V6(_) if let Some(mac) = station_of(self.address) => {
-                let _ = text.write_str(&mac_text(mac));
-                text.address = (0, text.len);
-                return text;
-            }
             IpAddr::V6(address) => {
+                if let Some(mac) = station_of(self.address) {
+                    let _ = text.write_str(&mac_text(mac));
+                    text.address = (0, text.len);
+                    return text;
+                }
                 let _ = write!(text, "[{address}]");
                 text.address = (1, text.len.saturating_sub(1));
             }

@@ -42,6 +42,9 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
     if client_case.piped() || server_case.piped() {
         bail!("match reads each capture twice and cannot read a pipe; save it to a file first");
     }
+    if options.client == options.server {
+        bail!("{} is named for both points; match compares a capture near the client with one near the server", options.client.display());
+    }
     let (client, server) = (notes(&client_case)?, notes(&server_case)?);
     if client.handshakes.is_empty() && server.handshakes.is_empty() {
         bail!("neither {} nor {} holds a TLS handshake", options.client.display(), options.server.display());

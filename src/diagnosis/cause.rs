@@ -373,7 +373,7 @@ causes! {
     EapAuthenticatorSilent = "eap-authenticator-silent" in Carrier,
     /// The supplicant stops answering in the middle of EAP.
     EapSupplicantSilent = "eap-supplicant-silent" in Carrier,
-    /// TLS in EAP is through, and the server turns the supplicant away.
+    /// The EAP server turns the supplicant away, and no alert of TLS says why.
     EapRejected = "eap-rejected" in Carrier,
     /// The OpenVPN server never answers.
     OpenvpnNoAnswer = "openvpn-no-answer" in Carrier,

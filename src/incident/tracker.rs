@@ -446,21 +446,17 @@ impl Incident {
     }
 
     /// Takes over all of one of the same place and cause.
-    fn unite(&mut self, other: Self) {
-        self.failed += other.failed;
-        self.completed += other.completed;
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-        self.clients.extend(other.clients);
-        self.sensors.extend(other.sensors);
-        self.handshakes.extend(other.handshakes);
-        self.blocked.extend(other.blocked);
-        self.trim();
+    fn unite(&mut self, mut other: Self) {
+        self.handshakes.append(&mut other.handshakes);
+        self.blocked.append(&mut other.blocked);
         let surer = other.confidence > self.confidence || other.confidence == self.confidence && other.speaker < self.speaker;
         if surer {
             (self.confidence, self.speaker) = (other.confidence, other.speaker);
-            (self.summary, self.remedy) = (other.summary, other.remedy);
+            std::mem::swap(&mut self.summary, &mut other.summary);
+            std::mem::swap(&mut self.remedy, &mut other.remedy);
         }
+        self.count_in(other);
+        self.trim();
     }
 
     /// What it names are the first.
@@ -480,6 +476,11 @@ impl Incident {
 
     fn absorb(&mut self, other: Self) {
         self.joined.insert(other.cause);
+        self.count_in(other);
+    }
+
+    /// Adds another's numbers.
+    fn count_in(&mut self, other: Self) {
         self.failed += other.failed;
         self.completed += other.completed;
         self.first = self.first.min(other.first);

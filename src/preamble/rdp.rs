@@ -65,10 +65,11 @@ fn confirm(said: &Said<'_>, rest: &[u8], facts: &mut PreambleFacts) -> Next {
             facts.decide(Upgrade::Granted, answer, Some(u32::from(*selected)), said.mark);
             return Next::Tls;
         }
-        [0x03, _, 0x08, 0x00, code, ..] => {
-            let answer = format!("negotiation failure {code}: {}", failure_name(*code));
+        [0x03, _, 0x08, 0x00, c0, c1, c2, c3, ..] => {
+            let code = u32::from_le_bytes([*c0, *c1, *c2, *c3]);
+            let answer = format!("negotiation failure {code}: {}", failure_name(code));
             facts.describe(said, answer.clone());
-            facts.decide(Upgrade::Refused, answer, Some(u32::from(*code)), said.mark);
+            facts.decide(Upgrade::Refused, answer, Some(code), said.mark);
         }
         _ => {
             facts.describe(said, "connection confirm without negotiation".to_owned());
@@ -88,7 +89,7 @@ fn protocol_names(flags: u8) -> String {
 }
 
 /// MS-RDPBCGR section 2.2.1.2.2.
-const fn failure_name(code: u8) -> &'static str {
+const fn failure_name(code: u32) -> &'static str {
     match code {
         1 => "SSL_REQUIRED_BY_SERVER",
         2 => "SSL_NOT_ALLOWED_BY_SERVER",

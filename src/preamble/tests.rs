@@ -276,6 +276,9 @@ fn rdp() {
         &[ask, (S, b"\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x03\x00\x08\x00\x05\x00\x00\x00")],
     );
     assert_eq!(found.answer.as_deref(), Some("negotiation failure 5: HYBRID_REQUIRED_BY_SERVER"));
+    let unknown = (S, &b"\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x03\x00\x08\x00\x05\x01\x00\x00"[..]);
+    let found = denied(3389, Dialect::Rdp, Upgrade::Refused, &[ask, unknown]);
+    assert_eq!(found.answer.as_deref(), Some("negotiation failure 261: unknown code"));
     denied(3389, Dialect::Rdp, Upgrade::NotOffered, &[ask, (S, b"\x03\x00\x00\x0b\x06\xd0\x00\x00\x12\x34\x00")]);
     let cookie = b"\x03\x00\x00\x2a\x25\xe0\x00\x00\x00\x00\x00Cookie: mstshash=joe\r\n\x01\x00\x08\x00\x0b\x00\x00\x00\x00";
     let found = denied(3389, Dialect::Rdp, Upgrade::Asked, &[(C, cookie)]);

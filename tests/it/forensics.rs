@@ -245,6 +245,7 @@ fn before_and_after_an_incident() {
     // What has nothing in common is said to have.
     let other = fixtures().join("pairs/loss.pcap");
     assert!(done(&["match", text(&good), text(&other)]).contains("No handshake is in both"));
+    assert!(refused(&["match", text(&other), text(&other)]).contains("is named for both points"));
 }
 
 /// Two seconds each way, for every packet alike: nothing is lost or altered, and the path is to blame all the same.

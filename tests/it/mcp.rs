@@ -144,7 +144,8 @@ fn an_agent_goes_from_the_list_to_the_cause() {
 
     let changed = server.told("diff", json!({"before": "site=berlin", "after": "day.pcapng.zst"}));
     assert_eq!(changed["before"]["sources"], json!(["site=berlin/one.pcap"]));
-    let matched = server.told("match", json!({"client_file": "site=berlin/one.pcap", "server_file": "site=berlin/one.pcap", "all": true}));
+    let matched = server
+        .told("match", json!({"client_file": "site=berlin/one.pcap", "server_file": "./site=berlin/one.pcap", "all": true}));
     assert_eq!(matched["handshakes"][0]["joined_by"], "random");
     let stock = server.told("inventory", json!({"files": ["day.pcapng.zst"]}));
     let same = server.told("inventory", json!({"files": ["rows.ndjson"]}));
@@ -260,7 +261,7 @@ fn answers_are_bounded_and_go_on() {
         ("inventory", json!({"files": "day.pcapng.zst"})),
         ("show", json!({"files": "day.pcapng.zst", "most": 10})),
         ("explain", json!({})),
-        ("match", json!({"client_file": "day.pcapng.zst", "server_file": "day.pcapng.zst", "all": true})),
+        ("match", json!({"client_file": "day.pcapng.zst", "server_file": "./day.pcapng.zst", "all": true})),
     ] {
         let (failed, text) = server.call(tool, arguments);
         assert!(!failed && text.len() < 9 << 10, "{tool}: {} bytes", text.len());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::answer::{Form, clipped};
-use super::tools::Offered;
+use super::tools::{Offered, SHOWN};
 use crate::limits;
 
 /// A call that can be made.
@@ -118,6 +118,9 @@ pub(super) fn asked(tool: &Offered, given: Map<String, Value>, trust: &[OsString
         "show" => {
             words.reading("show", trust);
             words.option("id", given.id.as_deref())?;
+            if given.most.is_some_and(|most| !(1..=SHOWN).contains(&most)) {
+                return Err(format!("most: 1 to {SHOWN} handshakes are shown at a time"));
+            }
             words.option("most", given.most.map(|most| most.to_string()).as_deref())?;
             words.selection(&given)?;
             words.files(given.files.iter().map(String::as_str))?;
@@ -283,6 +286,8 @@ mod tests {
         assert!(of("diagnose", json!({"files": ["a"], "filter": "host x"})).contains("takes no \"filter\""));
         assert!(of("diagnose", json!({"files": {"a": 1}})).contains("a string or a list of strings"));
         assert!(of("show", json!({"files": "a", "most": 999})).contains("show: "));
+        assert!(of("show", json!({"files": "a", "most": 11})).contains("1 to 10"));
+        assert!(of("show", json!({"files": "a", "most": 0})).contains("1 to 10"));
         let said = of("diff", json!({"before": "\u{1b}[2J\u{202e}/../x", "after": "b"}));
         assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said}");
     }

@@ -88,12 +88,12 @@ impl<'a> View<'a> {
 
     /// What ended a connection without an alert, in the words of its protocol.
     pub fn closing_word(&self, reset: bool) -> &'static str {
-        match (&self.handshake.quic, reset) {
-            (Some(_), _) => "CONNECTION_CLOSE",
-            (None, _) if let Some(carried) = &self.handshake.carried => carried.closing_word(),
-            (None, true) => "RST",
-            (None, false) if self.is_tcp() => "FIN",
-            (None, false) => "close_notify",
+        match (&self.handshake.quic, &self.handshake.carried, reset) {
+            (Some(_), ..) => "CONNECTION_CLOSE",
+            (None, Some(carried), _) => carried.closing_word(),
+            (None, None, true) => "RST",
+            (None, None, false) if self.is_tcp() => "FIN",
+            (None, None, false) => "close_notify",
         }
     }
 

@@ -65,11 +65,17 @@ impl DatagramSink for DatagramMachine {
     type Shared = Shared;
 
     fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
-        match *datagram.payload.first()? {
+        let first = *datagram.payload.first()?;
+        if matches!(first, 1 | 2 | 3 | 11)
+            && datagram.stations.is_none()
+            && let Some(opening) = radius::opens(datagram)
+        {
+            return Some(opening);
+        }
+        match first {
             QUIC_LONG.. => quic::opens(datagram),
             RESET_V2 | RESET_V3 => openvpn::opens(datagram),
             1..=3 if datagram.stations.is_some() => eapol::opens(datagram),
-            1 | 2 | 3 | 11 if let Some(opening) = radius::opens(datagram) => Some(opening),
             first if matches!(demux::kind(first), demux::Kind::Stun | demux::Kind::Channel) && !demux::is_wrapped(datagram.payload) => {
                 turn::opens(datagram)
             }

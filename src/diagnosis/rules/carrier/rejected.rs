@@ -39,6 +39,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 "{server} rejected the supplicant{whom} right after the ClientHello of {name}: most often they have no TLS version or cipher suite in common."
             ),
         ),
+        // What it did not take was the method, which is told.
+        Outcome::Closed if !View::new(facts).hello_begun() && eap.refused.is_some() => return None,
         Outcome::Closed => {
             (Weight::Fallback, format!("{server} rejected the supplicant{whom} in the middle of {name}, and no alert says why."))
         }
@@ -53,7 +55,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     finding = finding.shown_by(rejected, eap.road.words().rejected);
     if facts.outcome == Outcome::Closed && facts.server_hello.is_none() {
-        finding = finding.or_else(&[Cause::ClientVersionTooOld, Cause::NoCommonVersion, Cause::NoCommonCipher]);
+        return Some(
+            finding
+                .or_else(&[Cause::ClientVersionTooOld, Cause::NoCommonVersion, Cause::NoCommonCipher])
+                .advise(remedy::log(facts, Side::Server, "it says what the two have not in common"))
+                .advise("On the RADIUS server, compare its TLS versions, its cipher suites and the key type of its certificate with what the supplicant offers."),
+        );
     }
     Some(
         finding

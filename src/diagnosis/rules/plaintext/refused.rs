@@ -8,7 +8,7 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::handshake::facts::StoppedBy;
-use crate::preamble::{Dialect, Upgrade};
+use crate::preamble::{Dialect, PreambleFacts, Upgrade};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsRefused, against: &[], page: page!("starttls-refused"), check };
 
@@ -20,9 +20,23 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let answer = facts.answer.as_deref().unwrap_or("a refusal");
-    let summary = format!("{} refused {} ({}): `{answer}`.", handshake.server, facts.dialect.request(), facts.dialect.title());
+    let request = facts.dialect.request();
+    let refused = match demanded(facts) {
+        Some(what) => format!("{} demands {what}, which the client did not offer", handshake.server),
+        None => format!("{} refused {request}", handshake.server),
+    };
+    let after = if facts.went_on.is_some_and(|mark| facts.answered.is_some_and(|answered| mark > answered)) {
+        "; the client went on in clear"
+    } else {
+        ""
+    };
+    let summary = format!("{refused} ({}): `{answer}`{after}.", facts.dialect.title());
     let finding = quoting(Finding::new(Cause::StarttlsRefused, Confidence::Certain, summary).stopped_by(StoppedBy::Server), facts);
-    let finding = finding.advise(advice(facts.dialect, facts.code));
+    let finding = match facts.went_on.filter(|_| !after.is_empty()) {
+        Some(mark) => finding.shown_by(mark, "client continued in clear"),
+        None => finding,
+    };
+    let finding = finding.advise(advice(facts));
     let finding = match implicit(facts.dialect) {
         Some((port, name)) => finding.advise(format!("Or use TLS from the first byte, on port {port} ({name}), if the server has it.")),
         None => finding,
@@ -30,8 +44,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(if facts.dialect.s_client().is_some() { finding.advise(remedy::s_client(handshake, "")) } else { finding })
 }
 
-fn advice(dialect: Dialect, code: Option<u32>) -> &'static str {
-    match (dialect, code) {
+/// What an RDP server insists on (MS-RDPBCGR section 2.2.1.2.2).
+const fn demanded(facts: &PreambleFacts) -> Option<&'static str> {
+    match (facts.dialect, facts.code) {
+        (Dialect::Rdp, Some(1)) => Some("TLS"),
+        (Dialect::Rdp, Some(5)) => Some("Network Level Authentication (CredSSP)"),
+        (Dialect::Rdp, Some(6)) => Some("TLS with authentication of the user"),
+        _ => None,
+    }
+}
+
+fn advice(facts: &PreambleFacts) -> &'static str {
+    match (facts.dialect, facts.code) {
         (Dialect::Postgres, _) => {
             "On the PostgreSQL server, set `ssl = on` with a certificate and key, and reload; or on the client, set sslmode=prefer if plaintext is acceptable."
         }
@@ -50,6 +74,9 @@ fn advice(dialect: Dialect, code: Option<u32>) -> &'static str {
             "On the client, enable Network Level Authentication (CredSSP), which the RDP server requires; or on the server, stop requiring it."
         }
         (Dialect::Rdp, Some(1 | 6)) => "On the client, enable TLS, which the RDP server requires.",
+        (Dialect::Vnc, _) if facts.detail.is_none() => {
+            "Update the older of VNC client and server: they have no version of VeNCrypt in common."
+        }
         (Dialect::Vnc, _) => {
             "On the VNC server, allow the subtype that the client chose, and configure a certificate and key that it can read."
         }
@@ -80,6 +107,29 @@ mod tests {
         );
         assert!(finding.summary.contains("protocolError"));
         assert_eq!(finding.evidence.len(), 2);
+    }
+
+    #[test]
+    fn a_server_that_demands_tls_is_said_to() {
+        let classic = b"\x03\x00\x00\x0b\x06\xe0\x00\x00\x00\x00\x00";
+        let failure = b"\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x03\x00\x08\x00\x01\x00\x00\x00";
+        let handshake = dialogue("192.0.2.1:3389", &[(Client, classic), (Server, failure)], Outcome::Plaintext, StoppedBy::Server);
+        let summary = verdict(&handshake).cause.unwrap().summary;
+        assert_eq!(
+            summary,
+            "192.0.2.1:3389 demands TLS, which the client did not offer (RDP): `negotiation failure 1: SSL_REQUIRED_BY_SERVER`."
+        );
+    }
+
+    #[test]
+    fn a_client_that_goes_on_in_clear_is_said_to() {
+        let startup = b"\0\0\0\x08\0\x03\0\0";
+        let told = |more: &[(_, &[u8])]| {
+            let asked = [&[(Client, &b"\0\0\0\x08\x04\xd2\x16\x2f"[..]), (Server, b"N")], more].concat();
+            verdict(&dialogue("192.0.2.1:5432", &asked, Outcome::Plaintext, StoppedBy::Server)).cause.unwrap()
+        };
+        assert!(told(&[(Client, startup)]).summary.ends_with("; the client went on in clear."));
+        assert!(!told(&[]).summary.contains("in clear"));
     }
 
     #[test]

@@ -45,12 +45,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .weight(Weight::Fallback)
     .stopped_by(StoppedBy::Client)
     .shown_by(view.last_progress(), format!("last progress; {} was expected next", awaited.what));
-    finding = match view.ended_by(Side::Server) {
-        Some(ending) => finding.shown_by(ending.mark, format!("the server gives up ({})", ending.name())),
-        None if let Some(ending) = view.ended_by(Side::Client) => {
-            finding.shown_by(ending.mark, format!("the client closes ({}) without having sent it", ending.name()))
-        }
-        None => finding.shown_by(facts.closed_at, "still nothing"),
+    finding = match (view.ended_by(Side::Server), view.ended_by(Side::Client)) {
+        (Some(ending), _) => finding.shown_by(ending.mark, format!("the server gives up ({})", ending.name())),
+        (None, Some(ending)) => finding.shown_by(ending.mark, format!("the client closes ({}) without having sent it", ending.name())),
+        (None, None) => finding.shown_by(facts.closed_at, "still nothing"),
     };
     let mut alternatives = vec![Cause::ServerTimeout];
     if !view.is_tcp() {
