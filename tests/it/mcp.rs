@@ -144,8 +144,8 @@ fn an_agent_goes_from_the_list_to_the_cause() {
 
     let changed = server.told("diff", json!({"before": "site=berlin", "after": "day.pcapng.zst"}));
     assert_eq!(changed["before"]["sources"], json!(["site=berlin/one.pcap"]));
-    let matched = server
-        .told("match", json!({"client_file": "site=berlin/one.pcap", "server_file": "./site=berlin/one.pcap", "all": true}));
+    let matched =
+        server.told("match", json!({"client_file": "site=berlin/one.pcap", "server_file": "./site=berlin/one.pcap", "all": true}));
     assert_eq!(matched["handshakes"][0]["joined_by"], "random");
     let stock = server.told("inventory", json!({"files": ["day.pcapng.zst"]}));
     let same = server.told("inventory", json!({"files": ["rows.ndjson"]}));
