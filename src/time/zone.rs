@@ -1,6 +1,7 @@
 //! The time zone in which people are told when something was, and write when it was.
 
 use std::fmt;
+use std::path::Path;
 
 use jiff::civil::DateTime;
 use jiff::tz::{Disambiguation, TimeZone};
@@ -19,7 +20,7 @@ impl Zone {
     pub fn new(name: &str) -> Result<Self, String> {
         match name.to_ascii_lowercase().as_str() {
             "utc" | "z" | "gmt" => Ok(Self::UTC),
-            "local" => TimeZone::try_system().map(|zone| Self(Some(zone))).map_err(|error| {
+            "local" => system().map(|zone| Self(Some(zone))).map_err(|error| {
                 format!("the system's time zone cannot be told ({error}); name it, as in Europe/Berlin, or set the variable TZ")
             }),
             _ => TimeZone::get(name).map(|zone| Self(Some(zone))).map_err(|_| {
@@ -86,6 +87,16 @@ impl Zone {
     }
 }
 
+/// The zone that the system is set to. TZ may name a file, and all of what it names is read: so a device that never ends is refused before.
+fn system() -> Result<TimeZone, String> {
+    let named = std::env::var("TZ").unwrap_or_default();
+    let path = Path::new(named.trim_start_matches(':'));
+    if path.metadata().is_ok_and(|file| !file.is_file() || file.len() > LARGEST_FILE) {
+        return Err(format!("the variable TZ names {path:?}, which is no file of a time zone"));
+    }
+    TimeZone::try_system().map_err(|error| error.to_string())
+}
+
 impl fmt::Debug for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_ref().map_or("UTC", |zone| zone.iana_name().unwrap_or("local")))
@@ -95,6 +106,8 @@ impl fmt::Debug for Zone {
 const DAY: i64 = 86_400;
 /// Changes of the clocks that are followed.
 const CHANGES: usize = 64;
+/// Bytes; the largest files of the IANA database have some thousand.
+const LARGEST_FILE: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {

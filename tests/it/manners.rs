@@ -98,6 +98,9 @@ fn times_are_told_and_read_in_the_zone_asked_for() {
     assert_eq!(since("14:40", &["--tz", "local"]), expected);
     assert_eq!(since("2026-11-21 14:40", &["--tz", "local"]), expected);
     assert_eq!(since("2026-11-21T09:10:00Z", &["--tz", "local"]), expected);
+    for endless in ["/dev/zero", ":/dev/zero"] {
+        handshark().args(["--tz", "local"]).arg(&capture).env("TZ", endless).assert().code(2).stderr(contains("no file of a time zone"));
+    }
     handshark().args(["--tz", "Mars/Olympus"]).arg(&capture).assert().code(2).stderr(contains("Europe/Berlin"));
 }
 
