@@ -183,6 +183,13 @@ pub struct Related {
     pub unserved: Option<Mark>,
 }
 
+impl Related {
+    /// It completed, and began only after the server was asked for what it left unanswered: whoever answers there is alive, and answers others.
+    pub fn served_after(&self, asked: Mark) -> bool {
+        self.outcome == Outcome::Completed && self.start > asked
+    }
+}
+
 /// Stands for what a ClientHello offers, whatever its values: suites in their order, extensions in any order. GREASE and what differs from one
 /// connection to the next count for nothing.
 pub fn hello_shape(hello: &ClientHello) -> u64 {

@@ -22,6 +22,7 @@ pub mod relevance;
 pub mod renegotiation;
 pub mod shared;
 pub mod stack;
+mod stage;
 pub mod tally;
 
 pub use facts::{Handshake, Observed};

@@ -14,12 +14,16 @@ use crate::transport::{Close, FlowFacts, Outstanding};
 use super::datagrams::carried::ending::ending as carried_ending;
 use super::datagrams::ending as datagrams;
 use super::facts::{AlertSeen, Fact, Handshake, Observed, Outcome, Protocol, ReadAlert, Stage, StoppedBy, deciding};
+use super::stage::stage;
 use super::{hidden, later_auth};
 
 /// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// Copies within a shorter time may all be on their way still.
 pub(super) const NO_ANSWER: Duration = Duration::from_millis(500);
+
+/// A server that refuses a client's certificate has said so by then, even where it asks others about it.
+const JUDGED: Duration = Duration::from_secs(2);
 
 /// When and why a flow's following ended, and its place in the order of reports.
 #[derive(Debug, Clone, Copy)]
@@ -231,28 +235,6 @@ fn went_on_after(h: &Observed, side: Side, moment: Mark) -> bool {
     [hello, *h.finished.of(side), *h.change_cipher_spec.of(side)].into_iter().flatten().any(|mark| mark > moment)
 }
 
-fn stage(h: &Observed) -> Stage {
-    let client_answered = h.hidden.client_certificate_empty || h.hidden.client_certificate_sent || h.client_chain.is_some();
-    let server_flight = h.server_chain.is_some() || h.server_key_exchange.is_some() || h.server_hello_done.is_some();
-    if h.finished.client.is_some() && h.finished.server.is_some() && !(h.is_tls13() && client_answered) {
-        Stage::Established
-    } else if client_answered {
-        Stage::ClientAuth
-    } else if h.finished.client.is_some() || (h.finished.server.is_some() && !h.is_tls13()) || h.client_key_exchange.is_some() {
-        Stage::Finished
-    } else if server_flight || h.hidden.server_flight_done.happened() || (h.is_tls13() && !h.encrypted.server.is_empty()) {
-        Stage::ServerCertificate
-    } else if h.server_hello.is_some() || h.hello_retry.is_some() {
-        Stage::ServerHello
-    } else if !h.client_hellos.is_empty() || h.partial_client_hello.is_some() {
-        Stage::ClientHello
-    } else if h.preamble.is_some() {
-        Stage::Preamble
-    } else {
-        Stage::Connect
-    }
-}
-
 fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
     if let Some(ending) = completed_or_rejected(h, alerts) {
         return ending;
@@ -321,17 +303,21 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         let client_end = [alerts.iter().find(|a| a.from == Side::Client).map(|a| a.mark), h.first_end(Side::Client).map(|end| end.mark)];
         let client_end = client_end.into_iter().flatten().min();
         let before_client = |mark: Mark| client_end.is_none_or(|end| mark < end);
+        let late = |mark: Mark| taken_in_silence(h, client, mark.time);
+        // One that cannot be read may be a farewell.
+        let refuses = |alert: &&AlertSeen| alert.alert.is_some() || !late(alert.mark);
         let alert = alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
-        if let Some(alert) = alert {
+        if let Some(alert) = alert.filter(refuses) {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
         }
         let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
-        if asked && client_end.is_none() && h.first_end(Side::Server).is_none() {
+        let Some(end) = h.first_end(Side::Server) else {
             // The server has yet to judge the client's certificate.
-            return None;
-        }
-        if let Some(end) = h.first_end(Side::Server)
-            && before_client(end.mark)
+            let unjudged = asked && client_end.is_none() && !taken_in_silence(h, client, watched_until(h));
+            return (!unjudged).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, done));
+        };
+        if before_client(end.mark)
+            && !late(end.mark)
             && (asked || (h.application_data.client.is_none() && !closed_in_answer(h, end, client)))
         {
             let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
@@ -339,6 +325,16 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         }
     }
     Some(Ending::new(Outcome::Completed, StoppedBy::Nobody, done))
+}
+
+/// The server had the client's Finished, and longer than it takes to judge a certificate there was neither an alert nor an end: in protocols in which
+/// only clients talk, a server that issues no tickets never says that it accepted one.
+fn taken_in_silence(h: &Over<'_>, client_finished: Mark, until: Timestamp) -> bool {
+    let client = h.flow.side(Side::Client);
+    let heard = client.acked_at.filter(|heard| *heard > client_finished);
+    // What was sent again may have reached it late.
+    let since = heard.map(|heard| if client.retransmits > 0 { heard } else { client_finished });
+    since.is_some_and(|since| until.since(since.time) >= JUDGED)
 }
 
 /// The server closed with a FIN, a round trip or more after the client had finished: it had the client's Finished and did not mind it, and
@@ -443,11 +439,15 @@ fn never_up(h: &Over<'_>) -> Option<Ending> {
 
 /// How long the capture went on watching this connection after a moment.
 pub(super) fn watched_since(h: &Over<'_>, moment: Timestamp) -> Duration {
-    let until = match h.close {
+    watched_until(h).since(moment)
+}
+
+/// Until when the capture watched this connection.
+fn watched_until(h: &Over<'_>) -> Timestamp {
+    match h.close {
         Close::EndOfCapture | Close::Idle | Close::Evicted | Close::Reused => h.closed_at.time.max(h.flow.last.time),
         Close::Ended | Close::Settled => h.flow.last.time,
-    };
-    until.since(moment)
+    }
 }
 
 /// An alert that cannot be read may as well be a close_notify after a Finished that the capture lacks.

@@ -255,6 +255,8 @@ pub struct SideFacts {
     pub sent_sack: bool,
     /// Its FIN: where, and at which offset.
     pub fin: Option<(Mark, u64)>,
+    /// How often its FIN was sent, if it was never acknowledged.
+    pub fins_in_vain: u32,
     /// Its RSTs, bounded by [`crate::limits::RESETS`].
     pub resets: Vec<Reset>,
     /// RSTs beyond the bound.

@@ -169,6 +169,9 @@ impl<S: FlowSink> Connection<S> {
             let (stream, facts) = (self.streams.of_mut(side), self.facts.sides.of_mut(side));
             room.buffered = room.buffered.saturating_sub(stream.assembler.cost());
             facts.stranded_bytes = stream.assembler.bytes();
+            if stream.fin_acked {
+                facts.fins_in_vain = 0;
+            }
             facts.outstanding = stream.unacked.iter().map(|unacked| unacked.segment).collect();
         }
         if !self.got_beyond_syn() {

@@ -353,6 +353,7 @@ impl<S: FlowSink> Connection<S> {
     fn note_fin(&mut self, segment: &Segment<'_>) -> bool {
         let len = u64::from(segment.payload_len);
         let (stream, facts) = self.both(segment.from_low);
+        facts.fins_in_vain = facts.fins_in_vain.saturating_add(1);
         if facts.fin.is_some() {
             return false;
         }

@@ -6,6 +6,7 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::Close;
 
@@ -19,6 +20,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(facts);
     if let Some(finding) = unreadable(case) {
         return Some(finding);
+    }
+    // Where a side's packets are absent though they were acknowledged, what is awaited would not have been there later either.
+    if Side::BOTH.into_iter().any(|side| view.side(side).packets == 0 && view.side(side).acked > 0) {
+        return None;
     }
     // Whoever sends a SYN of a flood waits for nothing.
     if view.is_tcp() && !view.is_up() && case.knowledge.is_flooded() {

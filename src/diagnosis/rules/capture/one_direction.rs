@@ -39,7 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let finding = Finding::new(
         Cause::CaptureOneDirection,
-        if left { Confidence::Likely } else { Confidence::Certain },
+        if left && !acknowledged { Confidence::Likely } else { Confidence::Certain },
         format!("Only the {seen}'s packets were captured on the connection to {}; what the {missing} sent is unknown.", view.target()),
     );
     let finding = if acknowledged {

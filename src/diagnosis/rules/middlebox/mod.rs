@@ -2,7 +2,7 @@
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Family;
-use crate::diagnosis::finding::Finding;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::knowledge::Related;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{RuleFamily, Rules};
@@ -10,6 +10,7 @@ use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
+use crate::time::Mark;
 use crate::tls::registry::ProtocolVersion;
 
 mod alert_forged;
@@ -53,22 +54,32 @@ fn hello_lost(view: View<'_>) -> Option<u32> {
     (view.hello_begun() && view.hello_unacked() && copies >= 2 && server_up && !view.server_spoke_after_hello()).then_some(copies)
 }
 
-/// A smaller ClientHello of the same client to the same endpoint completed within seconds, while this large one did not.
-pub(super) fn smaller_hello_worked(case: &Case<'_>) -> bool {
+/// The last smaller ClientHello of the same client to the same endpoint that completed within seconds, while this large one did not.
+fn smaller_hello_that_worked<'a>(case: &'a Case<'_>) -> Option<&'a Related> {
     let own = View::new(case.handshake).hello_len();
-    case.knowledge
-        .related
-        .iter()
-        .any(|other| other.same_endpoint && other.outcome == Outcome::Completed && (other.hello_len as u64) < own.min(ONE_SEGMENT))
+    let worked =
+        |other: &&Related| other.same_endpoint && other.outcome == Outcome::Completed && (other.hello_len as u64) < own.min(ONE_SEGMENT);
+    case.knowledge.related.iter().filter(worked).max_by_key(|other| other.start)
 }
 
-/// The same client to the same endpoint with TLS 1.2 at most completed within seconds.
-fn older_version_worked(case: &Case<'_>) -> bool {
-    case.knowledge.related.iter().any(|other| {
+/// There was such a ClientHello.
+pub(super) fn smaller_hello_worked(case: &Case<'_>) -> bool {
+    smaller_hello_that_worked(case).is_some()
+}
+
+/// The same client to the same endpoint with TLS 1.2 at most completed within seconds: the last such handshake.
+fn older_version_that_worked<'a>(case: &'a Case<'_>) -> Option<&'a Related> {
+    let worked = |other: &&Related| {
         other.same_endpoint
             && other.outcome == Outcome::Completed
             && other.highest_version.is_some_and(|version| version < ProtocolVersion::TLS13)
-    })
+    };
+    case.knowledge.related.iter().filter(worked).max_by_key(|other| other.start)
+}
+
+/// How sure a contrast makes: what worked before shows what was possible then, and not that anyone is served now.
+fn by_contrast(worked: &Related, asked: Mark) -> Confidence {
+    if worked.served_after(asked) { Confidence::Strong } else { Confidence::Likely }
 }
 
 /// What sets this ClientHello, which came to nothing, apart from one for the same name by the same client that completed at the same endpoint.

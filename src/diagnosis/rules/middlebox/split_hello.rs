@@ -12,7 +12,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::wording::{count, counted, times};
 
-use super::{hello_lost, smaller_hello_worked};
+use super::{by_contrast, hello_lost, smaller_hello_that_worked, smaller_hello_worked};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SplitClientHello,
@@ -112,9 +112,9 @@ fn second_part_missing(view: View<'_>) -> Option<Fate> {
 
 /// Nothing of it was acknowledged, and a smaller one went through: a size that the path cannot take would have let its short last part pass.
 fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
-    let copies = hello_lost(view).filter(|_| view.hello_is_large() && smaller_hello_worked(case))?;
+    let copies = hello_lost(view).filter(|_| view.hello_is_large())?;
     Some(Fate {
-        confidence: Confidence::Strong,
+        confidence: by_contrast(smaller_hello_that_worked(case)?, view.hello_mark()?),
         stopped_by: StoppedBy::Network,
         text: format!("it was sent {copies} and never acknowledged, not even in part", copies = times(copies)),
         alternatives: &[Cause::ClientHelloDropped, Cause::PathMtuBlackHole],
@@ -124,13 +124,14 @@ fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
 /// The answer to all of it, or to a part, is silence, FIN or RST, and a smaller one was answered. Every client of today sends such a hello:
 /// without that contrast its size explains nothing.
 fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
-    if !view.hello_is_large() || !smaller_hello_worked(case) || view.server_spoke_after_hello() || view.client().snaplen_cut > 0 {
+    if !view.hello_is_large() || view.server_spoke_after_hello() || view.client().snaplen_cut > 0 {
         return None;
     }
+    let confidence = by_contrast(smaller_hello_that_worked(case)?, view.hello_mark()?);
     let took = if view.hello_acked() { "acknowledged it" } else { "acknowledged part of it" };
     match view.ended_by(Side::Server) {
         Some(ending) => Some(Fate {
-            confidence: Confidence::Strong,
+            confidence,
             stopped_by: StoppedBy::Server,
             text: format!(
                 "the server {took} and then sent {} instead of an answer",
@@ -139,7 +140,7 @@ fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
             alternatives: if ending.reset.is_some() { &[Cause::ServerReset, Cause::ResetInjected] } else { &[Cause::ServerClosed] },
         }),
         None if view.waited() && view.hello_acked() => Some(Fate {
-            confidence: Confidence::Strong,
+            confidence,
             stopped_by: StoppedBy::Server,
             text: format!("the server acknowledged it and stayed silent for {}", span_text(view.silence())),
             alternatives: &[Cause::ServerSilent],

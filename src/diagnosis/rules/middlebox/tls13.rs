@@ -3,7 +3,7 @@
 use crate::diagnosis::against::{Contrary, drops};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::finding::{Confidence, Finding};
+use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
@@ -13,7 +13,7 @@ use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::ProtocolVersion;
 use crate::wording::times;
 
-use super::{hello_lost, older_version_worked};
+use super::{by_contrast, hello_lost, older_version_that_worked};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Tls13Dropped,
@@ -25,9 +25,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.failed_over_tcp() || !older_version_worked(case) {
-        return None;
-    }
+    let worked = older_version_that_worked(case).filter(|_| view.failed_over_tcp())?;
     let hello = facts.last_hello()?;
     if !hello.what.offers(ProtocolVersion::TLS13) {
         return None;
@@ -45,7 +43,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(
             Cause::Tls13Dropped,
-            Confidence::Strong,
+            by_contrast(worked, hello.mark),
             format!(
                 "A device on the path drops handshakes that offer TLS 1.3 to {}: {why}, while the same client succeeds with TLS 1.2.",
                 view.target()
@@ -54,8 +52,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .stopped_by(StoppedBy::Network)
         .shown_by(hello.mark, "ClientHello that offers TLS 1.3")
         .noting(why)
-        .noting("a TLS 1.2 handshake between the same client and address completed within seconds")
-        .or_else(&[Cause::ClientHelloDropped, Cause::VersionIntolerantServer])
+        .shown_by(worked.start, "a TLS 1.2 handshake between the same client and address, which completed")
+        .or_else(&[Cause::ClientHelloDropped, Cause::VersionIntolerantServer, Cause::OneWayPath])
         .advise("Compare both versions from this client, then find the firewall or proxy that drops TLS 1.3:")
         .advise(remedy::s_client(facts, "-tls1_3"))
         .advise(remedy::s_client(facts, "-tls1_2")),

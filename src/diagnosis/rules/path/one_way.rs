@@ -1,5 +1,7 @@
 //! `one-way-path`: after TCP came up, one direction died.
 
+use std::time::Duration;
+
 use crate::diagnosis::against::{Contrary, drops, lowers};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
@@ -26,7 +28,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let finding = unheard_ack(case, view)
         .or_else(|| unheard_client(case, view))
-        .or_else(|| Side::BOTH.into_iter().find_map(|side| gone(case, view, side)))?;
+        .or_else(|| Side::BOTH.into_iter().find_map(|side| gone(case, view, side)))
+        .or_else(|| silent_to_the_end(case, view))?;
     Some(
         finding
             .stopped_by(StoppedBy::Network)
@@ -117,3 +120,32 @@ fn gone(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
         .or_else(&[Cause::PacketLoss, Cause::IdleTimeout]),
     )
 }
+
+/// The server fell silent, and its host does not acknowledge the client's FIN either, which no program has a part in.
+fn silent_to_the_end(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let (client, server) = (view.client(), view.server());
+    let (fin, _) = client.fin.filter(|_| client.fins_in_vain >= MANY_FINS && client.acked > 0)?;
+    let last = client.last_packet.filter(|last| last.time.since(fin.time) >= LONG)?;
+    // Of a capture from the middle on nobody knows whom it hears.
+    if server.last_packet.is_none_or(|heard| heard > fin) || !case.handshake.flow.saw_start() {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Cause::OneWayPath,
+            Confidence::Likely,
+            format!(
+                "{} fell silent in the middle of the handshake, and its host does not acknowledge the client's FIN either: the path or the host is dead.",
+                view.target()
+            ),
+        )
+        .shown_by(view.last_progress(), "last progress of the handshake")
+        .shown_by(last, format!("the client's FIN, sent {} within {} and never acknowledged", times(client.fins_in_vain), span_text(last.time.since(fin.time))))
+        .or_else(&[Cause::ServerStalled, Cause::PacketLoss, Cause::PathMtuBlackHole]),
+    )
+}
+
+/// A host that lives acknowledges one of so many.
+const MANY_FINS: u32 = 4;
+/// The shortest time in which so many count.
+const LONG: Duration = Duration::from_secs(3);

@@ -62,7 +62,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         _ => "On the client, switch TLS on, or use the port of the client's own protocol.",
     });
-    Some(finding.advise(remedy::s_client(handshake, "")))
+    Some(finding.advise(remedy::s_client_on(handshake, handshake.server.port)))
 }
 
 /// What the client said, where it was named.

@@ -9,7 +9,8 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Handshake, StoppedBy};
+use crate::time::Mark;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientTimeout, against: &[], page: page!("client-timeout"), check };
 
@@ -21,11 +22,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let ending = view.ended_by(Side::Client)?;
     let hello = view.hello_mark().filter(|_| view.hello_whole())?;
-    let late = view.server().last_data.filter(|mark| {
-        mark.frame > ending.mark.frame && facts.server_hello.as_ref().is_none_or(|seen| seen.mark.frame > ending.mark.frame)
-    });
-    let since = if late.is_some() { hello } else { view.last_progress() };
-    let waited = ending.mark.time.since(since.time);
+    // A RST that answers what came after the client's FIN is no second decision.
+    let left = view.client().fin.map(|(mark, _)| mark).filter(|fin| *fin < ending.mark).unwrap_or(ending.mark);
+    let progress = progress_before(facts, left).unwrap_or(hello);
+    let late = view.server().last_data.filter(|mark| *mark > left && !flight_was_over(facts, left));
+    let since = if late.is_some() { progress } else { view.last_progress() };
+    let waited = left.time.since(since.time);
     let servers_turn = view.awaited().is_some_and(|awaited| awaited.side == Side::Server) || late.is_some();
     // The server did speak, in words that are not understood here.
     let unread = late.is_none() && view.server_spoke_after_hello() && !view.answer_begun();
@@ -39,9 +41,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
     .weight(if late.is_some() { Weight::Explains } else { Weight::Fallback })
     .stopped_by(StoppedBy::Client)
-    .shown_by(ending.mark, format!("the client's {} after {}", ending.name(), span_text(waited)));
+    .shown_by(left, format!("the client's {} after {}", if left == ending.mark { ending.name() } else { "FIN" }, span_text(waited)));
     if let Some(mark) = late {
-        finding = finding.shown_by(mark, "the server's answer arrives after that");
+        let what = if progress == hello { "the server's answer" } else { "the rest of the server's flight" };
+        finding = finding.shown_by(mark, format!("{what} arrives after that"));
     }
     Some(
         finding
@@ -49,6 +52,23 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise("On the server, find out what it was waiting for before you raise the client's timeout.")
             .advise(crate::diagnosis::remedy::s_client(facts, "")),
     )
+}
+
+/// The last that came of the server's flight before a moment.
+fn progress_before(facts: &Handshake, moment: Mark) -> Option<Mark> {
+    let read = [
+        facts.server_hello.as_ref().map(|seen| seen.mark),
+        facts.server_chain.as_ref().map(|seen| seen.mark),
+        facts.server_key_exchange.as_ref().map(|seen| seen.mark),
+    ];
+    let sealed = facts.encrypted.server.iter().map(|record| record.mark);
+    read.into_iter().flatten().chain(sealed).filter(|mark| *mark < moment).max()
+}
+
+/// All of the server's flight had come by then.
+fn flight_was_over(facts: &Handshake, moment: Mark) -> bool {
+    let began = facts.server_hello.as_ref().is_some_and(|seen| seen.mark < moment);
+    began && facts.finished.server.or(facts.server_hello_done).map_or_else(|| facts.server_flight_is_over(), |end| end < moment)
 }
 
 /// Which well-known limit a time is near.

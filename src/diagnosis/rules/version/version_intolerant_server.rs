@@ -40,13 +40,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let highest = hello.what.highest_version();
-    let worked = case.knowledge.related.iter().find(|other| {
+    let worked = case.knowledge.related.iter().filter(|other| {
         let lower = other.highest_version.is_some_and(|version| version.rank() > 0 && version.rank() < highest.rank());
         other.same_endpoint && lower && other.outcome == Outcome::Completed && other.same_name
-    })?;
+    });
+    let worked = worked.max_by_key(|other| other.start)?;
     let lower = worked.highest_version?.spoken();
     let refused = offer::refusal(case);
-    let confidence = if refused.is_some() { Confidence::Strong } else { Confidence::Likely };
+    // An alert is the server's own answer. Of one that closed, only a later success shows that it did so because of what was offered.
+    let answered = refused.as_ref().is_some_and(|refusal| refusal.alert.is_some() || worked.served_after(hello.mark));
+    let confidence = if answered { Confidence::Strong } else { Confidence::Likely };
     let end = match refused.as_ref().map(|refusal| refusal.alert) {
         Some(Some(alert)) => format!("answered with alert {}", offer::spoken(alert)),
         Some(None) => "closed the connection".to_owned(),
