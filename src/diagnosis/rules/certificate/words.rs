@@ -20,6 +20,16 @@ impl<'a> CertificateView<'a> {
         self.case.handshake.aim()
     }
 
+    /// What a certificate for it has to name: host name or address, without the port that stands behind what was aimed at without a name.
+    pub(super) fn host(&self) -> String {
+        let aim = self.target();
+        let host = match aim.rsplit_once(':') {
+            Some((host, port)) if port.parse::<u16>().is_ok() && (host.ends_with(']') || !host.contains(':')) => host,
+            _ => &*aim,
+        };
+        host.trim_matches(['[', ']']).to_owned()
+    }
+
     /// The leaf certificate.
     pub(super) fn leaf(&self) -> Option<&'a Certificate> {
         self.chain.and_then(ChainFacts::leaf)
