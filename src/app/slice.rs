@@ -433,7 +433,7 @@ impl<W: Write> Slice<W> {
     fn describe(&mut self, inventory: &Inventory, frame: &Frame<'_>) -> io::Result<u32> {
         let known = inventory.interfaces.get(frame.head.interface as usize);
         let name = known.and_then(|known| known.own_name(inventory));
-        // Which of several files it was is told by the description, where there is no name to tell it.
+        // The description names the file where the interface has no name: of several files it says which.
         let file = known.filter(|known| name.is_none() && known.description.is_none()).map(|known| known.name.as_str());
         let number = self.writer.interface(&InterfaceDescription {
             link: frame.head.link,

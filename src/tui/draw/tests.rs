@@ -132,7 +132,7 @@ fn what_is_opened_begins_with_the_verdict_and_scrolls() {
         assert!(screen.contains(part), "{part}\n{screen}");
     }
     state.open();
-    assert!(drawn(&mut state, 80, 24)[2].ends_with("› handshakes  2"));
+    assert!(drawn(&mut state, 80, 24)[2].ends_with("› handshakes (2)"));
     state.open();
     let screen = drawn(&mut state, 80, 60);
     let line = |part: &str| screen.iter().position(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}\n{}", screen.join("\n")));
