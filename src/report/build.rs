@@ -254,6 +254,7 @@ fn eap(facts: &EapFacts) -> Eap<'_> {
 const fn openvpn(facts: &OpenVpnFacts) -> OpenVpn {
     OpenVpn {
         wrapping: facts.wrapping,
+        rekey: if facts.renews() { Some(facts.key) } else { None },
         client_resets: facts.resets.client.count,
         server_resets: facts.resets.server.count,
         tunnel: facts.is_up(),

@@ -428,6 +428,9 @@ fn eap(w: &mut impl Writer, eap: &Eap<'_>) {
 
 fn openvpn(w: &mut impl Writer, openvpn: OpenVpn) {
     w.word(key!("wrapping"), openvpn.wrapping.name());
+    if let Some(key) = openvpn.rekey {
+        w.number(key!("rekey"), key.into());
+    }
     w.number(key!("client_resets"), openvpn.client_resets.into());
     w.number(key!("server_resets"), openvpn.server_resets.into());
     w.flag(key!("tunnel"), openvpn.tunnel);

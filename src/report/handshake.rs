@@ -302,6 +302,8 @@ impl<'a> Eap<'a> {
 pub struct OpenVpn {
     /// What protects the control channel.
     pub wrapping: Wrapping,
+    /// The number of the new keys, 1 to 7, where a session that is there gets them.
+    pub rekey: Option<u8>,
     /// Packets with which the client begins, repetitions included.
     pub client_resets: u32,
     /// The server's answers to them, likewise.

@@ -184,6 +184,7 @@ pub const HANDSHAKE: &[Field] = &[
         "openvpn",
         Kind::Object(&[
             always("wrapping", Kind::Word(|| Wrapping::ALL.map(Wrapping::name).to_vec())),
+            maybe("rekey", Kind::Integer),
             always("client_resets", Kind::Integer),
             always("server_resets", Kind::Integer),
             always("tunnel", Kind::Flag),

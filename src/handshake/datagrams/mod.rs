@@ -15,7 +15,7 @@ mod turn;
 
 use std::time::Duration;
 
-use crate::carriers::openvpn::{RESET_V2, RESET_V3};
+use crate::carriers::openvpn::{RESET_V2, RESET_V3, SOFT_RESET};
 use crate::dtls::{demux, record};
 use crate::flow::{PerSide, Side};
 use crate::limits;
@@ -75,6 +75,7 @@ impl DatagramSink for DatagramMachine {
         match first {
             QUIC_LONG.. => quic::opens(datagram),
             RESET_V2 | RESET_V3 => openvpn::opens(datagram),
+            first if SOFT_RESET.contains(&first) => openvpn::opens(datagram),
             1..=3 if datagram.stations.is_some() => eapol::opens(datagram),
             first if matches!(demux::kind(first), demux::Kind::Stun | demux::Kind::Channel) && !demux::is_wrapped(datagram.payload) => {
                 turn::opens(datagram)
