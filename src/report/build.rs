@@ -217,6 +217,7 @@ fn quic(facts: &QuicFacts) -> Quic<'_> {
         server_versions: Cow::Borrowed(facts.negotiation.as_ref().map_or(&[], |(_, versions)| versions)),
         retries: facts.retry.count,
         zero_rtt_packets: facts.zero_rtt.count,
+        stateless_resets: facts.resets.count,
         closes: Cow::Borrowed(&facts.closes),
     }
 }

@@ -387,6 +387,9 @@ fn quic(w: &mut impl Writer, quic: &Quic<'_>, files: Option<&Files>) {
     }
     w.number(key!("retries"), quic.retries.into());
     w.number(key!("zero_rtt_packets"), quic.zero_rtt_packets.into());
+    if quic.stateless_resets > 0 {
+        w.number(key!("stateless_resets"), quic.stateless_resets.into());
+    }
     if !quic.closes.is_empty() {
         w.objects(key!("closes"), quic.closes.iter(), |w, closed| close(w, closed, files));
     }

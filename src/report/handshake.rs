@@ -245,6 +245,8 @@ pub struct Quic<'a> {
     pub retries: u32,
     /// 0-RTT packets of the client.
     pub zero_rtt_packets: u32,
+    /// Stateless resets of the server, as far as they tell themselves apart.
+    pub stateless_resets: u32,
     /// `CONNECTION_CLOSE` frames that could be read, each side's first.
     pub closes: Cow<'a, [facts::facts::ClosedBy]>,
 }

@@ -155,6 +155,7 @@ pub const HANDSHAKE: &[Field] = &[
             maybe("server_versions", TEXTS),
             always("retries", Kind::Integer),
             always("zero_rtt_packets", Kind::Integer),
+            maybe("stateless_resets", Kind::Integer),
             maybe("closes", Kind::List(&Kind::Object(CLOSE))),
         ]),
     ),

@@ -100,6 +100,8 @@ impl DatagramSink for DatagramMachine {
         match &self.speaker {
             Speaker::Radius(_) => tally::add(&mut shared.traffic, "RADIUS", facts),
             Speaker::Eapol(_) => tally::add(&mut shared.traffic, tally::EAPOL, facts),
+            // New keys for a session that is there.
+            Speaker::OpenVpn(openvpn) if facts.successor && openvpn.renews() => tally::go_on(&mut shared.traffic, "OpenVPN", facts),
             Speaker::OpenVpn(_) => tally::add(&mut shared.traffic, "OpenVPN", facts),
             Speaker::Turn(turn) => tally::add(&mut shared.traffic, if turn.spoke() { Protocol::Dtls.title() } else { tally::STUN }, facts),
             Speaker::Quic(_) | Speaker::Dtls(_) => tally::flow(&mut shared.traffic, &self.observed, None, facts),

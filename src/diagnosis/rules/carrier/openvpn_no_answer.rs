@@ -119,7 +119,7 @@ fn no_new_keys(case: &Case<'_>, carried: &CarriedFacts, openvpn: &OpenVpnFacts) 
         finding
             .advise(format!("On the {silent}, check whether OpenVPN was started anew since the session began, or gave this session up."))
             .advise(remedy::log(facts, silent, "it says when it began, and `Unroutable control packet` for what it does not know"))
-            .advise("Set `keepalive 10 60` on the server: both sides then find out within a minute that the other is gone, and begin anew.")
+            .advise("Set `keepalive 10 60` on the server: both sides then find out within a minute that the other says nothing any more, and begin anew.")
             .advise("If several servers share the address, let the balancer send all packets of a client to one of them.")
     };
     Some(finding.advise(remedy::show_lines(facts)))

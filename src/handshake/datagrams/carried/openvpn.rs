@@ -51,7 +51,7 @@ struct Lane {
 pub(in crate::handshake::datagrams) fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
     let (_, renews) = beginning(datagram.payload)?;
     let packet = Packet::parse(datagram.payload)?;
-    let identity = Some(identity(packet.session?, packet.key));
+    let identity = Some(identity(*packet.session?, packet.key));
     Some(Opening { sender: (!renews).then_some(Side::Client), identity })
 }
 
@@ -65,8 +65,8 @@ fn beginning(payload: &[u8]) -> Option<(Wrapping, bool)> {
 }
 
 /// What tells a handshake from others between the same ports. Both sides may ask for new keys at once, each in the name of its own session.
-fn identity(session: &[u8; 8], key: u8) -> u64 {
-    if key == 0 { number_of(session) } else { number_of(&[key]) }
+fn identity(session: [u8; 8], key: u8) -> u64 {
+    if key == 0 { number_of(&session) } else { number_of(&[key]) }
 }
 
 impl OpenVpn {
@@ -93,9 +93,14 @@ impl OpenVpn {
         size_of::<Self>() + self.following.held_bytes() + self.waiting + early * EARLY_RECORD
     }
 
+    /// A session that is there gets new keys.
+    pub(in crate::handshake::datagrams) const fn renews(&self) -> bool {
+        self.own.renews()
+    }
+
     /// What tells it from others between the same ports.
     pub(in crate::handshake::datagrams) fn identity(&self) -> u64 {
-        identity(&self.session, self.own.key)
+        identity(self.session, self.own.key)
     }
 
     pub(in crate::handshake::datagrams) fn datagram(
