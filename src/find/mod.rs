@@ -302,7 +302,11 @@ mod tests {
     #[test]
     fn a_time_without_a_day_says_which_day_it_was_taken_for() {
         let bounds = |since: &str, until: Option<&str>| {
-            Filter::new(Criteria { since: Some(since.parse().unwrap()), until: until.map(|until| until.parse().unwrap()), ..Criteria::default() })
+            Filter::new(Criteria {
+                since: Some(since.parse().unwrap()),
+                until: until.map(|until| until.parse().unwrap()),
+                ..Criteria::default()
+            })
         };
         // 2026-11-21T00:00:00Z, and two days later.
         let (first, last) = (Timestamp::from_parts(1_795_219_200, 0), Timestamp::from_parts(1_795_392_000, 0));
@@ -311,7 +315,9 @@ mod tests {
             "--since names no day and is of 2026-11-21, the first day of the capture, which goes on to 2026-11-23. For another day, name it: \
              --since '2026-11-23 09:00:00'."
         );
-        assert!(bounds("09:00", Some("10:00")).of_first_day(first, last).unwrap().starts_with("--since and --until name no day and are of"));
+        assert!(
+            bounds("09:00", Some("10:00")).of_first_day(first, last).unwrap().starts_with("--since and --until name no day and are of")
+        );
         assert!(bounds("2026-11-22 09:00", Some("10:00")).of_first_day(first, last).unwrap().starts_with("--until names"));
         assert_eq!(bounds("09:00", None).of_first_day(first, first), None, "there is but one day");
         assert_eq!(bounds("2026-11-22", None).of_first_day(first, last), None);

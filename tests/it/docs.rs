@@ -36,7 +36,10 @@ fn paths(text: &str) -> Vec<String> {
 
 fn documents() -> impl Iterator<Item = PathBuf> {
     let files = ["docs", "docs/causes"].into_iter().flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
-    files.map(|entry| entry.unwrap().path()).chain([root().join("README.md")]).filter(|path| path.extension().is_some_and(|ext| ext == "md"))
+    files
+        .map(|entry| entry.unwrap().path())
+        .chain([root().join("README.md")])
+        .filter(|path| path.extension().is_some_and(|ext| ext == "md"))
 }
 
 /// What is between backquotes, and the lines of blocks for a shell. What `tests/it/examples.rs` runs is left to it.

@@ -70,10 +70,7 @@ impl Saver {
                 deliver(&path, |out| compose(&recordings, &self.interfaces, out)).map_err(|error| told(&error))?;
                 let lacking = ids.len().saturating_sub(recordings.len());
                 if lacking > 0 {
-                    return Ok(format!(
-                        "{} (the packets of {lacking} older ones are no longer in memory)",
-                        self.place(&path)
-                    ));
+                    return Ok(format!("{} (the packets of {lacking} older ones are no longer in memory)", self.place(&path)));
                 }
             }
         }

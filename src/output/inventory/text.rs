@@ -34,9 +34,8 @@ fn head(out: &mut dyn Write, layout: &Layout, stock: &Stock) -> io::Result<()> {
         many => counted(many.len(), "file", "files"),
     };
     let times = stock.first_time.zip(stock.last_time);
-    let times = times.map_or_else(String::new, |(first, last)| {
-        format!(", {} {}", layout.period(first, last, true), layout.zone().name(last))
-    });
+    let times =
+        times.map_or_else(String::new, |(first, last)| format!(", {} {}", layout.period(first, last, true), layout.zone().name(last)));
     let text = format!(
         "{} of {} with {}: {} completed, {} failed",
         counted(stock.handshakes, "handshake", "handshakes"),
