@@ -355,6 +355,8 @@ causes! {
     QuicRetryLoop = "quic-retry-loop" in Quic,
     /// Full-size datagrams do not pass.
     QuicMtu = "quic-mtu" in Quic,
+    /// Packets of one connection come to a server that does not know it.
+    QuicServerChanged = "quic-server-changed" in Quic,
     /// 0-RTT refused, the handshake goes on.
     QuicEarlyDataRejected = "quic-early-data-rejected" in Quic,
     /// The server never answers the ClientHello.

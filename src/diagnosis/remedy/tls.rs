@@ -7,6 +7,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, Protocol};
 use crate::preamble::services::{Service, Upgradable, Use};
 use crate::preamble::{Dialect, PreambleFacts};
+use crate::tls::registry::ProtocolVersion;
 
 /// `openssl s_client -connect 192.0.2.1:443 -servername www.example.test EXTRA… </dev/null`; with `-starttls smtp` or `-proxy` where what led up
 /// to TLS calls for it, and as DTLS or QUIC where that was spoken. `extra` holds fixed options, split at spaces; a `-servername` or `-alpn`
@@ -55,6 +56,10 @@ fn way(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: Up
     let given = |option: &str| extra.split_ascii_whitespace().any(|word| word == option);
     // No program speaks TLS to a server through what carries it here.
     if layer(handshake, Dialect::is_proxy_header).is_some() || handshake.carried.is_some() {
+        return None;
+    }
+    // Only forks of OpenSSL speak it, by options of their own.
+    if handshake.version() == Some(ProtocolVersion::TLCP) {
         return None;
     }
     // s_client waits for as long as a server keeps silent.
