@@ -69,6 +69,23 @@ fn a_reset_is_described_and_does_not_end_what_goes_on() {
 }
 
 #[test]
+fn a_fin_that_nobody_acknowledges_is_counted() {
+    let fins = |answered: bool| {
+        let mut trace = Trace::new();
+        trace.open(W());
+        for at in [10, 210, 610, 1400] {
+            trace.see(W().client(1001).ack(5001).fin().at(at));
+        }
+        if answered {
+            trace.see(W().server(5001).ack(1002).at(1401));
+        }
+        trace.end();
+        trace.only().0.sides.client.fins_in_vain
+    };
+    assert_eq!((fins(false), fins(true)), (4, 0));
+}
+
+#[test]
 fn a_reset_that_answers_a_syn_is_told() {
     let mut trace = Trace::new();
     trace.see(W().client(1000).syn().at(0)).see(W().server(0).rst().ack(1001).at(20)).ticks_until(5);
