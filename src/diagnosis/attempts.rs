@@ -1,5 +1,6 @@
-//! What clients tried lately, the latest of all clients in one row. Each knows the one before it of the same client, or of one that is taken for it,
-//! so that to enter an attempt and to ask for those of a client costs the same however many there are.
+//! What clients tried lately, the latest of all clients in one row. Each knows the one before it of the same client at the same server's address, or of
+//! two that are taken for those, so that to enter an attempt and to ask for those of a client costs the same however many there are. What a client tried
+//! at another address says little of this one, and whoever reads the handshakes with some servers only need not know it.
 
 use std::hash::BuildHasher;
 use std::iter;
@@ -15,7 +16,7 @@ use crate::site::Site;
 
 /// Attempts remembered, of all clients together.
 const ATTEMPTS: usize = 16384;
-/// Of those, how many of one client are looked at, the latest first.
+/// Of those, how many of one client at one address are looked at, the latest first.
 const PER_CLIENT: usize = 12;
 
 /// The latest attempts of all clients.
@@ -25,7 +26,7 @@ pub(super) struct Attempts {
     row: Vec<Attempt>,
     /// By place, the number of the one before it in the same bucket; 0 for none. One that was written over since ends the chain.
     before: Vec<u64>,
-    /// By bucket, which is a hash of the client's address, the number of its latest attempt.
+    /// By bucket, which is a hash of the two addresses, the number of the latest attempt.
     latest: Vec<u64>,
     /// How many were entered.
     entered: u64,
@@ -43,7 +44,25 @@ pub(super) struct Attempt {
     pub(super) related: Related,
 }
 
+/// A client's address and a server's, at a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Pair {
+    site: Site,
+    client: IpAddr,
+    server: IpAddr,
+}
+
+impl Pair {
+    pub(super) fn of(handshake: &Handshake) -> Self {
+        Self { site: handshake.flow.key.site, client: handshake.client.address, server: handshake.server.address }
+    }
+}
+
 impl Attempt {
+    const fn pair(&self) -> Pair {
+        Pair { site: self.site, client: self.client.address, server: self.server.address }
+    }
+
     /// This handshake is the one that was entered.
     pub(super) fn is(&self, handshake: &Handshake) -> bool {
         self.site == handshake.flow.key.site && self.client.port == handshake.client.port && self.related.start == handshake.flow.first
@@ -55,7 +74,7 @@ impl Attempts {
     pub(super) fn enter(&mut self, attempt: Attempt) {
         self.latest.resize(ATTEMPTS, 0);
         self.entered = self.entered.saturating_add(1);
-        let bucket = self.bucket((attempt.site, attempt.client.address));
+        let bucket = self.bucket(attempt.pair());
         let before = self.latest.get_mut(bucket).map(|latest| std::mem::replace(latest, self.entered)).unwrap_or_default();
         let place = place(self.entered);
         if let (Some(oldest), Some(link)) = (self.row.get_mut(place), self.before.get_mut(place)) {
@@ -66,34 +85,30 @@ impl Attempts {
         }
     }
 
-    /// A client's attempts, the latest first.
-    pub(super) fn of(&self, client: (Site, IpAddr)) -> impl Iterator<Item = &Attempt> {
-        self.places(client).filter_map(|place| self.row.get(place))
+    /// A client's attempts at an address, the latest first.
+    pub(super) fn of(&self, pair: Pair) -> impl Iterator<Item = &Attempt> {
+        self.places(pair).filter_map(|place| self.row.get(place))
     }
 
     /// Enters the cause that was found for a handshake.
     pub(super) fn explain(&mut self, handshake: &Handshake, cause: Cause) {
-        let own = self
-            .places((handshake.flow.key.site, handshake.client.address))
-            .find(|place| self.row.get(*place).is_some_and(|attempt| attempt.is(handshake)));
+        let own = self.places(Pair::of(handshake)).find(|place| self.row.get(*place).is_some_and(|attempt| attempt.is(handshake)));
         if let Some(own) = own.and_then(|place| self.row.get_mut(place)) {
             own.related.cause = Some(cause);
         }
     }
 
-    /// Where a client's attempts stand in the row, the latest first.
-    fn places(&self, client: (Site, IpAddr)) -> impl Iterator<Item = usize> {
+    /// Where a client's attempts at an address stand in the row, the latest first.
+    fn places(&self, pair: Pair) -> impl Iterator<Item = usize> {
         let written_over = self.entered.saturating_sub(ATTEMPTS as u64);
-        let latest = self.latest.get(self.bucket(client)).copied();
+        let latest = self.latest.get(self.bucket(pair)).copied();
         let numbers = iter::successors(latest, |number| self.before.get(place(*number)).copied());
         let places = numbers.take_while(move |number| *number > written_over).map(place);
-        places
-            .filter(move |place| self.row.get(*place).is_some_and(|attempt| (attempt.site, attempt.client.address) == client))
-            .take(PER_CLIENT)
+        places.filter(move |place| self.row.get(*place).is_some_and(|attempt| attempt.pair() == pair)).take(PER_CLIENT)
     }
 
-    fn bucket(&self, client: (Site, IpAddr)) -> usize {
-        place(self.hasher.hash_one(client))
+    fn bucket(&self, pair: Pair) -> usize {
+        place(self.hasher.hash_one(pair))
     }
 }
 
@@ -113,7 +128,7 @@ mod tests {
     }
 
     fn frames(attempts: &Attempts, client: Endpoint) -> Vec<u64> {
-        attempts.of((Site::NONE, client.address)).map(|attempt| attempt.related.start.frame).collect()
+        attempts.of(attempt(client, 0).pair()).map(|attempt| attempt.related.start.frame).collect()
     }
 
     #[test]
@@ -143,12 +158,12 @@ mod tests {
         let handshake = connected();
         let mut attempts = Attempts::default();
         for frame in [handshake.flow.first.frame + 1, handshake.flow.first.frame] {
-            let mut attempt = attempt(handshake.client, frame);
+            let mut attempt = Attempt { server: handshake.server, ..attempt(handshake.client, frame) };
             attempt.related.start.time = handshake.flow.first.time;
             attempts.enter(attempt);
         }
         attempts.explain(&handshake, Cause::PacketLoss);
-        let causes: Vec<_> = attempts.of((Site::NONE, handshake.client.address)).map(|attempt| attempt.related.cause).collect();
+        let causes: Vec<_> = attempts.of(Pair::of(&handshake)).map(|attempt| attempt.related.cause).collect();
         assert_eq!(causes, [Some(Cause::PacketLoss), None]);
     }
 }
