@@ -12,6 +12,7 @@
 mod batch;
 mod collector;
 mod condense;
+mod elsewhere;
 mod late;
 mod listening;
 mod options;
@@ -24,6 +25,6 @@ mod summary;
 mod twins;
 mod worker;
 
-pub use condense::{Kept, Window, condense};
+pub use condense::{Division, Kept, Window, condense};
 pub use options::{Options, Progress};
 pub use run::run;

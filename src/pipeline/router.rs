@@ -5,15 +5,16 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::capture::{Account, Inventory};
-use crate::condensate::{LATE_PACKETS, LEFT_OUT, LINKED, Late};
+use crate::condensate::{LATE_PACKETS, LEFT_OUT, LINKED, Late, TOLD_ELSEWHERE, Told};
 use crate::frame::{Block, Frame, FrameHead};
 use crate::limits;
 use crate::packet::{self, Decoder, Found, Packet, Skip, TcpFlags};
+use crate::shard::Shard;
 use crate::time::{Mark, Timestamp};
 use crate::traffic::{Kind, Traffic};
 use crate::watch::GAP;
 
-use super::batch::{Routed, partition};
+use super::batch::{Entry, Routed, partition};
 use super::sources::{Joined, Sources};
 
 /// The router.
@@ -26,6 +27,8 @@ pub(super) struct Router {
     tick: Timestamp,
     /// When the sources of a capture from files were heard.
     sources: Option<Sources>,
+    /// The shard that is read, if it is one by itself.
+    pub(super) shard: Option<Shard>,
 }
 
 /// What went through.
@@ -95,7 +98,7 @@ impl Router {
     pub(super) fn new(live: bool) -> Self {
         let length = if live { limits::LIVE_STEP } else { limits::STEP };
         let sources = (!live).then(Sources::new);
-        Self { decoder: Decoder::default(), counts: RouterCounts::default(), length, tick: Timestamp::MIN, sources }
+        Self { decoder: Decoder::default(), counts: RouterCounts::default(), length, tick: Timestamp::MIN, sources, shard: None }
     }
 
     /// Gives a block's packets, with ticks in between.
@@ -145,11 +148,16 @@ impl Router {
                     match frame.head.link {
                         LEFT_OUT => self.told(&frame.head),
                         LATE_PACKETS => tell_late(&frame, &mut give),
+                        TOLD_ELSEWHERE => tell_elsewhere(&frame, &mut give),
                         _ => {}
                     }
                 }
                 (_, Some(key)) => {
                     let place = (found != Found::Joining).then_some(place);
+                    // Fragments are in every shard, as nothing tells whose they are before the last.
+                    if place.is_none() && self.shard.is_some_and(|shard| Shard::of_flow(key, shard.of) != shard.number) {
+                        continue;
+                    }
                     give(Routed::Packet { partition: partition(key), interface, packet: &packet, place });
                 }
                 (_, None) => {}
@@ -263,6 +271,15 @@ fn tell_late(frame: &Frame<'_>, give: &mut impl FnMut(Routed<'_>)) {
     let mut bytes = frame.bytes;
     while let Some(late) = Late::read(&mut bytes, frame.head.site) {
         give(Routed::Late { late: &late, second: frame.head.time.seconds() });
+    }
+}
+
+/// Gives what is told of a handshake of another shard. Its mark names the interface that saw it in the place of one that it goes on with.
+#[cold]
+fn tell_elsewhere(frame: &Frame<'_>, give: &mut impl FnMut(Routed<'_>)) {
+    if let Some(told) = Told::read(frame.bytes) {
+        let interface = frame.head.original_len.saturating_sub(1);
+        give(Routed::Told(&Entry { frame: frame.head.number, interface, site: frame.head.site, told }));
     }
 }
 
