@@ -52,9 +52,9 @@ impl Others {
     pub(super) fn before(&mut self, handshake: &Handshake) -> Option<Entry> {
         let (at, first) = (handshake.concluded_at, handshake.flow.first.time.nanos());
         if at == u64::MAX {
-            return self.next(u64::MAX).or_else(|| self.open.pop_front_if(|entry| begun(entry) < first));
+            return self.next(u64::MAX).or_else(|| pop_if(&mut self.open, |entry| begun(entry) < first));
         }
-        self.waiting.pop_front_if(|entry| entry.frame < at || entry.frame == at && begun(entry) < first)
+        pop_if(&mut self.waiting, |entry| entry.frame < at || entry.frame == at && begun(entry) < first)
     }
 
     /// The next of those that everything before is known of.
@@ -63,7 +63,7 @@ impl Others {
     }
 
     fn next(&mut self, upto: u64) -> Option<Entry> {
-        self.waiting.pop_front_if(|entry| entry.frame <= upto)
+        pop_if(&mut self.waiting, |entry| entry.frame <= upto)
     }
 
     /// Remembers a certificate that is told.
@@ -83,6 +83,11 @@ impl Others {
     pub(super) fn chain(&self, certificates: &[[u8; 32]]) -> Option<Vec<Arc<Certificate>>> {
         certificates.iter().map(|sha256| self.certificates.get(sha256).cloned()).collect()
     }
+}
+
+/// The first, if it is one of these.
+fn pop_if(entries: &mut VecDeque<Entry>, wanted: impl FnOnce(&Entry) -> bool) -> Option<Entry> {
+    if entries.front().is_some_and(wanted) { entries.pop_front() } else { None }
 }
 
 fn begun(entry: &Entry) -> i64 {

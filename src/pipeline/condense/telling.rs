@@ -59,7 +59,7 @@ impl Telling {
         if overheard && !(told.both_sides && self.hearing.insert(interface)) {
             return;
         }
-        if !overheard && !(self.without_secrets && handshake.decrypted) {
+        if !(overheard || self.without_secrets && handshake.decrypted) {
             told.chain = self.chain(handshake, told.used, frame);
         }
         self.waiting.push_back((frame, interface, Told::Elsewhere(Box::new(told))));
@@ -98,7 +98,7 @@ impl Telling {
 
     /// The next that is told behind a frame before or at this one.
     pub(super) fn next(&mut self, upto: u64) -> Option<(u32, Told)> {
-        let (_, interface, told) = self.waiting.pop_front_if(|(frame, ..)| *frame <= upto)?;
-        Some((interface, told))
+        self.waiting.front().filter(|(frame, ..)| *frame <= upto)?;
+        self.waiting.pop_front().map(|(_, interface, told)| (interface, told))
     }
 }
