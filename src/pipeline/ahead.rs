@@ -50,7 +50,7 @@ impl<'b> Ahead<'b> {
         });
         let mut before = None;
         segments.filter(move |segment| {
-            let key = &(**segment).key;
+            let key = &segment.key;
             before.replace(key) != Some(key)
         })
     }
