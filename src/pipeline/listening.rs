@@ -88,6 +88,9 @@ pub(super) fn note(logs: &Logs, handshakes: u64, ahead: i64) -> String {
     } else {
         format!(" {} left out to stay within the memory limits.", counted(left_out, "line was", "lines were"))
     };
+    if kept == 0 {
+        return format!("Logs: {} read; none speaks of TLS and of an address.{left_out}", counted(read, "line", "lines"));
+    }
     format!(
         "Logs: {} read, {} of TLS and of an address; they tell of {} that failed or had trouble.{clock}{left_out}",
         counted(read, "line", "lines"),

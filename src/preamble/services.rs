@@ -29,8 +29,6 @@ pub enum Upgradable {
     Never,
     /// By a dialogue that is followed.
     By(Dialect),
-    /// By one that is not, and that common tools do not speak either.
-    Otherwise,
 }
 
 /// What a port is to its service.
@@ -86,11 +84,6 @@ impl Service {
         self
     }
 
-    const fn otherwise(mut self) -> Self {
-        self.upgrade = Upgradable::Otherwise;
-        self
-    }
-
     const fn greets(mut self) -> Self {
         self.greets = true;
         self
@@ -137,13 +130,14 @@ const SERVICES: &[Service] = &[
     service("Redis", &[6379], &[6380]),
     service("Kafka", &[9092], &[9093]),
     service("syslog", &[514, 601], &[6514]),
-    service("NATS", &[4222], &[]).otherwise().greets(),
+    service("NATS", &[4222], &[]).by(Dialect::Nats).greets(),
     service("memcached", &[11211], &[]),
     service("MongoDB", &[27017, 27018, 27019], &[]),
     service("Cassandra", &[9042], &[9142]),
     service("ZooKeeper", &[2181], &[2182]),
     service("Oracle Net", &[1521], &[2484]),
     service("SIP", &[5060], &[5061]),
+    service("RTSP", &[554, 8554], &[322]),
     service("NTS-KE", &[], &[4460]).alpn("ntske/1"),
     service("Zabbix", &[10050, 10051], &[]),
     service("STUN", &[3478], &[5349]),

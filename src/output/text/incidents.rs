@@ -62,7 +62,7 @@ fn one(
             (palette.strong, &place_of(incident)),
         ],
     )?;
-    let times = format!("{} to {}", layout.when(incident.first_seen, with_date), layout.when(incident.last_seen, with_date));
+    let times = layout.period(incident.first_seen, incident.last_seen, with_date);
     layout.flow(out, INDENT, INDENT, &[(palette.dim, &times)])?;
     layout.prose(out, INDENT, &incident.summary)?;
     for change in incident.changes.iter().take(LISTED) {
