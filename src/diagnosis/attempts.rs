@@ -3,13 +3,13 @@
 //! at another address says little of this one, and whoever reads the handshakes with some servers only need not know it.
 
 use std::hash::BuildHasher;
-use std::iter;
 use std::net::IpAddr;
 
 use foldhash::quality::RandomState;
 
 use super::cause::Cause;
 use super::knowledge::Related;
+use super::row::Row;
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::site::Site;
@@ -22,14 +22,7 @@ const PER_CLIENT: usize = 12;
 /// The latest attempts of all clients.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
-    /// The attempt with the number `n`, counted from 1, has the place `(n - 1) % ATTEMPTS`: once the row is full it lies over the oldest.
-    row: Vec<Attempt>,
-    /// By place, the number of the one before it in the same bucket; 0 for none. One that was written over since ends the chain.
-    before: Vec<u64>,
-    /// By bucket, which is a hash of the two addresses, the number of the latest attempt.
-    latest: Vec<u64>,
-    /// How many were entered.
-    entered: u64,
+    row: Row<Attempt, ATTEMPTS>,
     hasher: RandomState,
 }
 
@@ -72,49 +65,28 @@ impl Attempt {
 impl Attempts {
     /// Enters one, and forgets the oldest where there are too many.
     pub(super) fn enter(&mut self, attempt: Attempt) {
-        self.latest.resize(ATTEMPTS, 0);
-        self.entered = self.entered.saturating_add(1);
-        let bucket = self.bucket(attempt.pair());
-        let before = self.latest.get_mut(bucket).map(|latest| std::mem::replace(latest, self.entered)).unwrap_or_default();
-        let place = place(self.entered);
-        if let (Some(oldest), Some(link)) = (self.row.get_mut(place), self.before.get_mut(place)) {
-            (*oldest, *link) = (attempt, before);
-        } else {
-            self.row.push(attempt);
-            self.before.push(before);
-        }
+        self.row.enter(self.hasher.hash_one(attempt.pair()), attempt);
     }
 
     /// A client's attempts at an address, the latest first.
     pub(super) fn of(&self, pair: Pair) -> impl Iterator<Item = &Attempt> {
-        self.places(pair).filter_map(|place| self.row.get(place))
+        let own = self.row.of(self.hasher.hash_one(pair));
+        own.filter(move |attempt| attempt.pair() == pair).take(PER_CLIENT)
     }
 
     /// Enters the cause that was found for a handshake.
     pub(super) fn explain(&mut self, handshake: &Handshake, cause: Cause) {
-        let own = self.places(Pair::of(handshake)).find(|place| self.row.get(*place).is_some_and(|attempt| attempt.is(handshake)));
-        if let Some(own) = own.and_then(|place| self.row.get_mut(place)) {
+        let pair = Pair::of(handshake);
+        let mut left = PER_CLIENT;
+        let own = self.row.find(self.hasher.hash_one(pair), |attempt| {
+            let counts = attempt.pair() == pair && left > 0;
+            left = left.saturating_sub(usize::from(counts));
+            counts && attempt.is(handshake)
+        });
+        if let Some(own) = own {
             own.related.cause = Some(cause);
         }
     }
-
-    /// Where a client's attempts at an address stand in the row, the latest first.
-    fn places(&self, pair: Pair) -> impl Iterator<Item = usize> {
-        let written_over = self.entered.saturating_sub(ATTEMPTS as u64);
-        let latest = self.latest.get(self.bucket(pair)).copied();
-        let numbers = iter::successors(latest, |number| self.before.get(place(*number)).copied());
-        let places = numbers.take_while(move |number| *number > written_over).map(place);
-        places.filter(move |place| self.row.get(*place).is_some_and(|attempt| attempt.pair() == pair)).take(PER_CLIENT)
-    }
-
-    fn bucket(&self, pair: Pair) -> usize {
-        place(self.hasher.hash_one(pair))
-    }
-}
-
-/// The place in a row of as many as are remembered.
-fn place(number: u64) -> usize {
-    usize::try_from(number.wrapping_sub(1) % ATTEMPTS as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -150,7 +122,7 @@ mod tests {
         assert_eq!((frames(&attempts, client(7)), frames(&attempts, client(8))), (vec![100], vec![20]));
         attempts.enter(attempt(client(9), 102));
         assert_eq!((frames(&attempts, client(8)), frames(&attempts, client(9))), (vec![], vec![102, 101]));
-        assert_eq!((attempts.row.len(), attempts.before.len()), (ATTEMPTS, ATTEMPTS));
+        assert_eq!(attempts.row.len(), ATTEMPTS);
     }
 
     #[test]

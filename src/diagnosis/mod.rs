@@ -24,6 +24,7 @@ pub mod page;
 pub mod policy;
 pub mod quality;
 pub mod remedy;
+pub(crate) mod row;
 pub mod rule;
 pub mod rules;
 pub mod sayings;

@@ -201,7 +201,7 @@ impl Pass {
         let parts = usize::from(shards).saturating_add(usize::from(division.is_some()));
         Self {
             window,
-            router: Router::new(false),
+            router: Router::new(false).foretelling(),
             worker: Worker::new(0, 1, &Policy::default(), false),
             shelves: (0..parts).map(|_| Shelf::default()).collect(),
             shards,
