@@ -191,7 +191,7 @@ impl<'a> Collector<'a> {
             if Upto::of(&handshake) <= upto { ready.push(handshake) } else { later.push(handshake) }
         }
         self.pending = later;
-        if ready.is_empty() {
+        if ready.is_empty() && self.others.is_empty() {
             // Nothing is judged in between, so the order in which half-open connections are learnt of is no matter.
             let Self { half_open, knowledge, totals, .. } = self;
             half_open.retain(|half_open| {
