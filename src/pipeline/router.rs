@@ -101,7 +101,15 @@ impl Router {
     pub(super) fn new(live: bool) -> Self {
         let length = if live { limits::LIVE_STEP } else { limits::STEP };
         let sources = (!live).then(Sources::new);
-        Self { decoder: Decoder::default(), counts: RouterCounts::default(), length, tick: Timestamp::MIN, sources, shard: None, foretells: false }
+        Self {
+            decoder: Decoder::default(),
+            counts: RouterCounts::default(),
+            length,
+            tick: Timestamp::MIN,
+            sources,
+            shard: None,
+            foretells: false,
+        }
     }
 
     /// Tells of segments that come in a moment, too.
