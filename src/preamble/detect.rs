@@ -91,9 +91,8 @@ fn client(bytes: &[u8], port: u16) -> Detected {
         Some(false) => {}
     }
     match bytes {
-        b"AMQP" => return Wait,
         [b'A', b'M', b'Q', b'P', layer, ..] => return if *layer == amqp::TLS { Detected::Dialect(Dialect::Amqp) } else { Detected::Plain },
-        [0 | 3 | 4 | 5 | 0x12 | 0x30] | [4, 1 | 2] | [0x12, 1] | [0, 0] => return Wait,
+        b"AMQP" | [0 | 3 | 4 | 5 | 0x12 | 0x30] | [4, 1 | 2] | [0x12, 1] | [0, 0] => return Wait,
         [5, count, methods @ ..] if *count > 0 && *count < 16 => {
             let methods = methods.get(..usize::from(*count));
             return methods.map_or(Wait, |all| {

@@ -64,7 +64,7 @@ impl Service {
     pub const fn dialect(&self) -> Option<Dialect> {
         match self.upgrade {
             Upgradable::By(dialect) => Some(dialect),
-            _ => None,
+            Upgradable::Never => None,
         }
     }
 }
