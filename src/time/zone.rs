@@ -92,7 +92,7 @@ fn system() -> Result<TimeZone, String> {
     let named = std::env::var("TZ").unwrap_or_default();
     let path = Path::new(named.trim_start_matches(':'));
     if path.metadata().is_ok_and(|file| !file.is_file() || file.len() > LARGEST_FILE) {
-        return Err(format!("the variable TZ names {path:?}, which is no file of a time zone"));
+        return Err(format!("the variable TZ names \"{}\", which is no file of a time zone", path.display()));
     }
     TimeZone::try_system().map_err(|error| error.to_string())
 }
