@@ -33,6 +33,9 @@ impl Place {
     }
 }
 
+/// The type of SSL 2.0's SERVER-HELLO.
+const SSL2_SERVER_HELLO: u8 = 4;
+
 /// An SSLv2 record's body at the start of a connection.
 pub(super) fn sslv2(h: &mut Observed, side: Side, body: &[u8], place: Place) {
     if side == Side::Client
@@ -42,6 +45,9 @@ pub(super) fn sslv2(h: &mut Observed, side: Side, body: &[u8], place: Place) {
         h.held_bytes += body.len() + size_of::<Located<ClientHello>>();
         h.client_hellos.push(place.seen(hello));
         letter(h, side, 'c');
+    } else if side == Side::Server && h.protocol == Protocol::Ssl2 && body.first() == Some(&SSL2_SERVER_HELLO) {
+        h.ssl2_answer.get_or_insert(place.mark);
+        letter(h, side, 's');
     }
 }
 

@@ -257,6 +257,9 @@ fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
     if let Some(ending) = completed_or_rejected(h, alerts) {
         return ending;
     }
+    if goes_on_in_ssl2(h) && alerts.is_empty() {
+        return Ending::new(Outcome::Completed, StoppedBy::Nobody, None);
+    }
     let spoke_tls = h.protocol != Protocol::Other;
     if let Some(side) = Side::BOTH.into_iter().find(|side| h.plaintext.of(*side).is_some()) {
         let mark = h.plaintext.of(side).as_ref().map(|seen| seen.mark);
@@ -294,6 +297,13 @@ fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
         }
         None => Ending::new(Outcome::Incomplete, StoppedBy::Capture, None),
     }
+}
+
+/// The server answered SSL 2.0 in SSL 2.0, the client went on, and so did the server: what they say is encrypted from there on.
+fn goes_on_in_ssl2(h: &Over<'_>) -> bool {
+    let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
+    let went_on = h.ssl2_answer.zip(client.last_data).is_some_and(|(answer, last)| last > answer);
+    went_on && server.data_packets >= 2
 }
 
 /// Both sides finished; or they did in form, and the side that had the last word to verify refused.

@@ -150,6 +150,7 @@ impl Ticket<'_> {
             writeln!(out, "\n{}", text(&incident.summary))?;
             let (first, last) = (self.when(incident.first_seen), self.when(incident.last_seen));
             writeln!(out, "\n{first} to {last}; confidence: {}", incident.confidence.name())?;
+            view::common_owners(incident).try_for_each(|(label, owner)| writeln!(out, "\n{label} {}", text(&owner)))?;
             for change in &incident.changes {
                 writeln!(out, "\nWhat changed: {}", text(change))?;
             }

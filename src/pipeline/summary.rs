@@ -199,7 +199,7 @@ fn notes(
     let hides = !hidden.is_empty();
     notes.extend(hidden);
     if counts.frames == 0 {
-        notes.push("Was the capture stopped too early, or did its filter match nothing?".to_owned());
+        notes.push("The capture is empty: it was stopped too early, or its capture filter matched nothing.".to_owned());
     } else if totals.handshakes == 0 && table.flows == 0 && hides {
         // Where else to capture has been said.
     } else if totals.handshakes == 0 && table.flows == 0 {

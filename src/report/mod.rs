@@ -50,7 +50,7 @@ pub use handshake::{
 };
 pub use heartbeat::{Heartbeat, InterfaceCounts};
 pub use incident::{Incident, Scope, State};
-pub use owner::{Basis, Container, Owner, Pod, Process, Sharer, User};
+pub use owner::{Basis, CommonOwner, Container, Owner, Pod, Process, Sharer, User};
 pub use place::{Files, Place, Renaming};
 pub use rendered::Rendered;
 pub use sensor::{Sensed, SensorState};

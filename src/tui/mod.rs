@@ -45,6 +45,7 @@ pub fn run(links: &Links<'_>) -> io::Result<()> {
     let mut state = State::new(links.clock.now(), links.color);
     state.zone = links.zone.clone();
     state.cannot_save = links.cannot_save;
+    state.processes = links.processes;
     let mut pointed = false;
     let typed = typed();
     loop {
