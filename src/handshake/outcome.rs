@@ -14,7 +14,7 @@ use crate::transport::{Close, FlowFacts, Outstanding};
 use super::datagrams::carried::ending::ending as carried_ending;
 use super::datagrams::ending as datagrams;
 use super::facts::{AlertSeen, Fact, Handshake, Observed, Outcome, Protocol, ReadAlert, Stage, StoppedBy, deciding};
-use super::{hidden, later_auth};
+use super::{hidden, later_auth, ssl2};
 
 /// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
@@ -73,6 +73,7 @@ pub(super) fn conclude(mut observed: Box<Observed>, flow: Box<FlowFacts>, closin
     let alerts = judged_alerts(&over, &inferred);
     let ending = match &observed.carried {
         Some(carried) => carried_ending(&over, carried, &alerts, stall_after),
+        None if ssl2::goes_on(&observed, &flow) && alerts.is_empty() => Ending::new(Outcome::Completed, StoppedBy::Nobody, None),
         None if flow.is_udp() => datagrams::ending(&over, &alerts, stall_after),
         None => ending(&over, &alerts, stall_after),
     };
@@ -257,9 +258,6 @@ fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
     if let Some(ending) = completed_or_rejected(h, alerts) {
         return ending;
     }
-    if goes_on_in_ssl2(h) && alerts.is_empty() {
-        return Ending::new(Outcome::Completed, StoppedBy::Nobody, None);
-    }
     let spoke_tls = h.protocol != Protocol::Other;
     if let Some(side) = Side::BOTH.into_iter().find(|side| h.plaintext.of(*side).is_some()) {
         let mark = h.plaintext.of(side).as_ref().map(|seen| seen.mark);
@@ -297,13 +295,6 @@ fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
         }
         None => Ending::new(Outcome::Incomplete, StoppedBy::Capture, None),
     }
-}
-
-/// The server answered SSL 2.0 in SSL 2.0, the client went on, and so did the server: what they say is encrypted from there on.
-fn goes_on_in_ssl2(h: &Over<'_>) -> bool {
-    let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
-    let went_on = h.ssl2_answer.zip(client.last_data).is_some_and(|(answer, last)| last > answer);
-    went_on && server.data_packets >= 2
 }
 
 /// Both sides finished; or they did in form, and the side that had the last word to verify refused.

@@ -326,6 +326,7 @@ const SHORT_ID: usize = 12;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::CommonOwner;
     use crate::report::samples;
 
     #[test]
@@ -358,5 +359,22 @@ mod tests {
         report.handshake.outcome = Outcome::Completed;
         report.diagnosis.stopped_by = StoppedBy::Client;
         assert_eq!(ending(&report), "completed, then rejected by the client");
+    }
+
+    #[test]
+    fn an_incident_says_whose_most_of_its_connections_are() {
+        let Owner { container, pod, .. } = samples::owner();
+        let of =
+            |side, pid, container, pod| CommonOwner { side, process: "curl".to_owned(), pid, container, pod, unit: None, handshakes: 11 };
+        let owners = vec![of(Side::Client, Some(4242), container, pod), of(Side::Server, None, None, None)];
+        let told = |incident: &Incident| common_owners(incident).map(|(label, owner)| format!("{label} {owner}")).collect::<Vec<_>>();
+        assert_eq!(
+            told(&Incident { owners, ..samples::incident() }),
+            [
+                "Client process: curl (pid 4242), container web (nginx:1.25), pod shop/web-0, in 11 of 12",
+                "Server process: curl (several processes) in 11 of 12"
+            ]
+        );
+        assert!(told(&samples::incident()).is_empty());
     }
 }

@@ -17,6 +17,7 @@ mod build;
 mod class;
 mod code;
 mod ecs;
+mod ends;
 mod fields;
 mod handshake;
 mod heartbeat;
