@@ -30,7 +30,7 @@ use ratatui::crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, E
 use ratatui::crossterm::execute;
 
 pub use self::gauges::{Form, Gauges, Links, Wish};
-use self::state::State;
+use self::state::{State, Tab};
 
 /// This build has the view.
 pub const AVAILABLE: bool = true;
@@ -45,7 +45,9 @@ pub fn run(links: &Links<'_>) -> io::Result<()> {
     let mut state = State::new(links.clock.now(), links.color);
     state.zone = links.zone.clone();
     state.cannot_save = links.cannot_save;
-    state.processes = links.processes;
+    if links.processes {
+        state.tabs = Tab::WITH_PROCESSES;
+    }
     let mut pointed = false;
     let typed = typed();
     loop {

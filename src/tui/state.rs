@@ -40,8 +40,8 @@ pub(super) struct State {
     pub(super) wish: Option<Wish>,
     /// Why nothing can be saved, where that is so.
     pub(super) cannot_save: Option<&'static str>,
-    /// Handshakes may tell whose their ends are.
-    pub(super) processes: bool,
+    /// The lists that there are.
+    pub(super) tabs: &'static [Tab],
     pub(super) mouse: bool,
     pub(super) quit: bool,
     pub(super) color: bool,
@@ -80,6 +80,10 @@ pub(super) enum Tab {
 }
 
 impl Tab {
+    /// Those that every run has.
+    pub(super) const USUAL: &'static [Self] = &[Self::Incidents, Self::Problems, Self::All, Self::Servers, Self::Names, Self::Clients];
+    /// Those of a run that looks up whose the ends are.
+    pub(super) const WITH_PROCESSES: &'static [Self] = &Self::ALL;
     pub(super) const ALL: [Self; 7] =
         [Self::Incidents, Self::Problems, Self::All, Self::Servers, Self::Names, Self::Clients, Self::Processes];
 
@@ -189,7 +193,7 @@ impl State {
             copied: None,
             wish: None,
             cannot_save: None,
-            processes: false,
+            tabs: Tab::USUAL,
             mouse: true,
             quit: false,
             color,
@@ -229,8 +233,7 @@ impl State {
 
     /// The lists that there are.
     pub(super) fn tabs(&self) -> impl Iterator<Item = Tab> + Clone + use<> {
-        let processes = self.processes;
-        Tab::ALL.into_iter().filter(move |tab| processes || *tab != Tab::Processes)
+        self.tabs.iter().copied()
     }
 
     /// What is shown.

@@ -217,7 +217,7 @@ fn processes_have_a_list_where_they_are_looked_up() {
     keys::press(&mut state, KeyCode::Char('7').into());
     assert_eq!(state.tab, Tab::Incidents);
     assert!(!drawn(&mut state, 80, 24).iter().any(|line| line.contains("Processes")));
-    state.processes = true;
+    state.tabs = Tab::WITH_PROCESSES;
     let mut owned = samples::expired(2);
     owned.handshake.id = samples::id(11);
     owned.owners.client = Some(Arc::new(samples::owner()));
