@@ -248,6 +248,7 @@ impl Finder {
         summary.classes = self.classes;
         summary.outcomes = std::mem::take(&mut self.outcomes);
         summary.causes = std::mem::take(&mut self.causes);
+        summary.notes.extend(summary.times.and_then(|(first, last)| self.filter.of_first_day(first, last)));
         if let Some((count, why)) = self.filter.beyond() {
             summary.notes.push(format!("The condition of --where could not be applied to {count} handshakes, which were left out: {why}"));
         }

@@ -432,11 +432,14 @@ impl<W: Write> Slice<W> {
 
     fn describe(&mut self, inventory: &Inventory, frame: &Frame<'_>) -> io::Result<u32> {
         let known = inventory.interfaces.get(frame.head.interface as usize);
+        let name = known.and_then(|known| known.own_name(inventory));
+        // The description names the file where the interface has no name: of several files it says which.
+        let file = known.filter(|known| name.is_none() && known.description.is_none()).map(|known| known.name.as_str());
         let number = self.writer.interface(&InterfaceDescription {
             link: frame.head.link,
             snaplen: known.map_or(0, |known| known.snaplen),
-            name: known.map_or("", |known| &known.name),
-            description: known.and_then(|known| known.description.as_deref()),
+            name: name.unwrap_or_default(),
+            description: file.or_else(|| known.and_then(|known| known.description.as_deref())),
             filter: known.and_then(|known| known.filter.as_deref()),
         })?;
         self.interfaces.insert(frame.head.interface, number);

@@ -292,6 +292,15 @@ pub struct Interface {
 }
 
 impl Interface {
+    /// Its own name; none where it goes by that of its file.
+    pub fn own_name(&self, inventory: &Inventory) -> Option<&str> {
+        let file = inventory.inputs.get(self.input).map(|input| input.path.as_path());
+        let by_file = file.is_some_and(|path| {
+            path.display().to_string() == self.name || path.file_name().is_some_and(|name| name.to_string_lossy() == self.name)
+        });
+        (!by_file).then_some(self.name.as_str())
+    }
+
     /// Whether the filter it was captured with drops the ICMP errors that explain failures on the path; see [`excludes_icmp`].
     pub fn excludes_icmp(&self) -> bool {
         self.filter.as_deref().is_some_and(excludes_icmp)

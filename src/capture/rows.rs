@@ -89,7 +89,7 @@ impl Rows {
     }
 }
 
-/// Which of the inputs hold rows, those in directories among them, and which are to be read as captures.
+/// Which of the inputs hold rows and which are to be read as captures. In directories, files whose first line is of handshark hold rows.
 pub fn split_rows(inputs: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let (mut rows, mut captures) = (Vec::new(), Vec::new());
     for path in inputs {
@@ -98,7 +98,7 @@ pub fn split_rows(inputs: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
             (if is_rows { &mut rows } else { &mut captures }).push(path.clone());
             continue;
         };
-        let (found, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| matches!(Rows::open(file), Ok(Some(_))));
+        let (found, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_ours(file));
         // What is neither is passed over there.
         if !others.is_empty() || found.is_empty() {
             captures.push(path.clone());
@@ -106,6 +106,12 @@ pub fn split_rows(inputs: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
         rows.extend(found);
     }
     Ok((rows, captures))
+}
+
+/// Whether the first line is of handshark, by the schema that each names: much else beside captures is JSON.
+fn is_ours(path: &Path) -> bool {
+    let Ok(Some(mut rows)) = Rows::open(path) else { return false };
+    rows.next_line(path).is_ok_and(|line| line.is_some_and(|(_, line)| memchr::memmem::find(line, b"\"handshark/").is_some()))
 }
 
 fn is_json(bytes: &[u8]) -> bool {
@@ -142,11 +148,13 @@ mod tests {
             encoder.finish().unwrap()
         });
         assert_eq!(lines(&packed), [(1, "{\"a\":1}".to_owned())]);
+        let ours = put("rows.ndjson", b"{\"schema\": \"handshark/2\",\"kind\":\"handshake\"}\n");
         let text = put("text", b"[1]");
         assert!(Rows::open(&text).unwrap().is_none() && Rows::open(&put("empty", b"")).unwrap().is_none());
         assert!(Rows::open(&dir.path().join("missing")).unwrap().is_none() && Rows::open(dir.path()).unwrap().is_none());
         let (rows, captures) = split_rows(&[dir.path().to_owned(), text.clone()]).unwrap();
-        assert_eq!((rows, captures), (vec![packed, plain], vec![dir.path().to_owned(), text]));
+        assert_eq!((rows, captures), (vec![ours], vec![dir.path().to_owned(), text]), "other JSON in a directory is none of ours");
+        assert_eq!(split_rows(std::slice::from_ref(&packed)).unwrap(), (vec![packed], vec![]), "what is named is meant");
     }
 
     #[test]

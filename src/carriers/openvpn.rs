@@ -8,6 +8,8 @@ use crate::flow::Side;
 pub struct Packet<'a> {
     /// What it is.
     pub kind: Kind,
+    /// The keys that it is about: 0 for those with which a session begins, then 1 to 7 in turn.
+    pub key: u8,
     /// The sender's session; none in packets of data.
     pub session: Option<&'a [u8; 8]>,
     /// What follows.
@@ -78,17 +80,24 @@ impl<'a> Packet<'a> {
     /// Reads the header.
     pub fn parse(payload: &'a [u8]) -> Option<Self> {
         let (&first, behind) = payload.split_first()?;
+        let key = first & KEY;
         let kind = match first >> 3 {
             1 | 7 | 10 => Kind::HardReset(Side::Client),
             2 | 8 => Kind::HardReset(Side::Server),
             3 => Kind::SoftReset,
             4 | 11 => Kind::Control,
             5 => Kind::Ack,
-            6 | 9 => return Some(Self { kind: Kind::Data, session: None, rest: behind }),
+            6 => return Some(Self { kind: Kind::Data, key, session: None, rest: behind }),
+            9 => return Some(Self { kind: Kind::Data, key, session: None, rest: behind.get(PEER..).unwrap_or_default() }),
             _ => return None,
         };
         let (session, rest) = behind.split_first_chunk::<8>()?;
-        Some(Self { kind, session: Some(session), rest })
+        Some(Self { kind, key, session: Some(session), rest })
+    }
+
+    /// A packet of the tunnel that is one of the first under its keys, as its number says where the cipher leaves that in clear (GCM, ChaCha20).
+    pub fn opens_tunnel(&self) -> bool {
+        self.kind == Kind::Data && self.rest.first_chunk::<4>().is_some_and(|number| (1..=2).contains(&u32::from_be_bytes(*number)))
     }
 
     /// What it says. `None` where that is encrypted, or makes no sense.
@@ -132,6 +141,14 @@ pub fn opening(payload: &[u8]) -> Option<Wrapping> {
     }
 }
 
+/// Whether a datagram is the first packet of a handshake for new keys in a session that is there (`P_CONTROL_SOFT_RESET_V1`), and what protects
+/// it: from OpenVPN 2.6 on mostly tls-crypt, under a key that the session agreed on. Either side may begin.
+pub fn renewal(payload: &[u8]) -> Option<Wrapping> {
+    let (&first, behind) = payload.split_first()?;
+    let (session, rest) = behind.split_first_chunk::<8>()?;
+    (SOFT_RESET.contains(&first) && *session != [0; 8]).then(|| first_of_v2(rest)).flatten()
+}
+
 fn first_of_v2(rest: &[u8]) -> Option<Wrapping> {
     if *rest == FIRST {
         return Some(Wrapping::None);
@@ -156,6 +173,12 @@ fn is_numbered(rest: &[u8]) -> bool {
 pub const RESET_V2: u8 = 7 << 3;
 /// The same with tls-crypt-v2.
 pub const RESET_V3: u8 = 10 << 3;
+/// First bytes of a packet that begins a handshake for new keys: those have the numbers 1 to 7.
+pub const SOFT_RESET: std::ops::RangeInclusive<u8> = 0x19..=0x1f;
+/// The bits of the first byte that number the keys.
+const KEY: u8 = 0x07;
+/// Bytes of the client's number in packets of data of version 2.
+const PEER: usize = 3;
 /// No acknowledgments, packet number 0.
 const FIRST: [u8; 5] = [0; 5];
 /// Replay number and time.
@@ -201,6 +224,28 @@ mod tests {
     }
 
     #[test]
+    fn new_keys_are_asked_for_in_the_same_form() {
+        let soft = |first: u8| [&[first][..], &SESSION, &FIRST].concat();
+        assert_eq!((renewal(&soft(0x19)), renewal(&soft(0x1f))), (Some(Wrapping::None), Some(Wrapping::None)));
+        assert_eq!((renewal(&soft(0x18)), opening(&soft(0x19))), (None, None), "keys 0 are those of a session that begins");
+        assert_eq!(Packet::parse(&soft(0x1a)).map(|packet| (packet.kind, packet.key)), Some((Kind::SoftReset, 2)));
+        let crypt = [&[0x19][..], &SESSION, &NUMBERED, &[0xbb; 32], &[7; 5]].concat();
+        assert_eq!(renewal(&crypt), Some(Wrapping::Crypt));
+        // An answer acknowledges what it answers.
+        let answer = [&[0x19][..], &SESSION, &[1, 0, 0, 0, 0], &[9; 8], &[0; 4]].concat();
+        assert_eq!(renewal(&answer), None);
+    }
+
+    #[test]
+    fn the_first_packets_of_a_tunnel_are_told_by_their_number() {
+        let data = |first: u8, head: &[u8], number: u32| [&[first][..], head, &number.to_be_bytes(), &[0xaa; 20]].concat();
+        let opens = |bytes: &[u8]| Packet::parse(bytes).unwrap().opens_tunnel();
+        assert!(opens(&data(0x48, &[0, 0, 1], 1)) && opens(&data(0x31, &[], 2)));
+        assert!(!opens(&data(0x48, &[0, 0, 1], 17)) && !opens(&data(0x30, &[], 0x7c9c_b336)));
+        assert!(!opens(&[0x48, 0, 0]));
+    }
+
+    #[test]
     fn reads_acknowledgments_and_data() {
         let answer = [&[0x20][..], &SESSION, &[2, 0, 0, 0, 0, 0, 0, 0, 1], &[9; 8], &[0, 0, 0, 3], b"TLS"].concat();
         let packet = Packet::parse(&answer).unwrap();
@@ -215,7 +260,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..100), hmac: u8) {
-            let _ = opening(&bytes);
+            let _ = (opening(&bytes), renewal(&bytes));
             if let Some(packet) = Packet::parse(&bytes) {
                 for wrapping in [Wrapping::None, Wrapping::Auth(hmac), Wrapping::Crypt] {
                     prop_assert!(packet.message(wrapping).is_none_or(|message| message.data.len() < bytes.len()));

@@ -87,13 +87,20 @@ pub(super) fn directory() -> impl TypedValueParser<Value = std::path::PathBuf> {
         .try_map(|path| if path.is_dir() { Ok(path) } else { Err(format!("there is no directory {}", path.display())) })
 }
 
-/// Reads `127.0.0.1:9477`, `[::1]:9477`, or a port alone, which is the loopback's.
+/// Reads `127.0.0.1:9477`, `[::1]:9477`, or a port alone, which is the loopback's. An IPv4 address may stand in brackets, too: who fills in an
+/// address, in a manifest, need not know of which kind it is.
 pub(super) fn metrics_address(text: &str) -> Result<std::net::SocketAddr, String> {
     let port = text.trim_start_matches(':');
     if let Ok(port) = port.parse() {
         return Ok(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
     }
-    text.parse().map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:9477"))
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.split_once(']')).filter(|(address, _)| !address.contains(':'));
+    let plain = bracketed.map(|(address, port)| format!("{address}{port}"));
+    plain
+        .as_deref()
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:9477 or [::1]:9477"))
 }
 
 /// Reads `90s`, `10m`, `24h`, `7d`: from a second to a hundred years.

@@ -2,13 +2,13 @@
 //! so that to enter an attempt and to ask for those of a client costs the same however many there are.
 
 use std::hash::BuildHasher;
-use std::iter;
 use std::net::IpAddr;
 
 use foldhash::quality::RandomState;
 
 use super::cause::Cause;
 use super::knowledge::Related;
+use super::row::Row;
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::site::Site;
@@ -21,14 +21,7 @@ const PER_CLIENT: usize = 12;
 /// The latest attempts of all clients.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
-    /// The attempt with the number `n`, counted from 1, has the place `(n - 1) % ATTEMPTS`: once the row is full it lies over the oldest.
-    row: Vec<Attempt>,
-    /// By place, the number of the one before it in the same bucket; 0 for none. One that was written over since ends the chain.
-    before: Vec<u64>,
-    /// By bucket, which is a hash of the client's address, the number of its latest attempt.
-    latest: Vec<u64>,
-    /// How many were entered.
-    entered: u64,
+    row: Row<Attempt, ATTEMPTS>,
     hasher: RandomState,
 }
 
@@ -44,6 +37,10 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
+    fn is_of(&self, client: (Site, IpAddr)) -> bool {
+        (self.site, self.client.address) == client
+    }
+
     /// This handshake is the one that was entered.
     pub(super) fn is(&self, handshake: &Handshake) -> bool {
         self.site == handshake.flow.key.site && self.client.port == handshake.client.port && self.related.start == handshake.flow.first
@@ -53,53 +50,28 @@ impl Attempt {
 impl Attempts {
     /// Enters one, and forgets the oldest where there are too many.
     pub(super) fn enter(&mut self, attempt: Attempt) {
-        self.latest.resize(ATTEMPTS, 0);
-        self.entered = self.entered.saturating_add(1);
-        let bucket = self.bucket((attempt.site, attempt.client.address));
-        let before = self.latest.get_mut(bucket).map(|latest| std::mem::replace(latest, self.entered)).unwrap_or_default();
-        let place = place(self.entered);
-        if let (Some(oldest), Some(link)) = (self.row.get_mut(place), self.before.get_mut(place)) {
-            (*oldest, *link) = (attempt, before);
-        } else {
-            self.row.push(attempt);
-            self.before.push(before);
-        }
+        self.row.enter(self.hasher.hash_one((attempt.site, attempt.client.address)), attempt);
     }
 
     /// A client's attempts, the latest first.
     pub(super) fn of(&self, client: (Site, IpAddr)) -> impl Iterator<Item = &Attempt> {
-        self.places(client).filter_map(|place| self.row.get(place))
+        let own = self.row.of(self.hasher.hash_one(client));
+        own.filter(move |attempt| attempt.is_of(client)).take(PER_CLIENT)
     }
 
     /// Enters the cause that was found for a handshake.
     pub(super) fn explain(&mut self, handshake: &Handshake, cause: Cause) {
-        let own = self
-            .places((handshake.flow.key.site, handshake.client.address))
-            .find(|place| self.row.get(*place).is_some_and(|attempt| attempt.is(handshake)));
-        if let Some(own) = own.and_then(|place| self.row.get_mut(place)) {
+        let client = (handshake.flow.key.site, handshake.client.address);
+        let mut left = PER_CLIENT;
+        let own = self.row.find(self.hasher.hash_one(client), |attempt| {
+            let counts = attempt.is_of(client) && left > 0;
+            left = left.saturating_sub(usize::from(counts));
+            counts && attempt.is(handshake)
+        });
+        if let Some(own) = own {
             own.related.cause = Some(cause);
         }
     }
-
-    /// Where a client's attempts stand in the row, the latest first.
-    fn places(&self, client: (Site, IpAddr)) -> impl Iterator<Item = usize> {
-        let written_over = self.entered.saturating_sub(ATTEMPTS as u64);
-        let latest = self.latest.get(self.bucket(client)).copied();
-        let numbers = iter::successors(latest, |number| self.before.get(place(*number)).copied());
-        let places = numbers.take_while(move |number| *number > written_over).map(place);
-        places
-            .filter(move |place| self.row.get(*place).is_some_and(|attempt| (attempt.site, attempt.client.address) == client))
-            .take(PER_CLIENT)
-    }
-
-    fn bucket(&self, client: (Site, IpAddr)) -> usize {
-        place(self.hasher.hash_one(client))
-    }
-}
-
-/// The place in a row of as many as are remembered.
-fn place(number: u64) -> usize {
-    usize::try_from(number.wrapping_sub(1) % ATTEMPTS as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -135,7 +107,7 @@ mod tests {
         assert_eq!((frames(&attempts, client(7)), frames(&attempts, client(8))), (vec![100], vec![20]));
         attempts.enter(attempt(client(9), 102));
         assert_eq!((frames(&attempts, client(8)), frames(&attempts, client(9))), (vec![], vec![102, 101]));
-        assert_eq!((attempts.row.len(), attempts.before.len()), (ATTEMPTS, ATTEMPTS));
+        assert_eq!(attempts.row.len(), ATTEMPTS);
     }
 
     #[test]

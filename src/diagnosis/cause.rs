@@ -301,7 +301,7 @@ causes! {
     ChainTooLarge = "chain-too-large" in Certificate,
     /// One of several servers behind the name serves another, bad certificate.
     BackendInconsistent = "backend-inconsistent" in Certificate,
-    /// The client rejected the server's certificate or flight, the reason is hidden (encrypted alert, silent close).
+    /// The client rejected the server's certificate, or something else that the server sent, and the reason is hidden (encrypted alert, silent close).
     ServerCertificateRejected = "server-certificate-rejected" in Certificate,
     /// The server demands a client certificate and got none.
     ClientCertificateMissing = "client-certificate-missing" in ClientAuth,
@@ -355,6 +355,8 @@ causes! {
     QuicRetryLoop = "quic-retry-loop" in Quic,
     /// Full-size datagrams do not pass.
     QuicMtu = "quic-mtu" in Quic,
+    /// Packets of one connection come to a server that does not know it.
+    QuicServerChanged = "quic-server-changed" in Quic,
     /// 0-RTT refused, the handshake goes on.
     QuicEarlyDataRejected = "quic-early-data-rejected" in Quic,
     /// The server never answers the ClientHello.

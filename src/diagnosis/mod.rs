@@ -22,6 +22,7 @@ pub mod page;
 pub mod policy;
 pub mod quality;
 pub mod remedy;
+pub(crate) mod row;
 pub mod rule;
 pub mod rules;
 pub mod sayings;

@@ -204,6 +204,24 @@ impl Filter {
         }
     }
 
+    /// What to know of bounds that name no day, in a capture that spans several: which day was meant, and how to mean another.
+    pub fn of_first_day(&self, first: Timestamp, last: Timestamp) -> Option<String> {
+        let bounds = [("--since", &self.criteria.since), ("--until", &self.criteria.until)];
+        let mut dayless = bounds.into_iter().filter_map(|(option, when)| Some((option, when.as_ref()?.of_first_day()?)));
+        let (option, (time, zone)) = dayless.next()?;
+        if zone.day(first) == zone.day(last) {
+            return None;
+        }
+        let options = match dayless.next() {
+            Some(_) => "--since and --until name no day and are".to_owned(),
+            None => format!("{option} names no day and is"),
+        };
+        let [begin, end] = [first, last].map(|at| zone.civil(at).chars().take(10).collect::<String>());
+        Some(format!(
+            "{options} of {begin}, the first day of the capture, which goes on to {end}. For another day, name it: {option} '{end} {time}'."
+        ))
+    }
+
     /// Handshakes that the expression could not be applied to, and why the first could not.
     pub fn beyond(&self) -> Option<(u64, &str)> {
         self.beyond.as_ref().map(|(count, why)| (*count, why.as_str()))
@@ -279,6 +297,30 @@ mod tests {
             "where timeline.exists(t, t.kind == 'rst')",
         ];
         assert_eq!(criteria.told(), expected);
+    }
+
+    #[test]
+    fn a_time_without_a_day_says_which_day_it_was_taken_for() {
+        let bounds = |since: &str, until: Option<&str>| {
+            Filter::new(Criteria {
+                since: Some(since.parse().unwrap()),
+                until: until.map(|until| until.parse().unwrap()),
+                ..Criteria::default()
+            })
+        };
+        // 2026-11-21T00:00:00Z, and two days later.
+        let (first, last) = (Timestamp::from_parts(1_795_219_200, 0), Timestamp::from_parts(1_795_392_000, 0));
+        assert_eq!(
+            bounds("09:00", None).of_first_day(first, last).unwrap(),
+            "--since names no day and is of 2026-11-21, the first day of the capture, which goes on to 2026-11-23. For another day, name it: \
+             --since '2026-11-23 09:00:00'."
+        );
+        assert!(
+            bounds("09:00", Some("10:00")).of_first_day(first, last).unwrap().starts_with("--since and --until name no day and are of")
+        );
+        assert!(bounds("2026-11-22 09:00", Some("10:00")).of_first_day(first, last).unwrap().starts_with("--until names"));
+        assert_eq!(bounds("09:00", None).of_first_day(first, first), None, "there is but one day");
+        assert_eq!(bounds("2026-11-22", None).of_first_day(first, last), None);
     }
 
     #[test]

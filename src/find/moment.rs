@@ -32,6 +32,11 @@ impl When {
         }
     }
 
+    /// The time of day and its zone, where no day is named.
+    pub const fn of_first_day(&self) -> Option<(Time, &Zone)> {
+        if let Self::OfFirstDay(time, zone) = self { Some((*time, zone)) } else { None }
+    }
+
     /// The moment, in a capture that begins at `begin`.
     pub fn resolve(&self, begin: Timestamp) -> Timestamp {
         match self {

@@ -17,6 +17,15 @@ pub(super) fn flow(traffic: &mut Traffic, observed: &Observed, preamble: Option<
 
 /// The same for one of which it is known what it carries.
 pub(super) fn add(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFacts) -> Row {
+    count(traffic, protocol, flow, 1)
+}
+
+/// The same for one that goes on between the ports of another, which was counted.
+pub(super) fn go_on(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFacts) -> Row {
+    count(traffic, protocol, flow, 0)
+}
+
+fn count(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFacts, connections: u64) -> Row {
     let (_, server) = flow.ends();
     let (bearer, port) = match flow.key.transport {
         Transport::Tcp => (Bearer::Tcp, Some(server.port)),
@@ -30,7 +39,7 @@ pub(super) fn add(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFact
         Volume {
             packets: sides.iter().map(|side| u64::from(side.packets)).sum(),
             bytes: sides.iter().map(|side| side.bytes_seen).sum(),
-            connections: 1,
+            connections,
         },
     );
     row

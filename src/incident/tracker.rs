@@ -542,7 +542,7 @@ fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize, w
     let clients = incident.clients.len();
     let clients = counted(clients, "client", "clients");
     let whom = if by_client {
-        format!("{clients}, none of which ever succeeds here, while {} did", counted(others, "other", "others"))
+        format!("{clients}, none of which ever succeeded here, while {} did", counted(others, "other", "others"))
     } else {
         clients
     };

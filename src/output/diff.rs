@@ -59,7 +59,7 @@ fn head(out: &mut dyn Write, layout: &Layout, label: &str, head: &Head) -> io::R
         }
     }
     let times = match (head.first_time, head.last_time) {
-        (Some(first), Some(last)) => format!(", {} to {} {}", layout.when(first, true), layout.when(last, true), layout.zone().name(last)),
+        (Some(first), Some(last)) => format!(", {} {}", layout.period(first, last, true), layout.zone().name(last)),
         _ => String::new(),
     };
     let rest = format!("{times}: {}", view::classes(&head.classes));

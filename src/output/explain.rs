@@ -97,7 +97,7 @@ fn matches(out: &mut dyn Write, layout: &Layout, found: &[(Cause, Option<&'stati
         }
     }
     writeln!(out)?;
-    layout.prose(out, 0, "Which of them it was, a capture tells. `handshark explain CAUSE` tells what a cause means, how it is recognised and how to fix it.")
+    layout.prose(out, 0, "A capture shows which of them it was. `handshark explain CAUSE` explains what a cause means, how it is recognised and how to fix it.")
 }
 
 /// Prints the page of a cause.

@@ -43,6 +43,13 @@ pub fn when_in(zone: &Zone, at: Timestamp, with_date: bool) -> String {
     zone.civil(at).chars().skip(if with_date { 0 } else { 11 }).take(if with_date { 23 } else { 12 }).collect()
 }
 
+/// From one moment to another: `2026-11-21 09:04:20.031 to 09:05:00.000`. The second has its date only where it is of another day; without
+/// `with_date` neither has one.
+pub fn period_in(zone: &Zone, first: Timestamp, last: Timestamp, with_date: bool) -> String {
+    let another_day = with_date && zone.day(first) != zone.day(last);
+    format!("{} to {}", when_in(zone, first, with_date), when_in(zone, last, another_day))
+}
+
 /// Microseconds from one moment to another; `None` when that is earlier.
 pub fn us_between(earlier: Timestamp, later: Timestamp) -> Option<u64> {
     u64::try_from(later.nanos().saturating_sub(earlier.nanos()) / 1_000).ok()
@@ -88,6 +95,10 @@ mod tests {
         assert_eq!(date(at), "2026-11-21");
         assert_eq!([true, false].map(|with_date| when_in(&Zone::UTC, at, with_date)), ["2026-11-21 09:04:20.031", "09:04:20.031"]);
         let later = Timestamp::from_parts(1_795_251_860, 32_999_999);
+        assert_eq!(period_in(&Zone::UTC, at, later, true), "2026-11-21 09:04:20.031 to 09:04:20.032");
+        assert_eq!(period_in(&Zone::UTC, at, later, false), "09:04:20.031 to 09:04:20.032");
+        let tomorrow = Timestamp::from_parts(1_795_338_260, 0);
+        assert_eq!(period_in(&Zone::UTC, at, tomorrow, true), "2026-11-21 09:04:20.031 to 2026-11-22 09:04:20.000");
         assert_eq!((us_between(at, later), us_between(later, at)), (Some(1_000), None));
     }
 }

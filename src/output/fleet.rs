@@ -100,7 +100,7 @@ fn one(out: &mut dyn Write, layout: &Layout, incident: &Incident) -> io::Result<
     let place = view::place(incident);
     let spans = [(palette.bad, incident.cause.slug()), (plain, "  "), (palette.strong, place.as_str())];
     layout.row(out, 0, INDENT, &spans)?;
-    let times = format!("{} to {}", layout.when(incident.first_seen, true), layout.when(incident.last_seen, true));
+    let times = layout.period(incident.first_seen, incident.last_seen, true);
     layout.flow(out, INDENT, INDENT, &[(palette.dim, &times)])?;
     let sensors: Vec<&str> = incident.sensors.iter().map(AsRef::as_ref).collect();
     let site = incident.observer.site.name().map(|site| format!("site {site}"));
@@ -127,8 +127,7 @@ fn one_sensor(out: &mut dyn Write, layout: &Layout, sensor: &Sensed, indent: usi
         SensorState::Ended => (Style::new(), format!("ended at {}", layout.when(sensor.heard, true))),
         SensorState::Heard => (palette.good, format!("heard of at {}", layout.when(sensor.heard, true))),
     };
-    let gaps =
-        sensor.gaps.iter().map(|(from, to)| format!("; not heard of from {} to {}", layout.when(*from, true), layout.when(*to, true)));
+    let gaps = sensor.gaps.iter().map(|(from, to)| format!("; not heard of from {}", layout.period(*from, *to, true)));
     let lost = [(sensor.drops, "packets dropped"), (sensor.lost_reports, "reports lost")];
     let lost = lost.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("; {} {what}", count(number)));
     let rest: String = gaps.chain(lost).collect();

@@ -50,7 +50,12 @@ impl Layout {
         figures::when_in(&self.zone, at, with_date)
     }
 
-    /// The same to the second, for sentences.
+    /// From one moment to another, of which the second has its date only where it is of another day.
+    pub fn period(&self, first: Timestamp, last: Timestamp, with_date: bool) -> String {
+        figures::period_in(&self.zone, first, last, with_date)
+    }
+
+    /// A moment to the second, for sentences.
     pub fn moment(&self, at: Timestamp, with_date: bool) -> String {
         self.when(at, with_date).split('.').next().unwrap_or_default().to_owned()
     }
@@ -158,7 +163,18 @@ fn words(spans: &[Span<'_>], room: usize) -> Vec<Word> {
             if piece == "$" || piece.starts_with("$ ") {
                 piece.insert(0, '\\');
             }
+            // A number is not parted from its unit.
+            let is_unit = spaces == 1 && UNITS.contains(&piece.trim_end_matches([',', '.', ';', ':', ')']));
             match out.last_mut() {
+                Some(word)
+                    if is_unit
+                        && word.pieces.last().is_some_and(|(_, text)| text.ends_with(|c: char| c.is_ascii_digit()))
+                        && word.width.saturating_add(width(&piece)) < room =>
+                {
+                    piece.insert(0, ' ');
+                    word.width = word.width.saturating_add(width(&piece));
+                    word.pieces.push((*style, piece));
+                }
                 Some(word) if glued && word.width.saturating_add(width(&piece)) <= room => {
                     word.width = word.width.saturating_add(width(&piece));
                     word.pieces.push((*style, piece));
@@ -189,6 +205,8 @@ fn push_broken(out: &mut Vec<Word>, style: Style, piece: &str, spaces: usize, ro
     out.push(Word { spaces, width: columns, pieces: vec![(style, part)] });
 }
 
+/// What stands behind numbers.
+const UNITS: &[&str] = &["B", "kB", "MB", "GB", "TB", "µs", "ms", "s", "min", "h", "d", "%"];
 /// Columns where there is no terminal to ask.
 const COLUMNS: usize = 80;
 /// Narrower than this, evidence and addresses fall apart.
@@ -225,6 +243,8 @@ mod tests {
         assert_eq!(shown(60, 2, 4, &[(Style::new(), "   7"), (Style::new(), "  x")]), "     7  x\n");
         let held = format!("{} frames\u{a0}4-17", "a".repeat(50));
         assert_eq!(shown(60, 0, 0, &[(Style::new(), &held)]), format!("{}\nframes 4-17\n", "a".repeat(50)));
+        let number = format!("{} 14.2 kB, 9 s", "a".repeat(52));
+        assert_eq!(shown(60, 0, 0, &[(Style::new(), &number)]), format!("{}\n14.2 kB, 9 s\n", "a".repeat(52)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::again::Again;
 use super::collect::{Collected, Group};
 use super::escape::{clip, escape};
-use super::figures::{count, counted, span_us, us_between, when_in};
+use super::figures::{count, counted, period_in, span_us, us_between, when_in};
 use super::format::{Format, Verbosity};
 use super::view;
 use super::{Setting, Sink};
@@ -117,8 +117,7 @@ impl Ticket<'_> {
             writeln!(out, "- {}: {}{damage}", text(&input.source), counted(input.frames, "frame", "frames"))?;
         }
         if let Some((first, last)) = summary.times {
-            let [first_told, last_told] = [first, last].map(|at| when_in(self.zone, at, true));
-            writeln!(out, "- {first_told} to {last_told} {}", self.zone.name(last))?;
+            writeln!(out, "- {} {}", period_in(self.zone, first, last, true), self.zone.name(last))?;
         }
         let total = collected.classes.total();
         if total > 0 {
@@ -148,8 +147,8 @@ impl Ticket<'_> {
         for (place, incident) in self.collected.incidents.iter().take(GROUPS).enumerate() {
             writeln!(out, "\n## Incident {}: {} at {}", place.saturating_add(1), incident.cause, text(&view::place(incident)))?;
             writeln!(out, "\n{}", text(&incident.summary))?;
-            let (first, last) = (self.when(incident.first_seen), self.when(incident.last_seen));
-            writeln!(out, "\n{first} to {last}; confidence: {}", incident.confidence.name())?;
+            let times = period_in(self.zone, incident.first_seen, incident.last_seen, self.with_date);
+            writeln!(out, "\n{times}; confidence: {}", incident.confidence.name())?;
             view::common_owners(incident).try_for_each(|(label, owner)| writeln!(out, "\n{label} {}", text(&owner)))?;
             for change in &incident.changes {
                 writeln!(out, "\nWhat changed: {}", text(change))?;

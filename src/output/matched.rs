@@ -109,13 +109,10 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
     if both == 0
         && let [Some((a, b)), Some((c, d))] = [span(joined, |one| one.client.as_ref()), span(joined, |one| one.server.as_ref())]
     {
-        let when = |at: Timestamp| layout.when(at, true);
         let hint = format!(
-            "No handshake is in both: the client's capture has them from {} to {}, the server's from {} to {}. {}.",
-            when(a),
-            when(b),
-            when(c),
-            when(d),
+            "No handshake is in both: the client's capture has them from {}, the server's from {}. {}.",
+            layout.period(a, b, true),
+            layout.period(c, d, true),
             if b < c || d < a {
                 "They were captured at different times, or the clocks differ"
             } else {

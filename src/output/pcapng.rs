@@ -24,7 +24,7 @@ pub struct InterfaceDescription<'a> {
     pub link: LinkType,
     /// Bytes that were taken of each packet; 0 = no limit.
     pub snaplen: u32,
-    /// `if_name`.
+    /// `if_name`; empty for none.
     pub name: &'a str,
     /// `if_description`.
     pub description: Option<&'a str>,
@@ -77,7 +77,9 @@ impl<W: Write> PcapngWriter<W> {
         body.extend(u16::try_from(interface.link.0).unwrap_or(u16::MAX).to_le_bytes());
         body.extend(0_u16.to_le_bytes());
         body.extend(interface.snaplen.to_le_bytes());
-        option(&mut body, IF_NAME, interface.name.as_bytes());
+        if !interface.name.is_empty() {
+            option(&mut body, IF_NAME, interface.name.as_bytes());
+        }
         if let Some(description) = interface.description {
             option(&mut body, IF_DESCRIPTION, description.as_bytes());
         }

@@ -57,8 +57,8 @@ impl Reproduction {
         part("Offer it the same: in that directory, from another terminal", &mut imitation.against.iter())?;
         writeln!(out)?;
         let differs = match (imitation.differs, &imitation.against) {
-            (Some(why), _) => Some(format!("The same verdict is not to be expected of a server on this host. {why}")),
-            (None, Some(_)) => Some("A capture of these two on the loopback interface is expected to get the same verdict.".to_owned()),
+            (Some(why), _) => Some(format!("Do not expect the same verdict from a server on this host. {why}")),
+            (None, Some(_)) => Some("A capture of these two on the loopback interface should get the same verdict.".to_owned()),
             (None, None) => None,
         };
         if let Some(text) = differs {
@@ -66,7 +66,7 @@ impl Reproduction {
         }
         if !imitation.unlike.is_empty() {
             writeln!(out)?;
-            layout.heading(out, 0, "What is not as it was")?;
+            layout.heading(out, 0, "What differs from the original")?;
             imitation.unlike.iter().try_for_each(|text| layout.prose(out, 2, text))?;
         }
         Ok(())
@@ -80,7 +80,7 @@ impl Reproduction {
         writeln!(out, "#!/bin/sh")?;
         writeln!(out, "# Offers handshake {} again on port 4433 of the loopback interface. Its cause: {cause}.", self.report.handshake.id)?;
         if let Some(differs) = differs {
-            writeln!(out, "# The same verdict is not to be expected. {differs}")?;
+            writeln!(out, "# Do not expect the same verdict. {differs}")?;
         }
         writeln!(out, "set -u")?;
         writeln!(out, "directory=$(mktemp -d) && cd \"$directory\" || exit 2")?;

@@ -14,6 +14,7 @@ use crate::secrets::KeyLog;
 use crate::time::Mark;
 use crate::watch::Watch;
 
+use super::ahead::Ahead;
 use super::point::CapturePoint;
 
 /// What the router gives, in the order of the capture.
@@ -27,6 +28,8 @@ pub(super) enum Routed<'a> {
         /// Its frame's place in the block; `None` for one that was joined from the fragments of several.
         place: Option<u32>,
     },
+    /// A segment that comes in a moment, for whoever would rather not wait for the memory that it needs.
+    Coming { partition: u16, segment: &'a Segment<'a> },
     /// A packet that came in fragments and never became whole.
     Unfinished(&'a LostFragments),
     /// Packets of a flow that were left out.
@@ -63,7 +66,7 @@ impl Routed<'_> {
     /// The partition that it is for; `None` where it is for all.
     pub(super) fn partition(&self) -> Option<u16> {
         match self {
-            Self::Packet { partition, .. } => Some(*partition),
+            Self::Packet { partition, .. } | Self::Coming { partition, .. } => Some(*partition),
             Self::Unfinished(lost) => Some(partition(&lost.key)),
             Self::Late { late, .. } => Some(partition(&late.key)),
             Self::Tick(_) | Self::Watch(_) => None,
@@ -150,6 +153,8 @@ impl Batch {
         let other = match routed {
             Routed::Packet { place: Some(place), .. } => return frames.push(place),
             Routed::Packet { place: None, interface, packet, .. } => Other::Joined(Box::new(Joined::new(interface, packet))),
+            // Whoever gives the frames looks ahead.
+            Routed::Coming { .. } => return,
             Routed::Unfinished(lost) => Other::Unfinished(Box::new(*lost)),
             Routed::Late { late, second } => Other::Late(Box::new(*late), second),
             Routed::Tick(mark) => Other::Tick(mark),
@@ -162,14 +167,23 @@ impl Batch {
     pub(super) fn each(&self, mut take: impl FnMut(Routed<'_>)) {
         let Queue { frames, others } = &self.queue;
         let mut others = others.iter().peekable();
+        let mut ahead = Ahead::new();
         for (at, place) in frames.iter().enumerate() {
             while let Some((_, other)) = others.next_if(|(before, _)| *before <= at) {
                 other.give(&mut take);
             }
+            if ahead.is_spent() {
+                ahead.look(&self.block, frames.iter().skip(at).map(|place| *place as usize));
+                foretell(&ahead, &mut take);
+            }
+            let plain = ahead.take();
             let Some(frame) = self.block.frame(*place as usize) else { continue };
-            let mut packet = Packet::nothing();
-            let _ = packet::read(&frame, &mut packet);
-            give(&packet, frame.head.interface, Some(*place), &mut take);
+            let mut walked = Packet::nothing();
+            let packet = plain.unwrap_or_else(|| {
+                packet::walk(&frame, &mut walked);
+                &walked
+            });
+            give(packet, frame.head.interface, Some(*place), &mut take);
         }
         for (_, other) in others {
             other.give(&mut take);
@@ -195,6 +209,14 @@ impl Other {
             Self::Tick(mark) => take(Routed::Tick(*mark)),
             Self::Watch(watch) => take(Routed::Watch(watch)),
         }
+    }
+}
+
+/// Tells of the segments that come next.
+#[inline]
+pub(super) fn foretell(ahead: &Ahead<'_>, take: &mut impl FnMut(Routed<'_>)) {
+    for segment in ahead.coming() {
+        take(Routed::Coming { partition: partition(&segment.key), segment });
     }
 }
 

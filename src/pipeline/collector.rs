@@ -188,14 +188,26 @@ impl<'a> Collector<'a> {
         if self.pending.is_empty() && self.half_open.is_empty() {
             return Ok(());
         }
-        let later_first = |half_open: &HalfOpen| Reverse((half_open.known_at, half_open.first.frame, half_open.site, half_open.server));
-        self.half_open.sort_unstable_by_key(later_first);
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
         for handshake in self.pending.drain(..) {
             if Upto::of(&handshake) <= upto { ready.push(handshake) } else { later.push(handshake) }
         }
         self.pending = later;
+        if ready.is_empty() {
+            // Nothing is judged in between, so the order in which half-open connections are learnt of is no matter.
+            let Self { half_open, knowledge, totals, .. } = self;
+            half_open.retain(|half_open| {
+                let waits = half_open.known_at > upto.concluded_at;
+                if !waits {
+                    learn(knowledge, totals, half_open);
+                }
+                waits
+            });
+            return Ok(());
+        }
+        let later_first = |half_open: &HalfOpen| Reverse((half_open.known_at, half_open.first.frame, half_open.site, half_open.server));
+        self.half_open.sort_unstable_by_key(later_first);
         ready.sort_by_key(|handshake| Upto::of(handshake));
         for handshake in ready {
             self.learn_half_open(handshake.concluded_at);
@@ -208,8 +220,7 @@ impl<'a> Collector<'a> {
     /// Learns of the half-open connections that are known when something is concluded at this frame. They are sorted, the first at the end.
     fn learn_half_open(&mut self, at: u64) {
         while let Some(half_open) = self.half_open.pop_if(|half_open| half_open.known_at <= at) {
-            self.knowledge.learn_half_open((half_open.site, half_open.server), half_open.first.time, half_open.count);
-            count(&mut self.totals.other_flows, "half-open", u64::from(half_open.count));
+            learn(&mut self.knowledge, &mut self.totals, &half_open);
         }
     }
 
@@ -508,6 +519,12 @@ impl<'a> Collector<'a> {
         self.emit.summary(&summary)?;
         Ok(summary)
     }
+}
+
+/// Learns of half-open connections.
+fn learn(knowledge: &mut KnowledgeStore, totals: &mut Totals, half_open: &HalfOpen) {
+    knowledge.learn_half_open((half_open.site, half_open.server), half_open.first.time, half_open.count);
+    count(&mut totals.other_flows, "half-open", u64::from(half_open.count));
 }
 
 fn count(counts: &mut report::Counts, what: &'static str, more: u64) {

@@ -177,7 +177,7 @@ impl Pass {
     fn new(window: Window) -> Self {
         Self {
             window,
-            router: Router::new(false),
+            router: Router::new(false).foretelling(),
             worker: Worker::new(0, 1, &Policy::default(), false),
             shelf: Shelf::default(),
             inputs: Vec::new(),

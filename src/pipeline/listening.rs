@@ -90,6 +90,9 @@ pub(super) fn note(logs: &Logs, (handshakes, unclear): (u64, u64), ahead: i64) -
     } else {
         format!(" {} left out to stay within the memory limits.", counted(left_out, "line was", "lines were"))
     };
+    if kept == 0 {
+        return format!("Logs: {} read; none speaks of TLS and of an address.{left_out}", counted(read, "line", "lines"));
+    }
     let told = match handshakes {
         0 => "none of them belongs to a handshake that failed or had trouble".to_owned(),
         _ => format!("they tell of {} that failed or had trouble", counted(handshakes, "handshake", "handshakes")),

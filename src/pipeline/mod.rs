@@ -9,6 +9,7 @@
 //! closed. So the output does not depend on how many workers there are.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
+mod ahead;
 mod batch;
 mod collector;
 mod condense;

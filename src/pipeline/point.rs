@@ -19,9 +19,7 @@ impl CapturePoint {
         let input = inventory.inputs.get(interface.input);
         let path = input.map(|input| &input.path);
         let source = path.map_or_else(|| interface.name.clone(), |path| path.display().to_string());
-        // Files that name none are called by their own name.
-        let by_file = path.and_then(|path| path.file_name()).is_some_and(|name| name.to_string_lossy() == interface.name);
-        let named = !by_file && interface.name != source;
+        let named = interface.own_name(inventory).is_some_and(|name| name != source);
         let watched = input.is_none_or(|input| input.format == "live");
         let observer = input.map(|input| input.observer.clone()).filter(|observer| *observer != Observer::NONE);
         Self { source, interface: (named || watched).then(|| interface.name.clone()), observer }

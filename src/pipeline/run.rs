@@ -108,8 +108,13 @@ struct News {
 }
 
 /// Reads a capture to its end, or until it is to stop.
-fn read(source: &mut dyn FrameSource, lanes: &mut impl Lanes, clock: Option<&Clock>, stopped: impl Fn() -> bool) -> Read {
-    let mut router = Router::new(clock.is_some());
+fn read(
+    source: &mut dyn FrameSource,
+    lanes: &mut impl Lanes,
+    mut router: Router,
+    clock: Option<&Clock>,
+    stopped: impl Fn() -> bool,
+) -> Read {
     let mut feed = Feed::default();
     let mut failed = None;
     let mut known = 0;

@@ -279,6 +279,8 @@ impl Sources {
         let input_of = |interface: u32| inventory.interfaces.get(interface as usize).map(|seen| seen.input);
         let span = |input: usize| inventory.inputs.get(input).and_then(|input| input.first.zip(input.last));
         let pairs = self.met.iter().filter_map(|(one, other)| Some((input_of(*one)?, input_of(*other)?)));
+        // Each saw some connections before the other did: they are one pair all the same.
+        let pairs = pairs.map(|(one, other)| (one.min(other), one.max(other)));
         let mut points: Vec<_> = pairs
             .filter(|(one, other)| {
                 let Some(((a, b), (c, d))) = span(*one).zip(span(*other)) else { return false };

@@ -1,28 +1,29 @@
 //! Handshakes that were captured at several points: before and behind an address translation, a bridge, a balancer that passes TLS on. One
 //! ClientHello, with its random, is one handshake, whatever addresses and ports carry it.
 
-use std::collections::VecDeque;
+use std::hash::BuildHasher;
 
 use foldhash::quality::RandomState;
-use hashbrown::HashMap;
 
+use crate::diagnosis::row::Row;
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::site::Site;
 use crate::time::Timestamp;
 
-/// The handshakes seen lately, by site and the random of their ClientHello.
+/// The handshakes seen lately.
 #[derive(Debug, Default)]
 pub(super) struct Twins {
-    known: HashMap<(Site, [u8; 32]), Known, RandomState>,
-    /// In the order in which they came.
-    order: VecDeque<(Site, [u8; 32])>,
+    row: Row<Known, MOST>,
+    hasher: RandomState,
     /// Handshakes that were seen at another point before.
     pub(super) copies: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
+    /// The random of its ClientHello, and the site.
+    random: (Site, [u8; 32]),
     client: Endpoint,
     server: Endpoint,
     start: Timestamp,
@@ -38,7 +39,8 @@ impl Twins {
         let Some(random) = handshake.hello().and_then(|hello| <[u8; 32]>::try_from(hello.random()).ok()) else { return false };
         let random = (handshake.flow.key.site, random);
         let (client, server, start) = (handshake.client, handshake.server, handshake.flow.first.time);
-        if let Some(known) = self.known.get_mut(&random) {
+        let hash = self.hasher.hash_one(random);
+        if let Some(known) = self.row.find(hash, |known| known.random == random) {
             let moved = known.client.address != client.address || known.server.address != server.address;
             let linked = known.client.address == client.address
                 || known.server.address == server.address
@@ -50,13 +52,7 @@ impl Twins {
             self.copies = self.copies.saturating_add(u64::from(is_copy));
             return is_copy;
         }
-        if self.order.len() >= MOST
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        self.order.push_back(random);
-        self.known.insert(random, Known { client, server, start, copies: 0 });
+        self.row.enter(hash, Known { random, client, server, start, copies: 0 });
         false
     }
 }

@@ -138,6 +138,11 @@ impl Worker {
                     Packet::Skipped(_) => {}
                 }
             }
+            Routed::Coming { partition, segment } => {
+                if let Some(own) = self.partition(partition) {
+                    own.table.prefetch(segment);
+                }
+            }
             Routed::Unfinished(lost) => {
                 let Some(Partition { table, flows, .. }) = self.partition(partition(&lost.key)) else { return };
                 match lost.key.transport {

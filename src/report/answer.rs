@@ -150,7 +150,11 @@ impl Answer {
                 0 => String::new(),
                 more => format!("; and {}", counted(more as u64, "more cause", "more causes")),
             };
-            let many = if failed == total { format!("All {}", number(total)) } else { format!("{} of {}", number(failed), number(total)) };
+            let many = match (failed, total) {
+                (2, 2) => "Both".to_owned(),
+                (failed, total) if failed == total => format!("All {}", number(total)),
+                _ => format!("{} of {}", number(failed), number(total)),
+            };
             return format!("{many} handshakes {fate}: {}{more}.", causes.join("; "));
         };
         let (time, places) = (group.time(run, moment), group.places());
@@ -188,6 +192,7 @@ impl Answer {
             (0, 0) => format!("No handshake was attempted: all {} connections were probes.", number(probes)),
             (0, 1) if probes == 0 => format!("The handshake with {first} is undecided{}.", titles(Class::Undecided)),
             (0, 1) => format!("The only handshake is undecided{}.", titles(Class::Undecided)),
+            (0, 2) => format!("Both handshakes are undecided{}.", titles(Class::Undecided)),
             (0, some) => format!("All {} handshakes are undecided{}.", number(some), titles(Class::Undecided)),
             (1, 0) if probes == 0 => format!("The handshake with {first} completed{problems}."),
             (1, 0) => format!("The only handshake completed{problems}."),
@@ -273,6 +278,9 @@ impl Group {
         } else if self.last >= tail && !self.is_over && self.last.since(self.first) > Duration::ZERO {
             format!(" since {first}")
         } else {
+            // `2026-11-21 `: told once where both are of one day.
+            let date = first.get(..=10).filter(|date| date.starts_with(|c: char| c.is_ascii_digit()) && date.ends_with(' '));
+            let last = date.and_then(|date| last.strip_prefix(date)).unwrap_or(&last);
             format!(" from {first} to {last}")
         }
     }

@@ -217,6 +217,7 @@ fn quic(facts: &QuicFacts) -> Quic<'_> {
         server_versions: Cow::Borrowed(facts.negotiation.as_ref().map_or(&[], |(_, versions)| versions)),
         retries: facts.retry.count,
         zero_rtt_packets: facts.zero_rtt.count,
+        stateless_resets: facts.resets.count,
         closes: Cow::Borrowed(&facts.closes),
     }
 }
@@ -254,6 +255,7 @@ fn eap(facts: &EapFacts) -> Eap<'_> {
 const fn openvpn(facts: &OpenVpnFacts) -> OpenVpn {
     OpenVpn {
         wrapping: facts.wrapping,
+        rekey: if facts.renews() { Some(facts.key) } else { None },
         client_resets: facts.resets.client.count,
         server_resets: facts.resets.server.count,
         tunnel: facts.is_up(),

@@ -334,6 +334,9 @@ fn quic(w: &mut impl Writer, quic: &Quic<'_>, files: Option<&Files>) {
     }
     w.number(key!("retries"), quic.retries.into());
     w.number(key!("zero_rtt_packets"), quic.zero_rtt_packets.into());
+    if quic.stateless_resets > 0 {
+        w.number(key!("stateless_resets"), quic.stateless_resets.into());
+    }
     if !quic.closes.is_empty() {
         w.objects(key!("closes"), quic.closes.iter(), |w, closed| close(w, closed, files));
     }
@@ -375,6 +378,9 @@ fn eap(w: &mut impl Writer, eap: &Eap<'_>) {
 
 fn openvpn(w: &mut impl Writer, openvpn: OpenVpn) {
     w.word(key!("wrapping"), openvpn.wrapping.name());
+    if let Some(key) = openvpn.rekey {
+        w.number(key!("rekey"), key.into());
+    }
     w.number(key!("client_resets"), openvpn.client_resets.into());
     w.number(key!("server_resets"), openvpn.server_resets.into());
     w.flag(key!("tunnel"), openvpn.tunnel);

@@ -245,6 +245,8 @@ pub struct Quic<'a> {
     pub retries: u32,
     /// 0-RTT packets of the client.
     pub zero_rtt_packets: u32,
+    /// Stateless resets of the server, as far as they tell themselves apart.
+    pub stateless_resets: u32,
     /// `CONNECTION_CLOSE` frames that could be read, each side's first.
     pub closes: Cow<'a, [facts::facts::ClosedBy]>,
 }
@@ -302,6 +304,8 @@ impl<'a> Eap<'a> {
 pub struct OpenVpn {
     /// What protects the control channel.
     pub wrapping: Wrapping,
+    /// The number of the new keys, 1 to 7, where a session that is there gets them.
+    pub rekey: Option<u8>,
     /// Packets with which the client begins, repetitions included.
     pub client_resets: u32,
     /// The server's answers to them, likewise.

@@ -158,6 +158,7 @@ pub const HANDSHAKE: &[Field] = &[
             maybe("server_versions", TEXTS),
             always("retries", Kind::Integer),
             always("zero_rtt_packets", Kind::Integer),
+            maybe("stateless_resets", Kind::Integer),
             maybe("closes", Kind::List(&Kind::Object(CLOSE))),
         ]),
     ),
@@ -187,6 +188,7 @@ pub const HANDSHAKE: &[Field] = &[
         "openvpn",
         Kind::Object(&[
             always("wrapping", Kind::Word(|| Wrapping::ALL.map(Wrapping::name).to_vec())),
+            maybe("rekey", Kind::Integer),
             always("client_resets", Kind::Integer),
             always("server_resets", Kind::Integer),
             always("tunnel", Kind::Flag),

@@ -44,6 +44,8 @@ pub struct FlowFacts {
     pub clock_steps_back: u32,
     /// The flow whose packets bring it, where its own ends are others: EAPOL frames have those of a link, relayed datagrams those of the relay.
     pub carried_by: Option<Box<FlowKey>>,
+    /// Another handshake went before it between the same ports, over UDP.
+    pub successor: bool,
     /// From this moment on its source was not heard for long, or not any more: whatever happened then is not in the capture. Behind the last
     /// packet.
     pub unheard_from: Option<Mark>,
@@ -71,6 +73,7 @@ impl FlowFacts {
             fragmented_packets: 0,
             clock_steps_back: 0,
             carried_by: None,
+            successor: false,
             unheard_from: None,
         }
     }

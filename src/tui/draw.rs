@@ -111,29 +111,32 @@ fn that_fit(parts: impl IntoIterator<Item = (String, Style)>, room: usize) -> Ve
 fn trail(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
     let bar = Style::new().add_modifier(Modifier::UNDERLINED);
     let mut spans: Vec<Span<'_>> = Vec::new();
+    let count = number(state.items().len() as u64);
+    let told = state.filter.told();
+    let told = if told.is_empty() { told } else { format!(" {told}") };
     if state.opened.is_empty() {
         let narrow = area.width < 80;
         let mut x = area.x;
         for (place, tab) in state.tabs().enumerate() {
             let chosen = tab == state.tab;
-            let title = format!("{}{} {} ", if narrow { "" } else { " " }, place + 1, tab.title());
+            let listed = match (chosen, narrow) {
+                (false, _) => String::new(),
+                (true, true) => format!(":{count}"),
+                (true, false) => format!(" ({count})"),
+            };
+            let title = format!("{}{} {}{listed} ", if narrow { "" } else { " " }, place + 1, tab.title());
             let columns = u16::try_from(width(&title)).unwrap_or_default();
             state.drawn.tabs.push((Rect { x, y: area.y, width: columns, height: 1 }, tab));
             x = x.saturating_add(columns);
             spans.push(Span::styled(title, if chosen { look.strong.add_modifier(Modifier::REVERSED) } else { bar }));
         }
-        let count = state.items().len();
-        let told = state.filter.told();
-        let told = if told.is_empty() { String::new() } else { format!(", {told}") };
-        spans.push(Span::styled(format!(" {}{told}", number(count as u64)), look.dim));
+        spans.push(Span::styled(told, look.dim));
     } else {
         let words: Vec<String> =
             std::iter::once(state.tab.title().to_owned()).chain(state.opened.iter().map(|opened| way(opened, state))).collect();
         spans.push(Span::styled(words.join(" › "), look.strong));
         if matches!(state.opened.last(), Some(Opened::List { .. })) {
-            let told = state.filter.told();
-            let told = if told.is_empty() { String::new() } else { format!(", {told}") };
-            spans.push(Span::styled(format!("  {}{told}", number(state.items().len() as u64)), look.dim));
+            spans.push(Span::styled(format!(" ({count}){told}"), look.dim));
         }
     }
     let text: String = spans.iter().map(|span| span.content.as_ref()).collect();
@@ -287,7 +290,7 @@ fn footer(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
             let left = room.saturating_sub(width(&typed));
             Line::from(vec![Span::raw(typed), Span::styled(cut(wrong, left), look.bad)])
         }
-        Asking::Form => Line::styled("Save what is selected: p its packets (pcapng), h a page (HTML), Esc nothing", look.strong),
+        Asking::Form => Line::styled("Save what is selected: p packets, h a page, Esc cancels", look.strong),
         Asking::Nothing | Asking::Help(_) if !state.message.is_empty() => Line::styled(cut(&state.message, room), look.strong),
         Asking::Nothing | Asking::Help(_) => dim(match state.opened.last() {
             None => "? keys  q quit  Enter open  / find  e where  s S sort  y copy  w save  p pause",

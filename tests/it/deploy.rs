@@ -33,16 +33,19 @@ fn the_services_give_options_that_there_are() {
     let [program, unit @ ..] = &shlex::split(started).unwrap()[..] else { panic!("{started}") };
     assert_eq!(program, "handshark");
 
-    let manifest = read("deploy/kubernetes.yaml").replace("$(NODE_ADDRESS)", "192.0.2.1");
-    let listed = manifest.lines().map(str::trim).skip_while(|line| *line != "args:").skip(1);
-    let pod: Vec<String> = listed.map_while(|line| line.strip_prefix("- ")).map(str::to_owned).collect();
+    // Of either kind, as the node has it.
+    let [pod, pod6] = ["192.0.2.1", "2001:db8::1"].map(|address| {
+        let manifest = read("deploy/kubernetes.yaml").replace("$(NODE_ADDRESS)", address);
+        let listed = manifest.lines().map(str::trim).skip_while(|line| *line != "args:").skip(1);
+        listed.map_while(|line| line.strip_prefix("- ")).map(str::to_owned).collect::<Vec<String>>()
+    });
 
     let containers = read("deploy/Containerfile");
     let images: Vec<Vec<String>> =
         containers.lines().filter_map(|line| line.strip_prefix("CMD ")).map(|list| serde_json::from_str(list).unwrap()).collect();
     assert_eq!(images.len(), 2);
 
-    for arguments in [unit, &pod[..], &images[1][..]] {
+    for arguments in [unit, &pod[..], &pod6[..], &images[1][..]] {
         assert!(arguments.len() > 3 && arguments[0] == "live", "{arguments:?}");
         are_taken(arguments).unwrap();
     }
@@ -63,6 +66,16 @@ fn the_commands_that_make_pages_and_completions_make_them() {
     let count = |start: &str| pages.lines().filter(|line| line.starts_with(start)).count();
     assert_eq!(count(".ie "), count(".TH "));
     assert!(count(".TH ") > 8 && pages.contains(".TH handshark-live 1"));
+}
+
+#[test]
+fn the_verdict_that_the_scripts_wait_for_is_given() {
+    let said = done(&[root().join("fixtures/captures/cert/cert_expired_tls12_java.pcap").to_str().unwrap()]);
+    for script in ["deploy/try", "tests/bare-machine"] {
+        let text = read(script);
+        let wanted = text.split("grep -q '^").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
+        assert!(said.lines().any(|line| line.starts_with(wanted)), "{script}: {wanted}\n{said}");
+    }
 }
 
 #[test]

@@ -112,6 +112,18 @@ fn interfaces_names_comments_and_nanoseconds_are_kept() {
 }
 
 #[test]
+fn a_file_without_interfaces_is_told_by_a_description_and_is_no_interface() {
+    let dir = tempfile::tempdir().unwrap();
+    let (trace, out) = (dir.path().join("trace.pcap"), dir.path().join("slice.pcapng"));
+    fs::copy(fixtures().join("captures/cert/cert_expired_tls12_java.pcap"), &trace).unwrap();
+    done(&["slice", text(&trace), "--no-trust", "-o", text(&out)]);
+    assert_eq!(handshakes(&out)[0]["capture"].get("interface"), None);
+    let description = option(3, b"trace.pcap");
+    let written = fs::read(&out).unwrap();
+    assert!(written.windows(description.len()).any(|part| part == description));
+}
+
+#[test]
 fn keys_are_dropped_unless_they_are_asked_for_and_never_those_of_others() {
     let dir = tempfile::tempdir().unwrap();
     let whole = with_everything(dir.path());

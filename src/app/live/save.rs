@@ -70,14 +70,17 @@ impl Saver {
                 deliver(&path, |out| compose(&recordings, &self.interfaces, out)).map_err(|error| told(&error))?;
                 let lacking = ids.len().saturating_sub(recordings.len());
                 if lacking > 0 {
-                    return Ok(format!(
-                        "{} (the packets of {lacking} older ones are no longer in memory)",
-                        escape(&path.display().to_string())
-                    ));
+                    return Ok(format!("{} (the packets of {lacking} older ones are no longer in memory)", self.place(&path)));
                 }
             }
         }
-        Ok(escape(&path.display().to_string()).into_owned())
+        Ok(self.place(&path))
+    }
+
+    /// The name first: a narrow terminal cuts the end, and the directory is the one that was given.
+    fn place(&self, path: &Path) -> String {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        format!("{} in {}", escape(&name), escape(&self.directory.display().to_string()))
     }
 }
 
@@ -131,8 +134,9 @@ mod tests {
         let saver = Saver::new(directory.path().to_owned(), vec!["eth0".to_owned()]);
         let now = Timestamp::from_parts(1_795_251_860, 31_000_000);
         let place = saver.save(&wish(Form::Page), now).unwrap();
-        assert!(place.ends_with("/handshark-20261121T090420.031Z-certificate-expired.html"), "{place}");
-        let page = std::fs::read_to_string(place).unwrap();
+        let name = "handshark-20261121T090420.031Z-certificate-expired.html";
+        assert_eq!(place, format!("{name} in {}", directory.path().display()));
+        let page = std::fs::read_to_string(directory.path().join(name)).unwrap();
         assert!(page.contains("certificate-expired") && page.ends_with("</html>"));
         assert!(saver.save(&wish(Form::Page), now).unwrap_err().contains("it exists already"));
     }

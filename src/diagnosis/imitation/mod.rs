@@ -32,7 +32,7 @@ pub struct Imitation {
     pub against: Option<Command>,
     /// Why that pair is not expected to come to the same verdict; `None` where it is.
     pub differs: Option<&'static str>,
-    /// What is not as it was, a sentence each.
+    /// What differs from the original, a sentence each.
     pub unlike: Vec<Cow<'static, str>>,
 }
 
@@ -97,7 +97,7 @@ fn beyond_openssl(handshake: &Handshake, cause: Option<Cause>) -> Option<&'stati
     Some(match cause.family() {
         Family::Capture => "The capture lacks something, not the handshake.",
         Family::Connect | Family::Path | Family::Middlebox => {
-            "It happened on the way between the hosts, which is not on this host: run the first command where the client is."
+            "The cause lies on the path between the hosts: run the first command where the client is."
         }
         Family::Carrier => "It happened in what carries TLS there, which OpenSSL does not speak.",
         Family::Plaintext | Family::Proxy => "It happened before TLS, which openssl s_server does not speak: run the first command.",

@@ -15,7 +15,7 @@ use crate::transport::IcmpNote;
 pub(in crate::handshake) fn inferred_alert(h: &Over<'_>) -> Option<(Side, Mark)> {
     let quic = h.quic.as_ref()?;
     let told = !h.read_alerts.is_empty() || !quic.closes.is_empty();
-    if told || completes(h, h.finished.client).is_some() || server_is_gone(h).is_some() {
+    if told || quic.resets.count > 0 || completes(h, h.finished.client).is_some() || server_is_gone(h).is_some() {
         return None;
     }
     let by_form = quic.repeats_its_close().filter(|_| quic.opened.server == 0).map(|mark| (Side::Server, mark));
@@ -84,6 +84,9 @@ pub(in crate::handshake) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_aft
     }
     if let Some(alert) = deciding(alerts) {
         return Ending::new(Outcome::Alerted, alert.from, alert.mark);
+    }
+    if let Some(quic) = h.quic.as_ref().filter(|quic| quic.resets.count > 0) {
+        return Ending::new(Outcome::Closed, Side::Server, quic.resets.first);
     }
     if let Some(quic) = h.quic.as_ref().filter(|quic| quic.no_common_version()) {
         return Ending::new(Outcome::Refused, Side::Client, quic.negotiation.as_ref().map(|(mark, _)| *mark));
@@ -183,7 +186,7 @@ pub(in crate::handshake) fn completes(h: &Observed, finished: Option<Mark>) -> O
     let quic = h.quic.as_ref()?;
     let (client, server) = (finished?, h.application_data.server?);
     let certain = h.server_hello.is_some() || quic.shorts.client.count.min(quic.shorts.server.count) >= WITHOUT_HELLO;
-    let closed = quic.opened.server == 0 && quic.repeats_its_close().is_some();
+    let closed = quic.opened.server == 0 && quic.repeats_its_close().is_some() || quic.is_reset();
     (certain && !closed).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, client.max(server)))
 }
 

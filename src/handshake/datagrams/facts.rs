@@ -60,6 +60,12 @@ pub struct QuicFacts {
     pub hello_packets: Vec<HelloPacket>,
     /// `CONNECTION_CLOSE` in packets that could be opened: each side's first.
     pub closes: Vec<ClosedBy>,
+    /// Stateless resets: packets of the server that end in one and the same token (RFC 9000 section 10.3). Whoever sends them does not know the
+    /// connection.
+    pub resets: Packets,
+    /// The first Initial packet of the server that bears another connection identifier than those before it, and does not close: two servers
+    /// answer the same client.
+    pub second_server: Option<Mark>,
 }
 
 /// Packets of one kind.
@@ -218,6 +224,8 @@ impl QuicFacts {
             largest_unacked: PerSide::default(),
             hello_packets: Vec::new(),
             closes: Vec::new(),
+            resets: Packets::default(),
+            second_server: None,
         }
     }
 
@@ -243,6 +251,11 @@ impl QuicFacts {
     /// The client's hello takes more than one packet.
     pub fn hello_is_split(&self) -> bool {
         self.hello_packets.iter().any(|packet| packet.offset > 0)
+    }
+
+    /// The server's packets with a short header are all stateless resets, as far as they came after the first of these.
+    pub fn is_reset(&self) -> bool {
+        self.resets.first.is_some_and(|reset| self.shorts.server.first.is_none_or(|first| first >= reset))
     }
 
     /// Version Negotiation was the last word: the client did not go on.

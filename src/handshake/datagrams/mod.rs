@@ -15,7 +15,7 @@ mod turn;
 
 use std::time::Duration;
 
-use crate::carriers::openvpn::{RESET_V2, RESET_V3};
+use crate::carriers::openvpn::{RESET_V2, RESET_V3, SOFT_RESET};
 use crate::dtls::{demux, record};
 use crate::flow::{PerSide, Side};
 use crate::limits;
@@ -75,6 +75,7 @@ impl DatagramSink for DatagramMachine {
         match first {
             QUIC_LONG.. => quic::opens(datagram),
             RESET_V2 | RESET_V3 => openvpn::opens(datagram),
+            first if SOFT_RESET.contains(&first) => openvpn::opens(datagram),
             1..=3 if datagram.stations.is_some() => eapol::opens(datagram),
             first if matches!(demux::kind(first), demux::Kind::Stun | demux::Kind::Channel) && !demux::is_wrapped(datagram.payload) => {
                 turn::opens(datagram)
@@ -99,6 +100,8 @@ impl DatagramSink for DatagramMachine {
         match &self.speaker {
             Speaker::Radius(_) => tally::add(&mut shared.traffic, "RADIUS", facts),
             Speaker::Eapol(_) => tally::add(&mut shared.traffic, tally::EAPOL, facts),
+            // New keys for a session that is there.
+            Speaker::OpenVpn(openvpn) if facts.successor && openvpn.renews() => tally::go_on(&mut shared.traffic, "OpenVPN", facts),
             Speaker::OpenVpn(_) => tally::add(&mut shared.traffic, "OpenVPN", facts),
             Speaker::Turn(turn) => tally::add(&mut shared.traffic, if turn.spoke() { Protocol::Dtls.title() } else { tally::STUN }, facts),
             Speaker::Quic(_) | Speaker::Dtls(_) => tally::flow(&mut shared.traffic, &self.observed, None, facts),

@@ -5,28 +5,29 @@ use smallvec::SmallVec;
 use crate::flow::Side;
 use crate::limits;
 use crate::packet::Datagram;
-use crate::quic::close;
 use crate::quic::crypto::CryptoStream;
-use crate::quic::frame::{ConnectionClose, Frame, frames};
+use crate::quic::frame::{Frame, frames};
 use crate::quic::header::{INITIAL_DATAGRAM, Long, LongKind, Packet, Retry, SHORT_LEAST, VersionNegotiation, packets, packets_of_flow};
 use crate::quic::protection::InitialKeys;
 use crate::quic::version::Version;
 use crate::time::Mark;
-use crate::tls::message::Alert;
-use crate::tls::registry::{AlertDescription, HandshakeType};
+use crate::tls::registry::HandshakeType;
 use crate::transport::udp::{self, Hearing, Opening};
 use crate::transport::{FlowEvent, FlowEventKind, FlowFacts};
 
 use super::{Sides, ending};
-use crate::handshake::facts::{ClosedBy, Fact, HelloPacket, Observed, Packets, PartialMessage, Protocol, QuicFacts, ReadAlert};
+use crate::handshake::facts::{Fact, HelloPacket, Observed, Packets, PartialMessage, Protocol, QuicFacts};
 use crate::handshake::messages::{self, Place};
-use crate::handshake::notes::{letter, note_alert};
+use crate::handshake::notes::letter;
 use crate::handshake::shared::Shared;
+use opened::connection_close;
 use protected::Unsealing;
+use resets::Resets;
 
 mod early;
 mod opened;
 mod protected;
+mod resets;
 mod weight;
 
 /// What is known of a connection besides its facts.
@@ -54,6 +55,8 @@ pub(super) struct Quic {
     /// What the datagram at hand holds and repeats.
     again: Again,
     buffer: Vec<u8>,
+    /// The server's latest packets with a short header.
+    resets: Resets,
     /// Where secrets are given.
     unsealing: Option<Box<Unsealing>>,
 }
@@ -154,6 +157,7 @@ impl Quic {
             tokenless: 0,
             again: Again::default(),
             buffer: Vec::new(),
+            resets: Resets::default(),
             unsealing: shared.keys.is_some().then(Box::default),
         }
     }
@@ -300,14 +304,25 @@ impl Quic {
             if let Some(quic) = &mut heard.h.quic {
                 quic.numbers.of_mut(side).add(opened.number);
             }
+            let another = side == Side::Server && self.is_another_server(long.scid);
             self.remember(heard.h, side, long, datagram);
             new = self.frames(heard, flow, (opened.number, opened.payload), datagram);
+            if let Some(quic) = heard.h.quic.as_mut().filter(|_| another) {
+                // A server that turns a client away names itself as it likes.
+                let closes = quic.closes.iter().any(|close| close.mark == datagram.mark);
+                quic.second_server = quic.second_server.or_else(|| (!closes).then_some(datagram.mark));
+            }
         }
         self.buffer = buffer;
         if side == Side::Client && heard.h.protocol == Protocol::Other && is_cut_hello(long, datagram) {
             heard.h.protocol = Protocol::Quic;
         }
         new
+    }
+
+    /// Another server answers than before: each names itself once, and keeps to it (RFC 9000 section 7.2).
+    fn is_another_server(&self, scid: &[u8]) -> bool {
+        !scid.is_empty() && !self.server_cids.is_empty() && !self.server_cids.iter().any(|known| known == scid)
     }
 
     /// The keys for an Initial packet, made if they are not there.
@@ -496,7 +511,8 @@ impl Quic {
     /// A client that never used its 1-RTT keys may have finished all the same: a server that goes on in 1-RTT packets alone, for longer than a round
     /// trip, has laid down its Handshake keys, which it does when it has the client's Finished. Where that was, and the first of these packets.
     fn finished_by_form(&self, h: &Observed) -> Option<(Mark, Mark)> {
-        let (finished, alone) = self.perhaps_finished.filter(|_| !h.decrypted && h.finished.client.is_none())?;
+        let reset = h.quic.as_ref().is_some_and(|quic| quic.resets.count > 0);
+        let (finished, alone) = self.perhaps_finished.filter(|_| !h.decrypted && !reset && h.finished.client.is_none())?;
         let (first, last) = alone.first.zip(alone.last)?;
         let longer = last.time.since(first.time) >= h.server_hello_time()?;
         (alone.count >= SETTLED && longer).then_some((finished, first))
@@ -545,22 +561,6 @@ impl Quic {
     }
 }
 
-/// `sealed`: it was in a packet that secrets from outside opened.
-fn connection_close(h: &mut Observed, side: Side, mark: Mark, closed: &ConnectionClose<'_>, sealed: bool) {
-    let Some(quic) = h.quic.as_mut() else { return };
-    if quic.close_of(side).is_some() {
-        return;
-    }
-    let reason = String::from_utf8_lossy(closed.reason.get(..closed.reason.len().min(REASON)).unwrap_or_default()).into_owned();
-    quic.closes.push(ClosedBy { from: side, code: closed.code, application: closed.application, reason, mark });
-    letter(h, side, 'l');
-    if let Some(description) = close::alert(closed.code).filter(|_| !closed.application) {
-        let alert = Alert { fatal: true, level: 2, description: AlertDescription(description) };
-        h.hidden.client_alert_instead_of_finished |= sealed && side == Side::Client && h.finished.client.is_none();
-        note_alert(h, ReadAlert { from: side, alert: Some(alert), encrypted: sealed, mark });
-    }
-}
-
 /// A client's first Initial packet that the snapshot length cut, so that it cannot be opened: its lengths fit the datagram.
 fn is_cut_hello(long: &Long<'_>, datagram: &Datagram<'_>) -> bool {
     let fits = long.bytes.len() + long.missing <= datagram.payload_len as usize;
@@ -578,8 +578,6 @@ const SERVER_CIDS: usize = 4;
 const HELLO_PACKETS: usize = 16;
 /// Versions of a Version Negotiation packet remembered.
 const VERSIONS: usize = 32;
-/// Bytes of a reason phrase kept.
-const REASON: usize = 200;
 /// A Handshake packet with a Finished has at least its number, the frame's header, 36 bytes and the tag.
 const LEAST_FINISHED: usize = 1 + 3 + 36 + 16;
 /// The magic cookie of STUN (RFC 8489 section 5), which may share the ports.

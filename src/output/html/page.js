@@ -447,7 +447,7 @@
       said.remedy.length ? el("div", { class: "fix" }, el("b", {}, "Fix"), said.remedy.map((line, n) => advice(line, one.commands.includes(n)))) : null,
       one.next.length ? el("div", { class: "fix" }, el("b", {}, "Packet by packet on a terminal, and what offers the same again"), one.next.map((line) => advice(line, true))) : null,
       one.steps.length ? [el("h3", {}, "Packet by packet"), packets(all, one, i)] : null,
-      lost.length ? el("p", { class: "warn" }, "Lost on the way: " + lost.join(", ")) : null,
+      lost.length ? el("p", { class: "warn" }, "Sent again or missing: " + lost.join(", ")) : null,
       times(one, "h3"), offers(all, one, i),
       chain(all, "Certificates of the server", one.server_certificates, rows.start[i]), chain(all, "Certificates of the client", one.client_certificates, rows.start[i]),
       one.staple ? el("p", {}, "Stapled OCSP status: " + seen(one.staple)) : null,

@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use super::parts::{CLASSES, css, filtered, more, name, remedy, table, text};
 use super::{Gathered, Setting};
 use crate::output::collect::Group;
-use crate::output::figures::{bytes, count, counted, millis, percent, span_us, us_between, when_in};
+use crate::output::figures::{bytes, count, counted, millis, percent, period_in, span_us, us_between, when_in};
 use crate::output::view;
-use crate::report::{Class, Handshake, Incident, Summary, VERSION, total_bytes};
+use crate::report::{Class, Handshake, Incident, Input, Summary, VERSION, total_bytes};
 use crate::time::Timestamp;
 
 /// The page's title: the answer in one sentence.
@@ -24,7 +24,7 @@ pub(super) fn header(gathered: &Gathered) -> Markup {
         h1 { (title(gathered)) }
         @if let Some(summary) = summary {
             p.sub {
-                @if let Some((first, last)) = summary.times { (when_in(gathered.collected.zone(), first, true)) " to " (when_in(gathered.collected.zone(), last, true)) " " (gathered.zone_name()) }
+                @if let Some((first, last)) = summary.times { (period_in(gathered.collected.zone(), first, last, true)) " " (gathered.zone_name()) }
                 @if let [input] = summary.inputs.as_slice() { ", " (text(&input.source)) } @else { ", " (counted(summary.inputs.len() as u64, "file", "files")) }
             }
         }
@@ -115,7 +115,7 @@ fn one_incident(gathered: &Gathered, number: usize, incident: &Incident) -> Mark
             h3 { (number) ". " span.(shade(incident.completed == incident.failed)) { (incident.cause) } " at " (text(&view::place(incident))) }
             p { (text(&incident.summary)) }
             p.sub {
-                (gathered.when(incident.first_seen)) " to " (gathered.when(incident.last_seen)) " " (gathered.zone_name()) "; "
+                (period_in(collected.zone(), incident.first_seen, incident.last_seen, collected.several_days())) " " (gathered.zone_name()) "; "
                 (incident.confidence.name())
                 span.js-only { "; " (filtered(&filter, &html! { "show its handshakes" })) }
             }
@@ -283,6 +283,19 @@ pub(super) fn shifts(gathered: &Gathered) -> Markup {
 /// What a reader must know to believe the rest.
 pub(super) fn evidence(gathered: &Gathered, settings: &[Setting]) -> Markup {
     let Some(summary) = gathered.collected.summary.as_ref() else { return html! {} };
+    let head = html! { th scope="col" { "File" } th scope="col" { "Format" } th.n scope="col" { "Frames" } th.n scope="col" { "Bytes" } th scope="col" { "SHA-256" } };
+    let file = |input: &Input| {
+        html! {
+            tr {
+                th scope="row" { (text(&input.source)) @if let Some(damage) = &input.damage { br; span.warn { (text(damage)) } } }
+                td { (text(&input.format)) } td.n data-v=(input.frames) { (count(input.frames)) } td.n data-v=(input.bytes) { (bytes(input.bytes)) }
+                td.mono { (input.sha256.as_deref().unwrap_or("not read twice")) }
+            }
+        }
+    };
+    // What is damaged comes first: it must not be among the rows that are shown only when asked for.
+    let (damaged, whole): (Vec<_>, Vec<_>) = summary.inputs.iter().partition(|input| input.damage.is_some());
+    let files: Vec<Markup> = damaged.into_iter().chain(whole).map(file).collect();
     html! {
         section aria-labelledby="h-evidence" {
             h2 #h-evidence { "Evidence and limits" }
@@ -297,20 +310,8 @@ pub(super) fn evidence(gathered: &Gathered, settings: &[Setting]) -> Markup {
                 @if !summary.traffic.is_empty() { dt { "What the packets carry" } dd { (carried(summary)) } }
                 @for note in view::notes(summary) { dt { "Note" } dd { (text(note)) } }
             }
-            div.scroll tabindex="0" role="group" aria-label="Files" {
-                table {
-                    thead { tr { th scope="col" { "File" } th scope="col" { "Format" } th.n scope="col" { "Frames" } th.n scope="col" { "Bytes" } th scope="col" { "SHA-256" } } }
-                    tbody {
-                        @for input in &summary.inputs {
-                            tr {
-                                th scope="row" { (text(&input.source)) @if let Some(damage) = &input.damage { br; span.warn { (text(damage)) } } }
-                                td { (text(&input.format)) } td.n { (count(input.frames)) } td.n { (bytes(input.bytes)) }
-                                td.mono { (input.sha256.as_deref().unwrap_or("not read twice")) }
-                            }
-                        }
-                    }
-                }
-            }
+            h3 #h-files { "Files" }
+            (table("h-files", &head, &files))
         }
     }
 }

@@ -150,7 +150,7 @@ pub(super) fn certificates(gathered: &Gathered) -> Markup {
     let rows: Vec<Markup> = list.iter().take(KEYS).map(|seen| certificate(seen, at)).collect();
     html! {
         section aria-labelledby="h-certificates" {
-            h2 #h-certificates { "Certificates, the first to expire first" }
+            h2 #h-certificates { "Certificates by expiry" }
             @if gathered.tally.hidden_chains > 0 {
                 p.sub { "TLS 1.3 encrypts certificates: those of " (counted(gathered.tally.hidden_chains, "handshake", "handshakes")) " cannot be seen without keys." }
             }

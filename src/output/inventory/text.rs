@@ -34,9 +34,8 @@ fn head(out: &mut dyn Write, layout: &Layout, stock: &Stock) -> io::Result<()> {
         many => counted(many.len(), "file", "files"),
     };
     let times = stock.first_time.zip(stock.last_time);
-    let times = times.map_or_else(String::new, |(first, last)| {
-        format!(", {} to {} {}", layout.when(first, true), layout.when(last, true), layout.zone().name(last))
-    });
+    let times =
+        times.map_or_else(String::new, |(first, last)| format!(", {} {}", layout.period(first, last, true), layout.zone().name(last)));
     let text = format!(
         "{} of {} with {}: {} completed, {} failed",
         counted(stock.handshakes, "handshake", "handshakes"),
@@ -177,7 +176,7 @@ fn value(out: &mut dyn Write, layout: &Layout, usage: &Usage, columns: usize, of
 }
 
 fn certificates(out: &mut dyn Write, layout: &Layout, stock: &Stock, all: bool) -> io::Result<()> {
-    section(out, layout, "CERTIFICATES, the first to expire first")?;
+    section(out, layout, "CERTIFICATES, by expiry")?;
     if !stock.keys.is_empty() {
         let keys: Vec<String> = stock.keys.iter().map(|key| format!("{} {}", count(key.number), key.name)).collect();
         layout.labelled(out, 2, "Keys of servers:", &keys.join(", "))?;

@@ -18,7 +18,7 @@ pub(in crate::output) const WHYS: &[(&str, &str)] = &[
 /// A client that needs something.
 pub(in crate::output) fn needing_client(client: &ClientNeed) -> String {
     let stack = client.stack.as_deref().or(client.ja4.as_deref()).map(|stack| format!(" ({stack})")).unwrap_or_default();
-    let also = if client.address_offers_else { ", which in other hellos offers something else" } else { "" };
+    let also = if client.address_offers_else { " in some of its hellos" } else { "" };
     format!("{}{stack}{also}", Shown(client.address))
 }
 

@@ -9,7 +9,7 @@ use super::{INDENT, section};
 use crate::output::escape::{clip, escape};
 use crate::output::figures::{date, span_us, us_between};
 use crate::output::layout::Layout;
-use crate::report::{Certificate, Handshake};
+use crate::report::{Certificate, Handshake, ProtocolVersion};
 use crate::time::Timestamp;
 
 /// A certificate's place in its chain.
@@ -70,8 +70,9 @@ pub(in crate::output) fn standing(certificate: &Certificate, at: Timestamp) -> S
 pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let Some(tls) = &report.tls else { return Ok(()) };
     let at = report.handshake.start;
+    let tlcp = tls.version == Some(ProtocolVersion::TLCP);
     if let Some(server) = &tls.server {
-        tree(out, layout, "Certificates of the server", &server.certificates, at)?;
+        tree(out, layout, "Certificates of the server", (&server.certificates, tlcp), at)?;
         if let Some(why) = server.unverified {
             layout.labelled(out, INDENT, "Not verified to the end:", why.name())?;
         }
@@ -80,26 +81,39 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
         }
     }
     if let Some(client) = &tls.client {
-        tree(out, layout, "Certificates of the client", &client.certificates, at)?;
+        tree(out, layout, "Certificates of the client", (&client.certificates, tlcp), at)?;
     }
     Ok(())
 }
 
-fn tree(out: &mut dyn Write, layout: &Layout, title: &str, certificates: &[Arc<Certificate>], at: Timestamp) -> io::Result<()> {
+/// `tlcp`: the first certificate is one to sign with, the second one to encrypt with.
+fn tree(
+    out: &mut dyn Write,
+    layout: &Layout,
+    title: &str,
+    (certificates, tlcp): (&[Arc<Certificate>], bool),
+    at: Timestamp,
+) -> io::Result<()> {
     if certificates.is_empty() {
         return Ok(());
     }
     let palette = layout.palette;
     section(out, layout, &format!("{title}, when captured"))?;
     let (links, missing) = links(certificates);
+    let second = match certificates {
+        [first, second, ..] if tlcp && first.issuer != second.subject => Some(second.as_ref()),
+        _ => None,
+    };
     let mut depth = 0;
     for link in links.iter().take(CERTIFICATES) {
         let place = link.depth.unwrap_or_default();
         depth = depth.max(place);
         let indent = INDENT.saturating_add(place.min(DEEPEST).saturating_mul(3));
         let branch = match link.depth {
+            Some(0) if second.is_some() => "to sign: ",
             Some(0) => "",
             Some(_) => "└─ ",
+            None if second.is_some_and(|second| std::ptr::eq(second, link.certificate)) => "to encrypt: ",
             None => "also sent: ",
         };
         one(out, layout, indent, branch, link.certificate, at)?;

@@ -39,7 +39,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
         (loss.gap_bytes, "bytes never seen"),
     ];
     let words: Vec<String> = lost.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
-    if words.is_empty() { Ok(()) } else { layout.labelled(out, INDENT, "Lost on the way:", &words.join(", ")) }
+    if words.is_empty() { Ok(()) } else { layout.labelled(out, INDENT, "Sent again or missing:", &words.join(", ")) }
 }
 
 const LABEL: usize = 18;

@@ -63,7 +63,7 @@ fn one(
             (palette.strong, &place_of(incident)),
         ],
     )?;
-    let times = format!("{} to {}", layout.when(incident.first_seen, with_date), layout.when(incident.last_seen, with_date));
+    let times = layout.period(incident.first_seen, incident.last_seen, with_date);
     layout.flow(out, INDENT, INDENT, &[(palette.dim, &times)])?;
     layout.prose(out, INDENT, &incident.summary)?;
     view::common_owners(incident).try_for_each(|(label, owner)| layout.labelled(out, INDENT, label, &owner))?;

@@ -59,10 +59,8 @@ fn inputs(out: &mut dyn Write, layout: &Layout, summary: &Summary) -> io::Result
         layout.prose(out, 0, &text)?;
     }
     if let Some((first, last)) = summary.times {
-        let zone = layout.zone();
-        let until = layout.when(last, zone.day(first) != zone.day(last));
         let length = us_between(first, last).map(|us| format!(" ({})", span_us(us))).unwrap_or_default();
-        let text = format!("{} to {until} {}{length}", layout.when(first, true), zone.name(last));
+        let text = format!("{} {}{length}", layout.period(first, last, true), layout.zone().name(last));
         layout.flow(out, 0, 2, &[(palette.dim, &text)])?;
     }
     Ok(())

@@ -140,6 +140,7 @@ struct Flow<S> {
 struct Marker {
     key: FlowKey,
     identity: Option<u64>,
+    client_is_low: bool,
     /// Where its datagrams are counted.
     row: Row,
     touched: i64,
@@ -198,7 +199,7 @@ impl<S: DatagramSink> UdpTable<S> {
             Some(Place::HalfOpen(_)) => {}
             None => {
                 if let Some(opening) = S::opens(datagram) {
-                    self.begin(shared, interface, datagram, opening);
+                    self.begin(shared, interface, datagram, opening, None);
                 } else {
                     S::pass_by(shared, datagram);
                 }
@@ -324,7 +325,8 @@ impl<S: DatagramSink> UdpTable<S> {
         })
     }
 
-    fn begin(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>, opening: Opening) {
+    /// `before`: whether the lesser end was the client in the handshake before this one.
+    fn begin(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>, opening: Opening, before: Option<bool>) {
         if self.held() >= self.most {
             if let Some(id) = self.settled.oldest() {
                 self.forget(id);
@@ -336,9 +338,12 @@ impl<S: DatagramSink> UdpTable<S> {
         self.counters.flows += 1;
         let (source, destination) =
             if datagram.from_low { (datagram.key.low, datagram.key.high) } else { (datagram.key.high, datagram.key.low) };
-        let sent_by_client = opening.sender.map_or_else(|| roles::sender_is_client(source, destination), |side| side == Side::Client);
-        let roles = if opening.sender == Some(Side::Client) { Roles::Handshake } else { Roles::Guessed };
-        let facts = FlowFacts::new(datagram.key, datagram.from_low == sent_by_client, roles, datagram.path, datagram.mark, interface);
+        let as_before = before.map(|client_is_low| client_is_low == datagram.from_low);
+        let guess = || as_before.unwrap_or_else(|| roles::sender_is_client(source, destination));
+        let sent_by_client = opening.sender.map_or_else(guess, |side| side == Side::Client);
+        let roles = if opening.sender == Some(Side::Client) || before.is_some() { Roles::Handshake } else { Roles::Guessed };
+        let mut facts = FlowFacts::new(datagram.key, datagram.from_low == sent_by_client, roles, datagram.path, datagram.mark, interface);
+        facts.successor = before.is_some();
         let sink = S::new(shared, datagram);
         let never = (0, Timestamp::MIN);
         let flow = Flow {
@@ -366,9 +371,10 @@ impl<S: DatagramSink> UdpTable<S> {
         }
         let hearing = flow.sink.datagram(shared, &mut flow.facts, side, datagram);
         if hearing == Hearing::Anew {
+            let before = flow.facts.client_is_low;
             self.close(shared, id, Close::Reused, datagram.mark);
             if let Some(opening) = S::opens(datagram) {
-                self.begin(shared, interface, datagram, opening);
+                self.begin(shared, interface, datagram, opening, Some(before));
             }
             return;
         }
@@ -406,9 +412,10 @@ impl<S: DatagramSink> UdpTable<S> {
 
     /// Ends a flow; a marker stays, lest its late datagrams be a new one.
     fn settle(&mut self, shared: &mut S::Shared, id: u32, identity: Option<u64>, close: Close, now: Mark) {
-        let Some(key) = self.flows.get(id).map(|flow| flow.facts.key) else { return };
+        let Some((key, client_is_low)) = self.flows.get(id).map(|flow| (flow.facts.key, flow.facts.client_is_low)) else { return };
         let row = self.close(shared, id, close, now);
-        if let Some(id) = self.markers.insert(&mut self.settled, Marker { key, identity, row, touched: now.time.seconds() }) {
+        if let Some(id) = self.markers.insert(&mut self.settled, Marker { key, identity, client_is_low, row, touched: now.time.seconds() })
+        {
             self.index.insert(self.index.hash(&key), Place::Marker(id));
         }
     }
@@ -417,8 +424,9 @@ impl<S: DatagramSink> UdpTable<S> {
         let Some(marker) = self.markers.get_mut(id) else { return };
         self.counters.settled_packets += 1;
         if let Some(opening) = S::opens(datagram).filter(|opening| opening.identity.is_some() && opening.identity != marker.identity) {
+            let before = marker.client_is_low;
             self.forget(id);
-            self.begin(shared, interface, datagram, opening);
+            self.begin(shared, interface, datagram, opening, Some(before));
             return;
         }
         S::count_late(shared, marker.row, Volume::packet(datagram.payload_len));

@@ -44,7 +44,7 @@ fn the_incident_and_its_fix_fit_80_by_24() {
     let expected = "\
 handshark eth0  00:00:05  0 dropped  100 pkt/s  18 kB/s
 6 handshakes: 4 failed, 1 completed with trouble, 1 completed  p50 31.5 ms
- 1 Incidents  2 Problems  3 All  4 Servers  5 Names  6 Clients  1
+ 1 Incidents (1)  2 Problems  3 All  4 Servers  5 Names  6 Clients
 cause                           where              failed▼      of share clients
 certificate-expired             www.example.test        12      13  92 %       2
 
@@ -75,7 +75,7 @@ fn what_there_is_of_it_fits_60_by_15() {
     let expected = "\
 handshark eth0  00:00:05  0 dropped  100 pkt/s  18 kB/s
 6 handshakes: 4 failed, 1 completed with trouble
-1 Incidents 2 Problems 3 All 4 Servers 5 Names 6 Clients  1
+1 Incidents:1 2 Problems 3 All 4 Servers 5 Names 6 Clients
 cause                           where        failed▼      of
 certificate-expired             www.example…      12      13
 
@@ -91,7 +91,7 @@ What changed: the certificate's end of validity passed at
     assert_eq!(drawn(&mut state, 60, 15).join("\n"), expected);
     state.tab = Tab::Problems;
     let expected = [
-        "1 Incidents 2 Problems 3 All 4 Servers 5 Names 6 Clients  5",
+        "1 Incidents 2 Problems:5 3 All 4 Servers 5 Names 6 Clients",
         "ended▼   cause                            server",
         "09:03:01  tcp-refused                     10.0.0.9:636",
         "09:01:03  server-slow                     www.example.test",
@@ -133,7 +133,7 @@ fn what_is_opened_begins_with_the_verdict_and_scrolls() {
         assert!(screen.contains(part), "{part}\n{screen}");
     }
     state.open();
-    assert!(drawn(&mut state, 80, 24)[2].ends_with("› handshakes  2"));
+    assert!(drawn(&mut state, 80, 24)[2].ends_with("› handshakes (2)"));
     state.open();
     let screen = drawn(&mut state, 80, 60);
     let line = |part: &str| screen.iter().position(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}\n{}", screen.join("\n")));

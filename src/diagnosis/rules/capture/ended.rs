@@ -72,7 +72,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn unreadable(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let openvpn = facts.carried.as_ref()?.openvpn()?;
-    let answered = openvpn.resets.server.first.filter(|_| openvpn.wrapping.is_opaque())?;
+    let asked = openvpn.begun_by();
+    let answered = openvpn.resets.of(asked.other()).first.filter(|_| openvpn.wrapping.is_opaque())?;
     let summary = format!(
         "The handshake with {} is encrypted by OpenVPN's {}: both sides talk, and the capture holds no packet of the tunnel, which would show that it completed.",
         View::new(facts).target(),
@@ -82,7 +83,7 @@ fn unreadable(case: &Case<'_>) -> Option<Finding> {
         Finding::new(Cause::CaptureEnded, Confidence::Likely, summary)
             .weight(Weight::Overrides)
             .stopped_by(StoppedBy::Capture)
-            .shown_by(answered, "server answers (P_CONTROL_HARD_RESET_SERVER_V2)")
+            .shown_by(answered, format!("{} answers ({})", asked.other(), openvpn.reset_name(asked.other())))
             .shown_by(facts.closed_at, "last frame of the capture here")
             .advise("Capture until the tunnel is used. If it never is, look at the log of either side: what is said inside cannot be read without the key."),
     )

@@ -9,7 +9,7 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::{CarriedFacts, OpenVpnFacts, Outcome, StoppedBy};
 use crate::wording::times;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::OpenvpnNoAnswer, against: &[], page: page!("openvpn-no-answer"), check };
@@ -19,7 +19,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(facts);
     let carried = facts.carried.as_ref()?;
     let openvpn = carried.openvpn()?;
-    if carried.datagrams.server.count > 0 || !matches!(facts.outcome, Outcome::Stalled | Outcome::Refused) {
+    if !matches!(facts.outcome, Outcome::Stalled | Outcome::Refused) {
+        return None;
+    }
+    if openvpn.renews() {
+        return no_new_keys(case, carried, openvpn);
+    }
+    if carried.datagrams.server.count > 0 {
         return None;
     }
     let waiting = view.unanswered_datagrams(Side::Client)?;
@@ -73,4 +79,48 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::show_lines(facts))
             .advise(remedy::ss_listen_udp(server.port)),
     )
+}
+
+/// A side asks for new keys, and the other does not answer.
+fn no_new_keys(case: &Case<'_>, carried: &CarriedFacts, openvpn: &OpenVpnFacts) -> Option<Finding> {
+    let facts = case.handshake;
+    let asker = openvpn.begun_by();
+    let asked = openvpn.resets.of(asker);
+    let silent = asker.other();
+    let (first, last) = (asked.first?, asked.last?);
+    if carried.datagrams.of(silent).count > 0 || carried.datagrams.of(asker).count > asked.count || asked.count < 2 {
+        return None;
+    }
+    let goes_on = *openvpn.old_tunnel.of(silent);
+    let sure = asked.count >= 3 && case.knowledge.hears_both_sides && goes_on > 0;
+    let name = |side: Side| match side {
+        Side::Client => format!("the OpenVPN client {}", facts.client.address),
+        Side::Server => format!("the OpenVPN server {}", facts.server),
+    };
+    let tail = if goes_on > 0 {
+        "though it goes on using the tunnel under the old keys: its control packets do not get there"
+    } else {
+        "nor anything else: it does not know the session any more, or nothing gets there"
+    };
+    let summary = format!(
+        "To get new keys {} began a handshake {} within {} (soft reset), and {} did not answer, {tail}.",
+        name(asker),
+        times(asked.count),
+        span_text(last.time.since(first.time)),
+        name(silent)
+    );
+    let finding = Finding::new(Cause::OpenvpnNoAnswer, if sure { Confidence::Strong } else { Confidence::Likely }, summary)
+        .stopped_by(StoppedBy::Network)
+        .shown_by(first, format!("{asker} asks for new keys (P_CONTROL_SOFT_RESET_V1, keys {})", openvpn.key))
+        .shown_by(last, format!("the same, the last of {}", asked.count));
+    let finding = if goes_on > 0 {
+        finding.advise("On the path, look for a device that lets packets of the tunnel pass and drops OpenVPN's control packets; capture on both sides of it.")
+    } else {
+        finding
+            .advise(format!("On the {silent}, check whether OpenVPN was started anew since the session began, or gave this session up."))
+            .advise(remedy::log(facts, silent, "it says when it began, and `Unroutable control packet` for what it does not know"))
+            .advise("Set `keepalive 10 60` on the server: both sides then find out within a minute that the other says nothing any more, and begin anew.")
+            .advise("If several servers share the address, let the balancer send all packets of a client to one of them.")
+    };
+    Some(finding.advise(remedy::show_lines(facts)))
 }

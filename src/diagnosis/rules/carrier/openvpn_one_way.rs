@@ -20,7 +20,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // One that heard the answer acknowledges it or goes on.
     let unheard = carried.datagrams.client.count == client.count && client.count >= 2;
     let answered = server.first.filter(|first| client.last.is_some_and(|last| last > *first))?;
-    if !unheard || facts.outcome != Outcome::Stalled || View::new(facts).hello_begun() {
+    if openvpn.renews() || !unheard || facts.outcome != Outcome::Stalled || View::new(facts).hello_begun() {
         return None;
     }
     let last = client.last?;

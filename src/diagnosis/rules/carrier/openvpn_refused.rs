@@ -8,13 +8,18 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::Handshake;
+use crate::handshake::facts::{CarriedFacts, OpenVpnFacts, Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::OpenvpnRefused, against: &[], page: page!("openvpn-refused"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
-    facts.carried.as_ref()?.openvpn()?;
+    let carried = facts.carried.as_ref()?;
+    let openvpn = carried.openvpn()?;
+    if openvpn.wrapping.is_opaque() {
+        return unseen(facts, carried, openvpn);
+    }
     if !matches!(facts.outcome, Outcome::Stalled | Outcome::Closed) || facts.deciding_alert().is_some() || facts.server_hello.is_none() {
         return None;
     }
@@ -72,4 +77,62 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 }
             }),
     )
+}
+
+/// All of TLS is encrypted, both sides take part, and one says nothing more. A session that is there worked before: what changed since is most
+/// often a certificate or the user's leave. Of one that only begins nothing is known.
+fn unseen(facts: &Handshake, carried: &CarriedFacts, openvpn: &OpenVpnFacts) -> Option<Finding> {
+    let ended = matches!(facts.outcome, Outcome::Stalled | Outcome::Closed);
+    let took_part = Side::BOTH.into_iter().all(|side| carried.datagrams.of(side).count > openvpn.resets.of(side).count);
+    if !ended || !openvpn.renews() || !took_part || openvpn.is_up() {
+        return None;
+    }
+    let unanswered = Side::BOTH.into_iter().find_map(|side| carried.talk.unanswered.of(side).map(|sent| (side, sent.last)));
+    let (silent, last) = match (openvpn.abandoned, unanswered) {
+        (Some((side, mark)), _) if facts.outcome == Outcome::Closed => (side, mark),
+        (_, Some((asker, last))) => (asker.other(), last),
+        _ => return None,
+    };
+    let begun = openvpn.resets.of(openvpn.begun_by()).first?;
+    let who = match silent {
+        Side::Server => format!("the OpenVPN server {}", facts.server),
+        Side::Client => format!("the OpenVPN client {}", facts.client.address),
+    };
+    let other = silent.other();
+    let gave_up = facts.outcome == Outcome::Closed;
+    let summary = format!(
+        "In the handshake for new keys (soft reset, encrypted by {}) {who} {}: most often it does not accept the {other}'s certificate or login any more, which it did before (expired, revoked).",
+        openvpn.wrapping.name(),
+        if gave_up { "gave the session up" } else { "stopped answering" },
+    );
+    Some(
+        Finding::new(Cause::OpenvpnRefused, Confidence::Likely, summary)
+            .stopped_by(StoppedBy::from(silent))
+            .shown_by(begun, format!("{} asks for new keys (P_CONTROL_SOFT_RESET_V1, keys {})", openvpn.begun_by(), openvpn.key))
+            .shown_by(
+                last,
+                if gave_up {
+                    format!("{silent} begins a new session instead ({})", hard_reset(silent))
+                } else {
+                    format!("last packet of the {other}, which nothing answers")
+                },
+            )
+            .or_else(match silent {
+                Side::Server => &[Cause::ClientCertificateExpired, Cause::ClientCertificateRevoked, Cause::PacketLoss],
+                Side::Client => &[Cause::CertificateExpired, Cause::ServerCertificateRejected, Cause::PacketLoss],
+            })
+            .advise(remedy::log(facts, silent, "it says `VERIFY ERROR` or `AUTH_FAILED` with the reason, and `TLS handshake failed`"))
+            .advise(match silent {
+                Side::Server => "Check the dates of the client's certificate, `crl-verify` on the server, and whether the login is a one-time password (then `auth-gen-token` on the server).",
+                Side::Client => "Check the dates of the server's certificate.",
+            }),
+    )
+}
+
+/// The packet with which a side begins a session.
+const fn hard_reset(side: Side) -> &'static str {
+    match side {
+        Side::Client => "P_CONTROL_HARD_RESET_CLIENT_V2",
+        Side::Server => "P_CONTROL_HARD_RESET_SERVER_V2",
+    }
 }

@@ -7,6 +7,8 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
+use crate::time::Timestamp;
+use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription;
 
 /// The server's certificate had expired when it was served.
@@ -18,23 +20,41 @@ pub(super) const EXPIRED: Fault = Fault {
     ..Fault::new(
         Cause::CertificateExpired,
         page!("certificate-expired"),
-        |view| view.leaf().is_some_and(|leaf| leaf.malformed.is_none() && view.at() > leaf.not_after),
+        |view| outdated(view, is_past).is_some(),
         |view, standing| Some(expired(view, standing)),
     )
 };
 
+/// The certificate of the server's own whose dates are at fault, and its name: the leaf, or the one that TLCP has to encrypt with.
+fn outdated<'a>(view: &CertificateView<'a>, fault: fn(&Certificate, Timestamp) -> bool) -> Option<(&'a Certificate, String)> {
+    let is_at_fault = |certificate: &&Certificate| certificate.malformed.is_none() && fault(certificate, view.at());
+    if let Some(leaf) = view.leaf().filter(is_at_fault) {
+        return Some((leaf, view.certificate()));
+    }
+    let other = view.encryption().filter(is_at_fault)?;
+    Some((other, view.named("encryption certificate", Some(other))))
+}
+
+fn is_past(certificate: &Certificate, at: Timestamp) -> bool {
+    at > certificate.not_after
+}
+
+fn is_to_come(certificate: &Certificate, at: Timestamp) -> bool {
+    at < certificate.not_before
+}
+
 fn expired(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let case = view.case;
     let at = case.handshake.server_chain.as_ref().map_or(case.handshake.flow.first.time, |seen| seen.mark.time);
-    let true_of_it = view.is_true(Cause::CertificateExpired);
-    let summary = match (view.leaf(), true_of_it) {
-        (Some(leaf), true) => format!(
-            "{} expired on {}, {} before this handshake",
-            view.certificate(),
-            leaf.not_after.to_second(),
-            days_text((at.seconds().saturating_sub(leaf.not_after.seconds())).div_euclid(86_400))
+    let past = outdated(view, is_past);
+    let true_of_it = past.is_some();
+    let summary = match (view.leaf(), &past) {
+        (_, Some((certificate, name))) => format!(
+            "{name} expired on {}, {} before this handshake",
+            certificate.not_after.to_second(),
+            days_text((at.seconds().saturating_sub(certificate.not_after.seconds())).div_euclid(86_400))
         ),
-        (Some(leaf), false) => format!(
+        (Some(leaf), None) => format!(
             "{} is valid until {}, but the client reports it as expired: the client's clock is ahead, or what expired is in the client's own store (an old root, a revocation list)",
             view.certificate(),
             leaf.not_after.to_second()
@@ -61,6 +81,9 @@ fn expired(view: &CertificateView<'_>, standing: Standing) -> Finding {
                     "Check whether the certificate has expired. If it has, renew it and reload the server; if not, set the client's clock:",
                 )
                 .advise(dates)
+        } else if let Some(which) = view.encryption() {
+            let renewed = if past.is_some_and(|(certificate, _)| std::ptr::eq(certificate, which)) { "encryption" } else { "signing" };
+            finding.advise(format!("On the server, renew the {renewed} certificate (TLCP has one to sign and one to encrypt, each renewed apart) and reload the service."))
         } else {
             finding.advise("On the server, renew the certificate and reload the service; then check what it serves:").advise(dates)
         };
@@ -101,14 +124,14 @@ pub(super) const NOT_YET_VALID: Fault = Fault {
     ..Fault::new(
         Cause::CertificateNotYetValid,
         page!("certificate-not-yet-valid"),
-        |view| view.leaf().is_some_and(|leaf| leaf.malformed.is_none() && view.at() < leaf.not_before),
+        |view| outdated(view, is_to_come).is_some(),
         |view, standing| Some(not_yet_valid(view, standing)),
     )
 };
 
 fn not_yet_valid(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let case = view.case;
-    let Some(leaf) = view.leaf().filter(|_| view.is_true(Cause::CertificateNotYetValid)) else {
+    let Some((certificate, name)) = outdated(view, is_to_come) else {
         let summary = match view.leaf() {
             Some(leaf) => format!(
                 "{} has been valid from {} on and covers the name, but a client like this one mostly sends bad_certificate for a certificate that is not yet valid: the client's clock is behind",
@@ -128,7 +151,7 @@ fn not_yet_valid(view: &CertificateView<'_>, standing: Standing) -> Finding {
     };
     let seen_at = case.handshake.server_chain.as_ref().map(|seen| seen.mark.time);
     let against = seen_at.map_or_else(String::new, |at| format!("; this handshake took place at {}", at.to_second()));
-    let summary = format!("{} is valid only from {}{against}", view.certificate(), leaf.not_before.to_second());
+    let summary = format!("{name} is valid only from {}{against}", certificate.not_before.to_second());
     let mut finding = view.finding(Cause::CertificateNotYetValid, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding

@@ -31,7 +31,7 @@ fn default_certificate(view: &CertificateView<'_>, standing: Standing) -> Option
         finding = finding
             .or_else(&[Cause::CertificateNameMismatch])
             .or_else(if view.is_true(Cause::CertificateUntrustedCa) { &[Cause::CertificateUntrustedCa] } else { &[] })
-            .advise(format!("On the server, configure a certificate for {}, and check that it was loaded.", view.target()))
+            .advise(format!("On the server, configure a certificate for {}, and check that it was loaded.", view.host()))
             .advise(remedy::s_client(view.case.handshake, ""));
     }
     Some(finding)
@@ -72,7 +72,7 @@ fn mismatch(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     if chosen {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateNameMismatch))
-            .advise(format!("On the server, install a certificate with {} in its subjectAltName; or on the client, use a name that the certificate covers.", view.target()))
+            .advise(format!("On the server, install a certificate with {} in its subjectAltName; or on the client, use a name that the certificate covers.", view.host()))
             .advise(remedy::x509(view.case.handshake, "-noout -ext subjectAltName"));
         if view.source == Source::Hidden {
             finding = finding

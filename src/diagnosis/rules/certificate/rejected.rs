@@ -10,11 +10,12 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::knowledge::KnownChain;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
+use crate::handshake::facts::Protocol;
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription;
 use crate::wording::counted;
 
-/// The client rejected the server's certificate or flight, the reason is hidden.
+/// The client rejected the server's certificate, or something else that the server sent; the reason is hidden.
 pub(super) const REJECTED: Fault = Fault::new(
     Cause::ServerCertificateRejected,
     page!("server-certificate-rejected"),
@@ -71,9 +72,11 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
     finding = finding
         .advise("Check the client's own error message, then what the server sends:")
         .advise(remedy::s_client(view.case.handshake, "-showcerts"));
-    // Up to TLS 1.2 there is nothing more to see.
-    if view.case.handshake.is_tls13() {
-        finding = finding.advise("To see the reason in a capture, supply a key log (SSLKEYLOGFILE), or retry once with TLS 1.2.");
+    // Up to TLS 1.2 there is nothing more to see; QUIC has no older version to retry with.
+    let facts = view.case.handshake;
+    if facts.is_tls13() {
+        let or = if facts.protocol == Protocol::Quic { "" } else { ", or retry once with TLS 1.2" };
+        finding = finding.advise(format!("To see the reason in a capture, supply a key log (SSLKEYLOGFILE){or}."));
     }
     finding
 }

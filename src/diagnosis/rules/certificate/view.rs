@@ -204,11 +204,13 @@ impl<'a> CertificateView<'a> {
     /// The key usage lets the leaf's key decrypt only, and this handshake has it sign.
     pub(super) fn signs_without_leave(&self, chain: &ChainFacts) -> bool {
         use KeyExchange as K;
-        let signs = self
-            .case
-            .handshake
-            .cipher()
-            .is_some_and(|suite| matches!(suite.key_exchange(), K::Tls13 | K::EcdheRsa | K::EcdheEcdsa | K::DheRsa | K::DheDss));
+        // The first of TLCP's two certificates signs, whatever the suite.
+        let signs = self.is_tlcp()
+            || self
+                .case
+                .handshake
+                .cipher()
+                .is_some_and(|suite| matches!(suite.key_exchange(), K::Tls13 | K::EcdheRsa | K::EcdheEcdsa | K::DheRsa | K::DheDss));
         signs && chain.leaf().is_some_and(|leaf| leaf.key_usage.is_some_and(|usage| usage & DIGITAL_SIGNATURE == 0))
     }
 

@@ -20,17 +20,39 @@ impl<'a> CertificateView<'a> {
         self.case.handshake.aim()
     }
 
+    /// What a certificate for it has to name: host name or address, without the port that stands behind what was aimed at without a name.
+    pub(super) fn host(&self) -> String {
+        let aim = self.target();
+        let host = match aim.rsplit_once(':') {
+            Some((host, port)) if port.parse::<u16>().is_ok() && (host.ends_with(']') || !host.contains(':')) => host,
+            _ => &*aim,
+        };
+        host.trim_matches(['[', ']']).to_owned()
+    }
+
     /// The leaf certificate.
     pub(super) fn leaf(&self) -> Option<&'a Certificate> {
         self.chain.and_then(ChainFacts::leaf)
     }
 
+    /// The certificate to encrypt with, which TLCP has behind the leaf: that one is to sign with.
+    pub(super) fn encryption(&self) -> Option<&'a Certificate> {
+        let chain = self.chain.filter(|chain| self.is_seen() && self.is_tlcp() && chain.leaf == 0)?;
+        chain.certificate(1).filter(|certificate| !certificate.is_ca())
+    }
+
     /// `The certificate of TARGET`, with the certificate's own name where that is another.
     pub(super) fn certificate(&self) -> String {
+        let which = if self.encryption().is_some() { "signing certificate" } else { "certificate" };
+        self.named(which, self.leaf())
+    }
+
+    /// `The WHICH of TARGET`, likewise.
+    pub(super) fn named(&self, which: &str, certificate: Option<&Certificate>) -> String {
         let target = self.target();
-        match self.leaf().map(Certificate::display_name) {
-            Some(name) if !name.eq_ignore_ascii_case(&target) => format!("The certificate of {target} ({name})"),
-            _ => format!("The certificate of {target}"),
+        match certificate.map(Certificate::display_name) {
+            Some(name) if !name.eq_ignore_ascii_case(&target) => format!("The {which} of {target} ({name})"),
+            _ => format!("The {which} of {target}"),
         }
     }
 
@@ -88,6 +110,13 @@ impl<'a> CertificateView<'a> {
             // Notes are made of many handshakes, and only their frames are told.
             let text = if weight == Weight::Note { String::new() } else { chain::served(seen.what.certificates.len(), leaf) };
             finding = finding.shown_by(seen.mark, text);
+            if let Some(other) = self.encryption().filter(|_| weight != Weight::Note) {
+                let (begin, end) = (other.not_before.day(), other.not_after.day());
+                finding = finding.noting(format!(
+                    "in TLCP the first certificate is the one to sign with, and the second the one to encrypt with: {}, valid from {begin} to {end}",
+                    other.display_name()
+                ));
+            }
         }
         if weight == Weight::Note {
             return finding;

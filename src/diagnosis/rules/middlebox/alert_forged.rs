@@ -6,7 +6,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::View;
+use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, StoppedBy};
 use crate::wording::counted;
@@ -106,7 +106,7 @@ fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<Suspi
     if let Some(leg) =
         own.into_iter().chain(case.knowledge.least_leg).min().filter(|leg| leg.as_millis() >= LEAST_LEG_MS && took < *leg / 2)
     {
-        let why = format!("it came {} µs after the ClientHello; a round trip to the server takes {} µs", took.as_micros(), leg.as_micros());
+        let why = format!("it came {} after the ClientHello; a round trip to the server takes {}", span_text(took), span_text(leg));
         return Some(Suspicion { confidence: Confidence::Strong, why, ttl: None });
     }
     let (greeting, own) = (view.server().syn?.ttl, view.server().ttl?);

@@ -6,7 +6,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::{View, ordinal};
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::Reset;
@@ -74,7 +74,7 @@ fn earlier_than_possible(case: &Case<'_>, view: View<'_>, side: Side, reset: &Re
     let asked = reset.answers.filter(|mark| mark.frame < reset.mark.frame && mark.time <= reset.mark.time)?;
     let took = reset.mark.time.since(asked.time);
     (leg.as_millis() >= LEAST_LEG_MS && took < leg / 2)
-        .then(|| format!("it acknowledges data after {} µs; a round trip to the {side} takes {} µs", took.as_micros(), leg.as_micros()))
+        .then(|| format!("it acknowledges data after {}; a round trip to the {side} takes {}", span_text(took), span_text(leg)))
 }
 
 /// The RST answers the first packet after a pause in which devices forget connections: they reset what they do not know.

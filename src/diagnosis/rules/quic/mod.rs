@@ -9,6 +9,7 @@ mod early_data_rejected;
 mod mtu;
 mod refused;
 mod retry_loop;
+mod server_changed;
 mod server_silent;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub const FAMILY: RuleFamily = RuleFamily {
         &refused::RULE,
         &version_mismatch::RULE,
         &retry_loop::RULE,
+        &server_changed::RULE,
         &mtu::RULE,
         &blocked::RULE,
         &server_silent::RULE,

@@ -52,6 +52,7 @@ pub(in crate::handshake) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts:
         return Ending::new(Outcome::Stalled, who, mark);
     }
     let opaque = carried.openvpn().is_some_and(|openvpn| openvpn.wrapping.is_opaque());
+    let abandoned = carried.openvpn().and_then(|openvpn| openvpn.abandoned);
     let (silent, since) = match carried.unanswered() {
         Some((asker, last)) => (asker.other(), last),
         // All is acknowledged, and the handshake is not over; of one that is encrypted nobody knows.
@@ -64,5 +65,8 @@ pub(in crate::handshake) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts:
     if watched_since(h, since.time) >= patience {
         return Ending::new(Outcome::Stalled, silent, None);
     }
-    incomplete
+    match abandoned {
+        Some((side, mark)) => Ending::new(Outcome::Closed, side, mark),
+        None => incomplete,
+    }
 }

@@ -42,16 +42,45 @@ pub enum Carrier {
 pub struct OpenVpnFacts {
     /// What protects the control channel.
     pub wrapping: Wrapping,
+    /// The keys that are negotiated: 0 where a session begins, then 1 to 7 in turn.
+    pub key: u8,
     /// Packets with which each side begins.
     pub resets: PerSide<Packets>,
     /// Packets of the tunnel of each side.
     pub tunnel: PerSide<u32>,
+    /// Packets of the tunnel under the keys before.
+    pub old_tunnel: PerSide<u32>,
+    /// A side gave the session up and began another, and where.
+    pub abandoned: Option<(Side, Mark)>,
 }
 
 impl OpenVpnFacts {
     /// Both sides use the tunnel, for which they have to have negotiated keys.
     pub const fn is_up(&self) -> bool {
         self.tunnel.client > 0 && self.tunnel.server > 0
+    }
+
+    /// A session that is there gets new keys.
+    pub const fn renews(&self) -> bool {
+        self.key > 0
+    }
+
+    /// Who began: for new keys either side may.
+    pub fn begun_by(&self) -> Side {
+        match (self.resets.client.first, self.resets.server.first) {
+            (Some(client), Some(server)) if server < client => Side::Server,
+            (None, Some(_)) => Side::Server,
+            _ => Side::Client,
+        }
+    }
+
+    /// The packet with which a side begins, or answers one that does, as OpenVPN names it.
+    pub const fn reset_name(&self, side: Side) -> &'static str {
+        match (self.renews(), side) {
+            (true, _) => "P_CONTROL_SOFT_RESET_V1",
+            (false, Side::Client) => "P_CONTROL_HARD_RESET_CLIENT",
+            (false, Side::Server) => "P_CONTROL_HARD_RESET_SERVER_V2",
+        }
     }
 }
 

@@ -1,8 +1,9 @@
-//! One session of OpenVPN's control channel: its packets put in order, the handshake in them, and what can be told of one that is encrypted.
+//! One handshake in OpenVPN's control channel, with which a session begins or gets new keys: its packets put in order, the handshake in them, and
+//! what can be told of one that is encrypted.
 
 use std::collections::BTreeMap;
 
-use crate::carriers::openvpn::{self, Kind, Packet, RESET_V2, RESET_V3};
+use crate::carriers::openvpn::{self, Kind, Packet, RESET_V2, RESET_V3, SOFT_RESET, Wrapping};
 use crate::flow::{Layer, PerSide, Side};
 use crate::handshake::facts::Observed;
 use crate::handshake::machine::Following;
@@ -16,13 +17,13 @@ use crate::transport::{Data, FlowEvent, FlowEventKind, FlowFacts, Interest};
 use super::super::number_of;
 use super::facts::{CarriedFacts, Carrier, OpenVpnFacts};
 
-/// A session.
+/// A handshake.
 #[derive(Debug)]
 pub(in crate::handshake::datagrams) struct OpenVpn {
     facts: CarriedFacts,
     own: OpenVpnFacts,
     following: Following,
-    /// The client's session, which its packets name.
+    /// The session of whoever began, which its packets name.
     session: [u8; 8],
     lanes: PerSide<Lane>,
     /// Bytes that wait for earlier ones.
@@ -42,28 +43,43 @@ struct Lane {
     read: u64,
     /// Packets that came before their turn.
     early: BTreeMap<u32, (Box<[u8]>, Mark)>,
+    /// A packet of the tunnel was one of the first under its keys.
+    tunnelled: bool,
 }
 
-/// Whether a datagram begins a session.
+/// Whether a datagram begins a session, or a handshake for new keys.
 pub(in crate::handshake::datagrams) fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
-    openvpn::opening(datagram.payload)?;
-    let session = Packet::parse(datagram.payload)?.session?;
-    Some(Opening { sender: Some(Side::Client), identity: Some(number_of(session)) })
+    let (_, renews) = beginning(datagram.payload)?;
+    let packet = Packet::parse(datagram.payload)?;
+    let identity = Some(identity(*packet.session?, packet.key));
+    Some(Opening { sender: (!renews).then_some(Side::Client), identity })
+}
+
+/// What protects a first packet, and whether it asks for new keys.
+fn beginning(payload: &[u8]) -> Option<(Wrapping, bool)> {
+    match payload.first()? {
+        &(RESET_V2 | RESET_V3) => openvpn::opening(payload).map(|wrapping| (wrapping, false)),
+        first if SOFT_RESET.contains(first) => openvpn::renewal(payload).map(|wrapping| (wrapping, true)),
+        _ => None,
+    }
+}
+
+/// What tells a handshake from others between the same ports. Both sides may ask for new keys at once, each in the name of its own session.
+fn identity(session: [u8; 8], key: u8) -> u64 {
+    if key == 0 { number_of(&session) } else { number_of(&[key]) }
 }
 
 impl OpenVpn {
-    /// A session that begins with this datagram; `None` where that is no such.
+    /// What begins with this datagram; `None` where that is nothing of OpenVPN.
     pub(in crate::handshake::datagrams) fn new(shared: &Shared, datagram: &Datagram<'_>) -> Option<Self> {
-        if !matches!(datagram.payload.first(), Some(&(RESET_V2 | RESET_V3))) {
-            return None;
-        }
-        let wrapping = openvpn::opening(datagram.payload)?;
-        let own = OpenVpnFacts { wrapping, ..OpenVpnFacts::default() };
+        let (wrapping, _) = beginning(datagram.payload)?;
+        let packet = Packet::parse(datagram.payload)?;
+        let own = OpenVpnFacts { wrapping, key: packet.key, ..OpenVpnFacts::default() };
         Some(Self {
             facts: CarriedFacts::new(Carrier::OpenVpn(own)),
             own,
             following: Following::of_tls(shared),
-            session: *Packet::parse(datagram.payload)?.session?,
+            session: *packet.session?,
             lanes: PerSide::default(),
             waiting: 0,
             settled: false,
@@ -77,9 +93,14 @@ impl OpenVpn {
         size_of::<Self>() + self.following.held_bytes() + self.waiting + early * EARLY_RECORD
     }
 
+    /// A session that is there gets new keys.
+    pub(in crate::handshake::datagrams) const fn renews(&self) -> bool {
+        self.own.renews()
+    }
+
     /// What tells it from others between the same ports.
     pub(in crate::handshake::datagrams) fn identity(&self) -> u64 {
-        number_of(&self.session)
+        identity(self.session, self.own.key)
     }
 
     pub(in crate::handshake::datagrams) fn datagram(
@@ -92,13 +113,18 @@ impl OpenVpn {
     ) -> Hearing {
         let Some(packet) = Packet::parse(datagram.payload) else { return Hearing::Foreign };
         let mark = datagram.mark;
-        let begins = packet.kind == Kind::HardReset(Side::Client);
-        if begins && side == Side::Client && packet.session != Some(&self.session) && openvpn::opening(datagram.payload).is_some() {
+        if self.is_another(side, &packet) && beginning(datagram.payload).is_some() {
+            if packet.key == 0 {
+                self.own.abandoned.get_or_insert((side, mark));
+            }
             return Hearing::Anew;
+        }
+        if packet.key != self.own.key {
+            return self.under_other_keys(side, mark, &packet);
         }
         let opaque = self.own.wrapping.is_opaque();
         let new = match packet.kind {
-            Kind::HardReset(by) if by == side => {
+            Kind::HardReset(_) | Kind::SoftReset if packet.kind == self.reset_of(side) => {
                 self.own.resets.of_mut(side).add(mark, datagram.payload.len());
                 let first = self.own.resets.of(side).count == 1;
                 let lane = self.lanes.of_mut(side);
@@ -111,6 +137,11 @@ impl OpenVpn {
                 None => return Hearing::Foreign,
             },
             Kind::Ack => true,
+            Kind::Data if !self.is_ours(flow.successor, side, &packet) => {
+                let count = self.own.old_tunnel.of_mut(side);
+                *count = count.saturating_add(1);
+                return Hearing::Nothing;
+            }
             Kind::Data => {
                 let count = self.own.tunnel.of_mut(side);
                 *count = count.saturating_add(1);
@@ -118,7 +149,7 @@ impl OpenVpn {
             }
             Kind::HardReset(_) | Kind::SoftReset => return Hearing::Foreign,
         };
-        let asks = matches!(packet.kind, Kind::HardReset(_) | Kind::Control);
+        let asks = matches!(packet.kind, Kind::HardReset(_) | Kind::SoftReset | Kind::Control);
         self.facts.heard(side, mark, datagram.payload_len, asks, new);
         if !new {
             let own = flow.sides.of_mut(side);
@@ -131,6 +162,44 @@ impl OpenVpn {
             return Hearing::Settled(Some(self.identity()));
         }
         if new { Hearing::New } else { Hearing::Nothing }
+    }
+
+    /// The packet with which this side begins, or answers one that does.
+    const fn reset_of(&self, side: Side) -> Kind {
+        if self.own.renews() { Kind::SoftReset } else { Kind::HardReset(side) }
+    }
+
+    /// A packet with which another handshake may begin.
+    fn is_another(&self, side: Side, packet: &Packet<'_>) -> bool {
+        match packet.kind {
+            Kind::HardReset(Side::Client) => side == Side::Client && (packet.session != Some(&self.session) || self.own.renews()),
+            Kind::SoftReset => packet.key != self.own.key,
+            _ => false,
+        }
+    }
+
+    /// A packet that is about other keys: those before are used until the new ones are there.
+    fn under_other_keys(&mut self, side: Side, mark: Mark, packet: &Packet<'_>) -> Hearing {
+        match packet.kind {
+            Kind::Data => {
+                let count = self.own.old_tunnel.of_mut(side);
+                *count = count.saturating_add(1);
+            }
+            // A server that begins anew has given the session up.
+            Kind::HardReset(by) if by == side => {
+                self.own.abandoned.get_or_insert((side, mark));
+            }
+            _ => {}
+        }
+        Hearing::Nothing
+    }
+
+    /// A packet of the tunnel has the keys of this handshake. A session that begins between the ports of another has keys of the same number;
+    /// what goes on under the old ones is told by its own number.
+    fn is_ours(&mut self, successor: bool, side: Side, packet: &Packet<'_>) -> bool {
+        let lane = self.lanes.of_mut(side);
+        lane.tunnelled |= packet.opens_tunnel();
+        lane.tunnelled || !successor || self.own.renews()
     }
 
     /// A packet of TLS. True when it is new.

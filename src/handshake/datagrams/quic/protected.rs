@@ -169,7 +169,8 @@ impl Unsealing {
             keys.open_long(packet.bytes, packet.pn_offset, expected, buffer)
         };
         let Some(opened) = opened else {
-            if one_rtt && space.opened > 0 {
+            // Where the keys of the handshake fit, those beyond it do.
+            if one_rtt && (space.opened > 0 || h.decrypted) {
                 return Taken::Stray;
             }
             self.failed = self.failed.saturating_add(1);
@@ -237,6 +238,15 @@ impl Quic {
     pub(super) fn short(&mut self, heard: &mut Heard<'_>, bytes: &[u8]) {
         let Some(quic) = heard.h.quic.as_mut() else { return };
         quic.shorts.of_mut(heard.side).add(heard.mark, bytes.len());
+        if heard.side == Side::Server
+            && let Some((first, len)) = self.resets.add(bytes, heard.mark)
+        {
+            if quic.resets.count == 0 {
+                quic.resets.add(first, len);
+            }
+            quic.resets.add(heard.mark, bytes.len());
+            return;
+        }
         let (taken, held) = self.unseal(heard, Protected { level: Level::OneRtt, pn_offset: 0, bytes });
         self.progress(heard.h, heard.side, heard.mark, taken);
         self.was_read(heard.h, held);

@@ -42,7 +42,7 @@ fn eapol(frame: &[u8]) {
 }
 
 fn openvpn(datagram: &[u8]) {
-    let _ = openvpn::opening(datagram);
+    let _ = (openvpn::opening(datagram), openvpn::renewal(datagram));
     let Some(packet) = openvpn::Packet::parse(datagram) else { return };
     for wrapping in [Wrapping::None, Wrapping::Auth(20), Wrapping::Auth(u8::MAX), Wrapping::Crypt] {
         if let Some(message) = packet.message(wrapping) {
