@@ -1,5 +1,6 @@
-//! What clients tried lately, the latest of all clients in one row. Each knows the one before it of the same client, or of one that is taken for it,
-//! so that to enter an attempt and to ask for those of a client costs the same however many there are.
+//! What clients tried lately, the latest of all clients in one row. Each knows the one before it of the same client at the same server's address, or of
+//! two that are taken for those, so that to enter an attempt and to ask for those of a client costs the same however many there are. What a client tried
+//! at another address says little of this one, and whoever reads the handshakes with some servers only need not know it.
 
 use std::hash::BuildHasher;
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ use crate::site::Site;
 
 /// Attempts remembered, of all clients together.
 const ATTEMPTS: usize = 16384;
-/// Of those, how many of one client are looked at, the latest first.
+/// Of those, how many of one client at one address are looked at, the latest first.
 const PER_CLIENT: usize = 12;
 
 /// The latest attempts of all clients.
@@ -36,9 +37,23 @@ pub(super) struct Attempt {
     pub(super) related: Related,
 }
 
+/// A client's address and a server's, at a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Pair {
+    site: Site,
+    client: IpAddr,
+    server: IpAddr,
+}
+
+impl Pair {
+    pub(super) fn of(handshake: &Handshake) -> Self {
+        Self { site: handshake.flow.key.site, client: handshake.client.address, server: handshake.server.address }
+    }
+}
+
 impl Attempt {
-    fn is_of(&self, client: (Site, IpAddr)) -> bool {
-        (self.site, self.client.address) == client
+    const fn pair(&self) -> Pair {
+        Pair { site: self.site, client: self.client.address, server: self.server.address }
     }
 
     /// This handshake is the one that was entered.
@@ -50,21 +65,21 @@ impl Attempt {
 impl Attempts {
     /// Enters one, and forgets the oldest where there are too many.
     pub(super) fn enter(&mut self, attempt: Attempt) {
-        self.row.enter(self.hasher.hash_one((attempt.site, attempt.client.address)), attempt);
+        self.row.enter(self.hasher.hash_one(attempt.pair()), attempt);
     }
 
-    /// A client's attempts, the latest first.
-    pub(super) fn of(&self, client: (Site, IpAddr)) -> impl Iterator<Item = &Attempt> {
-        let own = self.row.of(self.hasher.hash_one(client));
-        own.filter(move |attempt| attempt.is_of(client)).take(PER_CLIENT)
+    /// A client's attempts at an address, the latest first.
+    pub(super) fn of(&self, pair: Pair) -> impl Iterator<Item = &Attempt> {
+        let own = self.row.of(self.hasher.hash_one(pair));
+        own.filter(move |attempt| attempt.pair() == pair).take(PER_CLIENT)
     }
 
     /// Enters the cause that was found for a handshake.
     pub(super) fn explain(&mut self, handshake: &Handshake, cause: Cause) {
-        let client = (handshake.flow.key.site, handshake.client.address);
+        let pair = Pair::of(handshake);
         let mut left = PER_CLIENT;
-        let own = self.row.find(self.hasher.hash_one(client), |attempt| {
-            let counts = attempt.is_of(client) && left > 0;
+        let own = self.row.find(self.hasher.hash_one(pair), |attempt| {
+            let counts = attempt.pair() == pair && left > 0;
             left = left.saturating_sub(usize::from(counts));
             counts && attempt.is(handshake)
         });
@@ -85,7 +100,7 @@ mod tests {
     }
 
     fn frames(attempts: &Attempts, client: Endpoint) -> Vec<u64> {
-        attempts.of((Site::NONE, client.address)).map(|attempt| attempt.related.start.frame).collect()
+        attempts.of(attempt(client, 0).pair()).map(|attempt| attempt.related.start.frame).collect()
     }
 
     #[test]
@@ -115,12 +130,12 @@ mod tests {
         let handshake = connected();
         let mut attempts = Attempts::default();
         for frame in [handshake.flow.first.frame + 1, handshake.flow.first.frame] {
-            let mut attempt = attempt(handshake.client, frame);
+            let mut attempt = Attempt { server: handshake.server, ..attempt(handshake.client, frame) };
             attempt.related.start.time = handshake.flow.first.time;
             attempts.enter(attempt);
         }
         attempts.explain(&handshake, Cause::PacketLoss);
-        let causes: Vec<_> = attempts.of((Site::NONE, handshake.client.address)).map(|attempt| attempt.related.cause).collect();
+        let causes: Vec<_> = attempts.of(Pair::of(&handshake)).map(|attempt| attempt.related.cause).collect();
         assert_eq!(causes, [Some(Cause::PacketLoss), None]);
     }
 }

@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use crate::condensate::Late;
+use crate::condensate::{Late, Told};
 use crate::flow::FlowKey;
 use crate::frame::Block;
 use crate::limits;
 use crate::packet::{self, Datagram, LostFragments, Packet, Segment};
 use crate::secrets::KeyLog;
+use crate::site::Site;
 use crate::time::Mark;
 use crate::watch::Watch;
 
@@ -38,10 +39,21 @@ pub(super) enum Routed<'a> {
         /// The second of packet time in which they were.
         second: i64,
     },
+    /// A handshake of another shard was over.
+    Told(&'a Entry),
     /// A step of packet time, for every partition.
     Tick(Mark),
     /// What is known from here on of when the sources were heard, for every partition.
     Watch(&'a Arc<Watch>),
+}
+
+/// One entry of a side table, with the frame behind which it stands, the interface that saw the handshake, and its site.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) frame: u64,
+    pub(super) interface: u32,
+    pub(super) site: Site,
+    pub(super) told: Told,
 }
 
 /// The number of partitions.
@@ -69,6 +81,8 @@ impl Routed<'_> {
             Self::Packet { partition, .. } | Self::Coming { partition, .. } => Some(*partition),
             Self::Unfinished(lost) => Some(partition(&lost.key)),
             Self::Late { late, .. } => Some(partition(&late.key)),
+            // Whichever it is, one worker hands it on.
+            Self::Told(_) => Some(0),
             Self::Tick(_) | Self::Watch(_) => None,
         }
     }
@@ -105,6 +119,7 @@ enum Other {
     Joined(Box<Joined>),
     Unfinished(Box<LostFragments>),
     Late(Box<Late>, i64),
+    Told(Box<Entry>),
     Tick(Mark),
     Watch(Arc<Watch>),
 }
@@ -157,6 +172,7 @@ impl Batch {
             Routed::Coming { .. } => return,
             Routed::Unfinished(lost) => Other::Unfinished(Box::new(*lost)),
             Routed::Late { late, second } => Other::Late(Box::new(*late), second),
+            Routed::Told(entry) => Other::Told(Box::new(entry.clone())),
             Routed::Tick(mark) => Other::Tick(mark),
             Routed::Watch(watch) => Other::Watch(Arc::clone(watch)),
         };
@@ -206,6 +222,7 @@ impl Other {
             Self::Joined(joined) => give(&joined.packet(), joined.interface, None, take),
             Self::Unfinished(lost) => take(Routed::Unfinished(lost)),
             Self::Late(late, second) => take(Routed::Late { late, second: *second }),
+            Self::Told(entry) => take(Routed::Told(entry)),
             Self::Tick(mark) => take(Routed::Tick(*mark)),
             Self::Watch(watch) => take(Routed::Watch(watch)),
         }

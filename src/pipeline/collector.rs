@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::capture::{Inventory, Losses};
+use crate::condensate::Told;
 use crate::count::Count;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Occasion, Purpose, TrustStore};
@@ -31,18 +32,21 @@ use crate::origins::Origins;
 use crate::owners::Desk;
 use crate::packet::Skip;
 use crate::report::{self, Files, Sink, Summary};
+use crate::shard::Shard;
 use crate::site::Observer;
 use crate::time::{Clock, Timestamp};
 use crate::traffic::Volumes;
 use crate::transport::TableCounters;
 use crate::wording::counted;
 
+use super::batch::Entry;
+use super::elsewhere::{Others, sight};
 use super::listening::{self, Listening};
 use super::options::Options;
 use super::point::CapturePoint;
 use super::router::RouterCounts;
 use super::summary::Totals;
-use super::twins::Twins;
+use super::twins::{Sight, Twins};
 use super::worker::{Drained, Upto};
 
 /// Verdicts that wait for more knowledge, at most.
@@ -97,6 +101,9 @@ pub(super) struct Collector<'a> {
     /// Which file each frame comes from, if there are several.
     pub(super) origins: Option<Origins>,
     pub(super) totals: Totals,
+    /// The shard that is read, if it is one by itself, and what is told of the others.
+    pub(super) shard: Option<Shard>,
+    others: Others,
     twins: Twins,
     logs: Option<&'a Logs>,
     listening: Option<Listening<'a>>,
@@ -153,6 +160,8 @@ impl<'a> Collector<'a> {
             sources: Vec::new(),
             origins: None,
             totals: Totals::default(),
+            shard: None,
+            others: Others::default(),
             twins: Twins::default(),
             logs: options.logs.as_deref(),
             listening: options.logs.as_deref().and_then(Listening::to),
@@ -164,6 +173,9 @@ impl<'a> Collector<'a> {
     pub(super) fn add(&mut self, mut drained: Drained) {
         self.pending.append(&mut drained.handshakes);
         self.half_open.append(&mut drained.half_open);
+        if let Some(own) = self.shard {
+            self.others.add(own, drained.told);
+        }
     }
 
     /// Every worker has concluded everything up to here: that is complete and can be put in order.
@@ -185,7 +197,7 @@ impl<'a> Collector<'a> {
                 }
             }
         }
-        if self.pending.is_empty() && self.half_open.is_empty() {
+        if self.pending.is_empty() && self.half_open.is_empty() && self.others.is_empty() {
             return Ok(());
         }
         let mut ready: Vec<Box<Handshake>> = Vec::new();
@@ -194,7 +206,7 @@ impl<'a> Collector<'a> {
             if Upto::of(&handshake) <= upto { ready.push(handshake) } else { later.push(handshake) }
         }
         self.pending = later;
-        if ready.is_empty() {
+        if ready.is_empty() && self.others.is_empty() {
             // Nothing is judged in between, so the order in which half-open connections are learnt of is no matter.
             let Self { half_open, knowledge, totals, .. } = self;
             half_open.retain(|half_open| {
@@ -210,8 +222,14 @@ impl<'a> Collector<'a> {
         self.half_open.sort_unstable_by_key(later_first);
         ready.sort_by_key(|handshake| Upto::of(handshake));
         for handshake in ready {
+            while let Some(entry) = self.others.before(&handshake) {
+                self.be_told(entry)?;
+            }
             self.learn_half_open(handshake.concluded_at);
             self.take(handshake)?;
+        }
+        while let Some(entry) = self.others.upto(upto) {
+            self.be_told(entry)?;
         }
         self.learn_half_open(upto.concluded_at);
         Ok(())
@@ -238,11 +256,12 @@ impl<'a> Collector<'a> {
             self.leave(doubtful || handshake.provisional);
             return Ok(());
         }
-        if self.twins.is_copy(&handshake) {
+        if self.twins.is_copy(&Sight::of(&handshake)) {
+            self.totals.copies = self.totals.copies.saturating_add(1);
             return Ok(());
         }
         if !handshake.provisional {
-            self.turn_page(&handshake)?;
+            self.turn_page(handshake.flow.first.time, handshake.flow.last.time)?;
         }
         let name = handshake.name();
         let at = handshake.server_chain.as_ref().map_or(handshake.flow.first.time, |seen| seen.mark.time);
@@ -289,6 +308,34 @@ impl<'a> Collector<'a> {
         self.conclude(held, verdict)
     }
 
+    /// Learns from a handshake of another shard, as from one of this one that is not reported.
+    fn be_told(&mut self, entry: Entry) -> std::io::Result<()> {
+        let Entry { interface, site, told, .. } = entry;
+        let told = match told {
+            Told::Certificate(der) => {
+                self.others.keep(&der);
+                return Ok(());
+            }
+            Told::Elsewhere(told) => told,
+        };
+        if !told.overheard {
+            if self.twins.is_copy(&sight(site, &told)) {
+                return Ok(());
+            }
+            self.turn_page(Timestamp::from_nanos(told.first), Timestamp::from_nanos(told.last))?;
+        }
+        let shown = told.chain.as_ref();
+        let judged = shown.and_then(|shown| {
+            let certificates = self.others.chain(&shown.certificates)?;
+            let occasion = Occasion { now: Timestamp::from_nanos(shown.closed), server: told.server.address };
+            let (name, at) = (shown.name.as_deref(), Timestamp::from_nanos(shown.at));
+            Some((name, self.chains.judge(&certificates, name, at, Purpose::Server, self.trust, occasion)))
+        });
+        let judged = judged.as_ref().map(|(name, chain)| (*name, chain.as_ref()));
+        self.knowledge.learn_elsewhere(site, interface, &told, judged);
+        Ok(())
+    }
+
     /// Lets a handshake wait for what others show.
     fn hold(&mut self, held: Held, now: Timestamp) -> std::io::Result<()> {
         self.tickets_held = self.tickets_held.saturating_add(usize::from(held.ticket_refused));
@@ -299,9 +346,9 @@ impl<'a> Collector<'a> {
 
     /// After so long without a handshake the capture may be another one, taken elsewhere: an address is another server's then, and what one
     /// served and accepted says nothing of the other. What waits is judged by what was known in its time, and the rest is forgotten.
-    fn turn_page(&mut self, handshake: &Handshake) -> std::io::Result<()> {
-        let begins_anew = self.learnt_until > Timestamp::MIN && handshake.flow.first.time.since(self.learnt_until) > APART;
-        self.learnt_until = self.learnt_until.max(handshake.flow.last.time);
+    fn turn_page(&mut self, first: Timestamp, last: Timestamp) -> std::io::Result<()> {
+        let begins_anew = self.learnt_until > Timestamp::MIN && first.since(self.learnt_until) > APART;
+        self.learnt_until = self.learnt_until.max(last);
         if begins_anew {
             while !self.held.is_empty() {
                 self.let_one_go()?;
@@ -438,6 +485,7 @@ impl<'a> Collector<'a> {
             (&mut self.totals.picked_out, verdict.quality.picked_out),
             (&mut self.totals.stepped, handshake.flow.tcp.is_some_and(|tcp| tcp.clock_step.is_some())),
             (&mut self.totals.cut_off, cut_off),
+            (&mut self.totals.strays, self.shard.is_some_and(|shard| !shard.knows(&handshake.flow.key, handshake.server.address))),
         ] {
             *total = total.saturating_add(u64::from(counts));
         }
@@ -488,14 +536,18 @@ impl<'a> Collector<'a> {
         let incidents = self.incidents.finish();
         let total = self.incidents.ended().saturating_add(incidents.len() as u64);
         self.notes.append(&mut self.incidents.notes());
-        if self.twins.copies > 0 {
+        if self.totals.copies > 0 {
             self.notes.push(format!(
                 "{} of the handshakes {} captured at another point too (same ClientHello, other addresses) and reported once. To compare two points: handshark match CLIENT.pcap SERVER.pcap.",
-                self.twins.copies,
-                if self.twins.copies == 1 { "was" } else { "were" }
+                self.totals.copies,
+                if self.totals.copies == 1 { "was" } else { "were" }
             ));
         }
         for (count, what) in [
+            (
+                self.totals.strays,
+                "with servers on ports above their clients': other shards may hold more of these servers' handshakes, of which nothing is known here. To judge them by all, read all shards at once.",
+            ),
             (
                 self.totals.picked_out,
                 "without a SYN or a bare acknowledgment in the capture: it was cut from a larger one, perhaps by a display filter. Times and silences in it mean nothing; analyze the larger one.",

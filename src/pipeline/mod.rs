@@ -13,6 +13,7 @@ mod ahead;
 mod batch;
 mod collector;
 mod condense;
+mod elsewhere;
 mod late;
 mod listening;
 mod options;
@@ -25,6 +26,6 @@ mod summary;
 mod twins;
 mod worker;
 
-pub use condense::{Kept, Window, condense};
+pub use condense::{Division, Kept, Window, condense};
 pub use options::{Options, Progress};
 pub use run::run;

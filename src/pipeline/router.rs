@@ -5,16 +5,17 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::capture::{Account, Inventory};
-use crate::condensate::{LATE_PACKETS, LEFT_OUT, LINKED, Late};
+use crate::condensate::{LATE_PACKETS, LEFT_OUT, LINKED, Late, TOLD_ELSEWHERE, Told};
 use crate::frame::{Block, Frame, FrameHead};
 use crate::limits;
 use crate::packet::{self, Decoder, Found, Packet, Skip, TcpFlags};
+use crate::shard::Shard;
 use crate::time::{Mark, Timestamp};
 use crate::traffic::{Kind, Traffic};
 use crate::watch::GAP;
 
 use super::ahead::Ahead;
-use super::batch::{Routed, foretell, partition};
+use super::batch::{Entry, Routed, foretell, partition};
 use super::sources::{Joined, Sources};
 
 /// The router.
@@ -27,6 +28,8 @@ pub(super) struct Router {
     tick: Timestamp,
     /// When the sources of a capture from files were heard.
     sources: Option<Sources>,
+    /// The shard that is read, if it is one by itself.
+    pub(super) shard: Option<Shard>,
     /// Who is given the packets takes them in, and is told of what comes.
     foretells: bool,
 }
@@ -98,7 +101,15 @@ impl Router {
     pub(super) fn new(live: bool) -> Self {
         let length = if live { limits::LIVE_STEP } else { limits::STEP };
         let sources = (!live).then(Sources::new);
-        Self { decoder: Decoder::default(), counts: RouterCounts::default(), length, tick: Timestamp::MIN, sources, foretells: false }
+        Self {
+            decoder: Decoder::default(),
+            counts: RouterCounts::default(),
+            length,
+            tick: Timestamp::MIN,
+            sources,
+            shard: None,
+            foretells: false,
+        }
     }
 
     /// Tells of segments that come in a moment, too.
@@ -168,11 +179,16 @@ impl Router {
                     match frame.head.link {
                         LEFT_OUT => self.told(&frame.head),
                         LATE_PACKETS => tell_late(&frame, &mut give),
+                        TOLD_ELSEWHERE => tell_elsewhere(&frame, &mut give),
                         _ => {}
                     }
                 }
                 (_, Some(key)) => {
                     let place = (found != Found::Joining).then_some(place);
+                    // Fragments are in every shard, as nothing tells whose they are before the last.
+                    if place.is_none() && self.shard.is_some_and(|shard| Shard::of_flow(key, shard.of) != shard.number) {
+                        continue;
+                    }
                     give(Routed::Packet { partition: partition(key), interface, packet, place });
                 }
                 (_, None) => {}
@@ -286,6 +302,15 @@ fn tell_late(frame: &Frame<'_>, give: &mut impl FnMut(Routed<'_>)) {
     let mut bytes = frame.bytes;
     while let Some(late) = Late::read(&mut bytes, frame.head.site) {
         give(Routed::Late { late: &late, second: frame.head.time.seconds() });
+    }
+}
+
+/// Gives what is told of a handshake of another shard. Its mark names the interface that saw it in the place of one that it goes on with.
+#[cold]
+fn tell_elsewhere(frame: &Frame<'_>, give: &mut impl FnMut(Routed<'_>)) {
+    if let Some(told) = Told::read(frame.bytes) {
+        let interface = frame.head.original_len.saturating_sub(1);
+        give(Routed::Told(&Entry { frame: frame.head.number, interface, site: frame.head.site, told }));
     }
 }
 

@@ -62,6 +62,7 @@ mod reproduce;
 mod rules;
 mod scale;
 mod schema;
+mod shards;
 mod sites;
 mod slices;
 mod supply;
