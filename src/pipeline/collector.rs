@@ -41,6 +41,7 @@ use crate::wording::counted;
 
 use super::batch::Entry;
 use super::elsewhere::{Others, sight};
+use super::held::{Held, Unnamed};
 use super::listening::{self, Listening};
 use super::options::Options;
 use super::point::CapturePoint;
@@ -109,25 +110,6 @@ pub(super) struct Collector<'a> {
     listening: Option<Listening<'a>>,
     /// More for the summary.
     pub(super) notes: Vec<String>,
-}
-
-/// A handshake whose verdict waits.
-struct Held {
-    handshake: Box<Handshake>,
-    server: Option<Arc<ChainFacts>>,
-    client: Option<Arc<ChainFacts>>,
-    /// Reported only if its server turns out to speak TLS.
-    doubtful: bool,
-    /// The ticket that it offered was refused.
-    ticket_refused: bool,
-    bytes: usize,
-}
-
-/// A handshake that is judged, and reported when it is known whose its ends are.
-struct Unnamed {
-    held: Held,
-    verdict: Verdict,
-    since: Timestamp,
 }
 
 impl<'a> Collector<'a> {
