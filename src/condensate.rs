@@ -10,15 +10,18 @@
 //! packets that were left out of flows that are not looked into any more ([`Late`]).
 
 mod late;
+mod told;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::frame::LinkType;
+use crate::shard::Shard;
 use crate::traffic::{Bearer, Kind, Volume, Volumes, protocol_named};
 
 pub use late::Late;
+pub use told::{Elsewhere, Shown, Told};
 
 /// What the writer calls itself in the section's header.
 pub const CONDENSER: &str = "handshark condense ";
@@ -35,6 +38,8 @@ pub const MARK: u32 = 2;
 pub const TAIL: u32 = 3;
 /// What was left out of flows since the last one: a mark of the frame behind which it stands, and one [`Late`] after the other.
 pub const LATE: u32 = 4;
+/// In a side table: a mark of the frame at which a handshake was over, and a [`Told`].
+pub const TOLD: u32 = 5;
 
 /// The option of a packet that holds its number in its file and, where its file's clock had been ahead, its [`Place::key`]; and of an interface that
 /// holds its file's place in the head and its place among that file's interfaces.
@@ -49,13 +54,19 @@ pub const LEFT_OUT: LinkType = LinkType(u32::MAX);
 /// The link type of a frame that stands for a block of [`LATE`]: its bytes are what stands behind the mark.
 pub const LATE_PACKETS: LinkType = LinkType(u32::MAX - 1);
 
+/// The link type of a frame that stands for a block of [`TOLD`]: its bytes are what stands behind the mark.
+pub const TOLD_ELSEWHERE: LinkType = LinkType(u32::MAX - 2);
+
 /// Whether a frame of this link type was captured, and does not stand for others.
 pub fn is_captured(link: LinkType) -> bool {
-    link != LEFT_OUT && link != LATE_PACKETS
+    link != LEFT_OUT && link != LATE_PACKETS && link != TOLD_ELSEWHERE
 }
 
-/// The version of what is written here.
+/// The version of what is written here, but for shards.
 pub const VERSION: u32 = 2;
+
+/// The version of a shard and of a side table: who knows nothing of them would take one for the whole.
+pub const SHARD_VERSION: u32 = 3;
 
 /// Where a frame stands in its original file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +88,9 @@ pub struct Head {
     /// The sensor, where one is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensor: Option<String>,
+    /// Which shard it is, where the window is divided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// Where the window begins, in nanoseconds since 1970; everything before its end where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<i64>,

@@ -76,6 +76,8 @@ pub mod rows;
 #[doc(hidden)]
 pub mod secrets;
 #[doc(hidden)]
+pub mod shard;
+#[doc(hidden)]
 pub mod site;
 #[doc(hidden)]
 pub mod time;

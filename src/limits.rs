@@ -360,6 +360,17 @@ pub const LATE_FLOWS: usize = 1 << 14;
 /// Bytes that one of those takes, at most.
 const LATE_RECORD: usize = 128;
 
+/// Certificates and chains of a window that are told to other shards once; of more, some are told again.
+pub const TOLD_CERTIFICATES: usize = 1 << 16;
+/// The same.
+pub const TOLD_CHAINS: usize = 1 << 18;
+
+/// Bytes of the certificates that other shards told of.
+pub const TOLD_CERTIFICATE_BYTES: usize = 32 << 20;
+
+/// So many times its length a certificate takes that was parsed.
+pub const TOLD_CERTIFICATE_WEIGHT: usize = 3;
+
 /// Names of protocols that are taken over from condensates, and the bytes of one: what this program calls them are a hundred short ones.
 pub const PROTOCOLS: usize = 512;
 /// See [`PROTOCOLS`].
@@ -437,8 +448,8 @@ pub const FRAME_RUNS: usize = 1 << 18;
 pub const FRAME_RUN: usize = 16;
 
 /// What an analysis of files may hold in memory, whatever they are made of: what, and bytes at most. Not among them are what only options bring:
-/// key logs ([`SECRET_BYTES`], [`KEY_LOG_CONNECTIONS`]), logs ([`LOG_BYTES`]), the flight recorder (`--record-memory`), live capture ([`LIVE_MERGE_BYTES`]) and an xz
-/// decoder ([`XZ_MEMORY`]).
+/// key logs ([`SECRET_BYTES`], [`KEY_LOG_CONNECTIONS`]), logs ([`LOG_BYTES`]), the flight recorder (`--record-memory`), live capture ([`LIVE_MERGE_BYTES`]), an xz
+/// decoder ([`XZ_MEMORY`]), and what one shard by itself is told of others ([`TOLD_CERTIFICATE_BYTES`]).
 pub const BUDGETS: &[(&str, usize)] = &[
     ("connections that are followed, with all that they hold", FOLLOWED_BYTES),
     ("UDP flows that are followed, likewise", UDP_BYTES),

@@ -3,10 +3,12 @@
 
     window.py MANIFEST ARCHIVE RESULTS LINE...     lines of the manifest, counted from 1
     window.py --sweep RESULTS                      removes what killed workers left behind
+    window.py --read SHARD RESULTS ROWS            reads one shard, 1-of-4, once all windows are done: its rows go to ROWS/1-of-4.ndjson
 
 MANIFEST is what `handshark plan ARCHIVE -o RESULTS` writes. A line names a command's arguments, its files, the name of its result, and the digest
 of all that. The result gets its name when it is whole, and then a file RESULT.done that holds the digest: done twice, or by two workers at once, a
-line gives the same bytes under the same name. Objects (s3://, https://) are fetched to the local disk for the time that they are needed: those of S3 with
+line gives the same bytes under the same name. A result that is divided into shards has several names, with 1-of-4… and side-of-4 in the place of {shard};
+the note stands beside the last. Objects (s3://, https://) are fetched to the local disk for the time that they are needed: those of S3 with
 boto3, which takes the store's address from AWS_ENDPOINT_URL. Needs Python 3.8; HANDSHARK names the program if it is not on the PATH.
 """
 import json
@@ -19,41 +21,69 @@ import tempfile
 import time
 
 PARTIAL = ".partial"
+SHARD = "{shard}"
 
 
 def do(line, archive, results, program="handshark"):
     """Does one line. Gives its result's name, the seconds it took (0 if there was nothing to do) and the process that did it; raises if it cannot."""
     task = json.loads(line)
     begin = time.monotonic()
-    target = os.path.join(results, task["output"])
-    note = target + ".done"
+    names = shards(task)
+    targets = [os.path.join(results, task["output"].replace(SHARD, name)) for name in names]
+    note = targets[-1] + ".done"
     if task["state"] == "stale":
-        for path in (note, target):
+        for path in (note, *targets):
             if os.path.exists(path):
                 os.unlink(path)
-    elif not (os.path.exists(target) and noted(note) == task["digest"]):
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+    elif not (all(map(os.path.exists, targets)) and noted(note) == task["digest"]):
+        for target in targets:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
         # Hidden, so that nobody takes it for a capture; of a name of its own, should another worker be at the same window.
-        folder, name = os.path.split(target)
-        partial = os.path.join(folder, f".{socket.gethostname()}-{os.getpid()}-{time.time_ns()}{PARTIAL}-{name}")
+        name = f".{socket.gethostname()}-{os.getpid()}-{time.time_ns()}{PARTIAL}-{os.path.basename(task['output'])}"
+        partials = [os.path.join(os.path.dirname(target), name) for target in targets]
+        # Parts are renamed only within their folders.
+        written = os.path.join(os.path.dirname(os.path.join(results, task["output"])), name)
         try:
             with tempfile.TemporaryDirectory(prefix="handshark-") as stage:
                 place, files = fetched(task["files"], archive, stage)
-                run([program, *task["arguments"], "-o", os.path.abspath(partial), "--", *files], place)
-            os.replace(partial, target)
+                run([program, *task["arguments"], "-o", os.path.abspath(written), "--", *files], place)
+            for partial, target in zip(partials, targets):
+                os.replace(partial, target)
         finally:
-            if os.path.exists(partial):
+            for partial in filter(os.path.exists, partials):
                 os.unlink(partial)
         write(note, task["digest"] + "\n")
         return task["output"], time.monotonic() - begin, os.getpid()
     return task["output"], 0.0, os.getpid()
 
 
-def run(command, place):
+def shards(task):
+    """What stands in the place of {shard} in a result's name, the side table's last."""
+    of = task.get("shards")
+    return [f"{number}-of-{of}" for number in range(1, of + 1)] + [f"side-of-{of}"] if of else [""]
+
+
+def read(shard, results, rows, program="handshark"):
+    """Reads one shard with what crosses shards. Gives the name of its rows, the seconds it took and the process that did it."""
+    begin = time.monotonic()
+    os.makedirs(rows, exist_ok=True)
+    target = os.path.join(rows, shard + ".ndjson")
+    partial = os.path.join(rows, f".{socket.gethostname()}-{os.getpid()}-{time.time_ns()}{PARTIAL}-{shard}")
+    try:
+        with open(partial, "wb") as out:
+            run([program, "read", "--json", shard, "side-of-" + shard.rpartition("-")[2]], results, out)
+        os.replace(partial, target)
+    finally:
+        if os.path.exists(partial):
+            os.unlink(partial)
+    return target, time.monotonic() - begin, os.getpid()
+
+
+def run(command, place, out=subprocess.DEVNULL):
     """Runs a command that dies with this process, which may be killed without a word."""
     if shutil.which("setpriv"):
         command = ["setpriv", "--pdeathsig", "KILL", *command]
-    ran = subprocess.run(command, cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    ran = subprocess.run(command, cwd=place, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
     if ran.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: exit {ran.returncode}: {ran.stderr.decode(errors='replace')[-500:]}")
 
@@ -126,6 +156,8 @@ def lines(manifest):
 def main(arguments):
     if len(arguments) == 2 and arguments[0] == "--sweep":
         return sweep(arguments[1])
+    if len(arguments) == 4 and arguments[0] == "--read":
+        return print(read(*arguments[1:], program())[0])
     if len(arguments) < 4:
         sys.exit(__doc__)
     if not shutil.which(program()):

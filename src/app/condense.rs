@@ -1,7 +1,7 @@
 //! `handshark condense`: the packets of the handshakes begun in a window of time, with what is to be known of all others.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use zstd::stream::write::Encoder;
@@ -10,15 +10,17 @@ use super::job::Job;
 use super::{is_dash, kept, naming, stop_on_signal, unless_interrupted};
 use crate::capture::{self, FrameSource, Inventory};
 use crate::cli::{CondenseOptions, Secrets};
-use crate::condensate::{self, Head};
+use crate::condensate::{self, Counted, Head, Tail};
 use crate::count::Count;
+use crate::error::Error;
 use crate::find::Criteria;
 use crate::output::condensate::CondensateWriter;
 use crate::output::delivery::{Delivery, Manner};
 use crate::output::figures::counted;
 use crate::output::pcapng::{InterfaceDescription, PacketRecord};
 use crate::output::say::say;
-use crate::pipeline::{Kept, Window, condense as pass};
+use crate::pipeline::{Division, Kept, Window, condense as pass};
+use crate::shard::Shard;
 use crate::site::Observer;
 use crate::time::Timestamp;
 
@@ -26,15 +28,25 @@ use crate::time::Timestamp;
 pub(super) fn condense(options: &CondenseOptions) -> anyhow::Result<()> {
     let everything = Criteria::default();
     let job = Job { criteria: &everything, ..Job::new(&options.inputs, &options.query, stop_on_signal()?) };
-    let kept = kept(&options.inputs, &options.query, &[&options.output]);
+    let parts = parts(options)?;
+    let outputs: Vec<&Path> = parts.iter().map(|(_, path)| path.as_path()).collect();
+    let kept = kept(&options.inputs, &options.query, &outputs);
     let manner = Manner { force: options.force, inputs: &kept, ..Manner::default() };
-    let mut target = Delivery::begin(&options.output, &manner)?;
+    let begin = if parts.len() > 1 { Delivery::begin_file } else { Delivery::begin };
+    let mut targets = outputs.iter().map(|path| begin(path, &manner)).collect::<Result<Vec<_>, _>>()?;
     let mut source = job.open()?;
     let head = head(options, source.as_ref())?;
-    let written = write(options, &head, source.as_mut(), &job, &mut target);
-    let written = written.map_err(|error| naming(error, |source| target.failed(source)))?;
+    let written = write(options, &head, &parts, source.as_mut(), &job, &mut targets);
+    let written = written.map_err(|error| {
+        naming(error, |source| match targets.first() {
+            Some(target) => target.failed(source),
+            None => Error::Write { what: "the condensate".to_owned(), source },
+        })
+    })?;
     unless_interrupted()?;
-    target.deliver()?;
+    for target in targets {
+        target.deliver()?;
+    }
     let place = if is_dash(&options.output) { "standard output".into() } else { options.output.display().to_string() };
     say(format!(
         "kept {} of {} in the window: {place}",
@@ -42,6 +54,24 @@ pub(super) fn condense(options: &CondenseOptions) -> anyhow::Result<()> {
         counted(written.frames, "frame", "frames")
     ));
     Ok(())
+}
+
+/// What is written, and where to: the shards and the side table, or one condensate of everything.
+fn parts(options: &CondenseOptions) -> anyhow::Result<Vec<(Option<Shard>, PathBuf)>> {
+    let named = options.output.to_str().filter(|path| path.contains(PLACE));
+    match (options.shards, named) {
+        (None, None) => Ok(vec![(None, options.output.clone())]),
+        (Some(of), Some(path)) => {
+            Ok(Shard::all(of).map(|shard| (Some(shard), PathBuf::from(path.replace(PLACE, &shard.name())))).collect())
+        }
+        (Some(_), None) => {
+            bail!(
+                "{} is one name, and each shard needs one of its own; write {PLACE} in it: -o '{PLACE}/0900.pcapng.zst'",
+                options.output.display()
+            )
+        }
+        (None, Some(path)) => bail!("{path} has a place for a shard's name, and there are none without --shards"),
+    }
 }
 
 /// What is known before the first packet.
@@ -68,7 +98,8 @@ fn head(options: &CondenseOptions, source: &dyn FrameSource) -> anyhow::Result<H
         named.push(condensate::File { first: first.map(Timestamp::nanos), path: name(path, options.root.as_deref())? });
     }
     Ok(Head {
-        condensate: condensate::VERSION,
+        condensate: if options.shards.is_some() { condensate::SHARD_VERSION } else { condensate::VERSION },
+        shard: None,
         site: observer.site.name().map(|name| name.to_string()),
         sensor: observer.sensor.map(|name| name.to_string()),
         since: options.since.map(Timestamp::nanos),
@@ -99,62 +130,93 @@ struct Written {
     frames: u64,
 }
 
+/// Where a part is written to, compressed or not.
+enum Out<'a> {
+    Plain(&'a mut Delivery),
+    Packed(Encoder<'static, &'a mut Delivery>),
+}
+
+impl Write for Out<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(out) => out.write(bytes),
+            Self::Packed(out) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(out) => out.flush(),
+            Self::Packed(out) => out.flush(),
+        }
+    }
+}
+
+impl Out<'_> {
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Plain(out) => out.flush(),
+            Self::Packed(out) => out.finish()?.flush(),
+        }
+    }
+}
+
 fn write(
     options: &CondenseOptions,
     head: &Head,
+    parts: &[(Option<Shard>, PathBuf)],
     source: &mut dyn FrameSource,
     job: &Job<'_>,
-    target: &mut Delivery,
+    targets: &mut [Delivery],
 ) -> anyhow::Result<Written> {
     let packed = options.output.extension().is_some_and(|extension| extension == "zst");
-    let written = if packed {
-        let (written, encoder) = write_into(options, head, source, job, Encoder::new(&mut *target, LEVEL)?)?;
-        encoder.finish()?;
-        written
-    } else {
-        write_into(options, head, source, job, &mut *target)?.0
-    };
-    target.flush()?;
-    Ok(written)
-}
-
-fn write_into<W: Write>(
-    options: &CondenseOptions,
-    head: &Head,
-    source: &mut dyn FrameSource,
-    job: &Job<'_>,
-    out: W,
-) -> anyhow::Result<(Written, W)> {
-    let mut pen = Pen {
-        writer: CondensateWriter::new(out, head)?,
-        keeps_secrets: options.secrets == Secrets::Keep,
-        head,
-        root: options.root.as_deref(),
-        numbers: Vec::new(),
-        secrets: 0,
-        names: 0,
-        packets: 0,
-    };
-    let window = Window { since: options.since.unwrap_or(Timestamp::MIN), until: options.until.unwrap_or(Timestamp::MAX) };
-    let mut tail = pass(source, window, &job.stop, &mut |inventory, kept| pen.put(inventory, kept))?;
-    let inventory = source.inventory();
-    for interface in 0..u32::try_from(inventory.interfaces.len()).unwrap_or(u32::MAX) {
-        pen.statistics(inventory, interface)?;
+    let mut pens = Vec::new();
+    for ((shard, _), target) in parts.iter().zip(targets) {
+        let out = if packed { Out::Packed(Encoder::new(target, LEVEL)?) } else { Out::Plain(target) };
+        pens.push(Pen {
+            writer: CondensateWriter::new(out, &Head { shard: *shard, ..head.clone() })?,
+            shard: *shard,
+            keeps_secrets: options.secrets == Secrets::Keep && shard.is_none_or(|shard| !shard.is_side()),
+            head,
+            root: options.root.as_deref(),
+            numbers: Vec::new(),
+            secrets: 0,
+            names: 0,
+            packets: 0,
+        });
     }
+    let window = Window { since: options.since.unwrap_or(Timestamp::MIN), until: options.until.unwrap_or(Timestamp::MAX) };
+    let division = options.shards.map(|shards| Division { shards, without_secrets: options.secrets == Secrets::Drop });
+    let mut tail = pass(source, window, division, &job.stop, &mut |inventory, part, kept| {
+        pens.get_mut(part).map_or(Ok(()), |pen| pen.put(inventory, kept))
+    })?;
+    let inventory = source.inventory();
+    let Some(first) = pens.first() else { return Ok(Written { packets: 0, frames: 0 }) };
     tail.files.retain_mut(|counted| {
         let path = inventory.inputs.get(counted.file as usize).map(|input| input.path.as_path());
-        let place = path.and_then(|path| pen.file(path));
+        let place = path.and_then(|path| first.file(path));
         counted.file = place.unwrap_or_default();
         place.is_some()
     });
     let frames = tail.files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.frames));
-    let packets = pen.packets;
-    Ok((Written { packets, frames }, pen.writer.finish(&tail)?))
+    let mut packets = 0_u64;
+    for mut pen in pens {
+        packets = packets.saturating_add(pen.packets);
+        if pen.shard.is_none_or(Shard::is_first) {
+            for interface in 0..u32::try_from(inventory.interfaces.len()).unwrap_or(u32::MAX) {
+                pen.statistics(inventory, interface)?;
+            }
+        }
+        let tail = pen.tail(&tail);
+        pen.writer.finish(&tail)?.finish()?;
+    }
+    Ok(Written { packets, frames })
 }
 
 /// Writes what is kept.
 struct Pen<'a, W: Write> {
     writer: CondensateWriter<W>,
+    shard: Option<Shard>,
     keeps_secrets: bool,
     head: &'a Head,
     root: Option<&'a Path>,
@@ -189,7 +251,21 @@ impl<W: Write> Pen<'_, W> {
                 let interface = self.interface(inventory, head.interface)?;
                 self.writer.late(interface, head.time, place, late)
             }
+            Kept::Told { head, place, interface, told } => {
+                let seen_at = self.interface(inventory, interface)?;
+                let interface = self.interface(inventory, head.interface)?;
+                self.writer.told(interface, head.time, place, seen_at, told)
+            }
         }
+    }
+
+    /// What is to be remembered of all frames: what is counted stands in the first shard alone, so that all shards add up to the whole.
+    fn tail(&self, whole: &Tail) -> Tail {
+        if self.shard.is_none_or(Shard::is_first) {
+            return whole.clone();
+        }
+        let files = whole.files.iter().map(|file| Counted { frames: 0, bytes: 0, odd: None, damage: None, ..file.clone() });
+        Tail { files: files.collect(), times: whole.times, quiet_until: whole.quiet_until, ..Tail::default() }
     }
 
     /// Names and keys that have turned up.
@@ -254,6 +330,9 @@ impl<W: Write> Pen<'_, W> {
         self.writer.statistics(number, until, known.received.map(Count::get), known.dropped.map(Count::get))
     }
 }
+
+/// What stands for a shard's name in the name of the output.
+const PLACE: &str = "{shard}";
 
 /// What is condensed is read once or twice, and most of it is encrypted: to compress it harder costs more than it spares.
 const LEVEL: i32 = -3;

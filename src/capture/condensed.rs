@@ -10,9 +10,10 @@ use std::sync::atomic::Ordering;
 
 use super::discover::{self, Found, Pending};
 use super::reader::Reader;
+use super::shards;
 use super::source::Ties;
 use super::{Account, FrameSource, Input, Interface, Inventory, OddTime};
-use crate::condensate::{self, Head, LATE_PACKETS, LEFT_OUT, LINKED, Tail};
+use crate::condensate::{self, Head, LATE_PACKETS, LEFT_OUT, LINKED, TOLD_ELSEWHERE, Tail};
 use crate::error::{Error, Result};
 use crate::frame::{Block, FrameHead};
 use crate::limits;
@@ -44,7 +45,7 @@ pub(super) struct Condensed {
 /// A file that was condensed: its beginning, its path, and who captured it.
 type Original = (Option<i64>, String, Site, Option<String>);
 
-/// The order of frames: time, file, number; of one that is there twice, the packet before the mark, and last what was left out up to it.
+/// The order of frames: time, file, number; of one that is there twice, the packet before the mark, then what was left out up to it, and what was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     time: i64,
@@ -57,6 +58,7 @@ impl Key {
     const CAPTURED: u8 = 0;
     const MARK: u8 = 1;
     const LATE: u8 = 2;
+    const TOLD: u8 = 3;
 }
 
 /// Numbers over all files. Within a file they grow as its own do, so that frames left out begin no new run.
@@ -124,14 +126,16 @@ impl Condensed {
                 );
                 return Err(Error::Condensate { path: condensate, why });
             };
-            if head.condensate != condensate::VERSION {
-                let why = format!("its version is {}; version {} is known", head.condensate, condensate::VERSION);
+            let version = if head.shard.is_some() { condensate::SHARD_VERSION } else { condensate::VERSION };
+            if head.condensate != version {
+                let why = format!("its version is {}; version {version} is known", head.condensate);
                 return Err(Error::Condensate { path: waiting.path, why });
             }
             let observer = observer_of(head, &found.ties.observer);
             originals.extend(head.files.iter().map(|file| original(file, &observer)));
             pending.push_back(waiting);
         }
+        let shard = shards::wanted(&pending)?;
         let several = originals.len() > 1;
         let names: Vec<String> = originals.iter().map(|(_, path, ..)| path.clone()).collect();
         let inputs = originals.iter().map(|(_, path, site, sensor)| Input {
@@ -142,7 +146,7 @@ impl Condensed {
         Ok(Self {
             waiting: pending,
             open: Vec::new(),
-            inventory: Inventory { inputs, account: Some(Account::default()), ..Inventory::default() },
+            inventory: Inventory { inputs, account: Some(Account::default()), shard, ..Inventory::default() },
             places: originals.into_iter().zip(0..).collect(),
             interfaces: BTreeMap::new(),
             origins: several.then(|| Origins::of_condensed_files(names)),
@@ -294,12 +298,12 @@ impl Condensed {
                 let known = self.last.is_some_and(|last| (last.file, last.own) == (key.file, key.own));
                 let Some(frame) = lane.head() else { break };
                 let mut head = FrameHead { interface: lane.interface(frame.head.interface).0, site: lane.observer.site, ..frame.head };
-                if key.rank == Key::MARK {
+                if key.rank == Key::MARK || key.rank == Key::TOLD {
                     let linked = head.original_len & LINKED;
                     let before = (head.original_len & !LINKED).checked_sub(1);
                     head.original_len = before.map_or(0, |before| lane.interface(before).0.saturating_add(1) | linked);
                 }
-                if !known || (key.rank == Key::MARK && head.original_len > 0) || key.rank == Key::LATE {
+                if !known || (key.rank == Key::MARK && head.original_len > 0) || key.rank >= Key::LATE {
                     head.number = match &self.origins {
                         None => key.own,
                         Some(_) => self.numbers.next(key, &mut self.runs),
@@ -356,6 +360,7 @@ impl Lane {
             rank: match head.link {
                 LEFT_OUT => Key::MARK,
                 LATE_PACKETS => Key::LATE,
+                TOLD_ELSEWHERE => Key::TOLD,
                 _ => Key::CAPTURED,
             },
         })

@@ -31,6 +31,7 @@ mod pcap;
 mod pcapng;
 mod reader;
 mod rows;
+mod shards;
 mod source;
 #[cfg(test)]
 mod testing;
@@ -46,6 +47,7 @@ use crate::count::Count;
 use crate::error::Result;
 use crate::frame::{Block, LinkType};
 use crate::origins::Origins;
+use crate::shard::Shard;
 use crate::site::Observer;
 use crate::time::Timestamp;
 use crate::traffic::Volumes;
@@ -204,6 +206,8 @@ pub struct Inventory {
     pub unread: u64,
     /// What was counted when the capture was condensed, in place of what is left of it.
     pub account: Option<Account>,
+    /// The shard that is read, if it is one by itself.
+    pub shard: Option<Shard>,
 }
 
 /// What was counted of all frames of a capture, of which only some are left.

@@ -93,7 +93,7 @@ impl Pcapng {
             ENHANCED_PACKET => enhanced_packet(section, body, cx),
             SIMPLE_PACKET => simple_packet(section, body, self.time),
             PACKET => packet(section, body, cx),
-            condensate::BLOCK if matches!(order.u32(body), Some(condensate::MARK | condensate::LATE)) => {
+            condensate::BLOCK if matches!(order.u32(body), Some(condensate::MARK | condensate::LATE | condensate::TOLD)) => {
                 return mark(section, body, total, cx);
             }
             _ => {
@@ -248,11 +248,13 @@ fn mark(section: &Section, body: &[u8], total: usize, cx: &mut Context<'_>) -> S
     let joins = before.map_or(0, |before| before.index.saturating_add(1) | joins & condensate::LINKED);
     cx.told.places.push(Place { own, key: key.cast_signed() });
     let time = Timestamp::from_nanos(time.cast_signed());
-    let late = body.get(MARK_LEN..).filter(|_| word(0) == Some(condensate::LATE)).and_then(|late| u32::try_from(late.len()).ok());
-    let (link, start, len) = match late {
-        Some(len) => (condensate::LATE_PACKETS, BLOCK_HEADER + MARK_LEN, len),
-        None => (condensate::LEFT_OUT, 0, 0),
+    let link = match word(0) {
+        Some(condensate::LATE) => condensate::LATE_PACKETS,
+        Some(condensate::TOLD) => condensate::TOLD_ELSEWHERE,
+        _ => condensate::LEFT_OUT,
     };
+    let more = body.get(MARK_LEN..).filter(|_| link != condensate::LEFT_OUT).and_then(|more| u32::try_from(more.len()).ok());
+    let (start, len) = more.map_or((0, 0), |len| (BLOCK_HEADER + MARK_LEN, len));
     Step::Frame(Cut { time, link, interface, original_len: joins, start, len, total })
 }
 

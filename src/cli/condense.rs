@@ -46,6 +46,15 @@ pub(super) struct Condense {
     #[arg(long, value_name = "TIME", value_parser = values::moment)]
     until: Option<Timestamp>,
 
+    /// Divide the window by server into so many condensates, and a side table of what crosses them: 2 to 256
+    ///
+    /// Each shard is read by itself, with the side table of all windows: handshark read 1-of-4/ side-of-4/. It says of its handshakes what is said of
+    /// them when all are read. The output's name needs {shard} in it, in whose place 1-of-4, 2-of-4… and side-of-4 come. A flow is in the shard of
+    /// the address on its lower port. Where the server has the higher one, as between two ports above 32768, the summary says so: what other shards
+    /// know of that server is not known then.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=256))]
+    shards: Option<u16>,
+
     /// Tell names of files from this directory on, so that they do not depend on where it is mounted
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     root: Option<PathBuf>,
@@ -86,6 +95,7 @@ impl From<Condense> for CondenseOptions {
             until: condense.until,
             root: condense.root,
             output: condense.output,
+            shards: condense.shards,
             force: condense.force,
             secrets: match condense.secrets {
                 SecretsArgument::Keep => Secrets::Keep,

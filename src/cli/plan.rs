@@ -45,6 +45,13 @@ pub(super) struct Plan {
     #[arg(long, value_name = "DURATION", default_value = "130s", value_parser = values::long_duration)]
     overlap: Duration,
 
+    /// Divide each window by server into so many shards and a side table, as condense --shards does: 2 to 256
+    ///
+    /// Where one process cannot judge everything in the time there is. Results lie in 1-of-4/, 2-of-4/… and side-of-4/, and each shard is read by
+    /// itself: handshark read 1-of-4/ side-of-4/.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=256))]
+    shards: Option<u16>,
+
     /// Read every file to its end: for files of one sensor that overlap in time, as those of several interfaces do
     #[arg(long)]
     scan: bool,
@@ -67,6 +74,8 @@ pub struct PlanOptions {
     pub layout: Option<PathPattern>,
     /// How far beyond its ends a window's files reach.
     pub overlap: Duration,
+    /// Into how many shards each window is divided, from 2 on; `None`: into none.
+    pub shards: Option<u16>,
     /// Read every file to its end.
     pub scan: bool,
     /// Only what there is to do.
@@ -75,8 +84,8 @@ pub struct PlanOptions {
 
 impl From<Plan> for PlanOptions {
     fn from(plan: Plan) -> Self {
-        let Plan { archive, output, every, layout, overlap, scan, due } = plan;
-        Self { archive, output, every, layout, overlap, scan, due }
+        let Plan { archive, output, every, layout, overlap, shards, scan, due } = plan;
+        Self { archive, output, every, layout, overlap, shards, scan, due }
     }
 }
 

@@ -1,34 +1,28 @@
-//! What clients tried lately, the latest of all clients in one row. Each knows the one before it of the same client, or of one that is taken for it,
-//! so that to enter an attempt and to ask for those of a client costs the same however many there are.
+//! What clients tried lately, the latest of all clients in one row. Each knows the one before it of the same client at the same server's address, or of
+//! two that are taken for those, so that to enter an attempt and to ask for those of a client costs the same however many there are. What a client tried
+//! at another address says little of this one, and whoever reads the handshakes with some servers only need not know it.
 
 use std::hash::BuildHasher;
-use std::iter;
 use std::net::IpAddr;
 
 use foldhash::quality::RandomState;
 
 use super::cause::Cause;
 use super::knowledge::Related;
+use super::row::Row;
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::site::Site;
 
 /// Attempts remembered, of all clients together.
 const ATTEMPTS: usize = 16384;
-/// Of those, how many of one client are looked at, the latest first.
+/// Of those, how many of one client at one address are looked at, the latest first.
 const PER_CLIENT: usize = 12;
 
 /// The latest attempts of all clients.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
-    /// The attempt with the number `n`, counted from 1, has the place `(n - 1) % ATTEMPTS`: once the row is full it lies over the oldest.
-    row: Vec<Attempt>,
-    /// By place, the number of the one before it in the same bucket; 0 for none. One that was written over since ends the chain.
-    before: Vec<u64>,
-    /// By bucket, which is a hash of the client's address, the number of its latest attempt.
-    latest: Vec<u64>,
-    /// How many were entered.
-    entered: u64,
+    row: Row<Attempt, ATTEMPTS>,
     hasher: RandomState,
 }
 
@@ -43,7 +37,25 @@ pub(super) struct Attempt {
     pub(super) related: Related,
 }
 
+/// A client's address and a server's, at a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Pair {
+    site: Site,
+    client: IpAddr,
+    server: IpAddr,
+}
+
+impl Pair {
+    pub(super) fn of(handshake: &Handshake) -> Self {
+        Self { site: handshake.flow.key.site, client: handshake.client.address, server: handshake.server.address }
+    }
+}
+
 impl Attempt {
+    const fn pair(&self) -> Pair {
+        Pair { site: self.site, client: self.client.address, server: self.server.address }
+    }
+
     /// This handshake is the one that was entered.
     pub(super) fn is(&self, handshake: &Handshake) -> bool {
         self.site == handshake.flow.key.site && self.client.port == handshake.client.port && self.related.start == handshake.flow.first
@@ -53,53 +65,28 @@ impl Attempt {
 impl Attempts {
     /// Enters one, and forgets the oldest where there are too many.
     pub(super) fn enter(&mut self, attempt: Attempt) {
-        self.latest.resize(ATTEMPTS, 0);
-        self.entered = self.entered.saturating_add(1);
-        let bucket = self.bucket((attempt.site, attempt.client.address));
-        let before = self.latest.get_mut(bucket).map(|latest| std::mem::replace(latest, self.entered)).unwrap_or_default();
-        let place = place(self.entered);
-        if let (Some(oldest), Some(link)) = (self.row.get_mut(place), self.before.get_mut(place)) {
-            (*oldest, *link) = (attempt, before);
-        } else {
-            self.row.push(attempt);
-            self.before.push(before);
-        }
+        self.row.enter(self.hasher.hash_one(attempt.pair()), attempt);
     }
 
-    /// A client's attempts, the latest first.
-    pub(super) fn of(&self, client: (Site, IpAddr)) -> impl Iterator<Item = &Attempt> {
-        self.places(client).filter_map(|place| self.row.get(place))
+    /// A client's attempts at an address, the latest first.
+    pub(super) fn of(&self, pair: Pair) -> impl Iterator<Item = &Attempt> {
+        let own = self.row.of(self.hasher.hash_one(pair));
+        own.filter(move |attempt| attempt.pair() == pair).take(PER_CLIENT)
     }
 
     /// Enters the cause that was found for a handshake.
     pub(super) fn explain(&mut self, handshake: &Handshake, cause: Cause) {
-        let own = self
-            .places((handshake.flow.key.site, handshake.client.address))
-            .find(|place| self.row.get(*place).is_some_and(|attempt| attempt.is(handshake)));
-        if let Some(own) = own.and_then(|place| self.row.get_mut(place)) {
+        let pair = Pair::of(handshake);
+        let mut left = PER_CLIENT;
+        let own = self.row.find(self.hasher.hash_one(pair), |attempt| {
+            let counts = attempt.pair() == pair && left > 0;
+            left = left.saturating_sub(usize::from(counts));
+            counts && attempt.is(handshake)
+        });
+        if let Some(own) = own {
             own.related.cause = Some(cause);
         }
     }
-
-    /// Where a client's attempts stand in the row, the latest first.
-    fn places(&self, client: (Site, IpAddr)) -> impl Iterator<Item = usize> {
-        let written_over = self.entered.saturating_sub(ATTEMPTS as u64);
-        let latest = self.latest.get(self.bucket(client)).copied();
-        let numbers = iter::successors(latest, |number| self.before.get(place(*number)).copied());
-        let places = numbers.take_while(move |number| *number > written_over).map(place);
-        places
-            .filter(move |place| self.row.get(*place).is_some_and(|attempt| (attempt.site, attempt.client.address) == client))
-            .take(PER_CLIENT)
-    }
-
-    fn bucket(&self, client: (Site, IpAddr)) -> usize {
-        place(self.hasher.hash_one(client))
-    }
-}
-
-/// The place in a row of as many as are remembered.
-fn place(number: u64) -> usize {
-    usize::try_from(number.wrapping_sub(1) % ATTEMPTS as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -113,7 +100,7 @@ mod tests {
     }
 
     fn frames(attempts: &Attempts, client: Endpoint) -> Vec<u64> {
-        attempts.of((Site::NONE, client.address)).map(|attempt| attempt.related.start.frame).collect()
+        attempts.of(attempt(client, 0).pair()).map(|attempt| attempt.related.start.frame).collect()
     }
 
     #[test]
@@ -135,7 +122,7 @@ mod tests {
         assert_eq!((frames(&attempts, client(7)), frames(&attempts, client(8))), (vec![100], vec![20]));
         attempts.enter(attempt(client(9), 102));
         assert_eq!((frames(&attempts, client(8)), frames(&attempts, client(9))), (vec![], vec![102, 101]));
-        assert_eq!((attempts.row.len(), attempts.before.len()), (ATTEMPTS, ATTEMPTS));
+        assert_eq!(attempts.row.len(), ATTEMPTS);
     }
 
     #[test]
@@ -143,12 +130,12 @@ mod tests {
         let handshake = connected();
         let mut attempts = Attempts::default();
         for frame in [handshake.flow.first.frame + 1, handshake.flow.first.frame] {
-            let mut attempt = attempt(handshake.client, frame);
+            let mut attempt = Attempt { server: handshake.server, ..attempt(handshake.client, frame) };
             attempt.related.start.time = handshake.flow.first.time;
             attempts.enter(attempt);
         }
         attempts.explain(&handshake, Cause::PacketLoss);
-        let causes: Vec<_> = attempts.of((Site::NONE, handshake.client.address)).map(|attempt| attempt.related.cause).collect();
+        let causes: Vec<_> = attempts.of(Pair::of(&handshake)).map(|attempt| attempt.related.cause).collect();
         assert_eq!(causes, [Some(Cause::PacketLoss), None]);
     }
 }

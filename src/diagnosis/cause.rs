@@ -301,7 +301,7 @@ causes! {
     ChainTooLarge = "chain-too-large" in Certificate,
     /// One of several servers behind the name serves another, bad certificate.
     BackendInconsistent = "backend-inconsistent" in Certificate,
-    /// The client rejected the server's certificate or flight, the reason is hidden (encrypted alert, silent close).
+    /// The client rejected the server's certificate, or something else that the server sent, and the reason is hidden (encrypted alert, silent close).
     ServerCertificateRejected = "server-certificate-rejected" in Certificate,
     /// The server demands a client certificate and got none.
     ClientCertificateMissing = "client-certificate-missing" in ClientAuth,

@@ -6,7 +6,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::{FtpReply, Outcome, Protocol, StoppedBy};
 use crate::time::Mark;
 
-use super::attempts::Attempts;
+use super::attempts::{Attempts, Pair};
 use super::finding::Confidence;
 use super::knowledge::Unserved;
 
@@ -66,8 +66,8 @@ pub(super) fn unserved(handshake: &Handshake) -> Option<Mark> {
 pub(super) fn unserved_during(attempts: &Attempts, control: &Handshake) -> Vec<Unserved> {
     let (first, last) = (control.flow.first, control.flow.last);
     let mut all: Vec<Unserved> = attempts
-        .of((control.flow.key.site, control.client.address))
-        .filter(|attempt| attempt.server.address == control.server.address && attempt.server != control.server)
+        .of(Pair::of(control))
+        .filter(|attempt| attempt.server != control.server)
         .filter(|attempt| first < attempt.related.start && attempt.related.start < last)
         .filter_map(|attempt| {
             let (port, start) = (attempt.server.port, attempt.related.start);

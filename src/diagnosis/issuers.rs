@@ -10,7 +10,6 @@ use std::net::IpAddr;
 use foldhash::quality::FixedState;
 
 use crate::handshake::Handshake;
-use crate::handshake::facts::Outcome;
 use crate::site::Site;
 use crate::tls::certificate::Certificate;
 
@@ -72,14 +71,23 @@ impl Default for Issuers {
     }
 }
 
+/// Between whom a chain was shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) site: Site,
+    pub(super) client: IpAddr,
+    pub(super) server: IpAddr,
+    /// The handshake completed, and the client went on to use it.
+    pub(super) used: bool,
+}
+
 impl Issuers {
     /// Enters the chain that a handshake showed.
-    pub(super) fn learn(&mut self, handshake: &Handshake, name: Option<&str>, chain: &ChainFacts) {
+    pub(super) fn learn(&mut self, shown: &Shown, name: Option<&str>, chain: &ChainFacts) {
         let Some(leaf) = chain.leaf().filter(|leaf| leaf.malformed.is_none()) else { return };
-        let site = handshake.flow.key.site;
-        let used = handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some();
+        let Shown { site, client, server, used } = *shown;
         if used {
-            *self.taken.touch(&between((site, handshake.client.address), leaf)) = true;
+            *self.taken.touch(&between((site, client), leaf)) = true;
         }
         let Some(name) = name.filter(|_| !leaf.self_issued) else { return };
         let trusted = chain.public || chain.trust == Trust::Trusted;
@@ -91,8 +99,8 @@ impl Issuers {
             }
         }
         if matches!(chain.trust, Trust::Untrusted { .. }) && !chain.public {
-            self.signed.touch(&authority(site, leaf)).enter(name, handshake.server.address, leaf.sha256);
-            self.keys.touch(&(site, leaf.spki_sha256)).enter(name, handshake.server.address, leaf.sha256);
+            self.signed.touch(&authority(site, leaf)).enter(name, server, leaf.sha256);
+            self.keys.touch(&(site, leaf.spki_sha256)).enter(name, server, leaf.sha256);
         }
     }
 

@@ -13,6 +13,7 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use crate::condensate::Elsewhere;
 use crate::flow::{Endpoint, PerSide, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
@@ -24,15 +25,14 @@ use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::aged::Aged;
-use super::attempts::{Attempt, Attempts};
+use super::attempts::{Attempt, Attempts, Pair};
 use super::cause::Cause;
 use super::chain::{ChainFacts, Pins};
 use super::ftp;
-use super::issuers::Issuers;
+use super::hearing::{Heard, Hearing, both_sides};
+use super::issuers::{Issuers, Shown};
 use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
-use super::quality::Quality;
 use super::tickets::{self, Tickets};
-use super::view::View;
 use super::visits::{self, Visits};
 
 /// Server endpoints remembered.
@@ -66,7 +66,7 @@ pub struct KnowledgeStore {
     /// Hosts that serve, whatever the port.
     hosts: Aged<(Site, IpAddr), Host>,
     /// What the interfaces lose.
-    sources: Aged<u32, Source>,
+    sources: Aged<u32, Hearing>,
     /// See [`Knowledge::icmp_unread`].
     icmp_unread: bool,
 }
@@ -79,38 +79,6 @@ struct Host {
     quickest: Option<Duration>,
     /// The shortest round trip from here to it that acknowledgments of payload confirm.
     least_leg: Option<Duration>,
-}
-
-/// What one interface loses.
-#[derive(Debug, Default)]
-struct Source {
-    connections: u32,
-    /// Of those, how many lack packets that arrived.
-    with_holes: u32,
-    /// Of those, how many show packets of both sides.
-    of_both_sides: u32,
-    /// Of those of which only the client was seen, how many were answered, as what it sent shows.
-    unheard: u32,
-}
-
-impl Source {
-    /// More than here and there a packet.
-    const fn loses(&self) -> bool {
-        self.with_holes >= 3 && self.with_holes.saturating_mul(20) >= self.connections
-    }
-
-    /// How many servers answered unheard, where none is heard.
-    fn unheard(&self) -> Option<u32> {
-        (self.unheard >= 3 && self.of_both_sides == 0).then_some(self.unheard)
-    }
-
-    fn enter(&mut self, handshake: &Handshake) {
-        self.connections = self.connections.saturating_add(1);
-        self.with_holes = self.with_holes.saturating_add(u32::from(Quality::of(handshake).gap));
-        let server = handshake.flow.side(Side::Server);
-        let unheard = server.packets == 0 && (server.acked > 0 || View::new(handshake).answered_unseen());
-        self.unheard = self.unheard.saturating_add(u32::from(unheard));
-    }
 }
 
 /// A chain that a server served, and from when to when.
@@ -230,12 +198,12 @@ impl KnowledgeStore {
         let tag = tag(name);
         let ticket_refused = self.learn_server(handshake, tag, chain);
         if let Some(chain) = chain {
-            self.issuers.learn(handshake, name, chain);
+            let (site, client, server) = (handshake.flow.key.site, handshake.client.address, handshake.server.address);
+            self.issuers.learn(&Shown { site, client, server, used: visits::is_used(handshake) }, name, chain);
         }
         self.learn_client(handshake, tag);
         self.learn_host(handshake);
-        let source = self.hear(handshake);
-        source.enter(handshake);
+        self.sources.touch(&handshake.flow.interface).enter(Heard::of(handshake));
         let visit = visit(handshake);
         if !visits::is_used(handshake) {
             self.visits.touch(&visit).enter(handshake);
@@ -247,7 +215,7 @@ impl KnowledgeStore {
 
     /// Enters a connection that shows nothing of TLS: what its packets say of the path and, where their payload was cut, of its two ends.
     pub fn overhear(&mut self, connection: &Handshake) {
-        self.hear(connection);
+        self.sources.touch(&connection.flow.interface).hear(both_sides(connection));
         if Side::BOTH.into_iter().any(|side| connection.flow.side(side).snaplen_cut > 0) {
             self.learn_client(connection, UNNAMED);
             self.learn_host(connection);
@@ -259,12 +227,17 @@ impl KnowledgeStore {
         self.icmp_unread = true;
     }
 
-    /// Takes note of the sides that the interface hears.
-    fn hear(&mut self, connection: &Handshake) -> &mut Source {
-        let source = self.sources.touch(&connection.flow.interface);
-        let both = Side::BOTH.into_iter().all(|side| connection.flow.side(side).packets > 0);
-        source.of_both_sides = source.of_both_sides.saturating_add(u32::from(both));
-        source
+    /// Enters what is told of a handshake with a server of another shard, seen at this interface of a site.
+    pub fn learn_elsewhere(&mut self, site: Site, interface: u32, told: &Elsewhere, chain: Option<(Option<&str>, &ChainFacts)>) {
+        let source = self.sources.touch(&interface);
+        let Elsewhere { both_sides, gap, unheard, used, .. } = *told;
+        if told.overheard {
+            return source.hear(both_sides);
+        }
+        source.enter(Heard { both_sides, gap, unheard });
+        if let Some((name, chain)) = chain {
+            self.issuers.learn(&Shown { site, client: told.client.address, server: told.server.address, used }, name, chain);
+        }
     }
 
     /// Forgets servers, clients and authorities. What the interfaces hear and lose stays.
@@ -349,13 +322,13 @@ impl KnowledgeStore {
         }
         let source = self.sources.get(&handshake.flow.interface);
         knowledge.icmp_unread = self.icmp_unread;
-        knowledge.lossy = source.is_some_and(Source::loses);
-        knowledge.hears_both_sides = source.is_some_and(|source| source.of_both_sides > 0);
-        knowledge.unheard = source.and_then(Source::unheard);
+        knowledge.lossy = source.is_some_and(Hearing::loses);
+        knowledge.hears_both_sides = source.is_some_and(Hearing::hears_both_sides);
+        knowledge.unheard = source.and_then(Hearing::unheard);
         if completed == 0 {
             let around: Vec<&Attempt> = self.around(handshake).collect();
             knowledge.related = related(&around, handshake, tag);
-            knowledge.passed = passed(&around, handshake);
+            knowledge.passed = passed(&around);
         }
         if handshake.ftp.is_some() {
             knowledge.unserved = ftp::unserved_during(&self.attempts, handshake);
@@ -502,25 +475,24 @@ impl KnowledgeStore {
         self.attempts.enter(Attempt { site: handshake.flow.key.site, client: handshake.client, server: handshake.server, name, related });
     }
 
-    /// The attempts of its client around it, itself left out.
+    /// The attempts of its client at its server's address around it, itself left out.
     fn around<'a>(&'a self, handshake: &'a Handshake) -> impl Iterator<Item = &'a Attempt> {
         let start = handshake.flow.first.time;
         let near = move |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
-        let others = self.attempts.of((handshake.flow.key.site, handshake.client.address)).filter(|attempt| !attempt.is(handshake));
+        let others = self.attempts.of(Pair::of(handshake)).filter(|attempt| !attempt.is(handshake));
         others.filter(move |attempt| near(attempt.related.start.time))
     }
 }
 
 /// The largest packets that passed between the two addresses in the attempts around one.
-fn passed(around: &[&Attempt], handshake: &Handshake) -> PerSide<u32> {
-    let between = around.iter().filter(|attempt| attempt.server.address == handshake.server.address);
-    between.fold(PerSide::default(), |most: PerSide<u32>, attempt| PerSide {
+fn passed(around: &[&Attempt]) -> PerSide<u32> {
+    around.iter().fold(PerSide::default(), |most: PerSide<u32>, attempt| PerSide {
         client: most.client.max(attempt.related.passed.client),
         server: most.server.max(attempt.related.passed.server),
     })
 }
 
-/// Those of them that went to the same server or asked for the same name, the earliest first.
+/// Those of them that went to the same port or asked for the same name, the earliest first.
 fn related(around: &[&Attempt], handshake: &Handshake, name: u64) -> Vec<Related> {
     let theirs = around.iter().rev().filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name));
     theirs

@@ -11,6 +11,7 @@ use crate::preamble::{self, Dialect, Plaintext, Preamble, Step, Unwrap};
 use crate::time::Mark;
 use crate::tls::record::{Recognition, looks_like_tls};
 use crate::traffic::{Row, Volume};
+use crate::transport::prefetch;
 use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, HalfOpenEnd, Interest};
 
 use super::decrypt::{self, Decryption};
@@ -66,6 +67,13 @@ impl FlowSink for Machine {
 
     fn weight(&self) -> usize {
         self.observed.as_ref().map_or(0, |observed| observed.weight()) + self.following.held_bytes()
+    }
+
+    #[inline]
+    fn prefetch(&self) {
+        if let Some(observed) = &self.observed {
+            prefetch(observed.as_ref());
+        }
     }
 
     fn data(&mut self, shared: &mut Shared, flow: &FlowFacts, data: Data<'_>) -> Interest {

@@ -1,8 +1,11 @@
 //! What the machines of a partition share: certificates, keys, and the account of what no server answered.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use foldhash::quality::RandomState;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use crate::flow::Endpoint;
 use crate::limits;
@@ -33,7 +36,7 @@ pub struct Shared {
     /// Connections that never got beyond their SYN and are summed up instead of reported.
     pub half_open: Vec<HalfOpen>,
     /// By site and server, what became of the connections that it did not answer, since this moment.
-    unanswered: BTreeMap<(Site, Endpoint), Unanswered>,
+    unanswered: HashMap<(Site, Endpoint), Unanswered, RandomState>,
     unanswered_since: Timestamp,
 }
 
@@ -91,7 +94,7 @@ impl Shared {
             traffic: Traffic::default(),
             concluded: Vec::new(),
             half_open: Vec::new(),
-            unanswered: BTreeMap::new(),
+            unanswered: HashMap::default(),
             unanswered_since: Timestamp::MIN,
         }
     }
@@ -127,10 +130,7 @@ impl Shared {
     }
 
     fn counts_unanswered(&mut self, server: (Site, Endpoint), count: impl Fn(&mut Unanswered) -> &mut u32) -> bool {
-        if self.unanswered.len() >= limits::UNANSWERED_SERVERS && !self.unanswered.contains_key(&server) {
-            return false;
-        }
-        let unanswered = self.unanswered.entry(server).or_default();
+        let Some(unanswered) = self.unanswered_of(server) else { return false };
         let most = unanswered.most();
         let count = count(unanswered);
         *count = count.saturating_add(1);
@@ -147,9 +147,17 @@ impl Shared {
 
     /// Counts an unanswered connection that was thrown out.
     pub(super) fn count_evicted(&mut self, server: (Site, Endpoint)) {
-        if self.unanswered.len() < limits::UNANSWERED_SERVERS || self.unanswered.contains_key(&server) {
-            let unanswered = self.unanswered.entry(server).or_default();
+        if let Some(unanswered) = self.unanswered_of(server) {
             unanswered.evicted = unanswered.evicted.saturating_add(1);
+        }
+    }
+
+    /// What became of a server's connections, counted from here on if it was not before; `None` when too many are counted already.
+    fn unanswered_of(&mut self, server: (Site, Endpoint)) -> Option<&mut Unanswered> {
+        let has_room = self.unanswered.len() < limits::UNANSWERED_SERVERS;
+        match self.unanswered.entry(server) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(place) => has_room.then(|| place.insert(Unanswered::default())),
         }
     }
 

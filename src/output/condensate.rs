@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use super::pcapng::{InterfaceDescription, PacketRecord, PcapngWriter};
-use crate::condensate::{BLOCK, CONDENSER, HEAD, Head, LATE, Late, MARK, ORIGINAL, Place, TAIL, Tail};
+use crate::condensate::{BLOCK, CONDENSER, HEAD, Head, LATE, Late, MARK, ORIGINAL, Place, TAIL, TOLD, Tail, Told};
 use crate::report::VERSION;
 use crate::time::Timestamp;
 
@@ -53,6 +53,13 @@ impl<W: Write> CondensateWriter<W> {
             self.writer.raw(BLOCK, &worded(LATE, &body))?;
         }
         Ok(())
+    }
+
+    /// Writes what crosses shards, behind the frame at which it was over; `seen_at` is the interface that saw it.
+    pub fn told(&mut self, interface: u32, time: Timestamp, place: Place, seen_at: u32, told: &Told) -> io::Result<()> {
+        let mut body = marked(interface, time, place, seen_at.saturating_add(1));
+        told.write(&mut body);
+        self.writer.raw(BLOCK, &worded(TOLD, &body))
     }
 
     /// Writes TLS secrets, in the NSS key log format, for the packets after it.

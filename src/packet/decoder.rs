@@ -58,8 +58,9 @@ impl Decoder {
         if direct::read(frame, into).is_some() { Found::AtOnce } else { self.walk(frame, into) }
     }
 
+    /// The same for a frame that is [not plain](super::read_plain).
     #[inline(never)]
-    fn walk<'a>(&'a mut self, frame: &Frame<'a>, into: &mut Packet<'a>) -> Found {
+    pub(crate) fn walk<'a>(&'a mut self, frame: &Frame<'a>, into: &mut Packet<'a>) -> Found {
         let mut walk = Walk::new(frame);
         *into = match walk.advance(Next::Link(frame.head.link)) {
             Ok(last) => walk.finish(last),
@@ -145,6 +146,12 @@ pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Found {
     if direct::read(frame, into).is_some() {
         return Found::AtOnce;
     }
-    *into = Walk::new(frame).run(Next::Link(frame.head.link));
+    walk(frame, into);
     Found::Walking
+}
+
+/// The same for a frame that is [not plain](super::read_plain).
+#[inline(never)]
+pub(crate) fn walk<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) {
+    *into = Walk::new(frame).run(Next::Link(frame.head.link));
 }

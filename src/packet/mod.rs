@@ -31,8 +31,8 @@ use crate::flow::{Endpoint, FlowKey, Mac, Path, Transport};
 use crate::time::Mark;
 
 pub use self::decoder::Decoder;
-pub(crate) use self::decoder::{Found, read};
-pub(crate) use self::direct::stations;
+pub(crate) use self::decoder::{Found, read, walk};
+pub(crate) use self::direct::{read as read_plain, stations};
 pub use self::fragments::{FragmentCounters, LostFragments};
 pub use self::links::{link_name, reads_link};
 pub use self::options::{tcp_options, tcp_options_are_plain, tcp_timestamps};

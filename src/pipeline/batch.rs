@@ -5,15 +5,17 @@
 
 use std::sync::Arc;
 
-use crate::condensate::Late;
+use crate::condensate::{Late, Told};
 use crate::flow::FlowKey;
 use crate::frame::Block;
 use crate::limits;
 use crate::packet::{self, Datagram, LostFragments, Packet, Segment};
 use crate::secrets::KeyLog;
+use crate::site::Site;
 use crate::time::Mark;
 use crate::watch::Watch;
 
+use super::ahead::Ahead;
 use super::point::CapturePoint;
 
 /// What the router gives, in the order of the capture.
@@ -27,6 +29,8 @@ pub(super) enum Routed<'a> {
         /// Its frame's place in the block; `None` for one that was joined from the fragments of several.
         place: Option<u32>,
     },
+    /// A segment that comes in a moment, for whoever would rather not wait for the memory that it needs.
+    Coming { partition: u16, segment: &'a Segment<'a> },
     /// A packet that came in fragments and never became whole.
     Unfinished(&'a LostFragments),
     /// Packets of a flow that were left out.
@@ -35,10 +39,21 @@ pub(super) enum Routed<'a> {
         /// The second of packet time in which they were.
         second: i64,
     },
+    /// A handshake of another shard was over.
+    Told(&'a Entry),
     /// A step of packet time, for every partition.
     Tick(Mark),
     /// What is known from here on of when the sources were heard, for every partition.
     Watch(&'a Arc<Watch>),
+}
+
+/// One entry of a side table, with the frame behind which it stands, the interface that saw the handshake, and its site.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) frame: u64,
+    pub(super) interface: u32,
+    pub(super) site: Site,
+    pub(super) told: Told,
 }
 
 /// The number of partitions.
@@ -63,9 +78,11 @@ impl Routed<'_> {
     /// The partition that it is for; `None` where it is for all.
     pub(super) fn partition(&self) -> Option<u16> {
         match self {
-            Self::Packet { partition, .. } => Some(*partition),
+            Self::Packet { partition, .. } | Self::Coming { partition, .. } => Some(*partition),
             Self::Unfinished(lost) => Some(partition(&lost.key)),
             Self::Late { late, .. } => Some(partition(&late.key)),
+            // Whichever it is, one worker hands it on.
+            Self::Told(_) => Some(0),
             Self::Tick(_) | Self::Watch(_) => None,
         }
     }
@@ -102,6 +119,7 @@ enum Other {
     Joined(Box<Joined>),
     Unfinished(Box<LostFragments>),
     Late(Box<Late>, i64),
+    Told(Box<Entry>),
     Tick(Mark),
     Watch(Arc<Watch>),
 }
@@ -150,8 +168,11 @@ impl Batch {
         let other = match routed {
             Routed::Packet { place: Some(place), .. } => return frames.push(place),
             Routed::Packet { place: None, interface, packet, .. } => Other::Joined(Box::new(Joined::new(interface, packet))),
+            // Whoever gives the frames looks ahead.
+            Routed::Coming { .. } => return,
             Routed::Unfinished(lost) => Other::Unfinished(Box::new(*lost)),
             Routed::Late { late, second } => Other::Late(Box::new(*late), second),
+            Routed::Told(entry) => Other::Told(Box::new(entry.clone())),
             Routed::Tick(mark) => Other::Tick(mark),
             Routed::Watch(watch) => Other::Watch(Arc::clone(watch)),
         };
@@ -162,14 +183,23 @@ impl Batch {
     pub(super) fn each(&self, mut take: impl FnMut(Routed<'_>)) {
         let Queue { frames, others } = &self.queue;
         let mut others = others.iter().peekable();
+        let mut ahead = Ahead::new();
         for (at, place) in frames.iter().enumerate() {
             while let Some((_, other)) = others.next_if(|(before, _)| *before <= at) {
                 other.give(&mut take);
             }
+            if ahead.is_spent() {
+                ahead.look(&self.block, frames.iter().skip(at).map(|place| *place as usize));
+                foretell(&ahead, &mut take);
+            }
+            let plain = ahead.take();
             let Some(frame) = self.block.frame(*place as usize) else { continue };
-            let mut packet = Packet::nothing();
-            let _ = packet::read(&frame, &mut packet);
-            give(&packet, frame.head.interface, Some(*place), &mut take);
+            let mut walked = Packet::nothing();
+            let packet = plain.unwrap_or_else(|| {
+                packet::walk(&frame, &mut walked);
+                &walked
+            });
+            give(packet, frame.head.interface, Some(*place), &mut take);
         }
         for (_, other) in others {
             other.give(&mut take);
@@ -192,9 +222,18 @@ impl Other {
             Self::Joined(joined) => give(&joined.packet(), joined.interface, None, take),
             Self::Unfinished(lost) => take(Routed::Unfinished(lost)),
             Self::Late(late, second) => take(Routed::Late { late, second: *second }),
+            Self::Told(entry) => take(Routed::Told(entry)),
             Self::Tick(mark) => take(Routed::Tick(*mark)),
             Self::Watch(watch) => take(Routed::Watch(watch)),
         }
+    }
+}
+
+/// Tells of the segments that come next.
+#[inline]
+pub(super) fn foretell(ahead: &Ahead<'_>, take: &mut impl FnMut(Routed<'_>)) {
+    for segment in ahead.coming() {
+        take(Routed::Coming { partition: partition(&segment.key), segment });
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::capture::{Inventory, Losses};
+use crate::condensate::Told;
 use crate::count::Count;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Occasion, Purpose, TrustStore};
@@ -19,6 +20,7 @@ use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::knowledge_store::KnowledgeStore;
 use crate::diagnosis::policy::Policy;
 use crate::diagnosis::visits::is_used;
+use crate::flow::PerSide;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Chain, Located, Outcome};
 use crate::handshake::relevance::{Relevance, relevance};
@@ -27,20 +29,24 @@ use crate::incident::{Judged, Observation, Tracker};
 use crate::limits;
 use crate::logs::Logs;
 use crate::origins::Origins;
+use crate::owners::Desk;
 use crate::packet::Skip;
 use crate::report::{self, Files, Sink, Summary};
+use crate::shard::Shard;
 use crate::site::Observer;
 use crate::time::{Clock, Timestamp};
 use crate::traffic::Volumes;
 use crate::transport::TableCounters;
 use crate::wording::counted;
 
+use super::batch::Entry;
+use super::elsewhere::{Others, sight};
 use super::listening::{self, Listening};
 use super::options::Options;
 use super::point::CapturePoint;
 use super::router::RouterCounts;
 use super::summary::Totals;
-use super::twins::Twins;
+use super::twins::{Sight, Twins};
 use super::worker::{Drained, Upto};
 
 /// Verdicts that wait for more knowledge, at most.
@@ -75,7 +81,10 @@ pub(super) struct Collector<'a> {
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
     held: VecDeque<Held>,
-    /// Bytes of those.
+    /// Those that are judged and wait to be told whose their ends are.
+    unnamed: VecDeque<Unnamed>,
+    owners: Option<&'a Desk>,
+    /// Bytes of all of those.
     held_bytes: Count,
     tickets_held: usize,
     knowledge: KnowledgeStore,
@@ -92,6 +101,9 @@ pub(super) struct Collector<'a> {
     /// Which file each frame comes from, if there are several.
     pub(super) origins: Option<Origins>,
     pub(super) totals: Totals,
+    /// The shard that is read, if it is one by itself, and what is told of the others.
+    pub(super) shard: Option<Shard>,
+    others: Others,
     twins: Twins,
     logs: Option<&'a Logs>,
     listening: Option<Listening<'a>>,
@@ -111,6 +123,13 @@ struct Held {
     bytes: usize,
 }
 
+/// A handshake that is judged, and reported when it is known whose its ends are.
+struct Unnamed {
+    held: Held,
+    verdict: Verdict,
+    since: Timestamp,
+}
+
 impl<'a> Collector<'a> {
     pub(super) fn new(options: &'a Options, emit: &'a mut dyn Sink) -> Self {
         let Options { timeline, clock, .. } = options;
@@ -127,6 +146,8 @@ impl<'a> Collector<'a> {
             pending: Vec::new(),
             half_open: Vec::new(),
             held: VecDeque::new(),
+            unnamed: VecDeque::new(),
+            owners: options.owners.as_ref(),
             held_bytes: Count::ZERO,
             tickets_held: 0,
             knowledge: KnowledgeStore::default(),
@@ -139,6 +160,8 @@ impl<'a> Collector<'a> {
             sources: Vec::new(),
             origins: None,
             totals: Totals::default(),
+            shard: None,
+            others: Others::default(),
             twins: Twins::default(),
             logs: options.logs.as_deref(),
             listening: options.logs.as_deref().and_then(Listening::to),
@@ -150,6 +173,9 @@ impl<'a> Collector<'a> {
     pub(super) fn add(&mut self, mut drained: Drained) {
         self.pending.append(&mut drained.handshakes);
         self.half_open.append(&mut drained.half_open);
+        if let Some(own) = self.shard {
+            self.others.add(own, drained.told);
+        }
     }
 
     /// Every worker has concluded everything up to here: that is complete and can be put in order.
@@ -158,6 +184,7 @@ impl<'a> Collector<'a> {
             // Live, what waits is not kept from its reader until the next handshake comes.
             let now = clock.now();
             self.let_go(now)?;
+            self.tell_named(now)?;
             for incident in self.incidents.news(now) {
                 self.totals.answer.incident(&incident);
                 self.emit.incident(&incident)?;
@@ -170,21 +197,39 @@ impl<'a> Collector<'a> {
                 }
             }
         }
-        if self.pending.is_empty() && self.half_open.is_empty() {
+        if self.pending.is_empty() && self.half_open.is_empty() && self.others.is_empty() {
             return Ok(());
         }
-        let later_first = |half_open: &HalfOpen| Reverse((half_open.known_at, half_open.first.frame, half_open.site, half_open.server));
-        self.half_open.sort_unstable_by_key(later_first);
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
         for handshake in self.pending.drain(..) {
             if Upto::of(&handshake) <= upto { ready.push(handshake) } else { later.push(handshake) }
         }
         self.pending = later;
+        if ready.is_empty() && self.others.is_empty() {
+            // Nothing is judged in between, so the order in which half-open connections are learnt of is no matter.
+            let Self { half_open, knowledge, totals, .. } = self;
+            half_open.retain(|half_open| {
+                let waits = half_open.known_at > upto.concluded_at;
+                if !waits {
+                    learn(knowledge, totals, half_open);
+                }
+                waits
+            });
+            return Ok(());
+        }
+        let later_first = |half_open: &HalfOpen| Reverse((half_open.known_at, half_open.first.frame, half_open.site, half_open.server));
+        self.half_open.sort_unstable_by_key(later_first);
         ready.sort_by_key(|handshake| Upto::of(handshake));
         for handshake in ready {
+            while let Some(entry) = self.others.before(&handshake) {
+                self.be_told(entry)?;
+            }
             self.learn_half_open(handshake.concluded_at);
             self.take(handshake)?;
+        }
+        while let Some(entry) = self.others.upto(upto) {
+            self.be_told(entry)?;
         }
         self.learn_half_open(upto.concluded_at);
         Ok(())
@@ -193,8 +238,7 @@ impl<'a> Collector<'a> {
     /// Learns of the half-open connections that are known when something is concluded at this frame. They are sorted, the first at the end.
     fn learn_half_open(&mut self, at: u64) {
         while let Some(half_open) = self.half_open.pop_if(|half_open| half_open.known_at <= at) {
-            self.knowledge.learn_half_open((half_open.site, half_open.server), half_open.first.time, half_open.count);
-            count(&mut self.totals.other_flows, "half-open", u64::from(half_open.count));
+            learn(&mut self.knowledge, &mut self.totals, &half_open);
         }
     }
 
@@ -212,11 +256,12 @@ impl<'a> Collector<'a> {
             self.leave(doubtful || handshake.provisional);
             return Ok(());
         }
-        if self.twins.is_copy(&handshake) {
+        if self.twins.is_copy(&Sight::of(&handshake)) {
+            self.totals.copies = self.totals.copies.saturating_add(1);
             return Ok(());
         }
         if !handshake.provisional {
-            self.turn_page(&handshake)?;
+            self.turn_page(handshake.flow.first.time, handshake.flow.last.time)?;
         }
         let name = handshake.name();
         let at = handshake.server_chain.as_ref().map_or(handshake.flow.first.time, |seen| seen.mark.time);
@@ -245,14 +290,12 @@ impl<'a> Collector<'a> {
         }
         let verdict = self.judge(&held);
         if held.handshake.provisional {
-            return self.emit.handshake(&report(
-                &mut self.reports,
-                (&self.sources, self.origins.as_ref()),
-                self.observer,
-                self.timeline,
-                &held,
-                &verdict,
-            ));
+            let mut report =
+                report(&mut self.reports, (&self.sources, self.origins.as_ref()), self.observer, self.timeline, &held, &verdict);
+            if let Some(owners) = self.owners {
+                owners.name(&mut report);
+            }
+            return self.emit.handshake(&report);
         }
         let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
         // A scan shows in what comes after its first handshakes.
@@ -262,7 +305,35 @@ impl<'a> Collector<'a> {
         if self.hold > Duration::ZERO && (by_ticket || may_be_scan || refuses) {
             return self.hold(held, now);
         }
-        self.conclude(&held, &verdict)
+        self.conclude(held, verdict)
+    }
+
+    /// Learns from a handshake of another shard, as from one of this one that is not reported.
+    fn be_told(&mut self, entry: Entry) -> std::io::Result<()> {
+        let Entry { interface, site, told, .. } = entry;
+        let told = match told {
+            Told::Certificate(der) => {
+                self.others.keep(&der);
+                return Ok(());
+            }
+            Told::Elsewhere(told) => told,
+        };
+        if !told.overheard {
+            if self.twins.is_copy(&sight(site, &told)) {
+                return Ok(());
+            }
+            self.turn_page(Timestamp::from_nanos(told.first), Timestamp::from_nanos(told.last))?;
+        }
+        let shown = told.chain.as_ref();
+        let judged = shown.and_then(|shown| {
+            let certificates = self.others.chain(&shown.certificates)?;
+            let occasion = Occasion { now: Timestamp::from_nanos(shown.closed), server: told.server.address };
+            let (name, at) = (shown.name.as_deref(), Timestamp::from_nanos(shown.at));
+            Some((name, self.chains.judge(&certificates, name, at, Purpose::Server, self.trust, occasion)))
+        });
+        let judged = judged.as_ref().map(|(name, chain)| (*name, chain.as_ref()));
+        self.knowledge.learn_elsewhere(site, interface, &told, judged);
+        Ok(())
     }
 
     /// Lets a handshake wait for what others show.
@@ -275,9 +346,9 @@ impl<'a> Collector<'a> {
 
     /// After so long without a handshake the capture may be another one, taken elsewhere: an address is another server's then, and what one
     /// served and accepted says nothing of the other. What waits is judged by what was known in its time, and the rest is forgotten.
-    fn turn_page(&mut self, handshake: &Handshake) -> std::io::Result<()> {
-        let begins_anew = self.learnt_until > Timestamp::MIN && handshake.flow.first.time.since(self.learnt_until) > APART;
-        self.learnt_until = self.learnt_until.max(handshake.flow.last.time);
+    fn turn_page(&mut self, first: Timestamp, last: Timestamp) -> std::io::Result<()> {
+        let begins_anew = self.learnt_until > Timestamp::MIN && first.since(self.learnt_until) > APART;
+        self.learnt_until = self.learnt_until.max(last);
         if begins_anew {
             while !self.held.is_empty() {
                 self.let_one_go()?;
@@ -341,7 +412,7 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         let verdict = self.judge(&held);
-        self.conclude(&held, &verdict)
+        self.conclude(held, verdict)
     }
 
     fn judge(&mut self, held: &Held) -> Verdict {
@@ -364,27 +435,70 @@ impl<'a> Collector<'a> {
         verdict
     }
 
-    fn conclude(&mut self, held: &Held, verdict: &Verdict) -> std::io::Result<()> {
+    /// A verdict is final. Whose the ends are may be on its way; nothing else waits for that.
+    fn conclude(&mut self, held: Held, verdict: Verdict) -> std::io::Result<()> {
         let handshake = &held.handshake;
         if let Some(cause) = verdict.cause() {
             self.knowledge.learn_cause(handshake, cause);
             count(&mut self.totals.causes, cause.slug(), 1);
         }
+        if let (Some(owners), Some(clock)) = (self.owners, self.clock)
+            && owners.awaits(
+                handshake.flow.key.transport,
+                [handshake.client, handshake.server],
+                handshake.end.unwrap_or(handshake.flow.last).time,
+            )
+        {
+            self.held_bytes += held.bytes;
+            self.unnamed.push_back(Unnamed { held, verdict, since: clock.now() });
+            while self.unnamed.len() > HELD || self.held_bytes > Count::from(limits::HELD_BYTES) {
+                let Some(oldest) = self.unnamed.pop_front() else { break };
+                self.held_bytes -= oldest.held.bytes;
+                self.tell(&oldest.held, &oldest.verdict)?;
+            }
+            return Ok(());
+        }
+        self.tell(&held, &verdict)
+    }
+
+    /// Tells those of whose ends everything is known, or has been waited for long enough.
+    fn tell_named(&mut self, now: Timestamp) -> std::io::Result<()> {
+        let Some(owners) = self.owners else { return Ok(()) };
+        while let Some(Unnamed { held: Held { handshake, .. }, since, .. }) = self.unnamed.front() {
+            let end = handshake.end.unwrap_or(handshake.flow.last).time;
+            let awaits = || owners.awaits(handshake.flow.key.transport, [handshake.client, handshake.server], end);
+            if now.since(*since) < Desk::PATIENCE && awaits() {
+                break;
+            }
+            let Some(oldest) = self.unnamed.pop_front() else { break };
+            self.held_bytes -= oldest.held.bytes;
+            self.tell(&oldest.held, &oldest.verdict)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, held: &Held, verdict: &Verdict) -> std::io::Result<()> {
+        let handshake = &held.handshake;
         self.totals.handshakes = self.totals.handshakes.saturating_add(1);
         let cut_off = verdict.outcome == Outcome::Incomplete && handshake.flow.unheard_from.is_some();
         for (total, counts) in [
             (&mut self.totals.picked_out, verdict.quality.picked_out),
             (&mut self.totals.stepped, handshake.flow.tcp.is_some_and(|tcp| tcp.clock_step.is_some())),
             (&mut self.totals.cut_off, cut_off),
+            (&mut self.totals.strays, self.shard.is_some_and(|shard| !shard.knows(&handshake.flow.key, handshake.server.address))),
         ] {
             *total = total.saturating_add(u64::from(counts));
         }
         count(&mut self.totals.outcomes, verdict.outcome.name(), 1);
-        let report = report(&mut self.reports, (&self.sources, self.origins.as_ref()), self.observer, self.timeline, held, verdict);
+        let mut report = report(&mut self.reports, (&self.sources, self.origins.as_ref()), self.observer, self.timeline, held, verdict);
+        if let Some(owners) = self.owners {
+            owners.name(&mut report);
+        }
         self.totals.classes.add(report.class());
         self.totals.answer.handshake(&report);
         let name = handshake.name();
-        let seen = Observation::of(handshake, name.as_deref(), report.observer.sensor.as_ref());
+        let owners = PerSide { client: report.owners.client.as_ref(), server: report.owners.server.as_ref() };
+        let seen = Observation { owners, ..Observation::of(handshake, name.as_deref(), report.observer.sensor.as_ref()) };
         if held.doubtful {
             // That it was one shows only now.
             self.incidents.attempt(&seen);
@@ -413,21 +527,27 @@ impl<'a> Collector<'a> {
         while !self.held.is_empty() {
             self.let_one_go()?;
         }
+        // There is no time to wait for more answers.
+        self.tell_named(Timestamp::MAX)?;
         if let Some(logs) = self.logs {
-            self.notes.push(self.listening.as_ref().map_or_else(|| listening::note(logs, 0, 0), Listening::note));
+            self.notes.push(self.listening.as_ref().map_or_else(|| listening::note(logs, (0, 0), 0), Listening::note));
         }
         self.totals.unplaced_from = self.origins.as_ref().and_then(Origins::unknown_from);
         let incidents = self.incidents.finish();
         let total = self.incidents.ended().saturating_add(incidents.len() as u64);
         self.notes.append(&mut self.incidents.notes());
-        if self.twins.copies > 0 {
+        if self.totals.copies > 0 {
             self.notes.push(format!(
                 "{} of the handshakes {} captured at another point too (same ClientHello, other addresses) and reported once. To compare two points: handshark match CLIENT.pcap SERVER.pcap.",
-                self.twins.copies,
-                if self.twins.copies == 1 { "was" } else { "were" }
+                self.totals.copies,
+                if self.totals.copies == 1 { "was" } else { "were" }
             ));
         }
         for (count, what) in [
+            (
+                self.totals.strays,
+                "with servers on ports above their clients': other shards may hold more of these servers' handshakes, of which nothing is known here. To judge them by all, read all shards at once.",
+            ),
             (
                 self.totals.picked_out,
                 "without a SYN or a bare acknowledgment in the capture: it was cut from a larger one, perhaps by a display filter. Times and silences in it mean nothing; analyze the larger one.",
@@ -451,6 +571,12 @@ impl<'a> Collector<'a> {
         self.emit.summary(&summary)?;
         Ok(summary)
     }
+}
+
+/// Learns of half-open connections.
+fn learn(knowledge: &mut KnowledgeStore, totals: &mut Totals, half_open: &HalfOpen) {
+    knowledge.learn_half_open((half_open.site, half_open.server), half_open.first.time, half_open.count);
+    count(&mut totals.other_flows, "half-open", u64::from(half_open.count));
 }
 
 fn count(counts: &mut report::Counts, what: &'static str, more: u64) {

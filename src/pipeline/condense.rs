@@ -11,6 +11,7 @@
 
 mod kept;
 mod shelf;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,13 +20,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::capture::{FrameSource, Inventory};
-use crate::condensate::{Counted, Place, Sum, Tail};
+use crate::condensate::{Counted, Late, Place, Sum, Tail};
 use crate::diagnosis::policy::Policy;
 use crate::error::{Error, Result};
 use crate::flow::FlowKey;
 use crate::frame::{Block, Frame, FrameHead};
 use crate::limits;
 use crate::packet::{self, Packet, Skip};
+use crate::shard::Shard;
 use crate::time::{Mark, Timestamp};
 use crate::traffic::Volumes;
 
@@ -33,8 +35,9 @@ use super::batch::Routed;
 use super::late::{LeftOut, Part};
 use super::router::{Router, RouterCounts};
 use super::secrets::Feed;
-use super::worker::Worker;
+use super::worker::{Upto, Worker};
 use shelf::Shelf;
+use telling::Telling;
 
 pub use kept::Kept;
 
@@ -53,18 +56,29 @@ impl Window {
     }
 }
 
-/// Condenses what a source gives. What is kept goes to `out`, with what the source has told so far. Gives what is to be remembered of all frames
-/// within the window; `file` in it is the place among the source's inputs.
+/// How a window is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Division {
+    /// Into so many shards, from 2 on.
+    pub shards: u16,
+    /// What only keys in the captures show does not go along.
+    pub without_secrets: bool,
+}
+
+/// Condenses what a source gives. What is kept goes to `out`, with what the source has told so far and its part's place: that of the shard, behind
+/// these the side table; 0 where nothing is divided. Gives what is to be remembered of all frames within the window; `file` in it is the place among
+/// the source's inputs.
 ///
 /// # Errors
 /// When the capture cannot be read on, or `out` fails.
 pub fn condense(
     source: &mut dyn FrameSource,
     window: Window,
+    division: Option<Division>,
     stop: &AtomicBool,
-    out: &mut dyn FnMut(&Inventory, Kept<'_>) -> io::Result<()>,
+    out: &mut dyn FnMut(&Inventory, usize, Kept<'_>) -> io::Result<()>,
 ) -> Result<Tail> {
-    let mut pass = Pass::new(window);
+    let mut pass = Pass::new(window, division);
     let mut block = Block::default();
     let mut feed = Feed::default();
     while !stop.load(Ordering::Relaxed) && source.fill(&mut block)? {
@@ -81,15 +95,16 @@ pub fn condense(
             let places = start..start.saturating_add(len);
             start = places.end;
             pass.take(&block, places, kind);
-            pass.shelf.turn(inventory, false, out).map_err(unwritten)?;
+            pass.turn(inventory, false, out)?;
         }
-        let _ = pass.worker.drain();
+        pass.conclude();
         if pass.is_settled() {
             break;
         }
     }
     pass.tell_late();
-    pass.shelf.turn(source.inventory(), true, out).map_err(unwritten)?;
+    pass.end(source.inventory());
+    pass.turn(source.inventory(), true, out)?;
     Ok(pass.tail(source.inventory()))
 }
 
@@ -113,7 +128,12 @@ struct Pass {
     window: Window,
     router: Router,
     worker: Worker,
-    shelf: Shelf,
+    /// Of each part, as `out` of [`condense`] counts them.
+    shelves: Vec<Shelf>,
+    /// How many of those are of shards.
+    shards: u16,
+    /// What crosses shards, where the window is divided.
+    telling: Option<Telling>,
     /// By input.
     inputs: Vec<InputCount>,
     /// By interface, the input.
@@ -144,11 +164,13 @@ struct Seen {
     part: Option<Part>,
     /// A flow begins with it.
     begins: bool,
+    /// The shard that it is for; none where it is for all.
+    shard: Option<u16>,
 }
 
 impl Seen {
     const fn only(state: State) -> Self {
-        Self { state, part: None, begins: false }
+        Self { state, part: None, begins: false, shard: None }
     }
 }
 
@@ -174,12 +196,16 @@ struct InputCount {
 }
 
 impl Pass {
-    fn new(window: Window) -> Self {
+    fn new(window: Window, division: Option<Division>) -> Self {
+        let shards = division.map_or(1, |division| division.shards.max(1));
+        let parts = usize::from(shards).saturating_add(usize::from(division.is_some()));
         Self {
             window,
-            router: Router::new(false),
+            router: Router::new(false).foretelling(),
             worker: Worker::new(0, 1, &Policy::default(), false),
-            shelf: Shelf::default(),
+            shelves: (0..parts).map(|_| Shelf::default()).collect(),
+            shards,
+            telling: division.map(|Division { shards, without_secrets }| Telling::new(shards, without_secrets)),
             inputs: Vec::new(),
             inputs_of: Vec::new(),
             comments: BTreeMap::new(),
@@ -227,7 +253,7 @@ impl Pass {
         self.seen.clear();
         self.seen.resize(places.len(), Seen::only(State::Unknown));
         if kind != Kind::Long {
-            let Self { router, worker, seen, window, .. } = self;
+            let Self { router, worker, seen, window, shards, .. } = self;
             router.route_part(block, places.clone(), |routed| {
                 let Routed::Packet { place: Some(place), packet, .. } = routed else {
                     let _ = worker.take_for(routed);
@@ -242,18 +268,21 @@ impl Pass {
                     seen.state = if own { State::Needed } else { State::Idle };
                     seen.begins = begins(was, is);
                     let within = kind == Kind::Within;
+                    seen.shard = if own && *shards > 1 { packet.key().map(|key| Shard::of_flow(key, *shards)) } else { None };
                     seen.part = if own != within || own && seen.begins { Part::of(packet, followed) } else { None };
                 }
             });
         }
+        self.conclude();
         let mut joined = self.router.joined().into_iter().peekable();
         for at in 0..places.len() {
             let Some(frame) = block.frame(places.start.saturating_add(at)) else { break };
             let seen = self.seen.get(at).copied().unwrap_or(Seen::only(State::Idle));
             self.keep(&frame, seen, kind);
             while let Some(join) = joined.next_if(|join| join.frame <= frame.head.number) {
-                self.shelf.join(join);
+                self.shelves.iter_mut().for_each(|shelf| shelf.join(join));
             }
+            self.tell(frame.head.number);
         }
         if let Some((counts, google_quic)) = before {
             self.count(&counts, google_quic);
@@ -294,19 +323,60 @@ impl Pass {
             }
         }
         self.last = Some((head, place));
-        if needed {
-            let comments = self.comments.remove(&head.number).unwrap_or_default();
-            self.shelf.packet(frame, place, comments);
-        } else if kind == Kind::Within {
-            self.shelf.leave_out(head, place, first_of_step);
+        let comments = if needed { self.comments.remove(&head.number).unwrap_or_default() } else { Vec::new() };
+        for (number, shelf) in (1..=self.shards).zip(&mut self.shelves) {
+            if needed && seen.shard.is_none_or(|shard| shard == number) {
+                shelf.packet(frame, place, comments.clone());
+            } else if kind == Kind::Within {
+                shelf.leave_out(head, place, first_of_step);
+            }
         }
+    }
+
+    /// Takes note of what was concluded.
+    fn conclude(&mut self) {
+        let mut concluded = self.worker.drain().handshakes;
+        if let Some(telling) = &mut self.telling {
+            let window = self.window;
+            concluded.retain(|handshake| window.holds(handshake.flow.first.time));
+            telling.take(concluded);
+        }
+    }
+
+    /// Tells what was over at a frame before this one or at it.
+    fn tell(&mut self, upto: u64) {
+        let Some((telling, (last, side))) = self.telling.as_mut().zip(self.last.zip(self.shelves.last_mut())) else { return };
+        while let Some((interface, told)) = telling.next(upto) {
+            side.tell(last, interface, told);
+        }
+    }
+
+    /// The captures are over, or nothing of the window is open any more.
+    fn end(&mut self, inventory: &Inventory) {
+        if self.telling.is_none() {
+            return;
+        }
+        let Self { router, worker, .. } = self;
+        let end = router.end(inventory, |routed| worker.take(routed));
+        worker.end(end);
+        while worker.end_more(end) < Upto::ALL {}
+        self.conclude();
+        self.tell(u64::MAX);
+    }
+
+    /// Gives what lies on the shelves, as far as it is time.
+    fn turn(&mut self, inventory: &Inventory, all: bool, out: &mut dyn FnMut(&Inventory, usize, Kept<'_>) -> io::Result<()>) -> Result<()> {
+        for (part, shelf) in self.shelves.iter_mut().enumerate() {
+            shelf.turn(inventory, all, &mut |inventory, kept| out(inventory, part, kept)).map_err(unwritten)?;
+        }
+        Ok(())
     }
 
     /// Tells what was left out, behind the last frame.
     fn tell_late(&mut self) {
         if let Some(last) = self.last {
             let late = self.left_out.turn();
-            self.shelf.late(last, late);
+            self.put_late(last, late);
         }
     }
 
@@ -314,7 +384,16 @@ impl Pass {
     fn tell_late_of(&mut self, key: &FlowKey) {
         if let Some(last) = self.last {
             let late = self.left_out.turn_one(key);
-            self.shelf.late(last, late);
+            self.put_late(last, late);
+        }
+    }
+
+    fn put_late(&mut self, last: (FrameHead, Place), late: Vec<Late>) {
+        if let (1, Some(shelf)) = (self.shards, self.shelves.first_mut()) {
+            return shelf.late(last, late);
+        }
+        for (number, shelf) in (1..=self.shards).zip(&mut self.shelves) {
+            shelf.late(last, late.iter().copied().filter(|late| Shard::of_flow(&late.key, self.shards) == number).collect());
         }
     }
 
@@ -327,7 +406,7 @@ impl Pass {
         let due = self.latest >= self.tick;
         if due {
             self.tick = self.latest.next_step(limits::STEP);
-            self.shelf.step();
+            self.shelves.iter_mut().for_each(Shelf::step);
         }
         due
     }

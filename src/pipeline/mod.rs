@@ -9,9 +9,11 @@
 //! closed. So the output does not depend on how many workers there are.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
+mod ahead;
 mod batch;
 mod collector;
 mod condense;
+mod elsewhere;
 mod late;
 mod listening;
 mod options;
@@ -24,6 +26,6 @@ mod summary;
 mod twins;
 mod worker;
 
-pub use condense::{Kept, Window, condense};
+pub use condense::{Division, Kept, Window, condense};
 pub use options::{Options, Progress};
 pub use run::run;

@@ -5,15 +5,17 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::capture::{Account, Inventory};
-use crate::condensate::{LATE_PACKETS, LEFT_OUT, LINKED, Late};
+use crate::condensate::{LATE_PACKETS, LEFT_OUT, LINKED, Late, TOLD_ELSEWHERE, Told};
 use crate::frame::{Block, Frame, FrameHead};
 use crate::limits;
 use crate::packet::{self, Decoder, Found, Packet, Skip, TcpFlags};
+use crate::shard::Shard;
 use crate::time::{Mark, Timestamp};
 use crate::traffic::{Kind, Traffic};
 use crate::watch::GAP;
 
-use super::batch::{Routed, partition};
+use super::ahead::Ahead;
+use super::batch::{Entry, Routed, foretell, partition};
 use super::sources::{Joined, Sources};
 
 /// The router.
@@ -26,6 +28,10 @@ pub(super) struct Router {
     tick: Timestamp,
     /// When the sources of a capture from files were heard.
     sources: Option<Sources>,
+    /// The shard that is read, if it is one by itself.
+    pub(super) shard: Option<Shard>,
+    /// Who is given the packets takes them in, and is told of what comes.
+    foretells: bool,
 }
 
 /// What went through.
@@ -95,7 +101,21 @@ impl Router {
     pub(super) fn new(live: bool) -> Self {
         let length = if live { limits::LIVE_STEP } else { limits::STEP };
         let sources = (!live).then(Sources::new);
-        Self { decoder: Decoder::default(), counts: RouterCounts::default(), length, tick: Timestamp::MIN, sources }
+        Self {
+            decoder: Decoder::default(),
+            counts: RouterCounts::default(),
+            length,
+            tick: Timestamp::MIN,
+            sources,
+            shard: None,
+            foretells: false,
+        }
+    }
+
+    /// Tells of segments that come in a moment, too.
+    pub(super) fn foretelling(mut self) -> Self {
+        self.foretells = true;
+        self
     }
 
     /// Gives a block's packets, with ticks in between.
@@ -114,7 +134,16 @@ impl Router {
         let end = places.end;
         self.counts.frames = self.counts.frames.saturating_add(frames);
         let (mut bytes, mut skipped) = (0u64, 0u64);
-        for (place, frame) in places.filter_map(|place| Some((u32::try_from(place).ok()?, block.frame(place)?))) {
+        let mut ahead = Ahead::new();
+        for place in places {
+            if ahead.is_spent() {
+                ahead.look(block, place..end);
+                if self.foretells {
+                    foretell(&ahead, &mut give);
+                }
+            }
+            let plain = ahead.take();
+            let (Some(frame), Ok(place)) = (block.frame(place), u32::try_from(place)) else { continue };
             let mark = frame.mark();
             bytes = bytes.saturating_add(frame.bytes.len() as u64);
             let interface = frame.head.interface;
@@ -124,33 +153,43 @@ impl Router {
                 self.unfinished(&mut give);
             }
             self.arrive(mark, interface, &mut give);
-            let mut packet = Packet::nothing();
-            let found = self.decoder.read(&frame, &mut packet);
-            if let Packet::Tcp(segment) = &packet
+            let mut walked = Packet::nothing();
+            let (packet, found) = if let Some(packet) = plain {
+                (packet, Found::AtOnce)
+            } else {
+                let found = self.decoder.walk(&frame, &mut walked);
+                (&walked, found)
+            };
+            if let Packet::Tcp(segment) = packet
                 && segment.flags.0 & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN
                 && let Some(sources) = &mut self.sources
             {
                 sources.saw_begin(interface, segment.key.site, segment.key.site_hash());
             }
             if let Some(sources) = self.sources.as_mut().filter(|sources| sources.asks()) {
-                saw(sources, &frame, &packet, found);
-                if let Packet::Udp(datagram) = &packet {
+                saw(sources, &frame, packet, found);
+                if let Packet::Udp(datagram) = packet {
                     sources.saw(interface, datagram.key.site, datagram.key.site_hash());
                 }
             }
-            match (&packet, packet.key()) {
+            match (packet, packet.key()) {
                 (Packet::Skipped(reason), _) => {
                     skipped = skipped.saturating_add(1);
                     self.counts.skip(*reason, &frame);
                     match frame.head.link {
                         LEFT_OUT => self.told(&frame.head),
                         LATE_PACKETS => tell_late(&frame, &mut give),
+                        TOLD_ELSEWHERE => tell_elsewhere(&frame, &mut give),
                         _ => {}
                     }
                 }
                 (_, Some(key)) => {
                     let place = (found != Found::Joining).then_some(place);
-                    give(Routed::Packet { partition: partition(key), interface, packet: &packet, place });
+                    // Fragments are in every shard, as nothing tells whose they are before the last.
+                    if place.is_none() && self.shard.is_some_and(|shard| Shard::of_flow(key, shard.of) != shard.number) {
+                        continue;
+                    }
+                    give(Routed::Packet { partition: partition(key), interface, packet, place });
                 }
                 (_, None) => {}
             }
@@ -263,6 +302,15 @@ fn tell_late(frame: &Frame<'_>, give: &mut impl FnMut(Routed<'_>)) {
     let mut bytes = frame.bytes;
     while let Some(late) = Late::read(&mut bytes, frame.head.site) {
         give(Routed::Late { late: &late, second: frame.head.time.seconds() });
+    }
+}
+
+/// Gives what is told of a handshake of another shard. Its mark names the interface that saw it in the place of one that it goes on with.
+#[cold]
+fn tell_elsewhere(frame: &Frame<'_>, give: &mut impl FnMut(Routed<'_>)) {
+    if let Some(told) = Told::read(frame.bytes) {
+        let interface = frame.head.original_len.saturating_sub(1);
+        give(Routed::Told(&Entry { frame: frame.head.number, interface, site: frame.head.site, told }));
     }
 }
 

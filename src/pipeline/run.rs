@@ -36,6 +36,7 @@ pub fn run(
     let mut collector = Collector::new(options, emit);
     collector.losses = source.losses().cloned();
     collector.origins = source.origins().cloned();
+    collector.shard = source.inventory().shard;
     // Live, nothing that is judged may keep packets waiting.
     let Ran { read, table, mut traffic, tally, written } = if options.threads <= 1 && options.clock.is_none() {
         inline::run(source.as_mut(), options, &mut collector, progress)
@@ -108,8 +109,13 @@ struct News {
 }
 
 /// Reads a capture to its end, or until it is to stop.
-fn read(source: &mut dyn FrameSource, lanes: &mut impl Lanes, clock: Option<&Clock>, stopped: impl Fn() -> bool) -> Read {
-    let mut router = Router::new(clock.is_some());
+fn read(
+    source: &mut dyn FrameSource,
+    lanes: &mut impl Lanes,
+    mut router: Router,
+    clock: Option<&Clock>,
+    stopped: impl Fn() -> bool,
+) -> Read {
     let mut feed = Feed::default();
     let mut failed = None;
     let mut known = 0;
@@ -124,6 +130,7 @@ fn read(source: &mut dyn FrameSource, lanes: &mut impl Lanes, clock: Option<&Clo
             }
         }
         let inventory = source.inventory();
+        router.shard = inventory.shard;
         let interfaces = &inventory.interfaces;
         let names = || interfaces.iter().map(|interface| CapturePoint::of(interface, inventory)).collect();
         let news = News {

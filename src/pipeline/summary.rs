@@ -29,6 +29,10 @@ pub(super) struct Totals {
     pub(super) picked_out: u64,
     /// The capturing host's clock stepped forward in the middle of them.
     pub(super) stepped: u64,
+    /// Captured at another point, too, and not reported again.
+    pub(super) copies: u64,
+    /// Of servers of which other shards may know more.
+    pub(super) strays: u64,
     /// Chains that were not verified to their end.
     pub(super) unverified: u64,
     /// The first frame that is not told by file, for want of room.
@@ -198,8 +202,10 @@ fn notes(
     let hidden = hidden(traffic, totals);
     let hides = !hidden.is_empty();
     notes.extend(hidden);
-    if counts.frames == 0 {
-        notes.push("Was the capture stopped too early, or did its filter match nothing?".to_owned());
+    if inventory.shard.is_some() {
+        // What there is besides is told by other shards.
+    } else if counts.frames == 0 {
+        notes.push("The capture is empty: it was stopped too early, or its capture filter matched nothing.".to_owned());
     } else if totals.handshakes == 0 && table.flows == 0 && hides {
         // Where else to capture has been said.
     } else if totals.handshakes == 0 && table.flows == 0 {

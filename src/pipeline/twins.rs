@@ -1,28 +1,27 @@
 //! Handshakes that were captured at several points: before and behind an address translation, a bridge, a balancer that passes TLS on. One
 //! ClientHello, with its random, is one handshake, whatever addresses and ports carry it.
 
-use std::collections::VecDeque;
+use std::hash::BuildHasher;
 
 use foldhash::quality::RandomState;
-use hashbrown::HashMap;
 
+use crate::diagnosis::row::Row;
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::site::Site;
 use crate::time::Timestamp;
 
-/// The handshakes seen lately, by site and the random of their ClientHello.
+/// The handshakes seen lately.
 #[derive(Debug, Default)]
 pub(super) struct Twins {
-    known: HashMap<(Site, [u8; 32]), Known, RandomState>,
-    /// In the order in which they came.
-    order: VecDeque<(Site, [u8; 32])>,
-    /// Handshakes that were seen at another point before.
-    pub(super) copies: u64,
+    row: Row<Known, MOST>,
+    hasher: RandomState,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
+    /// The random of its ClientHello, and the site.
+    random: (Site, [u8; 32]),
     client: Endpoint,
     server: Endpoint,
     start: Timestamp,
@@ -30,15 +29,38 @@ struct Known {
     copies: u8,
 }
 
+/// What a handshake is known by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sight {
+    pub(super) site: Site,
+    /// The random of its ClientHello.
+    pub(super) random: Option<[u8; 32]>,
+    pub(super) client: Endpoint,
+    pub(super) server: Endpoint,
+    pub(super) start: Timestamp,
+}
+
+impl Sight {
+    pub(super) fn of(handshake: &Handshake) -> Self {
+        Self {
+            site: handshake.flow.key.site,
+            random: handshake.hello().and_then(|hello| <[u8; 32]>::try_from(hello.random()).ok()),
+            client: handshake.client,
+            server: handshake.server,
+            start: handshake.flow.first.time,
+        }
+    }
+}
+
 impl Twins {
     /// Whether this handshake was seen at another point before: the same random, at about the same time, with another address at one end, while the
     /// other end stays or is where the connection was passed on. A client that tries again keeps its address and reaches the same server; a random
     /// that many share is no random.
-    pub(super) fn is_copy(&mut self, handshake: &Handshake) -> bool {
-        let Some(random) = handshake.hello().and_then(|hello| <[u8; 32]>::try_from(hello.random()).ok()) else { return false };
-        let random = (handshake.flow.key.site, random);
-        let (client, server, start) = (handshake.client, handshake.server, handshake.flow.first.time);
-        if let Some(known) = self.known.get_mut(&random) {
+    pub(super) fn is_copy(&mut self, sight: &Sight) -> bool {
+        let Sight { site, random: Some(random), client, server, start } = *sight else { return false };
+        let random = (site, random);
+        let hash = self.hasher.hash_one(random);
+        if let Some(known) = self.row.find(hash, |known| known.random == random) {
             let moved = known.client.address != client.address || known.server.address != server.address;
             let linked = known.client.address == client.address
                 || known.server.address == server.address
@@ -47,16 +69,9 @@ impl Twins {
             let soon = known.start.since(start).max(start.since(known.start)) <= APART;
             let is_copy = moved && linked && soon && known.copies < POINTS;
             known.copies = known.copies.saturating_add(u8::from(is_copy));
-            self.copies = self.copies.saturating_add(u64::from(is_copy));
             return is_copy;
         }
-        if self.order.len() >= MOST
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        self.order.push_back(random);
-        self.known.insert(random, Known { client, server, start, copies: 0 });
+        self.row.enter(hash, Known { random, client, server, start, copies: 0 });
         false
     }
 }

@@ -19,7 +19,7 @@ use crate::traffic::Volumes;
 use crate::transport::udp::UdpTable;
 use crate::transport::{Table, TableCounters, TableLimits};
 
-use super::batch::{Routed, partition};
+use super::batch::{Entry, Routed, partition};
 use super::late::Pending;
 
 /// One worker's partitions: those whose number divided by the number of workers leaves the worker's own.
@@ -34,6 +34,8 @@ pub(super) struct Worker {
     left: Vec<(u64, usize, u32)>,
     /// How many of these are ended at a time.
     portion: usize,
+    /// What was told of other shards since it was last asked.
+    told: Vec<Entry>,
 }
 
 /// How far everything is concluded. What is concluded at the same frame is told in the order of the first frames.
@@ -106,7 +108,7 @@ impl Worker {
             })
             .collect();
         let place = |number: usize| u8::try_from(number.checked_div(workers).unwrap_or(number)).unwrap_or(u8::MAX);
-        Self { partitions, places: std::array::from_fn(place), keys: None, left: Vec::new(), portion: 0 }
+        Self { partitions, places: std::array::from_fn(place), keys: None, left: Vec::new(), portion: 0, told: Vec::new() }
     }
 
     /// Makes secrets known.
@@ -138,6 +140,11 @@ impl Worker {
                     Packet::Skipped(_) => {}
                 }
             }
+            Routed::Coming { partition, segment } => {
+                if let Some(own) = self.partition(partition) {
+                    own.table.prefetch(segment);
+                }
+            }
             Routed::Unfinished(lost) => {
                 let Some(Partition { table, flows, .. }) = self.partition(partition(&lost.key)) else { return };
                 match lost.key.transport {
@@ -154,6 +161,7 @@ impl Worker {
                     own.settle_late(None);
                 }
             }
+            Routed::Told(entry) => self.told.push(entry.clone()),
             Routed::Watch(watch) => {
                 for Partition { table, flows, .. } in &mut self.partitions {
                     table.set_watch(watch);
@@ -247,7 +255,7 @@ impl Worker {
 
     /// Moves out what has been concluded since the last call.
     pub(super) fn drain(&mut self) -> Drained {
-        let mut drained = Drained::default();
+        let mut drained = Drained { told: std::mem::take(&mut self.told), ..Drained::default() };
         for Partition { shared, .. } in &mut self.partitions {
             drained.handshakes.append(&mut shared.concluded);
             drained.half_open.append(&mut shared.half_open);
@@ -294,11 +302,13 @@ pub(super) struct Drained {
     pub(super) handshakes: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and were given up to stay within bounds.
     pub(super) half_open: Vec<HalfOpen>,
+    /// Handshakes of other shards.
+    pub(super) told: Vec<Entry>,
 }
 
 impl Drained {
     /// Nothing was concluded.
     pub(super) const fn is_empty(&self) -> bool {
-        self.handshakes.is_empty() && self.half_open.is_empty()
+        self.handshakes.is_empty() && self.half_open.is_empty() && self.told.is_empty()
     }
 }

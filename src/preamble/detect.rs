@@ -5,8 +5,8 @@ use super::identify::{http_method, named};
 use super::services::Service;
 use super::text::{contains, first_line, starts_with, words};
 use super::{
-    Dialect, ftp, http_connect, imap, irc, ldap, mysql, nntp, openvpn, pop3, postgres, proxy_v1, proxy_v2, rdp, sieve, smtp, socks4,
-    socks5, tds, vnc, xmpp,
+    Dialect, amqp, ftp, http_connect, http_upgrade, imap, irc, ldap, mysql, nats, nntp, openvpn, pop3, postgres, proxy_v1, proxy_v2, rdp,
+    sieve, smtp, socks4, socks5, tds, vnc, xmpp,
 };
 use crate::carriers::openvpn::RESET_V2;
 use crate::flow::Side;
@@ -49,6 +49,9 @@ pub(super) fn dialogue(dialect: Dialect) -> Box<dyn Dialogue> {
         Dialect::Mysql => Box::<mysql::Mysql>::default(),
         Dialect::Rdp => Box::<rdp::Rdp>::default(),
         Dialect::Vnc => Box::<vnc::Vnc>::default(),
+        Dialect::Nats => Box::<nats::Nats>::default(),
+        Dialect::Amqp => Box::<amqp::Amqp>::default(),
+        Dialect::HttpUpgrade => Box::<http_upgrade::HttpUpgrade>::default(),
         Dialect::Tds => Box::<tds::Tds>::default(),
         Dialect::OpenVpn => Box::<openvpn::OpenVpn>::default(),
         Dialect::Nntp => Box::<nntp::Nntp>::default(),
@@ -67,7 +70,8 @@ fn client(bytes: &[u8], port: u16) -> Detected {
     for (start, dialect) in [
         (&b"PROXY "[..], Dialect::ProxyV1),
         (&proxy_v2::SIGNATURE[..], Dialect::ProxyV2),
-        (b"CONNECT ", Dialect::HttpConnect),
+        // A client of NATS says with CONNECT who it is, and asks no proxy for anything.
+        (b"CONNECT {", Dialect::Nats),
         (b"<?xml", Dialect::Xmpp),
         (b"<stream:", Dialect::Xmpp),
         (b"RFB 0", Dialect::Vnc),
@@ -78,8 +82,17 @@ fn client(bytes: &[u8], port: u16) -> Detected {
             Some(false) => {}
         }
     }
+    if bytes.starts_with(b"CONNECT ") {
+        return Detected::Dialect(Dialect::HttpConnect);
+    }
+    match http_upgrade::asks(bytes) {
+        Some(true) => return Detected::Dialect(Dialect::HttpUpgrade),
+        None => return Wait,
+        Some(false) => {}
+    }
     match bytes {
-        [0 | 3 | 4 | 5 | 0x12 | 0x30] | [4, 1 | 2] | [0x12, 1] | [0, 0] => return Wait,
+        [b'A', b'M', b'Q', b'P', layer, ..] => return if *layer == amqp::TLS { Detected::Dialect(Dialect::Amqp) } else { Detected::Plain },
+        b"AMQP" | [0 | 3 | 4 | 5 | 0x12 | 0x30] | [4, 1 | 2] | [0x12, 1] | [0, 0] => return Wait,
         [5, count, methods @ ..] if *count > 0 && *count < 16 => {
             let methods = methods.get(..usize::from(*count));
             return methods.map_or(Wait, |all| {
@@ -167,7 +180,9 @@ fn server(bytes: &[u8], port: u16) -> Detected {
             return Detected::Dialect(Dialect::Mysql);
         }
     }
-    for (start, dialect) in [(&b"<?xml"[..], Dialect::Xmpp), (b"<stream:", Dialect::Xmpp), (b"RFB 0", Dialect::Vnc)] {
+    for (start, dialect) in
+        [(&b"<?xml"[..], Dialect::Xmpp), (b"<stream:", Dialect::Xmpp), (b"RFB 0", Dialect::Vnc), (b"INFO {", Dialect::Nats)]
+    {
         match prefix(bytes, start) {
             Some(true) => return Detected::Dialect(dialect),
             None => return Detected::Wait,
@@ -215,13 +230,11 @@ fn plain_or_unknown(bytes: &[u8]) -> Detected {
     }
 }
 
-/// Protocols that may yet come to TLS in a way not followed here (AMQP, NATS), or whose dialect is followed.
+/// Protocols whose dialect is followed.
 fn leads_to_tls(protocol: &str) -> bool {
     matches!(
         protocol,
         "VNC"
-            | "AMQP"
-            | "NATS"
             | "SMTP"
             | "IMAP"
             | "POP3"

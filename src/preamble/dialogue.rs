@@ -18,6 +18,16 @@ pub(super) trait Dialogue: Debug + Send + Sync {
 
     /// One message, whole or cut to the machine's bound.
     fn message(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next;
+
+    /// What the client says next belongs to the request that it has begun, and is no command sent ahead of TLS.
+    fn negotiates(&self) -> bool {
+        false
+    }
+
+    /// The client begins TLS of its own accord.
+    fn begun(&mut self, mark: Mark, facts: &mut PreambleFacts) {
+        let _ = (mark, facts);
+    }
 }
 
 /// The length of a message.

@@ -41,6 +41,9 @@ fn http(bytes: &[u8]) -> Option<Plaintext> {
         found.location = header(bytes, "Location").map(printable);
         found.software = header(bytes, "Server").map(printable);
         found.title = title(bytes);
+        if found.http_status == Some(101) && websocket(bytes) {
+            found.protocol = "WebSocket";
+        }
         return Some(found);
     }
     if http_method(bytes).is_some() {
@@ -50,7 +53,7 @@ fn http(bytes: &[u8]) -> Option<Plaintext> {
         if contains(line, " RTSP/1.0") {
             return Some(plain("RTSP", bytes));
         }
-        return Some(plain("HTTP", bytes));
+        return Some(plain(if websocket(bytes) { "WebSocket" } else { "HTTP" }, bytes));
     }
     // an error page without any header, as HTTP/0.9 clients get it
     let start = bytes.trim_ascii_start();
@@ -59,6 +62,11 @@ fn http(bytes: &[u8]) -> Option<Plaintext> {
         found.title = title(start);
         found
     })
+}
+
+/// The header asks for, or agrees to, WebSocket (RFC 6455 section 4).
+fn websocket(bytes: &[u8]) -> bool {
+    header(bytes, "Upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(b"websocket"))
 }
 
 /// The first frame of an HTTP/2 server is SETTINGS on stream 0 (RFC 9113 sections 3.4 and 6.5).
@@ -172,6 +180,14 @@ fn binary_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
         {
             return Some("Oracle Net");
         }
+        // Accept, Refuse, Redirect and Resend, whole
+        [high, low, 0, 0, 2 | 4 | 5 | 11, _, 0, 0, ..]
+            if side == Side::Server && usize::from(u16::from_be_bytes([*high, *low])) == bytes.len() =>
+        {
+            return Some("Oracle Net");
+        }
+        // a method frame on channel 0 with Connection.Start
+        [1, 0, 0, _, _, _, _, 0, 10, 0, 10, ..] if side == Side::Server => return Some("AMQP"),
         [0x10, len, 0, 4, b'M', b'Q', b'T', b'T', ..] if *len < 0x80 => return Some("MQTT"),
         [0x10, _, 0, 6, b'M', b'Q', b'I', b's', b'd', b'p', ..] | [0x10, _, _, 0, 4, b'M', b'Q', b'T', b'T', ..] => return Some("MQTT"),
         [0x20, 2, 0 | 1, 0..=5, ..] if side == Side::Server => return Some("MQTT"),
@@ -343,6 +359,12 @@ mod tests {
         assert_eq!(name(b"47 <34>1 2026-11-28T12:00:00Z host su - ID47 - failed", Side::Client), "syslog");
         assert_eq!(name(b"ZBXD\x01\x05\0\0\0\0\0\0\0agent", Side::Client), "Zabbix");
         assert_eq!(name(b"\0\x10\0\0\x01\0\0\0\x01\x3f\x01\x2c\0\0\x20\0", Side::Client), "Oracle Net");
+        assert_eq!(name(b"\0\x08\0\0\x0b\0\0\0", Side::Server), "Oracle Net");
+        assert_eq!(name(b"\x01\0\0\0\0\x01\xf5\0\x0a\0\x0a\0\x09", Side::Server), "AMQP");
+        let upgrade = b"GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+        assert_eq!(name(upgrade, Side::Client), "WebSocket");
+        let switched = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+        assert!(identify(switched, Side::Server).answers_in_kind(&identify(upgrade, Side::Client)));
         assert_eq!(name(b"PING\r\n", Side::Client), "Redis");
         assert_eq!(name(b"INFO {\"server_id\":\"x\"}\r\n", Side::Server), "NATS");
     }

@@ -94,6 +94,9 @@ impl Preamble {
         let (consumed, event) = self.run(side, bytes, mark);
         match event {
             Some(Event::Tls) => {
+                if let (Side::Client, State::Talking(dialogue), Some(facts)) = (side, &mut self.state, &mut self.facts) {
+                    dialogue.begun(mark, facts);
+                }
                 let lane = self.lanes.of_mut(side);
                 lane.tls = true;
                 Step::Tls { before: std::mem::take(&mut lane.pending), consumed }
@@ -342,7 +345,12 @@ impl Preamble {
 
     fn message(&mut self, side: Side, message: &[u8], mark: Mark) -> Option<Event> {
         let (State::Talking(dialogue), Some(facts)) = (&mut self.state, &mut self.facts) else { return None };
-        if side == Side::Client && facts.upgrade == Upgrade::Asked && facts.dialect.is_starttls() && !is_leaving(message) {
+        if side == Side::Client
+            && facts.upgrade == Upgrade::Asked
+            && facts.dialect.is_starttls()
+            && !dialogue.negotiates()
+            && !is_leaving(message)
+        {
             facts.inject(message);
         }
         let next = dialogue.message(&Said { side, bytes: message, mark }, facts);

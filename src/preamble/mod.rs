@@ -13,17 +13,20 @@
 //!
 //! Nested upgrades (a PROXY header before SMTP, CONNECT before IMAP) are kept in [`PreambleFacts::outer`].
 
+mod amqp;
 mod datagrams;
 mod detect;
 mod dialogue;
 mod ftp;
 mod http_connect;
+mod http_upgrade;
 mod identify;
 mod imap;
 mod irc;
 mod ldap;
 mod machine;
 mod mysql;
+mod nats;
 mod nntp;
 mod openvpn;
 mod pop3;
@@ -75,6 +78,12 @@ pub enum Dialect {
     Tds,
     /// VNC and its `VeNCrypt`, RFC 6143.
     Vnc,
+    /// NATS, whose server greets in clear and says whether TLS follows.
+    Nats,
+    /// The protocol header of AMQP that asks for TLS (AMQP 1.0, part 5, section 5.2).
+    Amqp,
+    /// TLS within HTTP/1.1 (RFC 2817), as IPP's clients ask for it.
+    HttpUpgrade,
     /// OpenVPN over TCP: the beginning of its control channel.
     OpenVpn,
     /// NNTP, RFC 4642.
@@ -110,6 +119,9 @@ impl Dialect {
             Self::Rdp => "rdp",
             Self::Tds => "tds",
             Self::Vnc => "vnc",
+            Self::Nats => "nats",
+            Self::Amqp => "amqp",
+            Self::HttpUpgrade => "http-upgrade",
             Self::OpenVpn => "openvpn",
             Self::Nntp => "nntp",
             Self::Sieve => "sieve",
@@ -136,6 +148,9 @@ impl Dialect {
             Self::Rdp => "RDP",
             Self::Tds => "SQL Server",
             Self::Vnc => "VNC",
+            Self::Nats => "NATS",
+            Self::Amqp => "AMQP",
+            Self::HttpUpgrade => "HTTP",
             Self::OpenVpn => "OpenVPN",
             Self::Nntp => "NNTP",
             Self::Sieve => "ManageSieve",
@@ -157,7 +172,9 @@ impl Dialect {
             Self::Ldap => "StartTLS",
             Self::Xmpp => "<starttls/>",
             Self::Postgres | Self::Mysql => "SSLRequest",
-            Self::Rdp => "TLS",
+            Self::Rdp | Self::Nats => "TLS",
+            Self::Amqp => "the protocol header of TLS",
+            Self::HttpUpgrade => "Upgrade: TLS",
             Self::Tds => "encryption",
             Self::Vnc => "VeNCrypt",
             Self::OpenVpn => "hard reset",

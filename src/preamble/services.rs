@@ -29,8 +29,6 @@ pub enum Upgradable {
     Never,
     /// By a dialogue that is followed.
     By(Dialect),
-    /// By one that is not, and that common tools do not speak either.
-    Otherwise,
 }
 
 /// What a port is to its service.
@@ -66,7 +64,7 @@ impl Service {
     pub const fn dialect(&self) -> Option<Dialect> {
         match self.upgrade {
             Upgradable::By(dialect) => Some(dialect),
-            _ => None,
+            Upgradable::Never => None,
         }
     }
 }
@@ -83,11 +81,6 @@ const fn service(name: &'static str, clear: &'static [u16], tls: &'static [u16])
 impl Service {
     const fn by(mut self, dialect: Dialect) -> Self {
         self.upgrade = Upgradable::By(dialect);
-        self
-    }
-
-    const fn otherwise(mut self) -> Self {
-        self.upgrade = Upgradable::Otherwise;
         self
     }
 
@@ -137,13 +130,14 @@ const SERVICES: &[Service] = &[
     service("Redis", &[6379], &[6380]),
     service("Kafka", &[9092], &[9093]),
     service("syslog", &[514, 601], &[6514]),
-    service("NATS", &[4222], &[]).otherwise().greets(),
+    service("NATS", &[4222], &[]).by(Dialect::Nats).greets(),
     service("memcached", &[11211], &[]),
     service("MongoDB", &[27017, 27018, 27019], &[]),
     service("Cassandra", &[9042], &[9142]),
     service("ZooKeeper", &[2181], &[2182]),
     service("Oracle Net", &[1521], &[2484]),
     service("SIP", &[5060], &[5061]),
+    service("RTSP", &[554, 8554], &[322]),
     service("NTS-KE", &[], &[4460]).alpn("ntske/1"),
     service("Zabbix", &[10050, 10051], &[]),
     service("STUN", &[3478], &[5349]),

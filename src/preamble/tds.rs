@@ -43,6 +43,12 @@ impl Dialogue for Tds {
                 facts.describe(said, format!("PRELOGIN response, {answer}"));
                 facts.offered = Some(granted != NOT_SUPPORTED);
                 if facts.upgrade != Upgrade::Asked {
+                    // The client encrypts after all, or leaves (MS-TDS section 2.2.6.5).
+                    if granted == REQUIRED && self.wanted == Some(NOT_SUPPORTED) {
+                        facts.detail = Some(encryption_name(NOT_SUPPORTED).to_owned());
+                        facts.decide(Upgrade::Granted, answer, Some(u32::from(granted)), said.mark);
+                        return Next::Tls;
+                    }
                     return Next::Never;
                 }
                 if granted == NOT_SUPPORTED {
@@ -76,7 +82,7 @@ const fn encryption_name(value: u8) -> &'static str {
         0 => "off (login only)",
         1 => "on",
         2 => "not supported",
-        3 => "required",
+        REQUIRED => "required",
         _ => "unknown",
     }
 }
@@ -128,3 +134,4 @@ impl Unwrap {
 pub(super) const PRELOGIN: u8 = 0x12;
 const RESPONSE: u8 = 0x04;
 const NOT_SUPPORTED: u8 = 2;
+const REQUIRED: u8 = 3;

@@ -24,11 +24,11 @@ fn side(client: bool) -> Side {
 
 /// What came of a dialogue: the facts, and how many bytes of each side precede its TLS.
 #[derive(Debug, PartialEq)]
-struct Outcome {
-    facts: Option<PreambleFacts>,
+pub(super) struct Outcome {
+    pub(super) facts: Option<PreambleFacts>,
     client_tls: Option<usize>,
     server_tls: Option<usize>,
-    not_tls: bool,
+    pub(super) not_tls: bool,
 }
 
 /// Feeds the turns, each cut into pieces of at most `piece` bytes. All pieces of a turn bear the turn's number as mark.
@@ -54,7 +54,7 @@ fn play(port: u16, all: &[Turn], piece: usize) -> Outcome {
 }
 
 /// Plays it whole and byte by byte, and wants the same.
-fn both(port: u16, all: &[(bool, &[u8])]) -> Outcome {
+pub(super) fn both(port: u16, all: &[(bool, &[u8])]) -> Outcome {
     let all = turns(all);
     let whole = play(port, &all, usize::MAX);
     for piece in [1, 2, 3, 7] {
@@ -63,12 +63,12 @@ fn both(port: u16, all: &[(bool, &[u8])]) -> Outcome {
     whole
 }
 
-fn facts(outcome: &Outcome) -> &PreambleFacts {
+pub(super) fn facts(outcome: &Outcome) -> &PreambleFacts {
     outcome.facts.as_ref().unwrap()
 }
 
 /// The upgrade was granted, TLS begins on both sides behind all that was said in clear.
-fn granted(port: u16, dialect: Dialect, all: &[(bool, &[u8])]) -> PreambleFacts {
+pub(super) fn granted(port: u16, dialect: Dialect, all: &[(bool, &[u8])]) -> PreambleFacts {
     let count = |who| all.iter().filter(|turn| turn.0 == who).map(|turn| turn.1.len()).sum::<usize>();
     let (client, server) = (count(C), count(S));
     let mut more = all.to_vec();
@@ -80,7 +80,7 @@ fn granted(port: u16, dialect: Dialect, all: &[(bool, &[u8])]) -> PreambleFacts 
     outcome.facts.unwrap()
 }
 
-fn denied(port: u16, dialect: Dialect, upgrade: Upgrade, all: &[(bool, &[u8])]) -> PreambleFacts {
+pub(super) fn denied(port: u16, dialect: Dialect, upgrade: Upgrade, all: &[(bool, &[u8])]) -> PreambleFacts {
     let outcome = both(port, all);
     assert_eq!((facts(&outcome).dialect, facts(&outcome).upgrade), (dialect, upgrade));
     assert_eq!((outcome.client_tls, outcome.server_tls), (None, None));
@@ -296,6 +296,9 @@ fn prelogin(kind: u8, encryption: u8) -> Vec<u8> {
 fn tds() {
     granted(1433, Dialect::Tds, &[(C, &prelogin(0x12, 1)), (S, &prelogin(0x04, 1))]);
     denied(1433, Dialect::Tds, Upgrade::Refused, &[(C, &prelogin(0x12, 1)), (S, &prelogin(0x04, 2))]);
+    let demanded = granted(1433, Dialect::Tds, &[(C, &prelogin(0x12, 2)), (S, &prelogin(0x04, 3))]);
+    assert_eq!((demanded.code, demanded.offered, demanded.asked), (Some(3), Some(true), None));
+    denied(1433, Dialect::Tds, Upgrade::NotAsked, &[(C, &prelogin(0x12, 2)), (S, &prelogin(0x04, 2))]);
     let mut unwrap = super::tds::Unwrap::default();
     let mut out = Vec::new();
     let stream =
@@ -322,7 +325,13 @@ fn vnc() {
         (S, &[1]),
     ];
     let facts = granted(5900, Dialect::Vnc, &play(&chosen));
-    assert_eq!((facts.offered, facts.detail.as_deref()), (Some(true), Some("X509None")));
+    assert_eq!((facts.offered, facts.detail.as_deref(), facts.injected), (Some(true), Some("X509None"), None));
+    let left = denied(5900, Dialect::Vnc, Upgrade::Asked, &play(&chosen[..6]));
+    assert_eq!((left.detail.as_deref(), left.injected), (Some("X509None, X509Vnc"), None));
+    let plain = [&chosen[..5], &[(S, &[1, 0, 0, 1, 0][..])]].concat();
+    assert!(denied(5900, Dialect::Vnc, Upgrade::NotOffered, &play(&plain)).wanted_tls());
+    let password = [&plain[..], &[(C, &[0, 0, 1, 0][..])]].concat();
+    assert!(!denied(5900, Dialect::Vnc, Upgrade::NotOffered, &play(&password)).wanted_tls());
     granted(5900, Dialect::Vnc, &play(&[(S, &[1, 18]), (C, &[18])]));
     let refused = [&chosen[..7], &[(S, &[0][..])]].concat();
     denied(5900, Dialect::Vnc, Upgrade::Refused, &play(&refused));

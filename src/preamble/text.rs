@@ -14,6 +14,8 @@ pub(super) fn printable(bytes: &[u8]) -> String {
             '\r' => out.push_str("\\r"),
             '\n' => out.push_str("\\n"),
             '\t' => out.push(' '),
+            // What is quoted stands between backticks.
+            '`' => out.push('\''),
             c if c.is_control() && (c as u32) < 0x100 => {
                 let _ = write!(out, "\\x{:02x}", c as u32);
             }
@@ -40,7 +42,7 @@ pub(super) fn excerpt(bytes: &[u8]) -> String {
         return printable(first);
     }
     let shown = bytes.get(..BINARY_SHOWN).unwrap_or(bytes);
-    let mut out = shown.escape_ascii().to_string();
+    let mut out = shown.escape_ascii().to_string().replace('`', "\\x60");
     if shown.len() < bytes.len() {
         out.push('…');
     }
@@ -69,6 +71,9 @@ pub(super) fn redacted(line: &[u8]) -> String {
         if upper_starts(header) {
             return format!("{header} {HIDDEN}");
         }
+    }
+    if upper_starts("CONNECT {") {
+        return format!("CONNECT {HIDDEN}");
     }
     if upper_starts("PASS ") || upper_starts("APOP ") {
         return format!("{} {HIDDEN}", printable(line.get(..4).unwrap_or_default()));

@@ -50,6 +50,10 @@ impl Dialogue for Vnc {
         }
     }
 
+    fn negotiates(&self) -> bool {
+        matches!(self.phase, Phase::Inner | Phase::Subtypes)
+    }
+
     fn message(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
         match (self.phase, said.side) {
             (Phase::Version, side) => {
@@ -67,16 +71,24 @@ impl Dialogue for Vnc {
             (Phase::Types, Side::Client) => return self.chosen(said, facts),
             (Phase::Inner, side) => return self.inner(said, side, facts),
             (Phase::Subtypes, Side::Server) => {
-                facts.describe(said, format!("subtypes {}", subtypes(said.bytes.get(1..).unwrap_or_default())));
+                let list = said.bytes.get(1..).unwrap_or_default();
+                facts.describe(said, format!("subtypes {}", subtypes(list)));
+                facts.detail = Some(subtypes(list));
+                let (numbers, _) = list.as_chunks::<4>();
+                if numbers.iter().all(|number| u32::from_be_bytes(*number) == PLAIN) {
+                    facts.upgrade = Upgrade::NotAsked;
+                    facts.listed(false, said.mark);
+                }
             }
             (Phase::Subtypes, Side::Client) => {
                 facts.describe(said, format!("chose {}", subtypes(said.bytes)));
                 if be32(said.bytes, 0) == Some(PLAIN) {
+                    if facts.upgrade == Upgrade::Asked {
+                        facts.upgrade = Upgrade::NotAsked;
+                    }
                     facts.go_on(said.mark);
                     return Next::Never;
                 }
-                // What it said before belongs to the negotiation, and was sent in clear on purpose.
-                facts.ask(said.mark);
                 facts.detail = Some(subtypes(said.bytes));
                 self.phase = Phase::Consent;
             }
@@ -104,6 +116,7 @@ impl Vnc {
         facts.describe(said, format!("chose {}", type_name(kind)));
         match kind {
             VENCRYPT => {
+                facts.ask(said.mark);
                 self.phase = Phase::Inner;
                 Next::More
             }

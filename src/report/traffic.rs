@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::limits;
+use crate::preamble::services::Service;
 use crate::traffic::{Bearer, Kind, UNKNOWN, Volume, Volumes, capture_instead};
 use crate::wording::counted;
 
@@ -18,7 +19,14 @@ pub struct Carried {
 impl Carried {
     /// What was counted, the most bytes first; at most [`limits::TRAFFIC_TOLD`] kinds, and the rest together.
     pub fn all(volumes: &Volumes) -> Vec<Self> {
-        let mut all: Vec<Self> = volumes.iter().map(|(kind, volume)| Self { kind: Some(*kind), volume: *volume }).collect();
+        let mut kinds = Volumes::new();
+        let ftp = volumes.keys().any(controls_ftp);
+        for (kind, volume) in volumes {
+            let passing = ftp && volume.connections <= 1 && may_be_ftp_data(kind);
+            let sum = kinds.entry(if passing { Kind { port: None, ..*kind } } else { *kind }).or_default();
+            *sum = sum.plus(*volume);
+        }
+        let mut all: Vec<Self> = kinds.into_iter().map(|(kind, volume)| Self { kind: Some(kind), volume }).collect();
         all.retain(|carried| carried.volume.packets > 0);
         all.sort_by_key(|carried| std::cmp::Reverse((carried.volume.bytes, carried.volume.packets)));
         let rest = all.split_off(all.len().min(limits::TRAFFIC_TOLD));
@@ -82,6 +90,21 @@ impl Carried {
 pub fn total_bytes(carried: &[Carried]) -> u64 {
     carried.iter().fold(0, |sum: u64, carried| sum.saturating_add(carried.volume.bytes))
 }
+
+/// A control connection of FTP, in clear or under TLS.
+fn controls_ftp(kind: &Kind) -> bool {
+    let port = kind.port.and_then(Service::at).is_some_and(|(service, _)| service.name == FTP);
+    kind.bearer == Bearer::Tcp && (kind.protocol == FTP || port)
+}
+
+/// A port that servers of FTP may have taken for a single transfer: it is no service of its own.
+fn may_be_ftp_data(kind: &Kind) -> bool {
+    let passing = kind.port.is_some_and(|port| port >= 1024 && Service::at(port).is_none());
+    kind.bearer == Bearer::Tcp && passing && [UNKNOWN, "TLS"].contains(&kind.protocol)
+}
+
+/// The name of its service.
+const FTP: &str = "FTP";
 
 #[cfg(test)]
 mod tests {

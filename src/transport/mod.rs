@@ -43,6 +43,7 @@ mod connection;
 mod facts;
 mod half_open;
 mod ledger;
+mod prefetch;
 mod roles;
 mod sink;
 mod slab;
@@ -57,5 +58,6 @@ pub use facts::{
     Contradicted, FlowEvent, FlowEventKind, FlowFacts, GapCause, IcmpNote, IdFacts, Outstanding, Reset, Roles, SideFacts, SynFacts,
     TcpFacts, ZeroWindow,
 };
+pub(crate) use prefetch::prefetch;
 pub use sink::{Close, Data, FlowSink, Gap, HalfOpenEnd, Interest, QUIET_TICKS};
 pub use table::Table;

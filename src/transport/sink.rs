@@ -78,6 +78,9 @@ pub trait FlowSink: Sized {
         0
     }
 
+    /// Bytes come in a moment: asks for the memory that they touch.
+    fn prefetch(&self) {}
+
     /// Bytes in order.
     fn data(&mut self, shared: &mut Self::Shared, flow: &FlowFacts, data: Data<'_>) -> Interest;
 

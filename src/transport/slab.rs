@@ -1,5 +1,7 @@
 //! Entries with stable numbers, each a member of one list that is kept in the order of last use.
 
+use super::prefetch::prefetch;
+
 /// Entries of one kind. A number stays valid until its entry is removed, and is then used again.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
@@ -42,6 +44,14 @@ impl<T> Slab<T> {
     /// The entry of this number.
     pub(super) fn get(&self, id: u32) -> Option<&T> {
         self.node(id)?.value.as_ref()
+    }
+
+    /// The entry of this number is needed in a moment: asks for its memory.
+    #[inline]
+    pub(super) fn prefetch(&self, id: u32) {
+        if let Some(node) = self.node(id) {
+            prefetch(node);
+        }
     }
 
     /// Adds an entry at the end of a list. `None` when there are a thousand million already.

@@ -29,7 +29,7 @@ const CORPUS: [&str; 13] = [
 ];
 
 /// Captures on Ethernet, of each kind some.
-fn corpus() -> Vec<Recording> {
+pub(super) fn corpus() -> Vec<Recording> {
     let root = fixtures().join("captures");
     let mut found = Vec::new();
     for wanted in CORPUS {
@@ -81,24 +81,24 @@ fn long() -> Recording {
 }
 
 /// An archive: by sensor, its directory and the times at which its files begin.
-struct Archive {
-    root: tempfile::TempDir,
+pub(super) struct Archive {
+    pub(super) root: tempfile::TempDir,
     sensors: Vec<(String, Vec<(PathBuf, i64)>)>,
     span: (i64, i64),
 }
 
 /// Random numbers that are the same for the same seed.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn throw(&mut self, sides: usize) -> usize {
+    pub(super) fn throw(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         ((self.0 >> 33) as usize) % sides.max(1)
     }
 }
 
 /// Puts the recordings into two sites, at times that overlap, and cuts each sensor's frames into files anywhere.
-fn archive(corpus: &[Recording], dice: &mut Dice) -> Archive {
+pub(super) fn archive(corpus: &[Recording], dice: &mut Dice) -> Archive {
     let root = tempfile::tempdir().unwrap();
     let mut sensors = Vec::new();
     let base = 1_795_251_600_000_000_000;
@@ -136,12 +136,12 @@ fn archive(corpus: &[Recording], dice: &mut Dice) -> Archive {
     Archive { root, sensors, span }
 }
 
-fn moment(nanos: i64) -> String {
+pub(super) fn moment(nanos: i64) -> String {
     handshark::time::Timestamp::from_nanos(nanos).to_string()
 }
 
-/// Condenses each sensor by windows that end anywhere.
-fn condense(archive: &Archive, into: &Path, dice: &mut Dice) {
+/// Condenses each sensor by windows that end anywhere, each into so many shards if there are to be any.
+pub(super) fn condense(archive: &Archive, into: &Path, shards: Option<u16>, dice: &mut Dice) {
     let (first, last) = archive.span;
     for (number, (_, files)) in archive.sensors.iter().enumerate() {
         let mut ends: Vec<i64> = (0..=dice.throw(5)).map(|_| first + dice.throw(((last - first) / 1000) as usize) as i64 * 1000).collect();
@@ -150,7 +150,9 @@ fn condense(archive: &Archive, into: &Path, dice: &mut Dice) {
         let mut since: Option<i64> = None;
         for (window, until) in ends.iter().map(|end| Some(*end)).chain([None]).enumerate() {
             let mut command = handshark();
-            command.arg("condense").arg("-o").arg(into.join(format!("{number}-{window}.pcapng.zst")));
+            let place = if shards.is_some() { "{shard}/" } else { "" };
+            command.arg("condense").arg("-o").arg(into.join(format!("{place}{number}-{window}.pcapng.zst")));
+            command.args(shards.map(|shards| format!("--shards={shards}")));
             // A driver leaves out what has ended long before; here it is what began long before but for the last of it.
             let long_ago = |from: i64| from < since.unwrap_or(i64::MIN).saturating_sub(200_000_000_000);
             let skip = files.iter().take_while(|(_, from)| long_ago(*from)).count().saturating_sub(1);
@@ -168,7 +170,7 @@ fn condense(archive: &Archive, into: &Path, dice: &mut Dice) {
 }
 
 /// Reports without the numbers of frames over all files, which nobody knows who has not all of them.
-fn without_merged(json: &str) -> Vec<Value> {
+pub(super) fn without_merged(json: &str) -> Vec<Value> {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(members) => {
@@ -184,7 +186,7 @@ fn without_merged(json: &str) -> Vec<Value> {
     all
 }
 
-fn read(path: &Path, more: &[&str]) -> String {
+pub(super) fn read(path: &Path, more: &[&str]) -> String {
     done(&[&["read", "--no-trust", text(path)], more].concat())
 }
 
@@ -198,7 +200,7 @@ fn whatever_the_cuts_condensates_say_what_the_captures_say() {
         let mut dice = Dice(seed);
         let archive = archive(&corpus, &mut dice);
         let condensates = tempfile::tempdir().unwrap();
-        condense(&archive, condensates.path(), &mut dice);
+        condense(&archive, condensates.path(), None, &mut dice);
         let whole = without_merged(&read(archive.root.path(), &["--json"]));
         let again = without_merged(&read(condensates.path(), &["--json"]));
         for (whole, again) in whole.iter().zip(&again) {
@@ -234,7 +236,7 @@ fn sites_share_nothing(archive: &Archive, condensates: &Path, all: &[Value], see
 }
 
 /// What cuts the archives.
-const SEEDS: &str = "1 2 3 8510000178925404892";
+pub(super) const SEEDS: &str = "1 2 3 8510000178925404892";
 
 #[test]
 fn of_one_file_every_command_says_the_same() {

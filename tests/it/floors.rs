@@ -6,8 +6,22 @@ use std::path::{Path, PathBuf};
 
 /// Modules by floor, and what stands beside the floors with what it may import.
 fn may_import(from: &str, to: &str) -> bool {
-    const GROUND: &[&str] =
-        &["time", "limits", "error", "flow", "frame", "anomaly", "condensate", "count", "origins", "site", "traffic", "watch", "wording"];
+    const GROUND: &[&str] = &[
+        "time",
+        "limits",
+        "error",
+        "flow",
+        "frame",
+        "anomaly",
+        "condensate",
+        "count",
+        "origins",
+        "shard",
+        "site",
+        "traffic",
+        "watch",
+        "wording",
+    ];
     const READERS: &[&str] = &["tls", "dtls", "quic", "preamble", "secrets", "carriers"];
     let ground = GROUND.contains(&to);
     match from {

@@ -244,6 +244,34 @@ fn finishes(mut command: Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Dask with two workers.
+struct Cluster {
+    address: String,
+    workers: [Running; 2],
+    scheduler: Running,
+}
+
+impl Cluster {
+    fn of_two(python: &Path, directory: &Path) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("tcp://127.0.0.1:{port}");
+        let start = |arguments: &[&str]| {
+            let child = Command::new(python)
+                .args(["-c", "from dask.__main__ import main; main()"])
+                .args(arguments)
+                .arg("--no-dashboard")
+                .current_dir(directory)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn();
+            Running(child.unwrap())
+        };
+        let scheduler = start(&["scheduler", "--host", "127.0.0.1", "--port", &port.to_string()]);
+        let workers = [(); 2].map(|()| start(&["worker", &address, "--nthreads", "1", "--no-nanny"]));
+        Self { address, workers, scheduler }
+    }
+}
+
 /// One of two workers is killed in the middle: the results are those of one machine, byte for byte, and nothing else lies there.
 #[test]
 fn a_killed_worker_changes_no_byte() {
@@ -283,22 +311,7 @@ fn a_killed_worker_changes_no_byte() {
     }
 
     let Some(python) = python_with("distributed") else { return };
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!("tcp://127.0.0.1:{port}");
-    let cluster = |arguments: &[&str]| {
-        let child = Command::new(&python)
-            .args(["-c", "from dask.__main__ import main; main()"])
-            .args(arguments)
-            .arg("--no-dashboard")
-            .current_dir(directory.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Running(child.unwrap())
-    };
-    let _scheduler = cluster(&["scheduler", "--host", "127.0.0.1", "--port", &port.to_string()]);
-    let worker = || cluster(&["worker", &address, "--nthreads", "1", "--no-nanny"]);
-    let (mut first, _second) = (worker(), worker());
+    let Cluster { address, workers: [mut first, _second], scheduler: _scheduler } = Cluster::of_two(&python, directory.path());
     let slow = place("slow");
     fs::write(&slow, format!("#!/bin/sh\nsleep 0.3\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_handshark"))).unwrap();
     fs::set_permissions(&slow, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -319,6 +332,59 @@ fn a_killed_worker_changes_no_byte() {
     let ended = running.wait_with_output().unwrap();
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     assert_eq!(contents(&place("dask")), expected);
+}
+
+/// Windows are divided into shards, and these read by two workers: together they say what the captures say.
+#[test]
+fn shards_are_read_by_workers() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name);
+    three_sensors(&place("archive"));
+    let plan = |results: &str, more: &[&str]| self::plan(&place("archive"), &place(results), &[&["--shards", "2"], more].concat());
+    let lines = plan("calm", &[]);
+    assert!(lines[0]["output"].as_str().unwrap().starts_with("{shard}/site=lab/sensor=tap-0/"));
+    let manifest: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    fs::write(place("manifest.jsonl"), manifest).unwrap();
+    let Some(python) = python_with("json") else { return };
+    let run = |program: &Path, script: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.arg(scale(script)).args(arguments).env("HANDSHARK", env!("CARGO_BIN_EXE_handshark")).current_dir(directory.path());
+        finishes(command)
+    };
+    run(Path::new("bash"), "xargs.sh", &["manifest.jsonl", "archive", "calm", "2"]);
+    for shard in ["1-of-2", "2-of-2"] {
+        run(&python, "window.py", &["--read", shard, "calm", "rows"]);
+    }
+    assert!(plan("calm", &["--due"]).is_empty());
+    // A result that lacks a part is due; one of windows that are divided otherwise is none any more.
+    let part = place("calm").join(lines[1]["output"].as_str().unwrap().replace("{shard}", "1-of-2"));
+    fs::rename(&part, place("part")).unwrap();
+    assert_eq!(outputs(&plan("calm", &["--due"]), "due"), [lines[1]["output"].as_str().unwrap()]);
+    fs::rename(place("part"), &part).unwrap();
+    let whole = self::plan(&place("archive"), &place("calm"), &[]);
+    assert_eq!(outputs(&whole, "stale"), outputs(&lines, "due"));
+    assert!(whole.iter().filter(|line| line["state"] == "stale").all(|line| line["shards"] == 2));
+
+    // Whatever order they are read in, sorted by when they began.
+    let told = |rows: &str| {
+        let lines = objects(rows).into_iter().filter(|line| line["kind"] == "handshake").map(without_merged_frames);
+        let mut lines: Vec<Value> = lines.collect();
+        lines.sort_by_key(|line| (line["start"].to_string(), line["event_id"].to_string()));
+        lines
+    };
+    let rows = |name: &str| ["1-of-2", "2-of-2"].map(|shard| fs::read_to_string(place(name).join(format!("{shard}.ndjson"))).unwrap());
+    let ran = handshark().args(["read", "--json", "."]).current_dir(place("archive")).output().unwrap();
+    let whole = told(&String::from_utf8(ran.stdout).unwrap());
+    assert!(whole.len() > 400);
+    let parts = rows("rows");
+    assert!(parts.iter().all(|part| told(part).len() > 10));
+    assert!(told(&parts.concat()) == whole);
+
+    let Some(python) = python_with("distributed") else { return };
+    let cluster = Cluster::of_two(&python, directory.path());
+    run(&python, "dask_condense.py", &["manifest.jsonl", "archive", "dask", &cluster.address, "dask-rows"]);
+    assert_eq!(contents(&place("dask")), contents(&place("calm")));
+    assert_eq!(rows("dask-rows"), parts);
 }
 
 /// Rows lie in folders by date, site and sensor, and the queries that come along count what the JSON lines say.

@@ -23,6 +23,7 @@ use crate::cli::PlanOptions;
 use crate::error::Error;
 use crate::output::json;
 use crate::output::say::say;
+use crate::shard::Shard;
 use crate::time::Timestamp;
 use crate::wording::counted;
 
@@ -47,7 +48,7 @@ pub(super) fn plan(options: &PlanOptions, mut out: &mut dyn Write) -> anyhow::Re
             );
         };
         for window in spans.windows(&begins, options.overlap) {
-            let line = Line::new(sensor, &folder, &window, &options.output);
+            let line = Line::new(sensor, &folder, &window, options.shards, &options.output);
             let is_due = line.state == DUE;
             if is_due {
                 due = due.saturating_add(1);
@@ -56,12 +57,13 @@ pub(super) fn plan(options: &PlanOptions, mut out: &mut dyn Write) -> anyhow::Re
             if is_due || !options.due {
                 json::line(&mut out, &line).map_err(cannot)?;
             }
-            results.insert(line.output);
+            results.extend(last_part(&line.output, options.shards));
         }
     }
     let stale = stale(&options.output, &results);
-    for output in &stale {
-        json::line(&mut out, &Stale { schema: SCHEMA, kind: "window", output, state: "stale" }).map_err(cannot)?;
+    for result in &stale {
+        let (output, shards) = of_part(result);
+        json::line(&mut out, &Stale { schema: SCHEMA, kind: "window", output, shards, state: "stale" }).map_err(cannot)?;
     }
     out.flush().map_err(cannot)?;
     say(told(&archive, results.len(), due, bytes, stale.len()));
@@ -101,8 +103,10 @@ struct Line<'a> {
     /// What those hold together.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
-    /// From the results' root on.
+    /// From the results' root on; with `{shard}` in it where there are several.
     output: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shards: Option<u16>,
     state: &'static str,
     digest: String,
     /// Before `-o RESULT` and the files.
@@ -111,27 +115,32 @@ struct Line<'a> {
 
 /// A line that names a result of a window that is none any more.
 #[derive(Serialize)]
-struct Stale<'a> {
+struct Stale {
     schema: &'static str,
     kind: &'static str,
-    output: &'a str,
+    output: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shards: Option<u16>,
     state: &'static str,
 }
 
 impl<'a> Line<'a> {
-    fn new(sensor: &'a Sensor, folder: &str, window: &Window<'a>, results: &Path) -> Self {
+    fn new(sensor: &'a Sensor, folder: &str, window: &Window<'a>, shards: Option<u16>, results: &Path) -> Self {
         let options = [
             ("--site", sensor.site.clone()),
             ("--sensor", sensor.name.clone()),
             ("--since", window.since.map(|since| since.to_string())),
             ("--until", window.until.map(|until| until.to_string())),
+            ("--shards", shards.map(|shards| shards.to_string())),
         ];
         let given = options.into_iter().filter_map(|(option, value)| Some([option.to_owned(), value?]));
         let arguments: Vec<String> = std::iter::once(COMMAND.to_owned()).chain(given.flatten()).collect();
-        let output = format!("{folder}{}{RESULT}", file_name(window.begin));
+        let place = if shards.is_some() { SHARD } else { "" };
+        let output = format!("{place}{folder}{}{RESULT}", file_name(window.begin));
         let digest = digest(&arguments, &window.files);
-        let whole = results.join(&output);
-        let done = whole.is_file() && noted(&whole).is_some_and(|noted| noted == digest);
+        let parts = parts(&output, shards);
+        let there = parts.iter().all(|part| results.join(part).is_file());
+        let done = there && parts.last().and_then(|last| noted(&results.join(last))).is_some_and(|noted| noted == digest);
         Self {
             schema: SCHEMA,
             kind: "window",
@@ -143,10 +152,32 @@ impl<'a> Line<'a> {
             files: window.files.iter().map(|file| file.name.as_str()).collect(),
             bytes: window.files.iter().try_fold(0_u64, |sum, file| file.bytes.map(|bytes| sum.saturating_add(bytes))),
             output,
+            shards,
             state: if done { "done" } else { DUE },
             digest,
             arguments,
         }
+    }
+}
+
+/// The files of a window's result. The last is written last, and beside it stands the note.
+fn parts(output: &str, shards: Option<u16>) -> Vec<String> {
+    match (shards, output.strip_prefix(SHARD)) {
+        (Some(of), Some(rest)) => Shard::all(of).map(|shard| format!("{}/{rest}", shard.name())).collect(),
+        _ => vec![output.to_owned()],
+    }
+}
+
+fn last_part(output: &str, shards: Option<u16>) -> Option<String> {
+    parts(output, shards).pop()
+}
+
+/// The result that a file with a note beside it is the last part of, and how many shards that has.
+fn of_part(last: &str) -> (String, Option<u16>) {
+    let divided = last.strip_prefix(SIDE).and_then(|rest| rest.split_once('/'));
+    match divided.and_then(|(of, rest)| Some((of.parse().ok()?, rest))) {
+        Some((of, rest)) => (format!("{SHARD}{rest}"), Some(of)),
+        None => (last.to_owned(), None),
     }
 }
 
@@ -215,5 +246,9 @@ const RESULT: &str = ".pcapng.zst";
 /// Behind a result's name: the file that says what it was made from.
 const DONE: &str = ".done";
 const DUE: &str = "due";
+/// Before the name of a result of several parts, in whose place the shard's name comes.
+const SHARD: &str = "{shard}/";
+/// What the name of a side table's folder begins with.
+const SIDE: &str = "side-of-";
 /// Windows of one sensor: ten years of five minutes.
 const WINDOWS: usize = 1_048_576;

@@ -88,7 +88,6 @@ fn way(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: Up
     };
     command = match upgrade {
         Upgradable::Never => command,
-        Upgradable::Otherwise => return None,
         Upgradable::By(Dialect::Xmpp) => {
             let command = command.option("-starttls", if server.port == XMPP_SERVERS { "xmpp-server" } else { "xmpp" });
             // Servers look for the domain in the stream's header, and end the stream where they do not serve it.
@@ -204,8 +203,8 @@ fn upgrade(handshake: &Handshake) -> Upgradable {
     match (began, service(handshake)) {
         (Some(dialect), _) => Upgradable::By(dialect),
         // What speaks first on these ports is no TLS server, and no client of its kind begins with TLS.
-        (None, Some((service, Use::Clear))) if service.upgrade == Upgradable::Otherwise && !began_with_tls(handshake) => {
-            Upgradable::Otherwise
+        (None, Some((service, Use::Clear))) if service.upgrade == Upgradable::By(Dialect::Nats) && !began_with_tls(handshake) => {
+            service.upgrade
         }
         _ => Upgradable::Never,
     }
@@ -230,7 +229,6 @@ fn scheme(handshake: &Handshake) -> Option<&'static str> {
     let offered = handshake.last_hello().map(|hello| &hello.what).filter(|hello| hello.alpn().next().is_some());
     let http = |protocol: &[u8]| matches!(protocol, b"h2" | b"h3" | b"http/1.1" | b"http/1.0") || protocol.starts_with(b"h3-");
     let named = match (upgrade(handshake), offered, service(handshake)) {
-        (Upgradable::Otherwise, ..) => return None,
         (Upgradable::By(dialect), ..) => Service::of(dialect)?.curl?.0,
         (_, Some(hello), _) if hello.alpn().any(http) => "https",
         (_, Some(_), _) if handshake.protocol == Protocol::Quic => return None,

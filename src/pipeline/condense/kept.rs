@@ -1,6 +1,6 @@
 //! What a condensate holds.
 
-use crate::condensate::{Late, Place};
+use crate::condensate::{Late, Place, Told};
 use crate::frame::{Frame, FrameHead};
 
 /// What is kept, in the order of the capture.
@@ -32,5 +32,16 @@ pub enum Kept<'a> {
         place: Place,
         /// By flow.
         late: &'a [Late],
+    },
+    /// What crosses shards.
+    Told {
+        /// What is known of the frame at which it was over.
+        head: FrameHead,
+        /// Where that stands in its file.
+        place: Place,
+        /// The interface that saw it.
+        interface: u32,
+        /// What is told.
+        told: &'a Told,
     },
 }

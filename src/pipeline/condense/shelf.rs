@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::capture::Inventory;
-use crate::condensate::{LINKED, Late, Place};
+use crate::condensate::{LINKED, Late, Place, Told};
 use crate::frame::{Frame, FrameHead};
 use crate::pipeline::sources::Joined;
 
@@ -28,6 +28,7 @@ enum Item {
     Packet { head: FrameHead, place: Place, range: Range<usize>, comments: Vec<String> },
     Mark { head: FrameHead, place: Place, joins: u32 },
     Late { head: FrameHead, place: Place, late: Vec<Late> },
+    Told { head: FrameHead, place: Place, interface: u32, told: Told },
 }
 
 impl Shelf {
@@ -78,6 +79,11 @@ impl Shelf {
         }
     }
 
+    /// Something that crosses shards was over at this frame.
+    pub(super) fn tell(&mut self, (head, place): (FrameHead, Place), interface: u32, told: Told) {
+        self.items.push(Item::Told { head, place, interface, told });
+    }
+
     /// A step of packet time begins.
     pub(super) fn step(&mut self) {
         self.mark_last();
@@ -114,6 +120,7 @@ impl Shelf {
                 }
                 Item::Mark { head, place, joins } => Kept::Mark { head: *head, place: *place, joins: *joins },
                 Item::Late { head, place, late } => Kept::Late { head: *head, place: *place, late },
+                Item::Told { head, place, interface, told } => Kept::Told { head: *head, place: *place, interface: *interface, told },
             };
             out(inventory, kept)?;
         }

@@ -32,7 +32,7 @@ pub(super) fn run(
 ) -> Ran {
     let worker = Worker::new(0, 1, &options.policy, false);
     let mut lanes = Inline { worker, collector, progress, block: Block::default(), written: Ok(()) };
-    let read = read(source, &mut lanes, None, || options.stop.load(Ordering::Relaxed));
+    let read = read(source, &mut lanes, Router::new(false).foretelling(), None, || options.stop.load(Ordering::Relaxed));
     let mut traffic = Volumes::new();
     lanes.worker.add_traffic(&mut traffic);
     Ran { read, table: lanes.worker.counters(), traffic, tally: lanes.worker.tally(), written: lanes.written }

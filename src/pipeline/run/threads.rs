@@ -75,7 +75,7 @@ pub(super) fn run(
         let mut queued = Queued { lanes, blocks: spent_blocks, queues: spent_queues, says: says.clone(), silent: 0 };
         let stopped = &stopped;
         scope.spawn(move || {
-            let read = read(source, &mut queued, clock, stopped);
+            let read = read(source, &mut queued, Router::new(clock.is_some()), clock, stopped);
             let _ = says.send(Said::Read(Box::new(read)));
         });
         let mut desk = Collecting {

@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::bounds::{TableCounters, TableLimits};
 use super::facts::{FlowEvent, FlowEventKind, FlowFacts, Roles, SideFacts, ZeroWindow, note_unfinished};
 use super::half_open::Bare;
+use super::prefetch::prefetch;
 use super::roles;
 use super::sink::{FlowSink, Interest};
 use super::stream::{Stream, Unacked};
@@ -97,14 +98,19 @@ pub(super) struct Room {
 pub(super) type Step = ControlFlow<()>;
 
 impl<S: FlowSink> Connection<S> {
-    /// A connection that begins with this segment, which has not been looked at yet.
-    pub(super) fn new(shared: &mut S::Shared, segment: &Segment<'_>, interface: u32, hash: u64) -> Self {
+    /// A connection that begins with this segment, which has not been looked at yet. It is large, and made where it is to stay.
+    pub(super) fn begun(shared: &mut S::Shared, segment: &Segment<'_>, interface: u32, hash: u64) -> Box<Self> {
+        Box::write(Box::new_uninit(), Self::new(shared, segment, interface, hash))
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "in one place, to be made there")]
+    fn new(shared: &mut S::Shared, segment: &Segment<'_>, interface: u32, hash: u64) -> Self {
         let handshake = segment.flags.syn();
         let sender_is_client =
             if handshake { !segment.flags.ack() } else { roles::sender_is_client(segment.source(), segment.destination()) };
         let roles = if handshake { Roles::Handshake } else { Roles::Guessed };
         let client_is_low = sender_is_client == segment.from_low;
-        // Made where they are to stay.
         let mut facts =
             Box::write(Box::new_uninit(), FlowFacts::new(segment.key, client_is_low, roles, segment.path, segment.mark, interface));
         facts.events.reserve(USUAL_EVENTS);
@@ -125,6 +131,16 @@ impl<S: FlowSink> Connection<S> {
             noted: 0,
             paused: false,
             pause: None,
+        }
+    }
+
+    /// A segment comes in a moment, which may have payload: asks for the memory that it touches.
+    #[inline]
+    pub(super) fn prefetch(&self, payload: bool) {
+        prefetch(self);
+        prefetch(self.facts.as_ref());
+        if payload {
+            self.sink.prefetch();
         }
     }
 

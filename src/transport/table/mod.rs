@@ -134,6 +134,21 @@ impl<S: FlowSink> Table<S> {
         half_open || self.connections.ids().filter_map(|id| self.connections.get(id)).any(|connection| wanted(connection.facts.first))
     }
 
+    /// A segment comes in a moment: asks for the memory in which the state of its flow seems to lie.
+    #[inline]
+    pub(crate) fn prefetch(&self, segment: &Segment<'_>) {
+        match self.index.guess(self.index.hash(&segment.key)) {
+            Some(Place::Followed(id)) => {
+                if let Some(connection) = self.connections.get(id) {
+                    connection.prefetch(!segment.payload.is_empty());
+                }
+            }
+            Some(Place::HalfOpen(id)) => self.half_open.prefetch(id),
+            Some(Place::Marker(id)) => self.markers.prefetch(id),
+            None => {}
+        }
+    }
+
     /// Takes in a segment that was seen at this interface.
     pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
         let hash = self.index.hash(&segment.key);
@@ -229,7 +244,7 @@ impl<S: FlowSink> Table<S> {
                 self.index.insert(hash, Place::HalfOpen(id));
             }
         } else {
-            let connection = Box::new(Connection::new(shared, segment, interface, hash));
+            let connection = Connection::begun(shared, segment, interface, hash);
             if let Some(id) = self.connections.insert(&mut self.followed, connection) {
                 self.index.insert(hash, Place::Followed(id));
                 self.weigh(id);
@@ -424,7 +439,7 @@ impl<S: FlowSink> Table<S> {
         let path = self.paths.path(record.path);
         let mut step = Step::Continue(());
         let opening = record.opening().retell(record.key, path, record.first);
-        let mut connection = Box::new(Connection::new(shared, &opening, record.interface, record.hash));
+        let mut connection = Connection::begun(shared, &opening, record.interface, record.hash);
         for bare in record.packets() {
             if step.is_continue() {
                 step = connection.segment(shared, &mut self.room, &bare.retell(record.key, path, record.first));

@@ -130,7 +130,9 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
         return Some(Reaction::LeftAfter { mark, orderly: false, meant: true, quit: true });
     }
     let unused = handshake.application_data.client.is_none() && handshake.application_records.client == 0;
-    if !unused || handshake.resumption.is_some() || handshake.flow.is_udp() {
+    // Its request came before TLS, so that it has nothing to say inside.
+    let requested = handshake.preamble.as_ref().is_some_and(|facts| facts.dialect == Dialect::HttpUpgrade);
+    if !unused || requested || handshake.resumption.is_some() || handshake.flow.is_udp() {
         return None;
     }
     let finished = handshake.finished.client?.max(handshake.finished.server?);

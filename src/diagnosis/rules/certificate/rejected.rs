@@ -15,7 +15,7 @@ use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription;
 use crate::wording::counted;
 
-/// The client rejected the server's certificate or flight, the reason is hidden.
+/// The client rejected the server's certificate, or something else that the server sent; the reason is hidden.
 pub(super) const REJECTED: Fault = Fault::new(
     Cause::ServerCertificateRejected,
     page!("server-certificate-rejected"),

@@ -7,11 +7,12 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
+use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::services::is_implicit_tls;
-use crate::preamble::{Plaintext, Upgrade};
+use crate::preamble::{Dialect, Plaintext, Upgrade};
 use crate::time::Mark;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientSpeaksPlaintext, against: &[], page: page!("client-speaks-plaintext"), check };
@@ -45,6 +46,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             "On the client, start TLS right after the server's answer: check its log for STARTTLS, and look for a proxy in front of it."
         }
         "HTTP" => "On the client, use https:// in the URL; on a proxy or load balancer, set the backend protocol to https.",
+        "WebSocket" => "On the client, use wss:// in the URL; on a proxy or load balancer, set the backend protocol to https.",
         "HTTP/2" => {
             "On the client, use TLS: https:// in the URL, a secure channel in gRPC; on a proxy, h2 rather than h2c as the backend protocol."
         }
@@ -55,6 +57,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         "MQTT" => "On the client, switch TLS on: mqtts:// in the URL, `mosquitto_pub --cafile ca.pem`, tls_set() in paho.",
         "syslog" => {
             "On the sender, switch TLS on: StreamDriverMode=\"1\" with the gtls or ossl driver in rsyslog, transport(\"tls\") in syslog-ng."
+        }
+        "SIP" => "On the phone or trunk, set the transport to TLS: sips: or ;transport=tls in the URI, or use the port for SIP in clear.",
+        "RTSP" => "On the client, use rtsps:// in the URL.",
+        "Zabbix" => "On the agent or server, use encryption: TLSConnect=psk or cert, `zabbix_get --tls-connect`.",
+        "Oracle Net" => "On the client, use PROTOCOL=tcps in the connect descriptor (tcps:// in Easy Connect), with a wallet that knows the authority.",
+        "NATS" => "On the client, use tls:// in the URL.",
+        "SQL Server" => {
+            "On the client, use TDS 8.0 (`Encrypt=Strict`), in which TLS comes first: a SQL Server with Force Strict Encryption closes on anything else."
         }
         "MongoDB" => "On the client, switch TLS on: tls=true in the connection string.",
         "SMTP" | "IMAP" | "POP3" | "LDAP" | "FTP" | "NNTP" | "XMPP" | "IRC" | "ManageSieve" => {
@@ -88,7 +98,9 @@ fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
     }
     let undone = matches!(facts.upgrade, Upgrade::NotAsked | Upgrade::Asked) && last_line(facts, Side::Server).is_none();
     let due = server_spoke_tls(case.handshake) || case.knowledge.speaks_tls || is_implicit_tls(case.handshake.server.port);
-    (undone && due).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
+    // A SQL Server that answers no PRELOGIN may insist on TDS 8.0.
+    let turned_away = facts.dialect == Dialect::Tds && View::new(case.handshake).ended_by(Side::Server).is_some();
+    (undone && (due || turned_away)).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
 }
 
 /// The beginning of a handshake record, as an excerpt shows it.

@@ -28,6 +28,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             Confidence::Strong,
             format!("A device on the path to {} removed the offer of {request} ({protocol}) and wrote `{word}` instead.", handshake.server),
         ),
+        None if facts.dialect == Dialect::Vnc && facts.asked.is_some() => {
+            (Confidence::Certain, format!("{} offers {request} ({protocol}) only without TLS.", handshake.server))
+        }
         None => (Confidence::Certain, format!("{} does not offer {request} ({protocol}).", handshake.server)),
     };
     // Without the client's words nobody knows what the server's answer. One that looks at a list and leaves may have come for the list.
@@ -41,7 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     finding = finding.stopped_by(if facts.stripped.is_some() { StoppedBy::Network } else { StoppedBy::Server });
     if let Some(listed) = facts.listed {
         finding = finding.shown_by(listed, format!("the server's capabilities are complete without {request}"));
-    } else if let Some(line) = last_line(facts, Side::Server) {
+    } else if let Some(line) = last_line(facts, Side::Server).filter(|line| facts.answered != Some(line.mark)) {
         finding = finding.shown_by(line.mark, format!("server answered `{}`", line.text));
     }
     if let Some(word) = &facts.stripped {
@@ -63,6 +66,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (None, Dialect::Mysql) => "On the MySQL server, enable TLS (ssl_cert, ssl_key); check that nothing on the path clears the flag.",
         (None, Dialect::Rdp) => "On the RDP server, set the security layer to negotiate TLS: it is set to RDP, or the server is too old.",
         (None, Dialect::Tds) => "On the SQL Server, configure a certificate for the instance; or on the client, do not require encryption.",
+        (None, Dialect::Nats) => {
+            "On the NATS server, add a `tls` block with cert_file and key_file, and reload; or on the client, use nats:// in the URL."
+        }
         (None, Dialect::Vnc) => {
             "On the VNC server, allow security types with TLS and configure a certificate (TigerVNC: `SecurityTypes=X509Vnc`, X509Cert, X509Key); or on the client, allow types that do not encrypt, and go through SSH or a VPN."
         }

@@ -1,6 +1,6 @@
 //! `starttls-refused`: the server said no.
 
-use super::{implicit, quoting, upgrade};
+use super::{hello_begun, implicit, quoting, upgrade};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsRefused, against: &[]
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let facts = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Refused)?;
+    let facts = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Refused || unwilling(facts) && !hello_begun(handshake))?;
     // what was not on offer, or was overwritten on the way, has a rule of its own
     if facts.offered == Some(false) || facts.stripped.is_some() {
         return None;
@@ -44,10 +44,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(if facts.dialect.s_client().is_some() { finding.advise(remedy::s_client(handshake, "")) } else { finding })
 }
 
-/// What an RDP server insists on (MS-RDPBCGR section 2.2.1.2.2).
+/// The server demands what the client had said it could not do, and left for.
+fn unwilling(facts: &PreambleFacts) -> bool {
+    facts.dialect == Dialect::Tds && facts.upgrade == Upgrade::Granted && facts.code == Some(3) && facts.detail.is_some()
+}
+
+/// What a server insists on (MS-RDPBCGR section 2.2.1.2.2, MS-TDS section 2.2.6.5).
 const fn demanded(facts: &PreambleFacts) -> Option<&'static str> {
     match (facts.dialect, facts.code) {
-        (Dialect::Rdp, Some(1)) => Some("TLS"),
+        (Dialect::Rdp, Some(1)) | (Dialect::Nats, _) => Some("TLS"),
+        (Dialect::Tds, Some(3)) => Some("encryption"),
         (Dialect::Rdp, Some(5)) => Some("Network Level Authentication (CredSSP)"),
         (Dialect::Rdp, Some(6)) => Some("TLS with authentication of the user"),
         _ => None,
@@ -79,6 +85,18 @@ fn advice(facts: &PreambleFacts) -> &'static str {
         }
         (Dialect::Vnc, _) => {
             "On the VNC server, allow the subtype that the client chose, and configure a certificate and key that it can read."
+        }
+        (Dialect::Tds, Some(3)) => {
+            "On the client, allow encryption (`Encrypt=Mandatory` in connection strings, `encryption = require` in FreeTDS), which the SQL Server requires; or on the server, switch Force Encryption off."
+        }
+        (Dialect::Nats, _) => {
+            "On the client, switch TLS on: tls:// in the URL, and the authority that signed the server's certificate; or on the NATS server, set `allow_non_tls` while clients change over."
+        }
+        (Dialect::Amqp, _) => {
+            "On the client, use TLS from the first byte, on port 5671 (amqps): this broker does not speak AMQP's own upgrade to TLS."
+        }
+        (Dialect::HttpUpgrade, _) => {
+            "On the server, switch TLS on (CUPS: a certificate and key in the keychain of `ServerKeychain`, built with TLS); or on the client, use TLS from the first byte (ipps://, https://) if the server has it, or do not require encryption."
         }
         (Dialect::Tds, _) => "On the SQL Server, configure a certificate for the instance; or on the client, do not require encryption.",
         (Dialect::Ftp, Some(530)) => "On the FTP server, enable TLS (ssl_enable=YES in vsftpd): it requires a login before TLS.",

@@ -132,6 +132,9 @@ fn towards(finding: Finding, handshake: &Handshake, service: &'static Service) -
             "On the client, request TLS first (SSLRequest, sslnegotiation=postgres): TLS from the first byte needs PostgreSQL 17 and ssl = on.",
         ),
         ("MySQL", ..) => finding.advise("On the client, request TLS within the protocol (ssl-mode=REQUIRED): MySQL has no TLS-only port."),
+        ("TDS", ..) => finding.advise(
+            "On the client, use TDS 7.4 (`Encrypt=Mandatory` rather than `Strict`): TLS from the first byte (TDS 8.0) needs SQL Server 2022.",
+        ),
         ("HTTP proxy", ..) => finding.advise(PROXY_IS_CLEAR),
         (_, Upgradable::By(dialect), Some(tls)) => {
             finding.advise(format!("On the client, use port {tls} for TLS from the first byte, or request TLS on this port ({}).", dialect.request()))

@@ -10,7 +10,7 @@ use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::preamble::{PreambleFacts, Upgrade};
+use crate::preamble::{Dialect, PreambleFacts, Upgrade};
 use crate::time::Mark;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientAborted, against: &[], page: page!("client-aborted"), check };
@@ -91,14 +91,33 @@ fn logged_off(facts: &Handshake, left: Mark) -> Finding {
 
 /// The server offered the upgrade, and nothing more was said of it.
 fn passed_by_an_offer(facts: &Handshake) -> Option<&PreambleFacts> {
-    let offered =
-        |preamble: &&PreambleFacts| preamble.offered == Some(true) && preamble.upgrade == Upgrade::NotAsked && preamble.went_on.is_none();
+    let offered = |preamble: &&PreambleFacts| {
+        let open = preamble.upgrade == Upgrade::NotAsked || left_the_choice(preamble);
+        preamble.offered == Some(true) && open && preamble.went_on.is_none()
+    };
     facts.preamble.as_deref().filter(offered).filter(|_| facts.client_hellos.is_empty() && facts.partial_client_hello.is_none())
+}
+
+/// The client asked for `VeNCrypt` and chose none of the subtypes that the server then named.
+fn left_the_choice(preamble: &PreambleFacts) -> bool {
+    let last = preamble.lines.last().is_some_and(|line| line.side == Side::Server);
+    preamble.dialect == Dialect::Vnc && preamble.upgrade == Upgrade::Asked && preamble.detail.is_some() && last
 }
 
 fn left_an_offer(facts: &Handshake, preamble: &PreambleFacts, ending: &Ending<'_>) -> Finding {
     let request = preamble.dialect.request();
     let verb = if ending.reset.is_some() { "reset" } else { "closed" };
+    if let (true, Some(list), Some(line)) = (left_the_choice(preamble), &preamble.detail, preamble.lines.last()) {
+        let client = facts.client.host();
+        let summary = format!("{} offers {list} ({request}), and {client} {verb} the connection without choosing one.", facts.server);
+        return Finding::new(Cause::ClientAborted, Confidence::Strong, summary)
+            .weight(Weight::Fallback)
+            .stopped_by(StoppedBy::Client)
+            .shown_by(line.mark, format!("the server's {}", line.text))
+            .shown_by(ending.mark, format!("the client's {}", ending.name()))
+            .or_else(&[Cause::UserCanceled])
+            .advise("Give the VNC client and server a security type in common (TigerVNC: `SecurityTypes` on both sides): the client accepts none of these.");
+    }
     let summary = format!(
         "{} offers {request} ({}), and {} {verb} the connection without asking for it.",
         facts.server,

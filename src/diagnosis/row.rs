@@ -1,0 +1,104 @@
+//! The latest of many things in one row, found by a hash. Each knows the one before it of the same bucket, so that to enter one and to ask for those of a
+//! hash costs the same however many there are, and looks at no other thing on the way: these have long left the core's cache.
+
+use std::{iter, mem};
+
+/// The latest `MOST` things.
+#[derive(Debug)]
+pub(crate) struct Row<T, const MOST: usize> {
+    /// The thing with the number `n`, counted from 1, has the place `(n - 1) % MOST`: once the row is full it lies over the oldest.
+    things: Vec<T>,
+    /// By place.
+    links: Vec<Link>,
+    /// By bucket, the number of its latest thing.
+    latest: Vec<u64>,
+    /// How many were entered.
+    entered: u64,
+}
+
+/// What is known of a thing besides.
+#[derive(Debug)]
+struct Link {
+    /// The number of the one before it in the same bucket; 0 for none. One that was written over since ends the chain.
+    before: u64,
+    hash: u64,
+}
+
+impl<T, const MOST: usize> Default for Row<T, MOST> {
+    fn default() -> Self {
+        Self { things: Vec::new(), links: Vec::new(), latest: Vec::new(), entered: 0 }
+    }
+}
+
+impl<T, const MOST: usize> Row<T, MOST> {
+    /// Enters a thing, and forgets the oldest where there are too many.
+    pub(crate) fn enter(&mut self, hash: u64, thing: T) {
+        self.latest.resize(MOST, 0);
+        self.entered = self.entered.saturating_add(1);
+        let before = self.latest.get_mut(place::<MOST>(hash)).map(|latest| mem::replace(latest, self.entered)).unwrap_or_default();
+        let link = Link { before, hash };
+        let place = place::<MOST>(self.entered.wrapping_sub(1));
+        if let (Some(oldest), Some(known)) = (self.things.get_mut(place), self.links.get_mut(place)) {
+            (*oldest, *known) = (thing, link);
+        } else {
+            self.things.push(thing);
+            self.links.push(link);
+        }
+    }
+
+    /// The things of this hash, the latest first.
+    pub(crate) fn of(&self, hash: u64) -> impl Iterator<Item = &T> {
+        self.places(hash).filter_map(|place| self.things.get(place))
+    }
+
+    /// The latest thing of this hash that is wanted.
+    pub(crate) fn find(&mut self, hash: u64, mut is_wanted: impl FnMut(&T) -> bool) -> Option<&mut T> {
+        let found = self.places(hash).find(|place| self.things.get(*place).is_some_and(&mut is_wanted))?;
+        self.things.get_mut(found)
+    }
+
+    fn places(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let written_over = self.entered.saturating_sub(MOST as u64);
+        let latest = self.latest.get(place::<MOST>(hash)).copied();
+        let link = |number: u64| self.links.get(place::<MOST>(number.wrapping_sub(1)));
+        let numbers = iter::successors(latest, move |number| link(*number).map(|link| link.before));
+        let there = numbers.take_while(move |number| *number > written_over);
+        there.filter(move |number| link(*number).is_some_and(|link| link.hash == hash)).map(|number| place::<MOST>(number.wrapping_sub(1)))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.things.len()
+    }
+}
+
+/// The place of a number among as many as are remembered.
+fn place<const MOST: usize>(number: u64) -> usize {
+    usize::try_from(number % MOST as u64).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_knows_the_latest_and_no_others(hashes in proptest::collection::vec(0_u64..20, 0..100)) {
+            let mut row: Row<(u64, usize), 16> = Row::default();
+            let mut all = Vec::new();
+            for (number, hash) in hashes.into_iter().enumerate() {
+                row.enter(hash, (hash, number));
+                all.push((hash, number));
+                for asked in 0..20 {
+                    let expected: Vec<_> = all.iter().rev().take(16).filter(|(hash, _)| *hash == asked).collect();
+                    prop_assert_eq!(row.of(asked).collect::<Vec<_>>(), expected.clone());
+                    prop_assert_eq!(row.find(asked, |_| true).copied(), expected.first().map(|first| **first));
+                    prop_assert_eq!(row.find(asked, |(_, at)| at % 2 == 0).copied(), expected.iter().find(|(_, at)| at % 2 == 0).map(|first| **first));
+                }
+                prop_assert!(row.len() <= 16);
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Shards: parts of an archive, divided by server, each read by itself.
+//!
+//! A flow is in the shard of the address that a look at its ends takes for the server's. That depends on nothing else, so that every packet of a flow,
+//! every ICMP error about it and every sum of its packets comes to the same shard, whoever condensed it and whatever was seen of it before.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::flow::{FlowKey, Transport};
+
+/// A part, or what crosses parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Shard {
+    /// From 1; 0 is the side table, which holds what crosses shards.
+    pub number: u16,
+    /// How many there are.
+    pub of: u16,
+}
+
+impl Shard {
+    /// All shards of so many, the side table behind them.
+    pub fn all(of: u16) -> impl Iterator<Item = Self> {
+        (1..=of).chain([SIDE]).map(move |number| Self { number, of })
+    }
+
+    /// What crosses shards.
+    pub const fn is_side(self) -> bool {
+        self.number == SIDE
+    }
+
+    /// What is counted of the whole is told by this one.
+    pub const fn is_first(self) -> bool {
+        self.number == 1
+    }
+
+    /// `1-of-4`, `side-of-4`.
+    pub fn name(self) -> String {
+        if self.is_side() { format!("side-of-{}", self.of) } else { format!("{}-of-{}", self.number, self.of) }
+    }
+
+    /// The number of the shard that a flow is in.
+    pub fn of_flow(key: &FlowKey, of: u16) -> u16 {
+        let (low, high) = (key.low, key.high);
+        if key.transport == Transport::Eapol
+            || key.transport == Transport::Udp && [low.port, high.port].iter().any(|port| CARRIERS.contains(port))
+        {
+            return 1;
+        }
+        Self::of_server(if high.port < low.port { high.address } else { low.address }, of)
+    }
+
+    /// The number of the shard that knows this server.
+    pub fn of_server(address: IpAddr, of: u16) -> u16 {
+        let bits = match address {
+            IpAddr::V4(v4) => u128::from(v4.to_bits()),
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "halves of an address")]
+        let [high, low] = [(bits >> 64) as u64, bits as u64];
+        let hash = u128::from(mixed(mixed(high) ^ low));
+        // The upper half of the product is below the factor.
+        u16::try_from(hash.wrapping_mul(u128::from(of)) >> 64).unwrap_or_default().saturating_add(1)
+    }
+
+    /// Whether what is known of the server of this flow is known here.
+    pub fn knows(self, key: &FlowKey, server: IpAddr) -> bool {
+        Self::of_flow(key, self.of) == self.number
+            && (Self::of_flow(key, self.of) == Self::of_server(server, self.of) || Self::is_carrier(key))
+    }
+
+    /// Conversations of many peers that one flow carries.
+    fn is_carrier(key: &FlowKey) -> bool {
+        key.transport != Transport::Tcp && [key.low.port, key.high.port].iter().any(|port| *port == 0 || CARRIERS.contains(port))
+    }
+}
+
+/// Spreads all bits of a number over all bits (the finaliser of `SplitMix64`).
+const fn mixed(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+/// The number of the side table.
+const SIDE: u16 = 0;
+
+/// Ports of RADIUS, whose packets carry handshakes between others: one shard has all of them.
+const CARRIERS: [u16; 2] = [1812, 1645];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Endpoint;
+
+    fn flow(transport: Transport, one: (&str, u16), other: (&str, u16)) -> FlowKey {
+        let end = |(address, port): (&str, u16)| Endpoint::new(address.parse().unwrap(), port);
+        FlowKey::new(transport, end(one), end(other), 0).0
+    }
+
+    #[test]
+    fn a_flow_is_where_its_server_is_known() {
+        let server: IpAddr = "192.0.2.7".parse().unwrap();
+        for of in [1, 2, 3, 5, 256] {
+            for client in 0..50 {
+                let client = (format!("10.0.0.{client}"), 40_000 + client);
+                let key = flow(Transport::Tcp, ("192.0.2.7", 443), (&client.0, client.1));
+                let number = Shard::of_flow(&key, of);
+                assert_eq!(number, Shard::of_server(server, of));
+                assert!((1..=of).contains(&number));
+                assert!(Shard { number, of }.knows(&key, server));
+            }
+        }
+    }
+
+    #[test]
+    fn servers_are_spread_and_carriers_are_not() {
+        let mut counts = [0; 4];
+        for host in 0..=255 {
+            let number = Shard::of_server(IpAddr::from([10, 1, 2, host]), 4);
+            counts[usize::from(number) - 1] += 1;
+        }
+        assert!(counts.iter().all(|count| (40..90).contains(count)), "{counts:?}");
+        let radius = flow(Transport::Udp, ("10.0.0.1", 1812), ("10.0.0.2", 1024));
+        let link = flow(Transport::Eapol, ("fe80::1", 0), ("fe80::2", 0));
+        assert_eq!([&radius, &link].map(|key| Shard::of_flow(key, 7)), [1, 1]);
+        assert!(Shard { number: 1, of: 7 }.knows(&link, "fe80::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_server_on_the_higher_port_may_be_unknown() {
+        let key = flow(Transport::Tcp, ("10.0.0.1", 50_051), ("10.0.0.2", 43_576));
+        let unknown = (2..100).filter(|of| {
+            let shard = Shard { number: Shard::of_flow(&key, *of), of: *of };
+            !shard.knows(&key, "10.0.0.1".parse().unwrap())
+        });
+        assert!(unknown.count() > 80);
+    }
+}

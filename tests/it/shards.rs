@@ -1,0 +1,174 @@
+//! What is said of the shards of an archive, each read by itself, is what is said of the archive.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::condense::{Dice, SEEDS, archive, condense, corpus, read, without_merged};
+use super::support::program::{done, objects, refused, text};
+use super::support::{fixtures, incident};
+
+/// Directories for the shards and the side table.
+fn places(root: &Path, of: u16) {
+    for number in 1..=of {
+        fs::create_dir(root.join(format!("{number}-of-{of}"))).unwrap();
+    }
+    fs::create_dir(root.join(format!("side-of-{of}"))).unwrap();
+}
+
+/// What one shard says, its summary last.
+fn shard(root: &Path, number: u16, of: u16) -> Vec<Value> {
+    let [own, side] = [format!("{number}-of-{of}"), format!("side-of-{of}")].map(|name| root.join(name));
+    without_merged(&done(&["read", "--no-trust", "--json", text(&own), text(&side)]))
+}
+
+/// Adds numbers, of whatever they are counts.
+fn add(sum: &mut Value, more: &Value) {
+    match (sum, more) {
+        (Value::Object(sum), Value::Object(more)) => {
+            for (key, more) in more {
+                match sum.get_mut(key) {
+                    Some(sum) => add(sum, more),
+                    None => drop(sum.insert(key.clone(), more.clone())),
+                }
+            }
+        }
+        (Value::Number(sum), Value::Number(more)) => *sum = (sum.as_u64().unwrap() + more.as_u64().unwrap()).into(),
+        (Value::Null, _) => {}
+        (sum, more) => assert_eq!(sum, more),
+    }
+}
+
+/// What is counted in a summary, inputs by their names.
+fn counts(summary: &Value) -> Value {
+    let mut counts = Map::new();
+    for key in ["frames", "bytes", "decoded", "skipped", "flows", "handshakes", "classes", "outcomes", "causes", "other_flows", "drops"] {
+        counts.insert(key.to_owned(), summary[key].clone());
+    }
+    // Of the traffic only the most is told by what it is.
+    for key in ["packets", "bytes", "connections"] {
+        let rows = summary["traffic"].as_array().unwrap().iter();
+        counts.insert(format!("traffic {key}"), rows.map(|row| row[key].as_u64().unwrap_or_default()).sum::<u64>().into());
+    }
+    let inputs = summary["inputs"].as_array().unwrap().iter().map(|input| {
+        let counted = ["frames", "bytes"].map(|key| (key.to_owned(), input[key].clone()));
+        (input["source"].as_str().unwrap().to_owned(), Value::Object(Map::from_iter(counted)))
+    });
+    counts.insert("inputs".to_owned(), Value::Object(inputs.collect()));
+    Value::Object(counts)
+}
+
+/// Handshakes by their ids; those of the whole must each be in one shard.
+fn by_id<'a>(lines: impl IntoIterator<Item = &'a Value>) -> BTreeMap<String, &'a Value> {
+    let mut all = BTreeMap::new();
+    for line in lines.into_iter().filter(|line| line["kind"] == "handshake") {
+        assert!(all.insert(line["event_id"].to_string(), line).is_none(), "told twice: {line}");
+    }
+    all
+}
+
+/// The incidents of the shards' rows are those of the whole.
+fn same_incidents(shards: &[Vec<Value>], whole: &[Value], seed: u64) {
+    let rows = tempfile::tempdir().unwrap();
+    for (number, shard) in shards.iter().enumerate() {
+        let lines: String = shard.iter().map(|line| format!("{line}\n")).collect();
+        fs::write(rows.path().join(format!("{number}.ndjson")), lines).unwrap();
+    }
+    let by_id = |lines: &[Value]| {
+        let incidents = lines.iter().filter(|line| line["kind"] == "incident").cloned();
+        incidents.map(|line| (line["id"].to_string(), line)).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(by_id(&objects(&done(&["incidents", "--json", text(rows.path())]))), by_id(whole), "seed {seed}");
+}
+
+#[test]
+fn whatever_the_cuts_shards_say_what_the_captures_say() {
+    let corpus = corpus();
+    let seeds = std::env::var("HANDSHARK_SEEDS").unwrap_or_else(|_| SEEDS.to_owned());
+    for (seed, of) in seeds.split(' ').map(|seed| seed.parse().unwrap()).zip([2, 3, 5].into_iter().cycle()) {
+        let mut dice = Dice(seed);
+        let archive = archive(&corpus, &mut dice);
+        let condensates = tempfile::tempdir().unwrap();
+        places(condensates.path(), of);
+        condense(&archive, condensates.path(), Some(of), &mut dice);
+        let whole = without_merged(&read(archive.root.path(), &["--json"]));
+        let shards: Vec<Vec<Value>> = (1..=of).map(|number| shard(condensates.path(), number, of)).collect();
+        let (told, among) = (by_id(shards.iter().flatten()), by_id(&whole));
+        let missing: Vec<_> = among.keys().filter(|id| !told.contains_key(*id)).collect();
+        let more: Vec<_> = told.keys().filter(|id| !among.contains_key(*id)).collect();
+        assert_eq!((missing, more), (vec![], vec![]), "seed {seed}, {of} shards");
+        for (id, line) in &among {
+            assert_eq!(line, &told[id], "seed {seed}, {of} shards");
+        }
+        let mut sum = counts(shards[0].last().unwrap());
+        for shard in &shards[1..] {
+            add(&mut sum, &counts(shard.last().unwrap()));
+        }
+        assert_eq!(sum, counts(whole.last().unwrap()), "seed {seed}, {of} shards");
+        same_incidents(&shards, &whole, seed);
+        // All shards at once are the whole.
+        let paths: Vec<_> = (1..=of).map(|number| condensates.path().join(format!("{number}-of-{of}"))).collect();
+        let paths: Vec<&str> = paths.iter().map(|path| text(path)).collect();
+        let joined = without_merged(&done(&[&["read", "--no-trust", "--json"], &paths[..]].concat()));
+        assert_eq!(joined, whole, "seed {seed}, {of} shards");
+    }
+}
+
+/// A window of these captures, divided into three.
+fn divided(root: &Path, captures: &Path) {
+    places(root, 3);
+    let output = format!("{}/{{shard}}/w.pcapng.zst", text(root));
+    done(&["condense", text(captures), "--shards", "3", "-o", &output]);
+}
+
+#[test]
+fn without_the_side_table_other_things_would_be_said() {
+    let captures = fixtures().join("captures/firewall");
+    let (all, blank) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    divided(all.path(), &captures);
+    // The side table of captures in which nothing is.
+    let empty = blank.path().join("empty.pcap");
+    // A file whose header is that of a capture on Ethernet.
+    let some = fixtures().join("captures/success/ok_tls12_ecdsa_gnutls.pcap");
+    fs::write(&empty, &fs::read(some).unwrap()[..24]).unwrap();
+    divided(blank.path(), &empty);
+    let whole = without_merged(&read(&captures, &["--json"]));
+    let side = blank.path().join("side-of-3");
+    let mut other = 0;
+    for number in 1..=3 {
+        let own = all.path().join(format!("{number}-of-3"));
+        let deaf = without_merged(&done(&["read", "--no-trust", "--json", text(&own), text(&side)]));
+        let (deaf, heard) = (by_id(&deaf), shard(all.path(), number, 3));
+        let whole = by_id(&whole);
+        for (id, line) in by_id(&heard) {
+            assert_eq!(line, whole[&id]);
+            other += usize::from(deaf[&id] != line);
+        }
+    }
+    assert!(other > 0, "nothing crosses shards here");
+}
+
+#[test]
+fn a_shard_without_what_crosses_shards_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    divided(root.path(), &incident());
+    let place = |name: &str| root.path().join(name);
+    let [one, two, side] = ["1-of-3", "2-of-3", "side-of-3"].map(place);
+    assert!(refused(&["read", text(&one)]).contains("side table of shard 1 is missing"));
+    assert!(refused(&["read", text(&side)]).contains("read a shard with it"));
+    assert!(refused(&["read", text(&one), text(&two), text(&side)]).contains("2 of 3 shards"));
+    // Another window's side table is none of this one's.
+    let other = root.path().join("other");
+    fs::create_dir(&other).unwrap();
+    places(&other, 3);
+    let output = format!("{}/{{shard}}/w.pcapng.zst", text(&other));
+    done(&["condense", text(&incident()), "--shards", "3", "--until", "2026-11-21T09:01:00Z", "-o", &output]);
+    assert!(refused(&["read", text(&one), text(&other.join("side-of-3"))]).contains("lacks one of its windows"));
+    assert!(refused(&["condense", text(&incident()), "--shards", "3", "-o", text(&root.path().join("x"))]).contains("write {shard} in it"));
+    assert!(refused(&["condense", text(&incident()), "-o", text(&root.path().join("{shard}"))]).contains("none without --shards"));
+    let whole = root.path().join("whole.pcapng");
+    done(&["condense", text(&incident()), "-o", text(&whole)]);
+    assert!(refused(&["read", text(&one), text(&side), text(&whole)]).contains("not divided as"));
+}
