@@ -136,6 +136,7 @@ pub fn analyze(capture: Capture, settings: &Settings, each: impl FnMut(Found<'_>
         policy: Policy { stall_after: settings.stall_after, ..Policy::default() },
         trust: settings.trust.clone(),
         logs: None,
+        owners: None,
         hold: Duration::MAX,
         timeline: settings.timeline,
         stop: Arc::clone(&stop),

@@ -193,6 +193,7 @@ impl Anonymizer {
             server_name,
             clients: incident.clients.iter().map(|client| self.ip(*client)).collect(),
             sensors: incident.sensors.iter().map(|name| Arc::from(self.value(name))).collect(),
+            owners: Vec::new(),
             changes: incident.changes.iter().map(|change| text(change)).collect(),
             summary: text(&incident.summary),
             remedy: incident.remedy.iter().map(|line| advice(line, &text)).collect(),

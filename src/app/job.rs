@@ -107,6 +107,7 @@ impl<'a> Job<'a> {
             policy: Policy { stall_after: self.analysis.stall_after, icmp_filtered, ..Policy::default() },
             trust: ready.trust,
             logs: ready.logs,
+            owners: None,
             hold: if self.piped() { HOLD_ON_A_PIPE } else { Duration::MAX },
             timeline: self.timeline,
             stop: Arc::clone(&self.stop),

@@ -1,26 +1,41 @@
-//! `handshark FILE` is `handshark read FILE`.
+//! `handshark FILE` is `handshark read FILE`, and `handshark --color never show FILE` is `handshark show --color never FILE`.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// Puts `read` before the arguments when they name no subcommand, unless they ask for the program's own help or version, or look like a
-/// subcommand misspelt.
+/// subcommand misspelt. A subcommand behind options is put before them: they are its own.
 pub(super) fn with_subcommand(command: &clap::Command, mut arguments: Vec<OsString>) -> Vec<OsString> {
-    if !names_subcommand(command, &arguments) {
-        arguments.insert(1, OsString::from(READ));
+    match named(command, &arguments) {
+        Named::First => {}
+        Named::Behind(place) => {
+            if let Some(behind) = arguments.get_mut(1..=place) {
+                behind.rotate_right(1);
+            }
+        }
+        Named::Nowhere => arguments.insert(1, OsString::from(READ)),
     }
     arguments
 }
 
-fn names_subcommand(command: &clap::Command, arguments: &[OsString]) -> bool {
-    let mut rest = arguments.iter().skip(1);
-    let Some(first) = arguments.get(1) else { return true };
+/// Where a subcommand is named.
+enum Named {
+    /// Before all else, where it need not be spelt rightly.
+    First,
+    /// Behind options, at this place.
+    Behind(usize),
+    Nowhere,
+}
+
+fn named(command: &clap::Command, arguments: &[OsString]) -> Named {
+    let mut rest = arguments.iter().enumerate().skip(1);
+    let Some(first) = arguments.get(1) else { return Named::First };
     if ["-h", "--help", "-V", "--version"].iter().any(|word| first == word) {
-        return true;
+        return Named::First;
     }
-    while let Some(argument) = rest.next() {
+    while let Some((place, argument)) = rest.next() {
         if argument == "--" {
-            return false;
+            break;
         }
         if is_option(argument) {
             // Its value is not the word looked for.
@@ -30,10 +45,15 @@ fn names_subcommand(command: &clap::Command, arguments: &[OsString]) -> bool {
             continue;
         }
         let word = argument.to_string_lossy();
-        // A subcommand behind options of `read` is a file's name: `handshark --json explain`.
-        return argument == first && (is_subcommand(command, &word) || is_misspelt(command, &word));
+        return match place {
+            1 if is_subcommand(command, &word) || is_misspelt(command, &word) => Named::First,
+            1 => Named::Nowhere,
+            // A file of this name is meant where there is one.
+            _ if is_subcommand(command, &word) && !Path::new(argument).exists() => Named::Behind(place),
+            _ => Named::Nowhere,
+        };
     }
-    false
+    Named::Nowhere
 }
 
 fn is_option(argument: &OsStr) -> bool {
@@ -55,19 +75,19 @@ fn clipped(word: &str) -> String {
     word.chars().take(32).collect()
 }
 
-/// Whether an option of `read` takes the next argument as its value.
+/// Whether an option takes the next argument as its value: one of `read`, or else of whichever subcommand has it.
 fn takes_next(command: &clap::Command, argument: &OsStr) -> bool {
     let text = argument.to_string_lossy();
     if text.contains('=') {
         return false;
     }
-    let Some(read) = command.find_subcommand(READ) else { return false };
+    let known = || command.find_subcommand(READ).into_iter().chain(command.get_subcommands()).flat_map(clap::Command::get_arguments);
     let found = if let Some(long) = text.strip_prefix("--") {
-        read.get_arguments().find(|arg| arg.get_long() == Some(long))
+        known().find(|arg| arg.get_long() == Some(long))
     } else {
         // `-af FILTER`: the last of a cluster; in `-fFILTER` the value follows at once.
         let cluster = || text.chars().skip(1);
-        let of = |letter: char| read.get_arguments().find(move |arg| arg.get_short() == Some(letter));
+        let of = |letter: char| known().find(move |arg| arg.get_short() == Some(letter));
         let first = cluster().position(|letter| of(letter).is_some_and(|arg| arg.get_action().takes_values()));
         if first.is_some_and(|place| place.saturating_add(1) < cluster().count()) {
             return false;

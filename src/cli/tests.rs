@@ -43,7 +43,7 @@ fn read_is_the_default() {
         (&["-fudp", "a.pcap"], &["a.pcap"]),
         (&["--stall-after=3s", "a.pcap"], &["a.pcap"]),
         (&["--", "read"], &["read"]),
-        (&["--json", "explain"], &["explain"]),
+        (&["--json", "--", "explain"], &["explain"]),
         (&["./explain"], &["./explain"]),
         (&["-"], &["-"]),
         (&["read", "read"], &["read"]),
@@ -51,6 +51,21 @@ fn read_is_the_default() {
     ] {
         assert_eq!(read(arguments).inputs, inputs.iter().map(PathBuf::from).collect::<Vec<_>>(), "{arguments:?}");
     }
+}
+
+#[test]
+fn options_may_stand_before_the_subcommand() {
+    for (before, behind) in [
+        (&["--paging", "never", "show", "a.pcap"] as &[&str], &["show", "--paging", "never", "a.pcap"] as &[&str]),
+        (&["--color=never", "--json", "explain", "certificate-expired"], &["explain", "--color=never", "--json", "certificate-expired"]),
+        (&["-i", "lo", "--user", "nobody", "live"], &["live", "-i", "lo", "--user", "nobody"]),
+        (&["--json", "read", "a.pcap"], &["read", "--json", "a.pcap"]),
+    ] {
+        assert_eq!(parsed(before).unwrap(), parsed(behind).unwrap(), "{before:?}");
+    }
+    // A misspelt one is a file's name there, and so is a second word.
+    assert_eq!(read(&["--json", "explan"]).inputs, [PathBuf::from("explan")]);
+    assert_eq!(read(&["--json", "a.pcap", "show"]).inputs, ["a.pcap", "show"].map(PathBuf::from));
 }
 
 #[test]

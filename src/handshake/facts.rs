@@ -67,6 +67,8 @@ pub struct Observed {
     pub application_data: PerSide<Option<Mark>>,
     /// ServerHello.
     pub server_hello: Option<Located<ServerHello>>,
+    /// The server's SERVER-HELLO of SSL 2.0.
+    pub ssl2_answer: Option<Mark>,
     /// Encrypted records of each side by size, from its first, bounded by [`crate::limits::ENCRYPTED_RECORDS`].
     pub encrypted: PerSide<EncryptedRecords>,
     /// ClientHellos in order: a second one follows a HelloRetryRequest.
@@ -512,7 +514,8 @@ impl Observed {
 
     /// The version the server chose.
     pub fn version(&self) -> Option<ProtocolVersion> {
-        self.server_hello.as_ref().or(self.hello_retry.as_deref()).map(|seen| seen.what.version())
+        let chosen = self.server_hello.as_ref().or(self.hello_retry.as_deref()).map(|seen| seen.what.version());
+        chosen.or_else(|| self.ssl2_answer.map(|_| ProtocolVersion::SSL2))
     }
 
     /// The suite the server chose.

@@ -15,6 +15,7 @@ use crate::tls::server_hello::ServerHello;
 use super::facts::{Chain, Located, Observed, Protocol, Resumption};
 use super::notes::{anomaly, letter};
 use super::shared::{Shared, intern};
+use super::ssl2;
 
 /// Where a message was.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +43,9 @@ pub(super) fn sslv2(h: &mut Observed, side: Side, body: &[u8], place: Place) {
         h.held_bytes += body.len() + size_of::<Located<ClientHello>>();
         h.client_hellos.push(place.seen(hello));
         letter(h, side, 'c');
+    } else if side == Side::Server && h.protocol == Protocol::Ssl2 && body.first() == Some(&ssl2::SERVER_HELLO) {
+        h.ssl2_answer.get_or_insert(place.mark);
+        letter(h, side, 's');
     }
 }
 

@@ -15,7 +15,7 @@ use super::datagrams::carried::ending::ending as carried_ending;
 use super::datagrams::ending as datagrams;
 use super::facts::{AlertSeen, Fact, Handshake, Observed, Outcome, Protocol, ReadAlert, Stage, StoppedBy, deciding};
 use super::stage::stage;
-use super::{hidden, later_auth};
+use super::{hidden, later_auth, ssl2};
 
 /// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
@@ -77,6 +77,7 @@ pub(super) fn conclude(mut observed: Box<Observed>, flow: Box<FlowFacts>, closin
     let alerts = judged_alerts(&over, &inferred);
     let ending = match &observed.carried {
         Some(carried) => carried_ending(&over, carried, &alerts, stall_after),
+        None if ssl2::goes_on(&observed, &flow) && alerts.is_empty() => Ending::new(Outcome::Completed, StoppedBy::Nobody, None),
         None if flow.is_udp() => datagrams::ending(&over, &alerts, stall_after),
         None => ending(&over, &alerts, stall_after),
     };

@@ -391,7 +391,8 @@ pub(super) fn on_change_cipher_spec(h: &mut Observed, side: Side, mark: Mark) {
         && !h.is_tls13()
         && first_flight_only
         && h.resumption.is_none()
-        && h.server_hello.is_some()
+        // Of a version that nobody knows it means anything.
+        && h.server_hello.as_ref().is_some_and(|hello| hello.what.version().rank() > 0)
         && h.client_key_exchange.is_none()
     {
         let ticket = h.hello().is_some_and(|hello| hello.session_ticket_len().is_some());

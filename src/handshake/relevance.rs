@@ -24,9 +24,6 @@ pub enum Relevance {
 
 /// Decides it from the facts.
 pub fn relevance(handshake: &Handshake) -> Relevance {
-    if handshake.protocol == Protocol::Ssl2 && speaks_ssl2(handshake) {
-        return Relevance::Other("ssl2");
-    }
     if handshake.protocol != Protocol::Other {
         return Relevance::Report;
     }
@@ -98,13 +95,6 @@ fn tunnels_other(handshake: &Handshake, preamble: &PreambleFacts) -> bool {
         return false;
     };
     Side::BOTH.into_iter().all(|side| handshake.flow.side(side).last_data.is_some_and(|last| last > agreed))
-}
-
-/// The server answered SSL 2.0 in SSL 2.0, which nobody can follow, and the client went on.
-fn speaks_ssl2(handshake: &Handshake) -> bool {
-    let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
-    let went_on = server.first_data.zip(client.last_data).is_some_and(|(answer, last)| last > answer);
-    went_on && server.data_packets >= 2 && handshake.alerts.is_empty()
 }
 
 /// The server ended the connection right after the client's first bytes, without one of its own.

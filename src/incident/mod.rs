@@ -4,6 +4,7 @@
 mod fallback;
 mod history;
 mod observation;
+mod owners;
 mod tracker;
 
 #[cfg(test)]

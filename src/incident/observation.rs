@@ -7,10 +7,10 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::remedy::Advice;
-use crate::flow::{Endpoint, Side, Transport};
+use crate::flow::{Endpoint, PerSide, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
-use crate::report::Id;
+use crate::report::{Id, Owner};
 use crate::site::Site;
 use crate::time::Timestamp;
 
@@ -37,6 +37,8 @@ pub struct Observation<'a> {
     pub leaf: Option<Leaf<'a>>,
     /// With which time to live the server's packets arrived.
     pub ttl: Option<u8>,
+    /// Whose the ends are, where the capturing host told.
+    pub owners: PerSide<Option<&'a Arc<Owner>>>,
 }
 
 /// What tells one certificate of a server from the next.
@@ -88,6 +90,7 @@ impl<'a> Observation<'a> {
             outcome: handshake.outcome,
             leaf: handshake.leaf().map(|leaf| Leaf { serial: &leaf.serial, issuer: &leaf.issuer, not_after: leaf.not_after }),
             ttl: handshake.flow.side(Side::Server).ttl,
+            owners: PerSide::default(),
         }
     }
 }

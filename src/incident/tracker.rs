@@ -19,6 +19,7 @@ use crate::wording::counted;
 use super::fallback::{Blocked, Fallbacks};
 use super::history::{CLIENTS_COUNTED, Group, History, Watched};
 use super::observation::{Judged, Observation};
+use super::owners::Owners;
 
 /// Incidents kept.
 const INCIDENTS: usize = 1024;
@@ -65,6 +66,7 @@ struct Incident {
     clients: BTreeSet<IpAddr>,
     /// Who saw them, up to [`SENSORS_NAMED`].
     sensors: BTreeSet<Arc<str>>,
+    owners: Owners,
     confidence: Confidence,
     /// The handshake that speaks for it.
     speaker: (Timestamp, Id),
@@ -165,6 +167,7 @@ impl Tracker {
             completed: 0,
             clients: BTreeSet::new(),
             sensors: BTreeSet::new(),
+            owners: Owners::default(),
             confidence: reason.confidence,
             speaker: (at, judged.id),
             summary: reason.summary.to_owned(),
@@ -188,6 +191,7 @@ impl Tracker {
         if let Some(sensor) = seen.sensor.filter(|_| incident.sensors.len() < SENSORS_NAMED) {
             incident.sensors.insert(Arc::clone(sensor));
         }
+        incident.owners.take(seen.owners);
         incident.handshakes.insert((at, judged.id));
         if reason.cause == Cause::QuicBlocked {
             incident.blocked.push(Blocked::new(seen));
@@ -401,6 +405,7 @@ impl Tracker {
             attempts,
             clients: incident.clients.iter().take(CLIENTS_NAMED).copied().collect(),
             clients_total: incident.clients.len() as u64,
+            owners: incident.owners.common(),
             changes,
             confidence: incident.confidence,
             summary: summary(incident, attempts, by_client, others, worked_before),
@@ -487,6 +492,7 @@ impl Incident {
         self.last = self.last.max(other.last);
         self.clients.extend(other.clients);
         self.sensors.extend(other.sensors);
+        self.owners.unite(other.owners);
     }
 
     /// Adds the connections over TCP that took the place of those over QUIC.

@@ -110,6 +110,7 @@ fn one(out: &mut dyn Write, layout: &Layout, incident: &Incident) -> io::Result<
         layout.prose(out, INDENT, &seen)?;
     }
     layout.prose(out, INDENT, &incident.summary)?;
+    view::common_owners(incident).try_for_each(|(label, owner)| layout.labelled(out, INDENT, label, &owner))?;
     incident.changes.iter().try_for_each(|change| layout.labelled(out, INDENT, "What changed:", change))?;
     if !incident.remedy.is_empty() {
         layout.flow(out, INDENT, INDENT, &[(palette.strong, "Fix")])?;

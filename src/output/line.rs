@@ -116,7 +116,12 @@ fn incident(out: &mut dyn Write, palette: Palette, zone: &Zone, report: &Inciden
     let summary = escape(&report.summary);
     let (cause, summary) = (report.cause, clip(&summary, LONGEST_PART));
     let (state, time) = (state.name(), when_in(zone, time, true));
-    writeln!(out, "{dim}{time}{dim:#}  {strong}incident {state}{strong:#}: {style}{cause}{style:#}: {summary}")
+    write!(out, "{dim}{time}{dim:#}  {strong}incident {state}{strong:#}: {style}{cause}{style:#}: {summary}")?;
+    for (label, owner) in view::common_owners(report) {
+        let owner = escape(&owner);
+        write!(out, " {label} {}.", clip(&owner, LONGEST_PART))?;
+    }
+    writeln!(out)
 }
 
 /// Handshakes under way that are remembered as told; of those beyond, the end is told too.

@@ -149,6 +149,7 @@ impl Ticket<'_> {
             writeln!(out, "\n{}", text(&incident.summary))?;
             let times = period_in(self.zone, incident.first_seen, incident.last_seen, self.with_date);
             writeln!(out, "\n{times}; confidence: {}", incident.confidence.name())?;
+            view::common_owners(incident).try_for_each(|(label, owner)| writeln!(out, "\n{label} {}", text(&owner)))?;
             for change in &incident.changes {
                 writeln!(out, "\nWhat changed: {}", text(change))?;
             }

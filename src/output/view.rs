@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::figures::{count, counted};
 use crate::report::{
-    Basis, Cause, Class, Classes, Counts, Diagnosis, Evidence, Finding, Handshake, Incident, Outcome, Owner, Place, Process, Side,
-    StepKind, StoppedBy, Summary,
+    Basis, Cause, Class, Classes, Container, Counts, Diagnosis, Evidence, Finding, Handshake, Incident, Outcome, Owner, Place, Pod,
+    Process, Side, StepKind, StoppedBy, Summary,
 };
 
 /// How many handshakes there are of each class, in one line: `18 handshakes: 14 failed, 1 completed with trouble, 1 completed, 2 undecided`.
@@ -79,8 +79,49 @@ pub fn end(report: &Handshake<'_>, side: Side) -> String {
 
 /// Who owns the ends of a handshake on the capturing host, each under its label.
 pub fn owners(report: &Handshake<'_>) -> impl Iterator<Item = (&'static str, String)> {
-    let label = |side| if side == Side::Client { "Client process:" } else { "Server process:" };
-    Side::BOTH.into_iter().filter_map(move |side| report.owners.of(side).as_deref().map(|known| (label(side), owner(known))))
+    Side::BOTH.into_iter().filter_map(move |side| report.owners.of(side).as_deref().map(|known| (owner_label(side), owner(known))))
+}
+
+/// Whose the ends of an incident's handshakes are, mostly, each under its label: `python3 (pid 812), container web (nginx:1.25), in 41 of 52`.
+pub fn common_owners(incident: &Incident) -> impl Iterator<Item = (&'static str, String)> {
+    incident.owners.iter().map(|owner| {
+        let mut parts = vec![match owner.pid {
+            Some(pid) => format!("{} (pid {pid})", owner.process),
+            None => format!("{} (several processes)", owner.process),
+        }];
+        parts.extend(places(owner.container.as_ref(), owner.pod.as_ref(), owner.unit.as_deref()));
+        let separator = if parts.len() > 1 { "," } else { "" };
+        (owner_label(owner.side), format!("{}{separator} in {} of {}", parts.join(", "), owner.handshakes, incident.failed))
+    })
+}
+
+/// What processes of one name in one place are called where they are put together: `nginx`, `nginx (container web)`.
+pub fn process(owner: &Owner) -> Option<String> {
+    let Process { name, .. } = owner.process.as_ref()?;
+    let place = places(owner.container.as_ref().filter(|_| owner.pod.is_none()), owner.pod.as_ref(), None).next();
+    Some(place.map_or_else(|| name.clone(), |place| format!("{name} ({place})")))
+}
+
+const fn owner_label(side: Side) -> &'static str {
+    match side {
+        Side::Client => "Client process:",
+        Side::Server => "Server process:",
+    }
+}
+
+/// `container web (nginx:1.25)`, `pod shop/web-0`, `unit nginx.service`.
+fn places(container: Option<&Container>, pod: Option<&Pod>, unit: Option<&str>) -> impl Iterator<Item = String> {
+    let container = container.map(|container| {
+        let image = container.image.as_ref().map(|image| format!(" ({image})")).unwrap_or_default();
+        let short: String = container.id.chars().take(SHORT_ID).collect();
+        format!("container {}{image}", container.name.as_ref().unwrap_or(&short))
+    });
+    let pod = pod.map(|pod| {
+        let name = pod.name.as_deref().or(pod.uid.as_deref()).unwrap_or("of no name");
+        let namespace = pod.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        format!("pod {namespace}{name}")
+    });
+    container.into_iter().chain(pod).chain(unit.map(|unit| format!("unit {unit}")))
 }
 
 /// `curl (pid 4242), user alice, container web (nginx:1.25), pod shop/web-0`.
@@ -92,17 +133,7 @@ fn owner(owner: &Owner) -> String {
     if let Some(user) = &owner.user {
         parts.push(format!("user {}", user.name.as_ref().map_or_else(|| user.id.to_string(), Clone::clone)));
     }
-    if let Some(container) = &owner.container {
-        let image = container.image.as_ref().map(|image| format!(" ({image})")).unwrap_or_default();
-        let short: String = container.id.chars().take(SHORT_ID).collect();
-        parts.push(format!("container {}{image}", container.name.as_ref().unwrap_or(&short)));
-    }
-    if let Some(pod) = &owner.pod {
-        let name = pod.name.as_deref().or(pod.uid.as_deref()).unwrap_or("of no name");
-        let namespace = pod.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
-        parts.push(format!("pod {namespace}{name}"));
-    }
-    parts.extend(owner.unit.as_ref().map(|unit| format!("unit {unit}")));
+    parts.extend(places(owner.container.as_ref(), owner.pod.as_ref(), owner.unit.as_deref()));
     if let Some(Process { sharers, .. }) = owner.process.as_ref().filter(|process| !process.sharers.is_empty()) {
         let others: Vec<String> = sharers.iter().map(|sharer| format!("{} (pid {})", sharer.name, sharer.pid)).collect();
         parts.push(format!("shares the socket with {}", others.join(", ")));
@@ -295,6 +326,7 @@ const SHORT_ID: usize = 12;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::CommonOwner;
     use crate::report::samples;
 
     #[test]
@@ -327,5 +359,22 @@ mod tests {
         report.handshake.outcome = Outcome::Completed;
         report.diagnosis.stopped_by = StoppedBy::Client;
         assert_eq!(ending(&report), "completed, then rejected by the client");
+    }
+
+    #[test]
+    fn an_incident_says_whose_most_of_its_connections_are() {
+        let Owner { container, pod, .. } = samples::owner();
+        let of =
+            |side, pid, container, pod| CommonOwner { side, process: "curl".to_owned(), pid, container, pod, unit: None, handshakes: 11 };
+        let owners = vec![of(Side::Client, Some(4242), container, pod), of(Side::Server, None, None, None)];
+        let told = |incident: &Incident| common_owners(incident).map(|(label, owner)| format!("{label} {owner}")).collect::<Vec<_>>();
+        assert_eq!(
+            told(&Incident { owners, ..samples::incident() }),
+            [
+                "Client process: curl (pid 4242), container web (nginx:1.25), pod shop/web-0, in 11 of 12",
+                "Server process: curl (several processes) in 11 of 12"
+            ]
+        );
+        assert!(told(&samples::incident()).is_empty());
     }
 }

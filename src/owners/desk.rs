@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::ask::{ANSWER_LEN, Answer, Question};
 use super::store::{Known, Store};
-use crate::flow::{Endpoint, FlowKey, PerSide};
+use crate::flow::{Endpoint, FlowKey, PerSide, Transport};
 use crate::limits;
 use crate::report::{Basis, Handshake, Owner};
 use crate::time::Timestamp;
@@ -26,7 +26,6 @@ pub struct Desk {
 #[derive(Debug)]
 pub(super) struct Shared {
     store: Mutex<Store>,
-    answered: Condvar,
     questions: Sender<Question>,
     counts: Mutex<OwnerCounts>,
 }
@@ -45,13 +44,16 @@ pub struct OwnerCounts {
 }
 
 impl Desk {
+    /// How long a handshake that is to be reported waits for answers.
+    pub const PATIENCE: Duration = Duration::from_millis(500);
+
     /// Talks to the process at the other end.
     ///
     /// # Errors
     /// When the stream cannot be used from two threads.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         let (questions, asked) = bounded(limits::OWNER_QUESTIONS);
-        let shared = Arc::new(Shared { store: Mutex::default(), answered: Condvar::new(), questions, counts: Mutex::default() });
+        let shared = Arc::new(Shared { store: Mutex::default(), questions, counts: Mutex::default() });
         let (out, answers) = (stream.try_clone()?, Arc::clone(&shared));
         // Both end with the stream, or with the process.
         thread::spawn(move || send(out, &asked));
@@ -64,33 +66,20 @@ impl Desk {
         &self.shared
     }
 
-    /// The same handshake with the owners of its ends. Answers that are on their way are waited for, but not for long: none is waited for again
-    /// before another has come.
-    pub fn name<'a>(&self, handshake: &Handshake<'a>) -> Handshake<'a> {
-        let mut named = handshake.clone();
-        let transport = handshake.network.transport;
+    /// Whether an answer about an end of this connection is on its way: worth waiting for, for [`Desk::PATIENCE`] at most.
+    pub fn awaits(&self, transport: Transport, ends: [Endpoint; 2], end: Timestamp) -> bool {
+        let store = self.shared.lock();
+        !store.over && store.of(transport, ends, end).iter().any(|known| matches!(known, Known::Asked(..)))
+    }
+
+    /// Adds what is known by now of the owners of a handshake's ends. It waits for nothing.
+    pub fn name(&self, handshake: &mut Handshake<'_>) {
         let ends = [handshake.client, handshake.server];
-        let end = handshake.handshake.end;
-        let mut store = self.shared.lock();
-        let mut known = store.of(transport, ends, end);
-        if is_awaited(&known) && !store.late && !store.over {
-            let waits = |store: &mut Store| {
-                known = store.of(transport, ends, end);
-                is_awaited(&known) && !store.over
-            };
-            let (mut waited, timeout) =
-                self.shared.answered.wait_timeout_while(store, PATIENCE, waits).unwrap_or_else(PoisonError::into_inner);
-            waited.late |= timeout.timed_out();
-            store = waited;
-        }
-        let over = store.over;
-        drop(store);
+        let known = self.shared.lock().of(handshake.network.transport, ends, handshake.handshake.end);
         let mut counts = self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.over = over;
         let counted = !handshake.handshake.provisional;
         let [client, server] = known.map(|known| counts.take(known, counted));
-        named.owners = PerSide { client, server };
-        named
+        handshake.owners = PerSide { client, server };
     }
 
     /// What became of all that was asked.
@@ -98,10 +87,6 @@ impl Desk {
         let over = self.shared.lock().over;
         OwnerCounts { over, ..self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).clone() }
     }
-}
-
-fn is_awaited(known: &[Known; 2]) -> bool {
-    known.iter().any(|known| matches!(known, Known::Asked(..)))
 }
 
 impl OwnerCounts {
@@ -181,13 +166,9 @@ impl Shared {
             }
             if let Ok(answer) = serde_json::from_slice::<Answer>(&line) {
                 self.lock().answer(answer);
-                if lines.buffer().is_empty() {
-                    self.answered.notify_all();
-                }
             }
         }
         self.lock().over = true;
-        self.answered.notify_all();
     }
 }
 
@@ -205,8 +186,6 @@ fn send(mut stream: UnixStream, asked: &Receiver<Question>) {
     }
 }
 
-/// How long a handshake that is to be reported waits for an answer.
-const PATIENCE: Duration = Duration::from_millis(500);
 /// Questions sent at a time.
 const TOGETHER: usize = 256;
 
@@ -226,42 +205,51 @@ mod tests {
         assert!(desk.shared.begin(&key, handshake.handshake.start, Some(1), &[handshake.client]));
     }
 
-    #[test]
-    fn an_answer_that_is_on_its_way_is_waited_for() {
-        let (desk, mut far) = desk();
-        let handshake = samples::completed();
-        begin(&desk, &handshake);
-        let answering = thread::spawn(move || {
-            let mut bytes = [0; Question::LEN];
-            far.read_exact(&mut bytes).unwrap();
-            let question = Question::from_bytes(&bytes);
-            thread::sleep(Duration::from_millis(50));
-            let mut line = serde_json::to_vec(&Answer { token: question.token, owner: Some(samples::owner()) }).unwrap();
-            line.push(b'\n');
-            far.write_all(&line).unwrap();
-            (question.local, far)
-        });
-        let named = desk.name(&handshake);
-        assert_eq!(named.owners.client.as_deref(), Some(&samples::owner()));
-        assert_eq!(named.owners.server, None);
-        assert_eq!(desk.counts().known, BTreeMap::from([(Basis::Connection, 1)]));
-        assert_eq!(answering.join().unwrap().0, handshake.client);
+    fn awaits(desk: &Desk, handshake: &Handshake<'_>) -> bool {
+        desk.awaits(handshake.network.transport, [handshake.client, handshake.server], handshake.handshake.end)
+    }
+
+    fn named(desk: &Desk, handshake: &Handshake<'static>) -> Handshake<'static> {
+        let mut named = handshake.clone();
+        desk.name(&mut named);
+        named
     }
 
     #[test]
-    fn one_that_does_not_answer_is_waited_for_once_and_one_that_is_gone_not_at_all() {
+    fn an_answer_is_awaited_until_it_comes() {
+        let (desk, mut far) = desk();
+        let handshake = samples::completed();
+        assert!(!awaits(&desk, &handshake));
+        begin(&desk, &handshake);
+        assert!(awaits(&desk, &handshake));
+        let mut bytes = [0; Question::LEN];
+        far.read_exact(&mut bytes).unwrap();
+        let question = Question::from_bytes(&bytes);
+        assert_eq!(question.local, handshake.client);
+        let mut line = serde_json::to_vec(&Answer { token: question.token, owner: Some(samples::owner()) }).unwrap();
+        line.push(b'\n');
+        far.write_all(&line).unwrap();
+        while awaits(&desk, &handshake) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let named = named(&desk, &handshake);
+        assert_eq!(named.owners.client.as_deref(), Some(&samples::owner()));
+        assert_eq!(named.owners.server, None);
+        assert_eq!(desk.counts().known, BTreeMap::from([(Basis::Connection, 1)]));
+    }
+
+    #[test]
+    fn what_is_not_answered_is_counted_as_late_and_one_that_is_gone_is_not_awaited() {
         let (desk, far) = desk();
         let handshake = samples::completed();
         begin(&desk, &handshake);
-        // More than an hour, if each had to wait.
-        for _ in 0..10_000 {
-            assert_eq!(desk.name(&handshake).owners.client, None);
-        }
-        assert_eq!((desk.counts().late, desk.counts().over), (10_000, false));
+        assert_eq!(named(&desk, &handshake).owners.client, None);
+        assert_eq!((desk.counts().late, desk.counts().over), (1, false));
         drop(far);
-        while !desk.counts().over {
+        while awaits(&desk, &handshake) {
             thread::sleep(Duration::from_millis(5));
         }
+        assert!(desk.counts().over);
     }
 
     #[test]
@@ -276,7 +264,8 @@ mod tests {
         }
         let mut last = base.clone();
         last.client.port = 40_000;
-        assert_eq!(desk.name(&last).owners.client, None);
+        assert!(!awaits(&desk, &last));
+        assert_eq!(named(&desk, &last).owners.client, None);
         assert_eq!((desk.counts().left_out, desk.counts().late), (1, 0));
     }
 }

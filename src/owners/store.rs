@@ -24,8 +24,6 @@ pub(super) struct Store {
     next: u64,
     /// The other process answers no more.
     pub(super) over: bool,
-    /// It was waited for in vain, and has not answered since.
-    pub(super) late: bool,
 }
 
 #[derive(Debug)]
@@ -117,7 +115,6 @@ impl Store {
 
     /// An answer came. The connection's own socket says more than the listener, and anything more than that its owner is gone.
     pub(super) fn answer(&mut self, answer: Answer) {
-        self.late = false;
         let Some(known) = self.end(answer.token) else { return };
         let owner = answer.owner.map(Arc::new);
         if let Known::Asked(asked, told) = std::mem::take(known) {

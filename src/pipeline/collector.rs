@@ -20,6 +20,7 @@ use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::knowledge_store::KnowledgeStore;
 use crate::diagnosis::policy::Policy;
 use crate::diagnosis::visits::is_used;
+use crate::flow::PerSide;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Chain, Located, Outcome};
 use crate::handshake::relevance::{Relevance, relevance};
@@ -28,6 +29,7 @@ use crate::incident::{Judged, Observation, Tracker};
 use crate::limits;
 use crate::logs::Logs;
 use crate::origins::Origins;
+use crate::owners::Desk;
 use crate::packet::Skip;
 use crate::report::{self, Files, Sink, Summary};
 use crate::shard::Shard;
@@ -39,6 +41,7 @@ use crate::wording::counted;
 
 use super::batch::Entry;
 use super::elsewhere::{Others, sight};
+use super::held::{Held, Unnamed};
 use super::listening::{self, Listening};
 use super::options::Options;
 use super::point::CapturePoint;
@@ -79,7 +82,10 @@ pub(super) struct Collector<'a> {
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
     held: VecDeque<Held>,
-    /// Bytes of those.
+    /// Those that are judged and wait to be told whose their ends are.
+    unnamed: VecDeque<Unnamed>,
+    owners: Option<&'a Desk>,
+    /// Bytes of all of those.
     held_bytes: Count,
     tickets_held: usize,
     knowledge: KnowledgeStore,
@@ -106,18 +112,6 @@ pub(super) struct Collector<'a> {
     pub(super) notes: Vec<String>,
 }
 
-/// A handshake whose verdict waits.
-struct Held {
-    handshake: Box<Handshake>,
-    server: Option<Arc<ChainFacts>>,
-    client: Option<Arc<ChainFacts>>,
-    /// Reported only if its server turns out to speak TLS.
-    doubtful: bool,
-    /// The ticket that it offered was refused.
-    ticket_refused: bool,
-    bytes: usize,
-}
-
 impl<'a> Collector<'a> {
     pub(super) fn new(options: &'a Options, emit: &'a mut dyn Sink) -> Self {
         let Options { timeline, clock, .. } = options;
@@ -134,6 +128,8 @@ impl<'a> Collector<'a> {
             pending: Vec::new(),
             half_open: Vec::new(),
             held: VecDeque::new(),
+            unnamed: VecDeque::new(),
+            owners: options.owners.as_ref(),
             held_bytes: Count::ZERO,
             tickets_held: 0,
             knowledge: KnowledgeStore::default(),
@@ -170,6 +166,7 @@ impl<'a> Collector<'a> {
             // Live, what waits is not kept from its reader until the next handshake comes.
             let now = clock.now();
             self.let_go(now)?;
+            self.tell_named(now)?;
             for incident in self.incidents.news(now) {
                 self.totals.answer.incident(&incident);
                 self.emit.incident(&incident)?;
@@ -275,14 +272,12 @@ impl<'a> Collector<'a> {
         }
         let verdict = self.judge(&held);
         if held.handshake.provisional {
-            return self.emit.handshake(&report(
-                &mut self.reports,
-                (&self.sources, self.origins.as_ref()),
-                self.observer,
-                self.timeline,
-                &held,
-                &verdict,
-            ));
+            let mut report =
+                report(&mut self.reports, (&self.sources, self.origins.as_ref()), self.observer, self.timeline, &held, &verdict);
+            if let Some(owners) = self.owners {
+                owners.name(&mut report);
+            }
+            return self.emit.handshake(&report);
         }
         let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
         // A scan shows in what comes after its first handshakes.
@@ -292,7 +287,7 @@ impl<'a> Collector<'a> {
         if self.hold > Duration::ZERO && (by_ticket || may_be_scan || refuses) {
             return self.hold(held, now);
         }
-        self.conclude(&held, &verdict)
+        self.conclude(held, verdict)
     }
 
     /// Learns from a handshake of another shard, as from one of this one that is not reported.
@@ -399,7 +394,7 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         let verdict = self.judge(&held);
-        self.conclude(&held, &verdict)
+        self.conclude(held, verdict)
     }
 
     fn judge(&mut self, held: &Held) -> Verdict {
@@ -422,12 +417,50 @@ impl<'a> Collector<'a> {
         verdict
     }
 
-    fn conclude(&mut self, held: &Held, verdict: &Verdict) -> std::io::Result<()> {
+    /// A verdict is final. Whose the ends are may be on its way; nothing else waits for that.
+    fn conclude(&mut self, held: Held, verdict: Verdict) -> std::io::Result<()> {
         let handshake = &held.handshake;
         if let Some(cause) = verdict.cause() {
             self.knowledge.learn_cause(handshake, cause);
             count(&mut self.totals.causes, cause.slug(), 1);
         }
+        if let (Some(owners), Some(clock)) = (self.owners, self.clock)
+            && owners.awaits(
+                handshake.flow.key.transport,
+                [handshake.client, handshake.server],
+                handshake.end.unwrap_or(handshake.flow.last).time,
+            )
+        {
+            self.held_bytes += held.bytes;
+            self.unnamed.push_back(Unnamed { held, verdict, since: clock.now() });
+            while self.unnamed.len() > HELD || self.held_bytes > Count::from(limits::HELD_BYTES) {
+                let Some(oldest) = self.unnamed.pop_front() else { break };
+                self.held_bytes -= oldest.held.bytes;
+                self.tell(&oldest.held, &oldest.verdict)?;
+            }
+            return Ok(());
+        }
+        self.tell(&held, &verdict)
+    }
+
+    /// Tells those of whose ends everything is known, or has been waited for long enough.
+    fn tell_named(&mut self, now: Timestamp) -> std::io::Result<()> {
+        let Some(owners) = self.owners else { return Ok(()) };
+        while let Some(Unnamed { held: Held { handshake, .. }, since, .. }) = self.unnamed.front() {
+            let end = handshake.end.unwrap_or(handshake.flow.last).time;
+            let awaits = || owners.awaits(handshake.flow.key.transport, [handshake.client, handshake.server], end);
+            if now.since(*since) < Desk::PATIENCE && awaits() {
+                break;
+            }
+            let Some(oldest) = self.unnamed.pop_front() else { break };
+            self.held_bytes -= oldest.held.bytes;
+            self.tell(&oldest.held, &oldest.verdict)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, held: &Held, verdict: &Verdict) -> std::io::Result<()> {
+        let handshake = &held.handshake;
         self.totals.handshakes = self.totals.handshakes.saturating_add(1);
         let cut_off = verdict.outcome == Outcome::Incomplete && handshake.flow.unheard_from.is_some();
         for (total, counts) in [
@@ -439,11 +472,15 @@ impl<'a> Collector<'a> {
             *total = total.saturating_add(u64::from(counts));
         }
         count(&mut self.totals.outcomes, verdict.outcome.name(), 1);
-        let report = report(&mut self.reports, (&self.sources, self.origins.as_ref()), self.observer, self.timeline, held, verdict);
+        let mut report = report(&mut self.reports, (&self.sources, self.origins.as_ref()), self.observer, self.timeline, held, verdict);
+        if let Some(owners) = self.owners {
+            owners.name(&mut report);
+        }
         self.totals.classes.add(report.class());
         self.totals.answer.handshake(&report);
         let name = handshake.name();
-        let seen = Observation::of(handshake, name.as_deref(), report.observer.sensor.as_ref());
+        let owners = PerSide { client: report.owners.client.as_ref(), server: report.owners.server.as_ref() };
+        let seen = Observation { owners, ..Observation::of(handshake, name.as_deref(), report.observer.sensor.as_ref()) };
         if held.doubtful {
             // That it was one shows only now.
             self.incidents.attempt(&seen);
@@ -472,8 +509,10 @@ impl<'a> Collector<'a> {
         while !self.held.is_empty() {
             self.let_one_go()?;
         }
+        // There is no time to wait for more answers.
+        self.tell_named(Timestamp::MAX)?;
         if let Some(logs) = self.logs {
-            self.notes.push(self.listening.as_ref().map_or_else(|| listening::note(logs, 0, 0), Listening::note));
+            self.notes.push(self.listening.as_ref().map_or_else(|| listening::note(logs, (0, 0), 0), Listening::note));
         }
         self.totals.unplaced_from = self.origins.as_ref().and_then(Origins::unknown_from);
         let incidents = self.incidents.finish();

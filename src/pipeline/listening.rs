@@ -16,14 +16,15 @@ pub(super) struct Listening<'a> {
     ahead: Option<i64>,
     /// Lines without a port, by the number of handshakes that they may be about.
     shared: BTreeMap<u32, u32>,
-    /// Handshakes of which logs speak.
+    /// Handshakes of which logs speak, and those of which that cannot be told.
     handshakes: u64,
+    unclear: u64,
 }
 
 impl<'a> Listening<'a> {
     /// `None` where no line says anything.
     pub(super) fn to(logs: &'a Logs) -> Option<Self> {
-        (!logs.is_empty()).then_some(Self { logs, ahead: None, shared: BTreeMap::new(), handshakes: 0 })
+        (!logs.is_empty()).then_some(Self { logs, ahead: None, shared: BTreeMap::new(), handshakes: 0, unclear: 0 })
     }
 
     /// Whether the clocks are yet to be compared.
@@ -63,17 +64,18 @@ impl<'a> Listening<'a> {
         let said: Vec<Said<'_>> =
             lines.into_iter().filter(|(place, exact, _)| *exact || !doubtful || !shared(place)).map(|(.., said)| said).collect();
         self.handshakes = self.handshakes.saturating_add(u64::from(!said.is_empty()));
+        self.unclear = self.unclear.saturating_add(u64::from(doubtful && said.is_empty()));
         logged::hear(verdict, &said);
     }
 
     /// What is to be said of the logs.
     pub(super) fn note(&self) -> String {
-        note(self.logs, self.handshakes, self.ahead.unwrap_or(0))
+        note(self.logs, (self.handshakes, self.unclear), self.ahead.unwrap_or(0))
     }
 }
 
-/// What is to be said of logs that were given; `handshakes` of the failed ones are spoken of in them.
-pub(super) fn note(logs: &Logs, handshakes: u64, ahead: i64) -> String {
+/// What is to be said of logs that were given; of the failed ones so many handshakes are spoken of in them, and of so many that cannot be told.
+pub(super) fn note(logs: &Logs, (handshakes, unclear): (u64, u64), ahead: i64) -> String {
     let (read, kept, left_out) = logs.counts();
     let clock = match ahead / 100_000_000 {
         // Of whole seconds part is cut off, and a line is written a moment later.
@@ -91,11 +93,21 @@ pub(super) fn note(logs: &Logs, handshakes: u64, ahead: i64) -> String {
     if kept == 0 {
         return format!("Logs: {} read; none speaks of TLS and of an address.{left_out}", counted(read, "line", "lines"));
     }
+    let told = match handshakes {
+        0 => "none of them belongs to a handshake that failed or had trouble".to_owned(),
+        _ => format!("they tell of {} that failed or had trouble", counted(handshakes, "handshake", "handshakes")),
+    };
+    let unclear = match unclear {
+        0 => String::new(),
+        _ => format!(
+            " Of {} the logs may speak as well, but several of one client failed at that time, and the lines name no port.",
+            counted(unclear, "handshake", "handshakes")
+        ),
+    };
     format!(
-        "Logs: {} read, {} of TLS and of an address; they tell of {} that failed or had trouble.{clock}{left_out}",
+        "Logs: {} read, {} of TLS and of an address; {told}.{unclear}{clock}{left_out}",
         counted(read, "line", "lines"),
         counted(kept as u64, "line speaks", "lines speak"),
-        counted(handshakes, "handshake", "handshakes"),
     )
 }
 

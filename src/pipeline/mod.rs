@@ -14,6 +14,7 @@ mod batch;
 mod collector;
 mod condense;
 mod elsewhere;
+mod held;
 mod late;
 mod listening;
 mod options;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::policy::Policy;
 use crate::logs::Logs;
+use crate::owners::Desk;
 use crate::site::Observer;
 use crate::time::Clock;
 
@@ -22,6 +23,8 @@ pub struct Options {
     pub trust: TrustStore,
     /// Logs of servers and clients, to be held against the verdicts.
     pub logs: Option<Arc<Logs>>,
+    /// Where it is asked whose the ends are that lie on this host.
+    pub owners: Option<Desk>,
     /// How long, in packet time, a verdict may wait for what other handshakes show.
     pub hold: Duration,
     /// Reports tell their handshakes packet by packet ([`crate::report::timeline`]).

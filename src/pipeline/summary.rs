@@ -205,7 +205,7 @@ fn notes(
     if inventory.shard.is_some() {
         // What there is besides is told by other shards.
     } else if counts.frames == 0 {
-        notes.push("Was the capture stopped too early, or did its filter match nothing?".to_owned());
+        notes.push("The capture is empty: it was stopped too early, or its capture filter matched nothing.".to_owned());
     } else if totals.handshakes == 0 && table.flows == 0 && hides {
         // Where else to capture has been said.
     } else if totals.handshakes == 0 && table.flows == 0 {

@@ -14,7 +14,7 @@ use super::handshake::{
     AlertSeen, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
 };
 use super::incident::{Incident, State};
-use super::owner::{Container, Owner, Pod, Process, User};
+use super::owner::CommonOwner;
 use super::place::{Files, Place};
 use super::rendered::Rendered;
 use super::shared::{Certificate, Offer, ServerAnswer};
@@ -155,59 +155,6 @@ fn endpoint(w: &mut impl Writer, endpoint: Endpoint) {
         w.ascii(key!("ip"), text.address());
     }
     w.number(key!("port"), endpoint.port.into());
-}
-
-impl Owner {
-    /// Writes its fields, beside those of the endpoint.
-    fn write(&self, w: &mut impl Writer) {
-        w.word(key!("owner"), self.basis.name());
-        if let Some(Process { pid, name, executable, start, sharers }) = &self.process {
-            w.object(key!("process"), |w| {
-                w.number(key!("pid"), (*pid).into());
-                w.text(key!("name"), name);
-                w.text_if_any(key!("executable"), executable.as_deref());
-                if let Some(start) = *start {
-                    w.time(key!("start"), start);
-                }
-                if !sharers.is_empty() {
-                    w.objects(key!("sharers"), sharers, |w, sharer| {
-                        w.number(key!("pid"), sharer.pid.into());
-                        w.text(key!("name"), &sharer.name);
-                    });
-                }
-            });
-        }
-        if let Some(User { id, name }) = &self.user {
-            w.object(key!("user"), |w| {
-                w.word(key!("id"), itoa::Buffer::new().format(*id));
-                w.text_if_any(key!("name"), name.as_deref());
-            });
-        }
-        if let Some(Container { id, name, image, runtime }) = &self.container {
-            w.object(key!("container"), |w| {
-                w.text(key!("id"), id);
-                w.text_if_any(key!("name"), name.as_deref());
-                if let Some(image) = image {
-                    w.object(key!("image"), |w| w.text(key!("name"), image));
-                }
-                w.text_if_any(key!("runtime"), runtime.as_deref());
-            });
-        }
-        if let Some(Pod { uid, name, namespace }) = &self.pod {
-            w.object(key!("orchestrator"), |w| {
-                w.word(key!("type"), "kubernetes");
-                w.text_if_any(key!("namespace"), namespace.as_deref());
-                w.object(key!("resource"), |w| {
-                    w.word(key!("type"), "pod");
-                    w.text_if_any(key!("name"), name.as_deref());
-                    w.text_if_any(key!("id"), uid.as_deref());
-                });
-            });
-        }
-        if let Some(unit) = &self.unit {
-            w.object(key!("systemd"), |w| w.text(key!("unit"), unit));
-        }
-    }
 }
 
 fn course(w: &mut impl Writer, course: &Course<'_>, class: Class) {
@@ -504,6 +451,9 @@ impl Incident {
         w.texts(key!("clients"), self.clients.iter().map(|client| Shown(*client).to_string()));
         w.number(key!("clients_total"), self.clients_total);
         w.texts_if_any(key!("sensors"), &self.sensors);
+        if !self.owners.is_empty() {
+            w.objects(key!("owners"), &self.owners, CommonOwner::write);
+        }
         w.texts_if_any(key!("changes"), &self.changes);
         w.word(key!("confidence"), self.confidence.name());
         w.word(key!("severity"), self.severity().name());

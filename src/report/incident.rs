@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 
 use super::code::Id;
 use super::handshake::Handshake;
+use super::owner::CommonOwner;
 
 /// Handshakes of one cause.
 #[derive(Debug, Clone)]
@@ -50,6 +51,8 @@ pub struct Incident {
     pub clients_total: u64,
     /// The sensors that saw them, where they have names; the first few.
     pub sensors: Vec<Arc<str>>,
+    /// Whose the ends on the capturing host are, mostly, of clients and of servers; only a live run knows.
+    pub owners: Vec<CommonOwner>,
     /// What changed when it began.
     pub changes: Vec<String>,
     /// That of the surest handshake.

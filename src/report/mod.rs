@@ -17,6 +17,7 @@ mod build;
 mod class;
 mod code;
 mod ecs;
+mod ends;
 mod fields;
 mod handshake;
 mod heartbeat;
@@ -50,7 +51,7 @@ pub use handshake::{
 };
 pub use heartbeat::{Heartbeat, InterfaceCounts};
 pub use incident::{Incident, Scope, State};
-pub use owner::{Basis, Container, Owner, Pod, Process, Sharer, User};
+pub use owner::{Basis, CommonOwner, Container, Owner, Pod, Process, Sharer, User};
 pub use place::{Files, Place, Renaming};
 pub use rendered::Rendered;
 pub use sensor::{Sensed, SensorState};

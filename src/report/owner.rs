@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::flow::Side;
 use crate::time::Timestamp;
 
 /// What is known of who owns one end of a connection that lies on the capturing host.
@@ -114,6 +115,25 @@ pub struct Pod {
     pub name: Option<String>,
     /// Its namespace.
     pub namespace: Option<String>,
+}
+
+/// Who owns the ends at one side of an incident's handshakes: most of those whose owner is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommonOwner {
+    /// Whose ends.
+    pub side: Side,
+    /// The name of the processes.
+    pub process: String,
+    /// The process's number, where it is one.
+    pub pid: Option<u32>,
+    /// The container that it runs in.
+    pub container: Option<Container>,
+    /// The Kubernetes pod of that container.
+    pub pod: Option<Pod>,
+    /// The systemd unit that it runs in, outside of containers.
+    pub unit: Option<String>,
+    /// How many of the incident's handshakes.
+    pub handshakes: u64,
 }
 
 impl Owner {

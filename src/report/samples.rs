@@ -334,6 +334,7 @@ pub(crate) fn incident() -> Incident {
         clients_total: 2,
         is_over: false,
         sensors: vec![],
+        owners: vec![],
         changes: vec!["the certificate's end of validity passed at 2026-11-20 23:59:59".into()],
         confidence: Confidence::Certain,
         summary: "Since 09:00:12, 12 of 13 handshakes with www.example.test failed: its certificate expired on 2026-11-20 23:59:59 UTC."

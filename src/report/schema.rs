@@ -3,6 +3,8 @@
 //! The conditions of `--where` and the columns of Parquet are checked and made by it; docs/schema.json is it as JSON Schema. That reports are as
 //! described here is tested on every capture there is.
 
+mod owners;
+
 use crate::carriers::eap::Method;
 use crate::carriers::openvpn::Wrapping;
 use crate::diagnosis::cause::Cause;
@@ -14,7 +16,8 @@ use crate::handshake::stack::Certainty;
 use crate::tls::message::OcspStatus;
 use crate::traffic::Bearer;
 
-use super::{Basis, Class, Scope, SensorState, Severity, State};
+use self::owners::{COMMON_OWNERS, OWNER};
+use super::{Class, Scope, SensorState, Severity, State};
 
 /// A field of an object.
 #[derive(Debug, Clone, Copy)]
@@ -193,40 +196,6 @@ pub const HANDSHAKE: &[Field] = &[
     ),
     always("diagnosis", Kind::Object(DIAGNOSIS)),
     maybe("timeline", Kind::List(&Kind::Object(STEP))),
-];
-
-/// What a live run tells of who owns an end on its own host.
-const OWNER: [Field; 6] = [
-    maybe("owner", Kind::Word(|| Basis::ALL.map(Basis::name).to_vec())),
-    maybe(
-        "process",
-        Kind::Object(&[
-            always("pid", Kind::Integer),
-            always("name", Kind::Text),
-            maybe("executable", Kind::Text),
-            maybe("start", Kind::Time),
-            maybe("sharers", Kind::List(&Kind::Object(&[always("pid", Kind::Integer), always("name", Kind::Text)]))),
-        ]),
-    ),
-    maybe("user", Kind::Object(&[always("id", Kind::Text), maybe("name", Kind::Text)])),
-    maybe(
-        "container",
-        Kind::Object(&[
-            always("id", Kind::Text),
-            maybe("name", Kind::Text),
-            maybe("image", Kind::Object(&[always("name", Kind::Text)])),
-            maybe("runtime", Kind::Text),
-        ]),
-    ),
-    maybe(
-        "orchestrator",
-        Kind::Object(&[
-            always("type", Kind::Text),
-            maybe("namespace", Kind::Text),
-            always("resource", Kind::Object(&[always("type", Kind::Text), maybe("name", Kind::Text), maybe("id", Kind::Text)])),
-        ]),
-    ),
-    maybe("systemd", Kind::Object(&[always("unit", Kind::Text)])),
 ];
 
 const ADDRESS: [Field; 3] = [always("address", Kind::Text), maybe("ip", Kind::Text), always("port", Kind::Integer)];
@@ -430,6 +399,7 @@ pub const INCIDENT: &[Field] = &[
     always("clients", TEXTS),
     always("clients_total", Kind::Integer),
     maybe("sensors", TEXTS),
+    maybe("owners", COMMON_OWNERS),
     maybe("changes", TEXTS),
     always("confidence", CONFIDENCE),
     always("severity", SEVERITY),

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::flow::{Endpoint, Shown, Transport, read_address};
+use crate::flow::{Endpoint, PerSide, Shown, Transport, read_address};
 use crate::incident::{Judged, Leaf, Observation, Reason};
-use crate::report::{Advice, Cause, Command, Confidence, Id, Outcome, Tally};
+use crate::report::{Advice, Cause, Command, Confidence, Id, Outcome, Owner, Tally};
 use crate::site::{Observer, Site};
 use crate::time::Timestamp;
+
+use super::owner::RawOwner;
 
 /// What a line holds.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ pub struct Handshake {
     pub(super) outcome: Outcome,
     pub(super) leaf: Option<OwnLeaf>,
     pub(super) ttl: Option<u8>,
+    pub(super) owners: PerSide<Option<Arc<Owner>>>,
     pub(super) reason: Option<OwnReason>,
 }
 
@@ -103,6 +106,7 @@ impl Handshake {
             outcome: self.outcome,
             leaf: self.leaf.as_ref().map(OwnLeaf::borrowed),
             ttl: self.ttl,
+            owners: PerSide { client: self.owners.client.as_ref(), server: self.owners.server.as_ref() },
         }
     }
 
@@ -140,6 +144,7 @@ impl Tallied {
             outcome: self.outcome,
             leaf: self.leaf.as_ref().map(OwnLeaf::borrowed),
             ttl: self.ttl,
+            owners: PerSide::default(),
         })
     }
 }
@@ -219,6 +224,8 @@ struct RawPeer<'a> {
     address: Cow<'a, str>,
     port: u16,
     ttl: Option<u8>,
+    #[serde(borrow, flatten)]
+    owner: RawOwner<'a>,
 }
 
 #[derive(Deserialize)]
@@ -361,6 +368,7 @@ impl RawHandshake<'_> {
             outcome: outcome(&self.handshake.outcome)?,
             leaf: leaf.map(RawLeaf::leaf).transpose()?,
             ttl: self.server.ttl,
+            owners: PerSide { client: self.client.owner.owner(), server: self.server.owner.owner() },
             reason: self.diagnosis.reason()?,
         })
     }

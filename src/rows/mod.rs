@@ -7,6 +7,7 @@
 
 mod fleet;
 mod line;
+mod owner;
 #[cfg(test)]
 mod tests;
 

@@ -192,7 +192,8 @@ impl ServerHello {
         self.version_defects(offer, &mut found);
         self.suite_defects(offer, &mut found);
         self.extension_defects(offer, &mut found);
-        if self.version().is_tls13() {
+        // Experiments had other rules.
+        if self.version().is_tls13() && (self.version().name().is_some() || self.version().draft().is_some()) {
             self.tls13_defects(offer, &mut found);
         }
         found.0

@@ -1,9 +1,9 @@
-//! What is counted over the whole run, in memory that does not grow: totals, seconds, and servers, names and clients.
+//! What is counted over the whole run, in memory that does not grow: totals, seconds, and servers, names, clients and processes.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::output::view;
-use crate::report::{Class, Classes, Handshake};
+use crate::report::{Class, Classes, Handshake, Side};
 use crate::time::Timestamp;
 
 /// Counts of the whole run.
@@ -89,22 +89,28 @@ pub(super) enum By {
     Server,
     Name,
     Client,
+    /// On this host, where the run looks up whose the ends are.
+    Process,
 }
 
 impl By {
-    pub(super) const ALL: [Self; 3] = [Self::Server, Self::Name, Self::Client];
+    pub(super) const ALL: [Self; 4] = [Self::Server, Self::Name, Self::Client, Self::Process];
 
-    /// Where a handshake belongs; nowhere when it has no name.
-    pub(super) fn key(self, handshake: &Handshake<'_>) -> Option<String> {
-        match self {
-            Self::Server => Some(handshake.server.to_string()),
-            Self::Name => handshake.server_name().map(str::to_ascii_lowercase),
-            Self::Client => Some(handshake.client.host().to_string()),
-        }
+    /// Where a handshake belongs: nowhere when it has no name, and to two processes where both of its ends are here.
+    pub(super) fn keys(self, handshake: &Handshake<'_>) -> impl Iterator<Item = String> + use<> {
+        let process = |side| handshake.owners.of(side).as_deref().and_then(view::process);
+        let (one, other) = match self {
+            Self::Server => (Some(handshake.server.to_string()), None),
+            Self::Name => (handshake.server_name().map(str::to_ascii_lowercase), None),
+            Self::Client => (Some(handshake.client.host().to_string()), None),
+            Self::Process => (process(Side::Client), process(Side::Server)),
+        };
+        let other = other.filter(|other| one.as_ref() != Some(other));
+        one.into_iter().chain(other)
     }
 }
 
-/// Groups by server, name or client.
+/// Groups by server, name, client or process.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Groups(pub(super) BTreeMap<String, Group>);
 
@@ -120,7 +126,10 @@ pub(super) struct Group {
 impl Groups {
     /// Takes a handshake that is over. Beyond the bound, the group that was quiet for longest gives way.
     pub(super) fn take(&mut self, by: By, handshake: &Handshake<'_>) {
-        let Some(key) = by.key(handshake) else { return };
+        by.keys(handshake).for_each(|key| self.add(key, handshake));
+    }
+
+    fn add(&mut self, key: String, handshake: &Handshake<'_>) {
         if self.0.len() >= GROUPS
             && !self.0.contains_key(&key)
             && let Some(quiet) = self.0.iter().min_by_key(|(_, group)| group.last).map(|(key, _)| key.clone())
@@ -155,7 +164,7 @@ impl Group {
     }
 }
 
-/// Servers, names and clients told apart, of each.
+/// Servers, names, clients and processes told apart, of each.
 const GROUPS: usize = 1000;
 /// Times from which percentiles are taken.
 const TIMES: usize = 4096;
@@ -179,6 +188,20 @@ mod tests {
         // A clock that steps back does no harm.
         totals.take(&samples::expired(1), Timestamp::from_parts(5, 0));
         assert_eq!(totals.classes.total(), 2);
+    }
+
+    #[test]
+    fn a_handshake_belongs_to_the_processes_of_both_ends_once_each() {
+        let keys = |handshake: &Handshake<'_>| By::Process.keys(handshake).collect::<Vec<_>>();
+        let mut handshake = samples::completed();
+        assert_eq!(keys(&handshake), [""; 0]);
+        let mut bare = samples::owner();
+        (bare.container, bare.pod) = (None, None);
+        handshake.owners.client = Some(std::sync::Arc::new(bare.clone()));
+        handshake.owners.server = Some(std::sync::Arc::new(samples::owner()));
+        assert_eq!(keys(&handshake), ["curl", "curl (pod shop/web-0)"]);
+        handshake.owners.server = Some(std::sync::Arc::new(bare));
+        assert_eq!(keys(&handshake), ["curl"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the view keeps to show: incidents, the latest handshakes, and servers, names and clients. All of it can be frozen.
+//! What the view keeps to show: incidents, the latest handshakes, and servers, names, clients and processes. All of it can be frozen.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(super) struct Data {
     pub(super) rows: VecDeque<Row>,
     /// Those of them that are still under way.
     stalls: BTreeSet<Id>,
-    /// By server, name, client.
+    /// By server, name, client, process.
     pub(super) groups: [Groups; By::ALL.len()],
 }
 

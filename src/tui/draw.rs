@@ -117,7 +117,7 @@ fn trail(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
     if state.opened.is_empty() {
         let narrow = area.width < 80;
         let mut x = area.x;
-        for (place, tab) in Tab::ALL.into_iter().enumerate() {
+        for (place, tab) in state.tabs().enumerate() {
             let chosen = tab == state.tab;
             let listed = match (chosen, narrow) {
                 (false, _) => String::new(),
@@ -213,6 +213,7 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
         let title = match (of.title, state.tab) {
             ("", Tab::Servers) => "server",
             ("", Tab::Names) => "name",
+            ("", Tab::Processes) => "process",
             ("", _) => "client",
             (title, _) => title,
         };

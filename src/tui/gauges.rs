@@ -54,6 +54,8 @@ pub struct Links<'a> {
     pub save: &'a dyn Fn(&Wish) -> Result<String, String>,
     /// Why nothing can be saved in this run, where that is so.
     pub cannot_save: Option<&'static str>,
+    /// Whether handshakes may tell whose their ends are.
+    pub processes: bool,
     /// The time.
     pub clock: &'a Clock,
     /// Whether the run is to end.

@@ -16,7 +16,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("Ctrl-d Ctrl-u  PgDn PgUp", "a page down, up"),
     ("Enter l →", "open: incident, its handshakes, one of them"),
     ("Esc h ←", "back; at the top: drop the filter"),
-    ("Tab  1 2 3 4 5 6", "the lists"),
+    ("Tab  1 2 3 …", "the lists"),
     ("s S", "sort by the next column, the other way round"),
     ("/", "find words; !word excludes"),
     ("e", "find by a condition, as --where takes it"),
@@ -93,12 +93,12 @@ fn command(state: &mut State, code: KeyCode, control: bool) {
         KeyCode::Char('p' | ' ') => state.pause(),
         KeyCode::Char('c') => state.clear(),
         KeyCode::Char('m') => state.mouse = !state.mouse,
-        KeyCode::Tab => show(state, next(state.tab, 1)),
-        KeyCode::BackTab => show(state, next(state.tab, Tab::ALL.len() - 1)),
-        KeyCode::Char(digit @ '1'..='6') => {
-            let tab = digit.to_digit(10).and_then(|digit| Tab::ALL.get(usize::try_from(digit).ok()?.checked_sub(1)?));
+        KeyCode::Tab => show(state, next(state, 1)),
+        KeyCode::BackTab => show(state, next(state, state.tabs().count().saturating_sub(1))),
+        KeyCode::Char(digit @ '1'..='7') => {
+            let tab = digit.to_digit(10).and_then(|digit| state.tabs().nth(usize::try_from(digit).ok()?.checked_sub(1)?));
             if let Some(tab) = tab {
-                show(state, *tab);
+                show(state, tab);
             }
         }
         _ => {}
@@ -138,8 +138,8 @@ fn back(state: &mut State, escape: bool) {
     }
 }
 
-fn next(tab: Tab, by: usize) -> Tab {
-    Tab::ALL.get((tab as usize + by) % Tab::ALL.len()).copied().unwrap_or(tab)
+fn next(state: &State, by: usize) -> Tab {
+    state.tabs().cycle().nth(state.tab as usize + by).unwrap_or(state.tab)
 }
 
 fn show(state: &mut State, tab: Tab) {

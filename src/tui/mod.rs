@@ -32,7 +32,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, ioctl_fionread};
 
 pub use self::gauges::{Form, Gauges, Links, Wish};
-use self::state::State;
+use self::state::{State, Tab};
 
 /// This build has the view.
 pub const AVAILABLE: bool = true;
@@ -47,6 +47,9 @@ pub fn run(links: &Links<'_>) -> io::Result<()> {
     let mut state = State::new(links.clock.now(), links.color);
     state.zone = links.zone.clone();
     state.cannot_save = links.cannot_save;
+    if links.processes {
+        state.tabs = Tab::WITH_PROCESSES;
+    }
     let mut pointed = false;
     let typed = typed();
     loop {

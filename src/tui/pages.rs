@@ -48,6 +48,7 @@ pub(super) fn incident(tracked: &Tracked, now: Timestamp, columns: usize, color:
         layout.flow(out, 0, 2, &[(palette.dim, &times)])?;
         let trend = bars(tracked.trend(now).into_iter());
         writeln!(out, "{0}Failures in the last two minutes:{0:#} [{1}{trend}{1:#}]", palette.dim, palette.command)?;
+        view::common_owners(incident).try_for_each(|(label, owner)| layout.labelled(out, 0, label, &owner))?;
         for change in &incident.changes {
             layout.labelled(out, 0, "What changed:", change)?;
         }

@@ -40,6 +40,8 @@ pub(super) struct State {
     pub(super) wish: Option<Wish>,
     /// Why nothing can be saved, where that is so.
     pub(super) cannot_save: Option<&'static str>,
+    /// The lists that there are.
+    pub(super) tabs: &'static [Tab],
     pub(super) mouse: bool,
     pub(super) quit: bool,
     pub(super) color: bool,
@@ -73,10 +75,17 @@ pub(super) enum Tab {
     Servers,
     Names,
     Clients,
+    /// Only where the run looks up whose the ends are.
+    Processes,
 }
 
 impl Tab {
-    pub(super) const ALL: [Self; 6] = [Self::Incidents, Self::Problems, Self::All, Self::Servers, Self::Names, Self::Clients];
+    /// Those that every run has.
+    pub(super) const USUAL: &'static [Self] = &[Self::Incidents, Self::Problems, Self::All, Self::Servers, Self::Names, Self::Clients];
+    /// Those of a run that looks up whose the ends are.
+    pub(super) const WITH_PROCESSES: &'static [Self] = &Self::ALL;
+    pub(super) const ALL: [Self; 7] =
+        [Self::Incidents, Self::Problems, Self::All, Self::Servers, Self::Names, Self::Clients, Self::Processes];
 
     pub(super) const fn title(self) -> &'static str {
         match self {
@@ -86,6 +95,7 @@ impl Tab {
             Self::Servers => "Servers",
             Self::Names => "Names",
             Self::Clients => "Clients",
+            Self::Processes => "Processes",
         }
     }
 
@@ -93,7 +103,7 @@ impl Tab {
         match self {
             Self::Incidents => Kind::Incidents,
             Self::Problems | Self::All => Kind::Handshakes,
-            Self::Servers | Self::Names | Self::Clients => Kind::Groups,
+            Self::Servers | Self::Names | Self::Clients | Self::Processes => Kind::Groups,
         }
     }
 
@@ -103,6 +113,7 @@ impl Tab {
             Self::Servers => Some(By::Server),
             Self::Names => Some(By::Name),
             Self::Clients => Some(By::Client),
+            Self::Processes => Some(By::Process),
             Self::Incidents | Self::Problems | Self::All => None,
         }
     }
@@ -182,6 +193,7 @@ impl State {
             copied: None,
             wish: None,
             cannot_save: None,
+            tabs: Tab::USUAL,
             mouse: true,
             quit: false,
             color,
@@ -219,6 +231,11 @@ impl State {
         self.totals.second(now);
     }
 
+    /// The lists that there are.
+    pub(super) fn tabs(&self) -> impl Iterator<Item = Tab> + Clone + use<> {
+        self.tabs.iter().copied()
+    }
+
     /// What is shown.
     pub(super) fn data(&self) -> &Data {
         self.frozen.as_ref().unwrap_or(&self.live)
@@ -238,7 +255,7 @@ impl State {
         if let Some(Opened::List { place, .. }) = self.opened.last() {
             return place;
         }
-        let [incidents, failures, all, servers, names, clients] = &self.places;
+        let [incidents, failures, all, servers, names, clients, processes] = &self.places;
         match self.tab {
             Tab::Incidents => incidents,
             Tab::Problems => failures,
@@ -246,6 +263,7 @@ impl State {
             Tab::Servers => servers,
             Tab::Names => names,
             Tab::Clients => clients,
+            Tab::Processes => processes,
         }
     }
 
@@ -253,7 +271,7 @@ impl State {
         if let Some(Opened::List { place, .. }) = self.opened.last_mut() {
             return place;
         }
-        let [incidents, failures, all, servers, names, clients] = &mut self.places;
+        let [incidents, failures, all, servers, names, clients, processes] = &mut self.places;
         match self.tab {
             Tab::Incidents => incidents,
             Tab::Problems => failures,
@@ -261,6 +279,7 @@ impl State {
             Tab::Servers => servers,
             Tab::Names => names,
             Tab::Clients => clients,
+            Tab::Processes => processes,
         }
     }
 
@@ -274,7 +293,7 @@ impl State {
             }
             (_, Tab::Problems) => self.rows(&Scope::Problems).map(Item::Handshake).collect(),
             (_, Tab::All) => self.rows(&Scope::All).map(Item::Handshake).collect(),
-            (_, Tab::Servers | Tab::Names | Tab::Clients) => {
+            (_, Tab::Servers | Tab::Names | Tab::Clients | Tab::Processes) => {
                 let groups = self.tab.by().and_then(|by| self.data().groups.get(by as usize));
                 let all = groups.into_iter().flat_map(|groups| &groups.0).filter(|(key, _)| self.filter.finds(|| vec![(*key).clone()]));
                 all.map(|(key, group)| Item::Group(key, group)).collect()
@@ -292,7 +311,7 @@ impl State {
             Scope::All => true,
             Scope::Problems => one.class().is_problem(),
             Scope::Incident(_) => incident.is_some_and(|incident| incident.holds(one)),
-            Scope::Of(by, key) => by.key(one).as_ref() == Some(key),
+            Scope::Of(by, key) => by.keys(one).any(|of| of == *key),
         };
         data.rows.iter().rev().filter(move |row| row.taken && row.handshake().is_some_and(within))
     }

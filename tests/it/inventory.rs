@@ -5,8 +5,10 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
+use handshark::flow::Side;
 use serde_json::Value;
 
+use super::support::conversation::Conversation;
 use super::support::fixtures;
 use super::support::program::{done, handshark, refused, text, tshark};
 
@@ -189,4 +191,53 @@ fn mistakes_of_the_file_are_told_with_their_line() {
     assert!(said.contains("is no file of expectations, which comes first"), "{said}");
     assert!(refused(&["expect", text(&file)]).contains("FILE"));
     assert!(refused(&["expect", "missing.toml", text(&night)]).contains("missing.toml"));
+}
+
+/// A handshake of SSL 2.0 (draft-hickman-netscape-ssl-00): what follows the CLIENT-MASTER-KEY is encrypted.
+fn ssl2() -> Vec<u8> {
+    let record = |body: Vec<u8>| [&[0x80 | (body.len() >> 8) as u8, body.len() as u8], body.as_slice()].concat();
+    let kinds = [0x01, 0x00, 0x80, 0x07, 0x00, 0xc0];
+    let client_hello = [&[1, 0, 2, 0, 6, 0, 0, 0, 16][..], &kinds, &[0x5a; 16]].concat();
+    let server_hello = [&[4, 0, 1, 0, 2, 0, 40, 0, 6, 0, 16][..], &[0x30; 40], &kinds, &[0xa5; 16]].concat();
+    let master_key = [&[2, 0x07, 0x00, 0xc0, 0, 0, 0, 64, 0, 8][..], &[0x77; 72]].concat();
+    let encrypted = |byte: u8| record(vec![byte; 41]);
+    let turns = vec![
+        (Side::Client, record(client_hello)),
+        (Side::Server, record(server_hello)),
+        (Side::Client, record(master_key)),
+        (Side::Server, encrypted(0xe1)),
+        (Side::Client, encrypted(0xe2)),
+        (Side::Server, encrypted(0xe3)),
+        (Side::Client, encrypted(0xe4)),
+        (Side::Server, encrypted(0xe5)),
+    ];
+    Conversation { turns, closed_by: Side::Client, start: 1_795_251_600_000_000_000 }.packets(&[1460]).pcap()
+}
+
+#[test]
+fn ssl_2_is_in_every_form_of_the_inventory() {
+    let dir = tempfile::tempdir().unwrap();
+    let capture = dir.path().join("old.pcap");
+    fs::write(&capture, ssl2()).unwrap();
+    let file = text(&capture);
+    let report: Value = serde_json::from_str(done(&["read", "--json", "--no-trust", file]).lines().next().unwrap()).unwrap();
+    assert_eq!((&report["network"]["protocol"], &report["tls"]["version"]), (&"ssl2".into(), &"ssl2".into()), "{report}");
+    assert_eq!((&report["handshake"]["outcome"], &report["handshake"]["resumed"]), (&"completed".into(), &false.into()), "{report}");
+    let told = inventory(&[file]);
+    let version = &told["versions"][0];
+    assert_eq!((&version["name"], &version["clients"], &version["completed"]), (&"SSL 2.0".into(), &1.into(), &1.into()), "{told}");
+    let old = told["needs"].as_array().unwrap().iter().find(|need| need["what"] == "tls-1.0-and-older").unwrap();
+    assert_eq!((&old["clients"][0]["address"], &old["servers"][0]["address"]), (&"10.9.0.1".into(), &"10.9.0.2".into()), "{told}");
+    assert_eq!((&told["servers"][0]["versions"]["SSL 2.0"], &told["clients"][0]["newest_version"]), (&1.into(), &"SSL 2.0".into()));
+    let csv = done(&["inventory", "--no-trust", "--csv", "usage", file]);
+    assert!(csv.contains("\r\nversion,SSL 2.0,,false,1,1,1,1\r\n"), "{csv}");
+    let words = done(&["inventory", "--no-trust", file]);
+    assert!(words.contains("SSL 2.0") && words.contains("TLS 1.0 and older: 1 client and 1 server"), "{words}");
+    let page = dir.path().join("page.html");
+    done(&["report", "--no-trust", file, "-o", text(&page)]);
+    assert!(fs::read_to_string(&page).unwrap().contains("SSL 2.0"));
+    // Rows say the same.
+    let rows = dir.path().join("rows");
+    fs::write(&rows, done(&["read", "--json", "--no-trust", file])).unwrap();
+    assert_eq!(without_inputs(inventory(&[text(&rows)])), without_inputs(told));
 }

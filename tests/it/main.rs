@@ -50,6 +50,7 @@ mod metamorphic;
 mod monitoring;
 mod observation;
 mod outputs;
+mod owners;
 mod packet_oracle;
 mod page;
 mod present;

@@ -156,6 +156,31 @@ fn an_agent_goes_from_the_list_to_the_cause() {
 }
 
 #[test]
+fn mistakes_are_told_in_the_terms_of_the_tools() {
+    let archive = archive();
+    let mut server = Server::start(archive.path(), &[]);
+    let one = "site=berlin/one.pcap";
+    for (tool, arguments, expected) in [
+        ("diagnose", json!({"files": one, "since": "yesterday"}), "since: \"yesterday\" is not a time"),
+        ("diagnose", json!({"files": one, "where": "tls.foo == 1"}), "where: there is no field `foo`"),
+        ("diagnose", json!({"files": one, "server": "www.test"}), "names are for `name`"),
+        ("diagnose", json!({"files": one, "outcome": "broken"}), "outcome: 'broken' is none of completed"),
+        ("diagnose", json!({"files": one, "cause": "certificate-expird"}), "cause: there is no cause"),
+        ("diagnose", json!({"files": "none.pcap"}), "cannot open none.pcap"),
+        ("show", json!({"files": one, "id": "zzz"}), "no handshake has the id zzz"),
+        ("show", json!({"files": one, "cause": "sni-missing"}), "`diagnose` with `completed` lists it"),
+        ("explain", json!({"about": "frobnicate"}), "`explain` without `about` lists all"),
+    ] {
+        let (failed, said) = server.call(tool, arguments);
+        assert!(failed && said.contains(expected), "{said}");
+        for foreign in ["error:", "handshark", "--", "<TIME>"] {
+            assert!(!said.contains(foreign), "{foreign}: {said}");
+        }
+    }
+    server.end();
+}
+
+#[test]
 fn nothing_outside_of_the_directory_is_read() {
     let archive = archive();
     let inside = archive.path();

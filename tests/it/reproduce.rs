@@ -70,7 +70,7 @@ fn the_hello_is_offered_in_the_clients_order() {
 fn what_cannot_be_imitated_is_said() {
     let all = reproduction(&fixtures().join("captures/path/pmtu-blackhole-v6.pcap"));
     assert_eq!(all["same_verdict"], false);
-    assert!(all["differs"].as_str().unwrap().contains("on the way between the hosts"), "{all}");
+    assert!(all["differs"].as_str().unwrap().contains("on the path between the hosts"), "{all}");
     assert!(refused(&["reproduce", "--anonymize", "0123456789abcdef", "x.pcap"]).contains("name the server"));
 }
 

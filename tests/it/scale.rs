@@ -340,10 +340,10 @@ fn shards_are_read_by_workers() {
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     three_sensors(&place("archive"));
-    let plan = |results: &str, more: &[&str]| self::plan(&place("archive"), &place(results), &[&["--shards", "2"], more].concat());
-    let lines = plan("calm", &[]);
+    let sharded = |results: &str, more: &[&str]| plan(&place("archive"), &place(results), &[&["--shards", "2"], more].concat());
+    let lines = sharded("calm", &[]);
     assert!(lines[0]["output"].as_str().unwrap().starts_with("{shard}/site=lab/sensor=tap-0/"));
-    let manifest: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let manifest = lines.iter().fold(String::new(), |all, line| all + &line.to_string() + "\n");
     fs::write(place("manifest.jsonl"), manifest).unwrap();
     let Some(python) = python_with("json") else { return };
     let run = |program: &Path, script: &str, arguments: &[&str]| {
@@ -355,13 +355,13 @@ fn shards_are_read_by_workers() {
     for shard in ["1-of-2", "2-of-2"] {
         run(&python, "window.py", &["--read", shard, "calm", "rows"]);
     }
-    assert!(plan("calm", &["--due"]).is_empty());
+    assert!(sharded("calm", &["--due"]).is_empty());
     // A result that lacks a part is due; one of windows that are divided otherwise is none any more.
     let part = place("calm").join(lines[1]["output"].as_str().unwrap().replace("{shard}", "1-of-2"));
     fs::rename(&part, place("part")).unwrap();
-    assert_eq!(outputs(&plan("calm", &["--due"]), "due"), [lines[1]["output"].as_str().unwrap()]);
+    assert_eq!(outputs(&sharded("calm", &["--due"]), "due"), [lines[1]["output"].as_str().unwrap()]);
     fs::rename(place("part"), &part).unwrap();
-    let whole = self::plan(&place("archive"), &place("calm"), &[]);
+    let whole = plan(&place("archive"), &place("calm"), &[]);
     assert_eq!(outputs(&whole, "stale"), outputs(&lines, "due"));
     assert!(whole.iter().filter(|line| line["state"] == "stale").all(|line| line["shards"] == 2));
 

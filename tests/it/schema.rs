@@ -115,6 +115,8 @@ fn what_is_said_of_every_capture_is_as_the_schema_says() {
     let promised: BTreeSet<String> = [HANDSHAKE, INCIDENT, SUMMARY].into_iter().flat_map(names).collect();
     let rare = [
         "owner",
+        "owners",
+        "side",
         "process",
         "pid",
         "executable",

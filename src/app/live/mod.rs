@@ -243,6 +243,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         policy: Policy { stall_after: command.stall_after, icmp_filtered: open.icmp_filtered, ..Policy::default() },
         trust: open.trust,
         logs: None,
+        owners: open.owners.map(Owners::new).transpose().context("cannot talk to the process that looks up owners")?,
         hold: HOLD,
         stop: Arc::clone(&flags.ending.stop),
         hurry: Arc::clone(&flags.ending.hurry),
@@ -262,8 +263,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     if let Some(saver) = &saver {
         source = saver.beside(source);
     }
-    let owners = open.owners.map(Owners::new).transpose().context("cannot talk to the process that looks up owners")?;
-    if let Some(owners) = &owners {
+    if let Some(owners) = &run.owners {
         source = owners::beside(owners, source);
     }
     let lag = Lag::default();
@@ -276,7 +276,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         status: status.clone(),
         flows: Arc::clone(&flows),
         lag,
-        owners,
+        owners: run.owners.clone(),
         outputs: outlets.iter().map(|outlet| Arc::clone(outlet.losses())).collect(),
         desk: desk.as_ref().map(Desk::counters),
         spool: spooled,
@@ -325,6 +325,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
                 gauges: &|| monitor::gauges(&status, &flows, &view_losses),
                 save: &|wish| saver.as_ref().map_or_else(|| Err(NOWHERE.to_owned()), |saver| saver.save(wish, clock.now())),
                 cannot_save: saver.is_none().then_some(NOWHERE),
+                processes: command.processes,
                 clock,
                 stop: &flags.ending.stop,
                 color: palette != Palette::PLAIN,
@@ -456,8 +457,6 @@ impl Fan<'_, '_> {
 
 impl Sink for Fan<'_, '_> {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
-        let named = self.pulse.owners.as_ref().map(|owners| owners.name(handshake));
-        let handshake = named.as_ref().unwrap_or(handshake);
         let asked = self.finder.as_mut().is_none_or(|finder| finder.takes(handshake));
         if let Some(desk) = self.desk {
             desk.conclude(handshake, asked);

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::terms::renamed;
+
 use crate::output::escape::escape;
 use crate::output::figures::counted;
 use crate::output::json;
@@ -100,7 +102,11 @@ impl Answer {
                 Some("handshake") => self.item(&brief(&value, HANDSHAKE)),
                 Some("incident") if self.from == 0 => self.incidents.take(&without(value, OF_AN_INCIDENT), self.room / 4),
                 Some("summary") => {
-                    self.rest.insert("summary".to_owned(), without(value, OF_A_STREAM));
+                    let mut summary = without(value, OF_A_STREAM);
+                    for note in summary.get_mut("notes").and_then(Value::as_array_mut).into_iter().flatten() {
+                        *note = renamed(note.as_str().unwrap_or_default()).into();
+                    }
+                    self.rest.insert("summary".to_owned(), summary);
                 }
                 _ => {}
             },
@@ -113,7 +119,8 @@ impl Answer {
                     self.rest.insert(part, other.clone());
                 }
                 None => {
-                    let parts: Vec<&str> = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+                    let parts = value.as_object().into_iter().flatten().filter(|(_, part)| part.is_array() || part.is_object());
+                    let parts: Vec<&str> = parts.map(|(name, _)| name.as_str()).collect();
                     self.mistake = Some(format!("there is no part {:?}; the parts are {}", clipped(&part), parts.join(", ")));
                 }
             },

@@ -7,6 +7,7 @@ mod answer;
 mod asked;
 mod child;
 mod confined;
+mod terms;
 mod tools;
 
 use std::ffi::OsString;
@@ -26,6 +27,7 @@ use tokio::sync::Semaphore;
 
 use self::answer::{Answer, clipped, marked};
 use self::asked::{Asked, asked};
+use self::terms::told;
 use self::tools::{INSTRUCTIONS, Offered, TOOLS};
 use crate::cli::{self, McpOptions};
 use crate::limits;
@@ -116,12 +118,12 @@ impl Server {
                 "the answer holds only what had been read by then. Name fewer or smaller files; or begin the server with a longer --time";
             answer.note(format!("Time was over after {seconds} s: {note}."));
         } else if !ended.is_done() {
-            let said = ended.said.trim_end();
+            let said = told(&ended.said);
             let hint = if said.contains("cannot open") { "; `list` names the files that there are" } else { "" };
             return Err(if said.is_empty() { ended.why() } else { format!("{said}{hint}") });
         } else {
             // What it says beside its output, such as lines that could not be read.
-            ended.said.lines().for_each(|line| answer.note(line.trim_start_matches("handshark: ")));
+            ended.said.lines().for_each(|line| answer.note(told(line)));
         }
         answer.finish()
     }

@@ -207,8 +207,8 @@ fn with_selection(mut takes: Value) -> Value {
         "name": texts("Only names asked for (SNI) like these; * stands for anything: *.bank.test"),
         "outcome": texts("Only these outcomes or classes: failed (all failures), completed, alerted, reset, closed, stalled, refused, plaintext, incomplete, \
             rejected-after-completion, completed-with-trouble, undecided, probe"),
-        "cause": texts("Only these causes: certificate-expired"),
-        "where": text("A condition over the fields, in the Common Expression Language: handshake.timing.total_us > 5000000"),
+        "cause": texts("Only these causes, by the names that `explain` without `about` lists: certificate-expired"),
+        "where": text("A condition in the Common Expression Language over the fields that `show` gives of a handshake: tls.version == '1.2' && handshake.timing.total_us > 5000000"),
     });
     if let (Some(takes), Value::Object(selection)) = (takes.as_object_mut(), selection) {
         takes.extend(selection);

@@ -119,6 +119,7 @@ fn one_incident(gathered: &Gathered, number: usize, incident: &Incident) -> Mark
                 (incident.confidence.name())
                 span.js-only { "; " (filtered(&filter, &html! { "show its handshakes" })) }
             }
+            @for (label, owner) in view::common_owners(incident) { p { b { (label) " " } (text(&owner)) } }
             @for change in &incident.changes { p { b { "What changed: " } (text(change)) } }
             (remedy(&incident.remedy))
             @if let Some(group) = proof {

@@ -10,6 +10,7 @@ use crate::output::again::Again;
 use crate::output::collect::Collected;
 use crate::output::figures::{count, counted};
 use crate::output::layout::Layout;
+use crate::output::view;
 use crate::report::{Advice, Incident, Scope};
 
 /// Writes the incidents, the worst first.
@@ -65,6 +66,7 @@ fn one(
     let times = layout.period(incident.first_seen, incident.last_seen, with_date);
     layout.flow(out, INDENT, INDENT, &[(palette.dim, &times)])?;
     layout.prose(out, INDENT, &incident.summary)?;
+    view::common_owners(incident).try_for_each(|(label, owner)| layout.labelled(out, INDENT, label, &owner))?;
     for change in incident.changes.iter().take(LISTED) {
         layout.labelled(out, INDENT, "What changed:", change)?;
     }

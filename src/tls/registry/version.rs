@@ -78,9 +78,9 @@ impl ProtocolVersion {
         self.0 >> 8 == 0xfe || self.0 == Self::DTLS09.0
     }
 
-    /// TLS 1.3 or DTLS 1.3 or one of their drafts: what follows the `ServerHello` is encrypted.
+    /// TLS 1.3 or DTLS 1.3, one of their drafts, or one of the experiments that browsers made with them (`0x7e01` to `0x7e03`): what follows the `ServerHello` is encrypted.
     pub const fn is_tls13(self) -> bool {
-        matches!(self, Self::TLS13 | Self::DTLS13) || self.draft().is_some() || self.0 >> 8 == 0xfb
+        matches!(self, Self::TLS13 | Self::DTLS13) || self.draft().is_some() || matches!(self.0 >> 8, 0xfb | 0x7e)
     }
 
     /// The TLS version whose rules apply: DTLS 1.2 is TLS 1.2, every draft of 1.3 is TLS 1.3.
@@ -183,6 +183,16 @@ mod tests {
         assert_eq!(ProtocolVersion::SSL3.spoken().to_string(), "SSL 3.0");
         assert_eq!(ProtocolVersion::DTLS12.spoken().to_string(), "DTLS 1.2");
         assert_eq!(ProtocolVersion(0x0505).spoken().to_string(), "version 0x0505");
+    }
+
+    #[test]
+    fn drafts_and_experiments_follow_tls_1_3_and_unknown_versions_nothing() {
+        for version in [0x7f12, 0x7e01, 0x7e02, 0xfb17].map(ProtocolVersion) {
+            assert!(version.is_tls13() && version.as_tls() == ProtocolVersion::TLS13 && version.rank() > ProtocolVersion::TLS12.rank());
+        }
+        for version in [0x0505, 0x0a0a, 0x7d01].map(ProtocolVersion) {
+            assert!(!version.is_tls13() && version.as_tls() == version && version.rank() == 0);
+        }
     }
 
     #[test]

@@ -2,12 +2,13 @@ use std::sync::Arc;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::KeyCode;
 
 use super::*;
 use crate::report::{Handshake, Incident, Report, samples};
 use crate::time::Timestamp;
-use crate::tui::Gauges;
 use crate::tui::table::Sort;
+use crate::tui::{Gauges, keys};
 
 /// Two minutes of a night: an incident, and what else there was.
 fn state() -> State {
@@ -208,4 +209,22 @@ fn an_empty_list_says_why() {
     "nowhere".clone_into(&mut state.filter.words);
     state.refilter();
     assert_eq!(said(&mut state), "Nothing matches the filter. Esc drops it.");
+}
+
+#[test]
+fn processes_have_a_list_where_they_are_looked_up() {
+    let mut state = state();
+    keys::press(&mut state, KeyCode::Char('7').into());
+    assert_eq!(state.tab, Tab::Incidents);
+    assert!(!drawn(&mut state, 80, 24).iter().any(|line| line.contains("Processes")));
+    state.tabs = Tab::WITH_PROCESSES;
+    let mut owned = samples::expired(2);
+    owned.handshake.id = samples::id(11);
+    owned.owners.client = Some(Arc::new(samples::owner()));
+    state.take(&Arc::new(Report::Handshake(Box::new(owned))));
+    keys::press(&mut state, KeyCode::Char('7').into());
+    let lines = drawn(&mut state, 80, 24);
+    assert!(lines.iter().any(|line| line.contains("6 Clients  7 Processes  1")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.starts_with("process")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.starts_with("curl (pod shop/web-0)")), "{lines:#?}");
 }

@@ -97,6 +97,28 @@ fn ends_have_their_processes_in_this_namespace_and_in_others() {
     assert!(String::from_utf8_lossy(&recording).contains(&comment));
 }
 
+/// Failures of one cause at one server, made by one program again and again.
+#[test]
+fn an_incident_tells_whose_its_connections_are() {
+    let Some(lab) = Lab::with(&["openssl", "curl"]) else { return };
+    let server = lab.serve_tls(443, "expired", &[]);
+    let mut live = Live::start(&lab, &["--interface", "lo", "--processes", "--json"]);
+    live.wait_until_ready();
+    for _ in 0..6 {
+        assert_ne!(lab.curl_at_home("expired.test", 443).wait(), 0);
+    }
+    let end = live.terminate();
+    let incident = end.reports.iter().rfind(|report| report["kind"] == "incident").unwrap();
+    let owners = incident["owners"].as_array().unwrap();
+    let owner = owners.iter().find(|owner| owner["side"] == "server").unwrap();
+    assert_eq!(owner["process"], json!({"pid": server.id(), "name": "openssl"}), "{incident}");
+    assert!((1..=6).contains(&owner["handshakes"].as_u64().unwrap()), "{incident}");
+    // On a busy machine none of the clients may have been looked up in time.
+    if let Some(owner) = owners.iter().find(|owner| owner["side"] == "client") {
+        assert_eq!(owner["process"]["name"], "curl", "{incident}");
+    }
+}
+
 /// Workers of one listener, none of which takes the connection.
 #[test]
 fn a_listener_that_several_share_has_all_of_them() {

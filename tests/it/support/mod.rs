@@ -147,6 +147,7 @@ pub fn options(threads: usize, timeline: bool) -> Options {
         policy: Policy::default(),
         trust: TrustStore::mozilla(),
         logs: None,
+        owners: None,
         hold: Duration::MAX,
         hurry: Arc::default(),
         timeline,

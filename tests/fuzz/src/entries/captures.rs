@@ -104,6 +104,7 @@ fn options(threads: usize) -> Options {
         policy: Policy::default(),
         trust: TrustStore::mozilla(),
         logs: None,
+        owners: None,
         hold: Duration::MAX,
         hurry: Arc::default(),
         timeline: true,
