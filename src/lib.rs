@@ -65,6 +65,7 @@ pub mod owners;
 pub mod packet;
 #[doc(hidden)]
 pub mod pipeline;
+mod ports;
 #[doc(hidden)]
 pub mod preamble;
 #[doc(hidden)]

@@ -3,11 +3,13 @@
 //! A flow is in the shard of the address that a look at its ends takes for the server's. That depends on nothing else, so that every packet of a flow,
 //! every ICMP error about it and every sum of its packets comes to the same shard, whoever condensed it and whatever was seen of it before.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::flow::{FlowKey, Transport};
+use crate::ports::rank;
 
 /// A part, or what crosses parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,7 +49,8 @@ impl Shard {
         {
             return 1;
         }
-        Self::of_server(if high.port < low.port { high.address } else { low.address }, of)
+        let service = |port: u16| (rank(port), Reverse(port));
+        Self::of_server(if service(high.port) > service(low.port) { high.address } else { low.address }, of)
     }
 
     /// The number of the shard that knows this server.
@@ -129,7 +132,9 @@ mod tests {
 
     #[test]
     fn a_server_on_the_higher_port_may_be_unknown() {
-        let key = flow(Transport::Tcp, ("10.0.0.1", 50_051), ("10.0.0.2", 43_576));
+        let grpc = flow(Transport::Tcp, ("10.0.0.1", 50_051), ("10.0.0.2", 43_576));
+        assert_eq!(Shard::of_flow(&grpc, 99), Shard::of_server("10.0.0.1".parse().unwrap(), 99));
+        let key = flow(Transport::Tcp, ("10.0.0.1", 50_055), ("10.0.0.2", 43_576));
         let unknown = (2..100).filter(|of| {
             let shard = Shard { number: Shard::of_flow(&key, *of), of: *of };
             !shard.knows(&key, "10.0.0.1".parse().unwrap())

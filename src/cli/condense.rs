@@ -48,10 +48,10 @@ pub(super) struct Condense {
 
     /// Divide the window by server into so many condensates, and a side table of what crosses them: 2 to 256
     ///
-    /// Each shard is read by itself, with the side table of all windows: handshark read 1-of-4/ side-of-4/. It says of its handshakes what is said of
-    /// them when all are read. The output's name needs {shard} in it, in whose place 1-of-4, 2-of-4… and side-of-4 come. A flow is in the shard of
-    /// the address on its lower port. Where the server has the higher one, as between two ports above 32768, the summary says so: what other shards
-    /// know of that server is not known then.
+    /// Each shard is read by itself, with the side table of all windows: handshark read 1-of-4/ side-of-4/. Its handshakes are judged as they are when
+    /// all are read. The output's name needs {shard} in it, in whose place 1-of-4, 2-of-4… and side-of-4 come. A flow is in the shard of the address
+    /// whose port is a well-known one, or else of the lower port. Where the server has the higher of two ports above 32768, the summary says so: what
+    /// other shards know of that server is not known then.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=256))]
     shards: Option<u16>,
 

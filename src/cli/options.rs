@@ -117,7 +117,7 @@ pub struct CondenseOptions {
     pub until: Option<Timestamp>,
     /// The directory from which names of files are told.
     pub root: Option<PathBuf>,
-    /// The condensate to write; with `{shard}` in its name where there are several.
+    /// The condensate to write; its name contains `{shard}` where there are several.
     pub output: PathBuf,
     /// Into how many shards it is divided, from 2 on.
     pub shards: Option<u16>,

@@ -56,7 +56,7 @@ fn no_subcommand_minds_large_counters() {
         vec!["report", "--format", "md", "--no-trust", text(&path)],
         vec!["slice", text(&path), "-o", &out("slice.pcapng")],
         vec!["diff", "--no-trust", text(&path), text(&path)],
-        vec!["match", "--no-trust", text(&path), text(&path)],
+        vec!["match", "--no-trust", text(&path), &out("slice.pcapng")],
     ] {
         done(&words);
     }

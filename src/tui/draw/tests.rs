@@ -224,7 +224,7 @@ fn processes_have_a_list_where_they_are_looked_up() {
     state.take(&Arc::new(Report::Handshake(Box::new(owned))));
     keys::press(&mut state, KeyCode::Char('7').into());
     let lines = drawn(&mut state, 80, 24);
-    assert!(lines.iter().any(|line| line.contains("6 Clients  7 Processes  1")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("6 Clients  7 Processes (1)")), "{lines:#?}");
     assert!(lines.iter().any(|line| line.starts_with("process")), "{lines:#?}");
     assert!(lines.iter().any(|line| line.starts_with("curl (pod shop/web-0)")), "{lines:#?}");
 }

@@ -100,7 +100,7 @@ fn the_view_starts_moves_opens_filters_and_quits() {
     // Each stands alone: the first list has no incident.
     screen.shows("No incident: 2 failures stand alone");
     screen.keys(&["2"]);
-    screen.shows("6 Clients  2");
+    screen.shows("2 Problems (2)");
     // The latest is on top; the cursor moves down to the other and opens it.
     screen.keys(&["j", "Enter"]);
     screen.shows("Diagnosis");
@@ -108,18 +108,18 @@ fn the_view_starts_moves_opens_filters_and_quits() {
     screen.keys(&["G"]);
     screen.shows("ALPN");
     screen.keys(&["Escape"]);
-    screen.shows("6 Clients  2");
+    screen.shows("2 Problems (2)");
     screen.keys(&["k"]);
     screen.keys(&["/"]);
     screen.keys(&["8443", "Enter"]);
-    screen.shows("6 Clients  1, /8443");
+    screen.shows("6 Clients  /8443");
     screen.keys(&["Enter"]);
     screen.shows("alert protocol_version (70)");
     // Two at once would be one key with another.
     screen.keys(&["Escape"]);
-    screen.shows("6 Clients  1, /8443");
+    screen.shows("6 Clients  /8443");
     screen.keys(&["Escape"]);
-    screen.shows("6 Clients  2");
+    screen.shows("2 Problems (2)");
     screen.keys(&["?"]);
     screen.shows("next, previous");
     screen.keys(&["x", "4", "Enter"]);

@@ -135,7 +135,7 @@ fn silent_to_the_end(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             Cause::OneWayPath,
             Confidence::Likely,
             format!(
-                "{} fell silent in the middle of the handshake, and its host does not acknowledge the client's FIN either: the path or the host is dead.",
+                "{} stopped responding in the middle of the handshake, and its host does not acknowledge the client's FIN either: the path or the host is dead.",
                 view.target()
             ),
         )

@@ -1,5 +1,7 @@
 //! `server-stalled`: the server began and stopped.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -34,7 +36,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             (true, Some(Side::Server)) | (false, _) => Confidence::Likely,
             (true, _) => Confidence::Hint,
         }
-    } else if facts.is_tls13() && facts.hidden.server_flight_done == Fact::Unseen {
+    } else if facts.is_tls13() && facts.hidden.server_flight_done == Fact::Unseen
+        // Within a message there is nothing to wait for: the rest of it may as well be lost. And a slow server takes seconds.
+        || facts.partial_server_message.is_some()
+        || view.silence() < LONG
+    {
         Confidence::Likely
     } else {
         Confidence::Strong
@@ -63,3 +69,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::s_client(facts, "-msg")),
     )
 }
+
+/// No server in order takes so long for a part of its flight.
+const LONG: Duration = Duration::from_secs(5);
