@@ -1,7 +1,7 @@
 //! Which port of two is a service's, where nothing else tells.
 
 /// How much a port looks like that of a service.
-pub fn rank(port: u16) -> u8 {
+pub(crate) fn rank(port: u16) -> u8 {
     if port < 1024 {
         3
     } else if SERVICES.contains(&port) {

@@ -19,17 +19,15 @@ mod pages;
 mod state;
 mod table;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use data_encoding::BASE64;
-use ratatui::crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event, KeyCode};
+use ratatui::crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event};
 use ratatui::crossterm::execute;
-use rustix::event::{PollFd, PollFlags};
-use rustix::io::{Errno, ioctl_fionread};
 
 pub use self::gauges::{Form, Gauges, Links, Wish};
 use self::state::{State, Tab};
@@ -98,40 +96,13 @@ fn copy(text: &str) -> io::Result<()> {
 fn typed() -> Receiver<Event> {
     let (press, typed) = bounded(MOST_KEYS);
     thread::spawn(move || {
-        while let Ok(events) = burst() {
-            let mut wanted = events.into_iter().filter(|event| matches!(event, Event::Key(_) | Event::Mouse(_)));
-            if wanted.any(|event| press.send(event).is_err()) {
+        while let Ok(event) = event::read() {
+            if matches!(event, Event::Key(_) | Event::Mouse(_)) && press.send(event).is_err() {
                 break;
             }
         }
     });
     typed
-}
-
-/// What came in one go, as it was typed.
-fn burst() -> io::Result<Vec<Event>> {
-    let stdin = io::stdin();
-    let mut bytes = 0;
-    if stdin.is_terminal() {
-        while rustix::event::poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None) == Err(Errno::INTR) {}
-        bytes = ioctl_fionread(&stdin).unwrap_or_default();
-    }
-    let mut events = vec![event::read()?];
-    while events.len() < MOST_KEYS && event::poll(Duration::ZERO)? {
-        events.push(event::read()?);
-    }
-    Ok(with_every_escape(events, bytes))
-}
-
-/// Two Esc that come together are read as one key; tmux, for one, sends those together that are typed within half a second. Where nothing but Esc was
-/// read, `bytes` tells how often it was typed.
-fn with_every_escape(mut events: Vec<Event>, bytes: u64) -> Vec<Event> {
-    let escape = Event::Key(KeyCode::Esc.into());
-    if events.iter().all(|event| *event == escape) {
-        let typed = usize::try_from(bytes).unwrap_or(MOST_KEYS).min(MOST_KEYS);
-        events.resize(typed.max(events.len()), escape);
-    }
-    events
 }
 
 /// Puts the terminal back when it goes out of scope. What a panic needs is installed by ratatui.
@@ -150,20 +121,3 @@ const STEP: Duration = Duration::from_millis(100);
 const MOST_KEYS: usize = 1024;
 /// Reports taken between two drawings.
 const MOST_AT_ONCE: usize = 20_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_escape_of_a_burst_counts() {
-        let escape = || Event::Key(KeyCode::Esc.into());
-        let up = || Event::Key(KeyCode::Up.into());
-        for (read, bytes, expected) in [(1, 1, 1), (1, 2, 2), (2, 3, 3), (2, 4, 4), (1, 0, 1), (1, u64::MAX, MOST_KEYS)] {
-            assert_eq!(with_every_escape(vec![escape(); read], bytes), vec![escape(); expected], "{read} of {bytes}");
-        }
-        // An arrow takes three bytes.
-        assert_eq!(with_every_escape(vec![up()], 3), [up()]);
-        assert_eq!(with_every_escape(vec![escape(), up()], 4), [escape(), up()]);
-    }
-}

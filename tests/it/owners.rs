@@ -36,14 +36,14 @@ fn answers_that_trickle_in_delay_no_verdict() {
     });
     let mut tap = Tap::new(&desk, |_| false);
     let capture = fixtures().join("captures/incident/incident-small.pcapng.zst");
-    let unowned = analyse_with(open(&[&capture]), &options(1, false)).handshakes.len();
-    let source = looked_at(open(&[&capture]), move |block| tap.look(block));
-    let live = Options {
-        owners: Some(desk.clone()),
+    let live = || Options {
         hold: Duration::from_secs(1),
         clock: Some(Clock::new(|| Timestamp::from_parts(1_795_255_200, 0))),
         ..options(1, false)
     };
+    let unowned = analyse_with(open(&[&capture]), &live()).handshakes.len();
+    let source = looked_at(open(&[&capture]), move |block| tap.look(block));
+    let live = Options { owners: Some(desk.clone()), ..live() };
     let begun = Instant::now();
     let said = analyse_with(source, &live);
     assert_eq!(said.handshakes.len(), unowned);

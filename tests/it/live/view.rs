@@ -132,7 +132,7 @@ fn the_view_starts_moves_opens_filters_and_quits() {
     screen.keys(&["Enter"]);
     screen.shows("Incidents › client-version-too-old at good.test");
     screen.keys(&["Enter"]);
-    screen.shows("handshakes  2");
+    screen.shows("handshakes (2)");
     screen.keys(&["w"]);
     screen.shows("Not saved: this run may write nowhere");
     screen.tmux(&["resize-window", "-x", "120", "-y", "40"]);
