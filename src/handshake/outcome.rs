@@ -304,7 +304,7 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         let client_end = [alerts.iter().find(|a| a.from == Side::Client).map(|a| a.mark), h.first_end(Side::Client).map(|end| end.mark)];
         let client_end = client_end.into_iter().flatten().min();
         let before_client = |mark: Mark| client_end.is_none_or(|end| mark < end);
-        let late = |mark: Mark| taken_in_silence(h, client, mark.time);
+        let late = |mark: Mark| taken_in_silence(h, client, Some(mark));
         // One that cannot be read may be a farewell.
         let refuses = |alert: &&AlertSeen| alert.alert.is_some() || !late(alert.mark);
         let alert = alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
@@ -314,7 +314,7 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
         let Some(end) = h.first_end(Side::Server) else {
             // The server has yet to judge the client's certificate.
-            let unjudged = asked && client_end.is_none() && !taken_in_silence(h, client, watched_until(h));
+            let unjudged = asked && client_end.is_none() && !taken_in_silence(h, client, None);
             return (!unjudged).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, done));
         };
         if before_client(end.mark)
@@ -328,14 +328,12 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
     Some(Ending::new(Outcome::Completed, StoppedBy::Nobody, done))
 }
 
-/// The server had the client's Finished, and longer than it takes to judge a certificate there was neither an alert nor an end: in protocols in which
-/// only clients talk, a server that issues no tickets never says that it accepted one.
-fn taken_in_silence(h: &Over<'_>, client_finished: Mark, until: Timestamp) -> bool {
-    let client = h.flow.side(Side::Client);
-    let heard = client.acked_at.filter(|heard| *heard > client_finished);
-    // What was sent again may have reached it late.
-    let since = heard.map(|heard| if client.retransmits > 0 { heard } else { client_finished });
-    since.is_some_and(|since| until.since(since.time) >= JUDGED)
+/// The client went on to use the connection, and the server took it all without a word, for longer than it takes to judge a certificate: in protocols
+/// in which only clients talk, a server that issues no tickets never says that it accepted one.
+fn taken_in_silence(h: &Over<'_>, client_finished: Mark, end: Option<Mark>) -> bool {
+    let spoke = h.encrypted.client.iter().map(|record| record.mark).rfind(|mark| end.is_none_or(|end| *mark < end));
+    let heard = h.flow.side(Side::Client).acked_at;
+    spoke.is_some_and(|spoke| h.flow.elapsed(client_finished, spoke) >= JUDGED && heard.is_some_and(|heard| heard > spoke))
 }
 
 /// The server closed with a FIN, a round trip or more after the client had finished: it had the client's Finished and did not mind it, and
@@ -440,15 +438,11 @@ fn never_up(h: &Over<'_>) -> Option<Ending> {
 
 /// How long the capture went on watching this connection after a moment.
 pub(super) fn watched_since(h: &Over<'_>, moment: Timestamp) -> Duration {
-    watched_until(h).since(moment)
-}
-
-/// Until when the capture watched this connection.
-fn watched_until(h: &Over<'_>) -> Timestamp {
-    match h.close {
+    let until = match h.close {
         Close::EndOfCapture | Close::Idle | Close::Evicted | Close::Reused => h.closed_at.time.max(h.flow.last.time),
         Close::Ended | Close::Settled => h.flow.last.time,
-    }
+    };
+    until.since(moment)
 }
 
 /// An alert that cannot be read may as well be a close_notify after a Finished that the capture lacks.

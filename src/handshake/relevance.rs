@@ -108,7 +108,7 @@ fn turned_away(handshake: &Handshake) -> bool {
 }
 
 /// Protocols whose servers answer whatever they are asked first.
-const ALWAYS_ANSWERED: &[&str] = &["Redis", "Kafka", "MongoDB", "AMQP", "HTTP/2"];
+const ALWAYS_ANSWERED: &[&str] = &["Redis", "Kafka"];
 /// A refusal of bytes that make no sense takes no longer.
 const AT_ONCE: Duration = Duration::from_secs(1);
 

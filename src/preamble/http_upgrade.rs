@@ -24,7 +24,12 @@ impl Dialogue for HttpUpgrade {
                     facts.ask(said.mark);
                 }
             }
-            (Side::Client, _) => facts.say(said),
+            // Other headers may hold anything.
+            (Side::Client, _) => {
+                if ["OPTIONS ", "Host:", "Upgrade:", "User-Agent:"].iter().any(|told| starts_with(line, told)) {
+                    facts.say(said);
+                }
+            }
             (Side::Server, None) => {
                 let code = line.starts_with(b"HTTP/").then(|| words(line).nth(1).and_then(number)).flatten();
                 let Some(code) = code else { return Next::Never };

@@ -4,7 +4,7 @@
 //! `ClientHello`, one that does not sends `CONNECT` in clear. Where both are set to begin with TLS there is no greeting, and no preamble.
 
 use super::dialogue::{Dialogue, Next, Said};
-use super::text::{contains, printable, starts_with};
+use super::text::{printable, starts_with, words};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 use crate::time::Mark;
@@ -21,8 +21,8 @@ impl Dialogue for Nats {
         let line = said.line();
         match said.side {
             Side::Server if starts_with(line, "INFO ") => {
-                let demanded = contains(line, "\"tls_required\":true");
-                let offered = demanded || contains(line, "\"tls_available\":true");
+                let demanded = says(line, b"\"tls_required\"");
+                let offered = demanded || says(line, b"\"tls_available\"");
                 let told = match (demanded, offered) {
                     (true, _) => "INFO, TLS required",
                     (_, true) => "INFO, TLS available",
@@ -45,7 +45,8 @@ impl Dialogue for Nats {
                 let Some(greeting) = self.demanded else { return Next::Never };
                 facts.decide(Upgrade::Refused, "INFO with tls_required".to_owned(), None, greeting);
             }
-            Side::Client => facts.describe(said, printable(line)),
+            // What is published may be anything; after the command nobody needs it.
+            Side::Client => facts.describe(said, printable(words(line).next().unwrap_or_default())),
         }
         Next::More
     }
@@ -57,6 +58,13 @@ impl Dialogue for Nats {
             facts.decide(Upgrade::Granted, "INFO with TLS".to_owned(), None, greeting);
         }
     }
+}
+
+/// A member of the greeting's JSON is true.
+fn says(line: &[u8], member: &[u8]) -> bool {
+    let rest = memchr::memmem::find(line, member).and_then(|at| line.get(at.checked_add(member.len())?..)).unwrap_or_default();
+    let value = rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+    value.is_some_and(|value| value.starts_with(b"true"))
 }
 
 #[cfg(test)]
@@ -77,6 +85,7 @@ mod tests {
         let found = granted(4222, Dialect::Nats, &[(S, REQUIRED)]);
         assert_eq!((found.offered, found.injected, found.lines.len()), (Some(true), None, 1));
         granted(4222, Dialect::Nats, &[(S, AVAILABLE)]);
+        granted(4222, Dialect::Nats, &[(S, b"INFO {\"server_id\": \"NA\", \"tls_required\" : true}\r\n")]);
     }
 
     #[test]

@@ -140,7 +140,6 @@ const SERVICES: &[Service] = &[
     service("RTSP", &[554, 8554], &[322]),
     service("NTS-KE", &[], &[4460]).alpn("ntske/1"),
     service("Zabbix", &[10050, 10051], &[]),
-    service("NRPE", &[], &[5666]),
     service("STUN", &[3478], &[5349]),
     service("Telnet", &[23], &[992]).greets(),
     service("SSH", &[22], &[]).greets(),

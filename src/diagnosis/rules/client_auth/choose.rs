@@ -1,5 +1,7 @@
 //! Which fault explains how the server took the client's answer.
 
+use std::time::Duration;
+
 use super::answer::{Answer, ClientAuthView, Reaction};
 use super::{FAULTS, Fault, faults};
 use crate::diagnosis::finding::Confidence;
@@ -87,6 +89,12 @@ impl ClientAuthView<'_> {
             return (&faults::UNTRUSTED, Confidence::Likely);
         }
         let left = matches!(self.reaction, Reaction::Left { .. });
-        (&faults::REJECTED, if left { Confidence::Likely } else { Confidence::Strong })
+        // What comes so late, and cannot be read, may as well be the end of a connection that nobody used.
+        let handshake = self.case.handshake;
+        let late = handshake.finished.client.zip(handshake.end).is_some_and(|(done, end)| handshake.flow.elapsed(done, end) >= LATE);
+        (&faults::REJECTED, if left || late && alert.is_none() { Confidence::Likely } else { Confidence::Strong })
     }
 }
+
+/// A server judges a certificate sooner, unless it waits for others.
+const LATE: Duration = Duration::from_secs(2);

@@ -35,6 +35,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .weight(if agreed { Weight::Note } else { Weight::Explains })
     .stopped_by(StoppedBy::Client)
     .shown_by(mark, format!("the client's first bytes: `{first}`"));
+    if confidence <= Confidence::Likely && View::new(handshake).ended_by(Side::Server).is_some() {
+        // A server in clear that is ill, or a balancer without one, closes as well.
+        finding = finding.or_else(&[Cause::ServerClosed, Cause::LoadBalancerNoBackend]);
+    }
     if let Some(alert) = handshake.alerts.iter().find(|alert| alert.from == Side::Server) {
         finding = finding.shown_by(alert.mark, "the server answered with a TLS alert");
     }

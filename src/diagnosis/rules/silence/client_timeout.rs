@@ -48,7 +48,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
-            .or_else(&[Cause::ServerSilent, Cause::ServerSlow])
+            .or_else(if view.client().retransmits + view.server().retransmits > 0 {
+                &[Cause::PacketLoss, Cause::ServerSilent, Cause::ServerSlow]
+            } else {
+                &[Cause::ServerSilent, Cause::ServerSlow]
+            })
             .advise("On the server, find out what it was waiting for before you raise the client's timeout.")
             .advise(crate::diagnosis::remedy::s_client(facts, "")),
     )

@@ -78,7 +78,9 @@ fn lacking(case: &Case<'_>) -> Option<Finding> {
     let confidence = match refusal.alert {
         Some(A::PROTOCOL_VERSION) if !has13 => Confidence::Certain,
         Some(A::PROTOCOL_VERSION) => Confidence::Likely,
-        _ if only_older => Confidence::Strong,
+        Some(_) if only_older => Confidence::Strong,
+        // What others were given may be all that they asked for, and whoever closes may be ill.
+        None if only_older => Confidence::Likely,
         Some(A::HANDSHAKE_FAILURE) if !has13 && !narrow => Confidence::Likely,
         _ => return None,
     };
@@ -94,7 +96,12 @@ fn lacking(case: &Case<'_>) -> Option<Finding> {
             finding.noting(format!("this server chose {} for other clients", offer::listed(known.iter().map(|version| version.spoken()))));
     }
     if confidence < Confidence::Strong {
-        finding = finding.or_else(&[Cause::NoCommonGroup, Cause::HandshakeFailure]);
+        let others: &[Cause] = if refusal.alert.is_some() {
+            &[Cause::NoCommonGroup, Cause::HandshakeFailure]
+        } else {
+            &[Cause::ServerClosed, Cause::ServerReset]
+        };
+        finding = finding.or_else(others);
     }
     Some(
         finding
