@@ -1,5 +1,6 @@
 //! `handshark condense`: the packets of the handshakes begun in a window of time, with what is to be known of all others.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,12 @@ pub(super) fn condense(options: &CondenseOptions) -> anyhow::Result<()> {
     let kept = kept(&options.inputs, &options.query, &outputs);
     let manner = Manner { force: options.force, inputs: &kept, ..Manner::default() };
     let begin = if parts.len() > 1 { Delivery::begin_file } else { Delivery::begin };
+    if parts.len() > 1 {
+        // The shards' directories are named by what is written there.
+        for directory in outputs.iter().filter_map(|path| path.parent()) {
+            fs::create_dir_all(directory).map_err(|source| Error::Write { what: directory.display().to_string(), source })?;
+        }
+    }
     let mut targets = outputs.iter().map(|path| begin(path, &manner)).collect::<Result<Vec<_>, _>>()?;
     let mut source = job.open()?;
     let head = head(options, source.as_ref())?;

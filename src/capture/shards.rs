@@ -55,8 +55,8 @@ pub(super) fn wanted(condensates: &VecDeque<Pending>) -> Result<Option<Shard>> {
         Some((0, own)) => refuse(
             first,
             format!(
-                "the side table of shard {} is missing, or lacks one of its windows; without it the shard would say other things than the whole",
-                own.number
+                "the side table of shard {} is missing, or lacks one of its windows; name side-of-{}/ as well: without it the shard would say other things than the whole",
+                own.number, own.of
             ),
         ),
         Some((number, _)) => refuse(first, format!("shard {number} lacks a window that others have; condense it again")),

@@ -83,8 +83,11 @@ fn label<'a>(text: &'a str, what: &str) -> Result<&'a str, String> {
 
 /// A directory that is there.
 pub(super) fn directory() -> impl TypedValueParser<Value = std::path::PathBuf> {
-    PathBufValueParser::new()
-        .try_map(|path| if path.is_dir() { Ok(path) } else { Err(format!("there is no directory {}", path.display())) })
+    PathBufValueParser::new().try_map(|path| match (path.is_dir(), path.exists()) {
+        (true, _) => Ok(path),
+        (false, true) => Err(format!("{} is a file; name the directory that it is in", path.display())),
+        (false, false) => Err(format!("there is no directory {}", path.display())),
+    })
 }
 
 /// Reads `127.0.0.1:9477`, `[::1]:9477`, or a port alone, which is the loopback's. An IPv4 address may stand in brackets, too: who fills in an

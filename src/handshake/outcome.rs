@@ -317,10 +317,9 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
             let unjudged = asked && client_end.is_none() && !taken_in_silence(h, client, None);
             return (!unjudged).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, done));
         };
-        if before_client(end.mark)
-            && !late(end.mark)
-            && (asked || (h.application_data.client.is_none() && !closed_in_answer(h, end, client)))
-        {
+        // Where there is no certificate to judge, a Finished that is not taken ends it at once.
+        let idle = || h.flow.elapsed(client, end.mark) >= JUDGED || closed_in_answer(h, end, client);
+        if before_client(end.mark) && !late(end.mark) && (asked || (h.application_data.client.is_none() && !idle())) {
             let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
             return Some(Ending::new(outcome, Side::Server, end.mark));
         }

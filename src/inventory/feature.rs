@@ -77,7 +77,10 @@ impl Feature {
     pub(super) fn used(self, seen: &Sighting) -> Option<bool> {
         let up_to = |newest: ProtocolVersion| seen.version.filter(|version| known(*version)).map(|version| version.rank() <= newest.rank());
         let suite = seen.cipher.filter(|suite| suite.name().is_some());
+        let ssl2 = seen.version == Some(ProtocolVersion::SSL2);
         match self {
+            // All that SSL 2.0 has: RSA key transport, and MD5.
+            Self::StaticKeys | Self::WeakSuites if ssl2 => Some(true),
             Self::Tls10 => up_to(ProtocolVersion::TLS10),
             Self::Tls11 => up_to(ProtocolVersion::TLS11),
             Self::Tls12 => up_to(ProtocolVersion::TLS12),
