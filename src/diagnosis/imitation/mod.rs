@@ -122,6 +122,7 @@ fn beyond_openssl(handshake: &Handshake, cause: Option<Cause>) -> Option<&'stati
             Cause::DhTooSmall => "openssl s_server uses no prime that is too small.",
             Cause::SniMissing => "openssl s_server answers without a server name.",
             Cause::PskUnknownIdentity | Cause::TicketsNotShared => "openssl s_server takes any identity.",
+            Cause::FtpSessionNotResumed => "The server refuses on FTP's control connection, which OpenSSL does not speak.",
             _ => return None,
         },
     })
