@@ -368,6 +368,9 @@ pub const TOLD_CHAINS: usize = 1 << 18;
 /// Bytes of the certificates that other shards told of.
 pub const TOLD_CERTIFICATE_BYTES: usize = 32 << 20;
 
+/// Bytes of what other shards told before it is its turn; of more, what came first is learnt from at once.
+pub const TOLD_WAITING_BYTES: usize = 32 << 20;
+
 /// So many times its length a certificate takes that was parsed.
 pub const TOLD_CERTIFICATE_WEIGHT: usize = 3;
 
@@ -449,7 +452,8 @@ pub const FRAME_RUN: usize = 16;
 
 /// What an analysis of files may hold in memory, whatever they are made of: what, and bytes at most. Not among them are what only options bring:
 /// key logs ([`SECRET_BYTES`], [`KEY_LOG_CONNECTIONS`]), logs ([`LOG_BYTES`]), the flight recorder (`--record-memory`), live capture ([`LIVE_MERGE_BYTES`]), an xz
-/// decoder ([`XZ_MEMORY`]), and what one shard by itself is told of others ([`TOLD_CERTIFICATE_BYTES`]).
+/// decoder ([`XZ_MEMORY`]), and what one shard by itself is told of others ([`TOLD_CERTIFICATE_BYTES`],
+/// [`TOLD_WAITING_BYTES`]).
 pub const BUDGETS: &[(&str, usize)] = &[
     ("connections that are followed, with all that they hold", FOLLOWED_BYTES),
     ("UDP flows that are followed, likewise", UDP_BYTES),

@@ -45,7 +45,6 @@ const NAMES: &[(&str, &str)] = &[
     ("`handshark explain` lists all causes", "`explain` without `about` lists all causes"),
     ("`handshark explain` lists all", "`explain` without `about` lists all"),
     ("`handshark read` says what is in the capture", "`diagnose` says what is in the capture"),
-    ("rows are what `handshark --json` writes", "rows are what `handshark --json` writes for programs"),
     ("To compare two points: handshark match CLIENT.pcap SERVER.pcap.", "To compare two points, use `match`."),
     ("`handshark match`", "`match`"),
     ("the condition of --where", "the condition of `where`"),
