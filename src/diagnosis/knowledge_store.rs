@@ -74,11 +74,29 @@ pub struct KnowledgeStore {
 /// What a host's packets look like when it answers.
 #[derive(Debug, Default)]
 struct Host {
-    ttls: BTreeSet<u8>,
+    ttls: Ttls,
     /// The shortest time from a SYN to its SYN-ACK.
     quickest: Option<Duration>,
     /// The shortest round trip from here to it that acknowledgments of payload confirm.
     least_leg: Option<Duration>,
+}
+
+/// A set of TTLs, a bit for each.
+#[derive(Debug, Default)]
+struct Ttls([u64; 4]);
+
+impl Ttls {
+    fn add(&mut self, ttl: u8) {
+        if let Some(word) = self.0.get_mut(usize::from(ttl / 64)) {
+            *word |= 1 << (ttl % 64);
+        }
+    }
+
+    /// The least first.
+    fn iter(&self) -> impl Iterator<Item = u8> {
+        let has = |ttl: &u8| self.0.get(usize::from(ttl / 64)).is_some_and(|word| word >> (ttl % 64) & 1 == 1);
+        (0..=u8::MAX).filter(has)
+    }
 }
 
 /// A chain that a server served, and from when to when.
@@ -110,6 +128,8 @@ struct Server {
     /// Tags of its latest answers that were unlike each other.
     answers: [u32; 8],
     by_name: HashTable<Named>,
+    /// No name in it has a lesser tag.
+    least_tag: u64,
     /// Each with the tag of the name that was asked for; gone when it is not among those that there is room for.
     chains: VecDeque<(u64, Served)>,
     causes: BTreeMap<(Option<String>, Cause), u32>,
@@ -155,6 +175,7 @@ impl Server {
 
     /// Counts an attempt under a name. Of too many names that with the least tag goes, which an attacker cannot turn into more than forgetting.
     fn count(&mut self, tag: u64, completed: u32, used: u32) {
+        let is_full = self.by_name.len() >= PER_SERVER;
         match self.by_name.entry(spread(tag), |named| named.tag == tag, |named| spread(named.tag)) {
             Entry::Occupied(mut known) => {
                 let named = known.get_mut();
@@ -162,16 +183,30 @@ impl Server {
                 named.completed = named.completed.saturating_add(completed);
                 named.used = named.used.saturating_add(used);
             }
+            // Where there are too many, it would be the one that goes.
+            Entry::Vacant(_) if is_full && tag < self.least_tag => {}
             Entry::Vacant(place) => {
                 place.insert(Named { tag, attempts: 1, completed, used });
-                if self.by_name.len() > PER_SERVER
-                    && let Some(least) = self.by_name.iter().map(|named| named.tag).min()
-                    && let Ok(least) = self.by_name.find_entry(spread(least), |named| named.tag == least)
-                {
-                    least.remove();
+                if is_full {
+                    self.forget_least();
                 }
             }
         }
+    }
+}
+
+impl Server {
+    /// Forgets the name with the least tag.
+    fn forget_least(&mut self) {
+        let mut tags: Vec<u64> = self.by_name.iter().map(|named| named.tag).collect();
+        tags.sort_unstable();
+        let mut tags = tags.into_iter();
+        if let Some(least) = tags.next()
+            && let Ok(least) = self.by_name.find_entry(spread(least), |named| named.tag == least)
+        {
+            least.remove();
+        }
+        self.least_tag = tags.next().unwrap_or_default();
     }
 }
 
@@ -316,7 +351,7 @@ impl KnowledgeStore {
         if completed == 0
             && let Some(host) = self.hosts.get(&(handshake.flow.key.site, handshake.server.address))
         {
-            knowledge.server_ttls = host.ttls.iter().copied().collect();
+            knowledge.server_ttls = host.ttls.iter().collect();
             knowledge.quickest_answer = host.quickest;
             knowledge.least_leg = host.least_leg;
         }
@@ -435,7 +470,7 @@ impl KnowledgeStore {
         let went_on = handshake.outcome == Outcome::Incomplete && server.data_packets >= EXCHANGED && answers;
         let Some(ttl) = server.ttl.filter(|_| handshake.outcome == Outcome::Completed || went_on) else { return };
         let host = self.hosts.touch(&(handshake.flow.key.site, handshake.server.address));
-        host.ttls.insert(ttl);
+        host.ttls.add(ttl);
         if let Some(took) = handshake.flow.tcp.and_then(|tcp| tcp.syn_rtt) {
             host.quickest = Some(host.quickest.map_or(took, |known| known.min(took)));
         }

@@ -11,7 +11,7 @@ use crate::preamble::{self, Dialect, Plaintext, Preamble, Step, Unwrap};
 use crate::time::Mark;
 use crate::tls::record::{Recognition, looks_like_tls};
 use crate::traffic::{Row, Volume};
-use crate::transport::prefetch;
+use crate::transport::prefetch_front;
 use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, HalfOpenEnd, Interest};
 
 use super::decrypt::{self, Decryption};
@@ -72,7 +72,7 @@ impl FlowSink for Machine {
     #[inline]
     fn prefetch(&self) {
         if let Some(observed) = &self.observed {
-            prefetch(observed.as_ref());
+            prefetch_front(observed.as_ref(), Observed::BUSY);
         }
     }
 

@@ -3,8 +3,12 @@
 //! Between two packets of a connection come a thousand of others, so what is kept of it has left the core's nearer caches each time. Who takes
 //! packets in is told of a few that come in a moment, and asks for their memory at once instead of waiting for one after the other.
 
+use std::cell::Cell;
+
+use crate::flow::FlowKey;
 use crate::frame::Block;
 use crate::packet::{self, Packet, Segment};
+use crate::transport::Expected;
 
 /// Frames that are looked at together: enough that memory has answered when it is needed, few enough that what it answered is still near.
 const GROUP: usize = 8;
@@ -12,14 +16,18 @@ const GROUP: usize = 8;
 /// The packets of the next frames, as far as they are of the usual kind.
 pub(super) struct Ahead<'b> {
     packets: [Option<Packet<'b>>; GROUP],
+    /// What is known of their flows.
+    flows: [Cell<Expected>; GROUP],
+    /// Who takes them in was told of them.
+    foretold: bool,
     at: usize,
     len: usize,
 }
 
 impl<'b> Ahead<'b> {
     /// Nothing was looked at.
-    pub(super) const fn new() -> Self {
-        Self { packets: [const { None }; GROUP], at: 0, len: 0 }
+    pub(super) fn new() -> Self {
+        Self { packets: [const { None }; GROUP], flows: Default::default(), foretold: false, at: 0, len: 0 }
     }
 
     /// All that was looked at was taken.
@@ -31,7 +39,7 @@ impl<'b> Ahead<'b> {
     /// Looks at the first of the frames at these places of a block.
     #[inline]
     pub(super) fn look(&mut self, block: &'b Block, places: impl Iterator<Item = usize>) {
-        (self.at, self.len) = (0, 0);
+        (self.at, self.len, self.foretold) = (0, 0, false);
         for (slot, place) in self.packets.iter_mut().zip(places) {
             self.len = self.len.saturating_add(1);
             let packet = slot.insert(Packet::nothing());
@@ -41,25 +49,39 @@ impl<'b> Ahead<'b> {
         }
     }
 
-    /// The first segment in them of each run of one flow.
+    /// The first segment in them of each run of one flow, with a place for what is known of the flow.
     #[inline]
-    pub(super) fn coming(&self) -> impl Iterator<Item = &Segment<'b>> {
-        let segments = self.packets.iter().take(self.len).filter_map(|packet| match packet {
-            Some(Packet::Tcp(segment)) => Some(segment),
-            _ => None,
-        });
+    pub(super) fn coming(&self) -> impl Iterator<Item = (&Segment<'b>, &Cell<Expected>)> {
         let mut before = None;
-        segments.filter(move |segment| {
-            let key = &segment.key;
-            before.replace(key) != Some(key)
+        self.segments().filter(move |(segment, _)| before.replace(&segment.key) != Some(&segment.key))
+    }
+
+    /// What is known of their flows now holds until they are taken.
+    #[inline]
+    pub(super) fn foretold(&mut self) {
+        self.foretold = true;
+        let mut before: Option<(&FlowKey, Expected)> = None;
+        for (segment, flow) in self.segments() {
+            match before {
+                Some((key, expected)) if *key == segment.key => flow.set(expected),
+                _ => before = Some((&segment.key, flow.get())),
+            }
+        }
+    }
+
+    fn segments(&self) -> impl Iterator<Item = (&Segment<'b>, &Cell<Expected>)> {
+        self.packets.iter().zip(&self.flows).take(self.len).filter_map(|(packet, flow)| match packet {
+            Some(Packet::Tcp(segment)) => Some((segment, flow)),
+            _ => None,
         })
     }
 
-    /// The packet of the next frame; `None` where it is not of the usual kind.
+    /// The packet of the next frame, and the hash of its flow where that was asked for; `None` where it is not of the usual kind.
     #[inline]
-    pub(super) fn take(&mut self) -> Option<&Packet<'b>> {
-        let packet = self.packets.get(self.at)?;
+    pub(super) fn take(&mut self) -> Option<(&Packet<'b>, Option<u64>)> {
+        let (packet, flow) = (self.packets.get(self.at)?, self.flows.get(self.at)?);
         self.at = self.at.saturating_add(1);
-        packet.as_ref()
+        let hash = self.foretold.then(|| flow.get().hash);
+        Some((packet.as_ref()?, hash))
     }
 }

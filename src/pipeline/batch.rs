@@ -3,6 +3,7 @@
 //! A worker on another thread is told which frames of a block are its own and decodes them itself: that costs less than carrying what was decoded
 //! from one core to another. Only what does not lie in one frame travels as it is.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::condensate::{Late, Told};
@@ -13,6 +14,7 @@ use crate::packet::{self, Datagram, LostFragments, Packet, Segment};
 use crate::secrets::KeyLog;
 use crate::site::Site;
 use crate::time::Mark;
+use crate::transport::{Ask, Expected};
 use crate::watch::Watch;
 
 use super::ahead::Ahead;
@@ -28,9 +30,11 @@ pub(super) enum Routed<'a> {
         packet: &'a Packet<'a>,
         /// Its frame's place in the block; `None` for one that was joined from the fragments of several.
         place: Option<u32>,
+        /// The hash of its flow's key in the partition's table, where that was asked before.
+        hash: Option<u64>,
     },
-    /// A segment that comes in a moment, for whoever would rather not wait for the memory that it needs.
-    Coming { partition: u16, segment: &'a Segment<'a> },
+    /// A segment that comes in a moment, for whoever would rather not wait for the memory that it needs: one step towards that.
+    Coming { partition: u16, ask: Ask, segment: &'a Segment<'a>, expected: &'a Cell<Expected> },
     /// A packet that came in fragments and never became whole.
     Unfinished(&'a LostFragments),
     /// Packets of a flow that were left out.
@@ -190,16 +194,16 @@ impl Batch {
             }
             if ahead.is_spent() {
                 ahead.look(&self.block, frames.iter().skip(at).map(|place| *place as usize));
-                foretell(&ahead, &mut take);
+                foretell(&mut ahead, &mut take);
             }
             let plain = ahead.take();
             let Some(frame) = self.block.frame(*place as usize) else { continue };
             let mut walked = Packet::nothing();
-            let packet = plain.unwrap_or_else(|| {
+            let (packet, hash) = plain.unwrap_or_else(|| {
                 packet::walk(&frame, &mut walked);
-                &walked
+                (&walked, None)
             });
-            give(packet, frame.head.interface, Some(*place), &mut take);
+            give(packet, frame.head.interface, (Some(*place), hash), &mut take);
         }
         for (_, other) in others {
             other.give(&mut take);
@@ -219,7 +223,7 @@ impl Other {
     #[cold]
     fn give(&self, take: &mut impl FnMut(Routed<'_>)) {
         match self {
-            Self::Joined(joined) => give(&joined.packet(), joined.interface, None, take),
+            Self::Joined(joined) => give(&joined.packet(), joined.interface, (None, None), take),
             Self::Unfinished(lost) => take(Routed::Unfinished(lost)),
             Self::Late(late, second) => take(Routed::Late { late, second: *second }),
             Self::Told(entry) => take(Routed::Told(entry)),
@@ -229,18 +233,21 @@ impl Other {
     }
 }
 
-/// Tells of the segments that come next.
+/// Tells of the segments that come next: all go a step before any of them goes another.
 #[inline]
-pub(super) fn foretell(ahead: &Ahead<'_>, take: &mut impl FnMut(Routed<'_>)) {
-    for segment in ahead.coming() {
-        take(Routed::Coming { partition: partition(&segment.key), segment });
+pub(super) fn foretell(ahead: &mut Ahead<'_>, take: &mut impl FnMut(Routed<'_>)) {
+    for ask in Ask::ALL {
+        for (segment, expected) in ahead.coming() {
+            take(Routed::Coming { partition: partition(&segment.key), ask, segment, expected });
+        }
     }
+    ahead.foretold();
 }
 
-/// Gives a packet to its partition, if it is of a flow.
+/// Gives a packet to its partition, if it is of a flow: with its frame's place in the block and the hash of its flow, as far as these are known.
 #[inline]
-fn give(packet: &Packet<'_>, interface: u32, place: Option<u32>, take: &mut impl FnMut(Routed<'_>)) {
+fn give(packet: &Packet<'_>, interface: u32, (place, hash): (Option<u32>, Option<u64>), take: &mut impl FnMut(Routed<'_>)) {
     if let Some(key) = packet.key() {
-        take(Routed::Packet { partition: partition(key), interface, packet, place });
+        take(Routed::Packet { partition: partition(key), interface, packet, place, hash });
     }
 }

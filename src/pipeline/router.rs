@@ -139,7 +139,7 @@ impl Router {
             if ahead.is_spent() {
                 ahead.look(block, place..end);
                 if self.foretells {
-                    foretell(&ahead, &mut give);
+                    foretell(&mut ahead, &mut give);
                 }
             }
             let plain = ahead.take();
@@ -154,11 +154,11 @@ impl Router {
             }
             self.arrive(mark, interface, &mut give);
             let mut walked = Packet::nothing();
-            let (packet, found) = if let Some(packet) = plain {
-                (packet, Found::AtOnce)
+            let (packet, hash, found) = if let Some((packet, hash)) = plain {
+                (packet, hash, Found::AtOnce)
             } else {
                 let found = self.decoder.walk(&frame, &mut walked);
-                (&walked, found)
+                (&walked, None, found)
             };
             if let Packet::Tcp(segment) = packet
                 && segment.flags.0 & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN
@@ -189,7 +189,7 @@ impl Router {
                     if place.is_none() && self.shard.is_some_and(|shard| Shard::of_flow(key, shard.of) != shard.number) {
                         continue;
                     }
-                    give(Routed::Packet { partition: partition(key), interface, packet, place });
+                    give(Routed::Packet { partition: partition(key), interface, packet, place, hash });
                 }
                 (_, None) => {}
             }

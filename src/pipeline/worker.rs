@@ -130,19 +130,24 @@ impl Worker {
     #[inline]
     pub(super) fn take(&mut self, routed: Routed<'_>) {
         match routed {
-            Routed::Packet { partition, interface, packet, .. } => {
+            Routed::Packet { partition, interface, packet, hash, .. } => {
                 let Some(Partition { table, flows, shared, .. }) = self.partition(partition) else { return };
                 match packet {
-                    Packet::Tcp(segment) => table.segment(shared, interface, segment),
+                    Packet::Tcp(segment) => match hash {
+                        Some(hash) => table.segment_of(shared, interface, segment, hash),
+                        None => table.segment(shared, interface, segment),
+                    },
                     Packet::Udp(datagram) | Packet::Eapol(datagram) => flows.datagram(shared, interface, datagram),
                     Packet::IcmpError(error) if error.transport() == Transport::Tcp => table.icmp(shared, error),
                     Packet::IcmpError(error) => flows.icmp(error),
                     Packet::Skipped(_) => {}
                 }
             }
-            Routed::Coming { partition, segment } => {
+            Routed::Coming { partition, ask, segment, expected } => {
                 if let Some(own) = self.partition(partition) {
-                    own.table.prefetch(segment);
+                    let mut known = expected.get();
+                    own.table.approach(ask, segment, &mut known);
+                    expected.set(known);
                 }
             }
             Routed::Unfinished(lost) => {

@@ -1,5 +1,6 @@
 //! What a flow's packets showed besides their payload.
 
+use std::mem::offset_of;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -7,8 +8,10 @@ use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::packet::{IcmpKind, LostFragments};
 use crate::time::Mark;
 
-/// What the packets of one flow, a TCP connection or a UDP flow with a handshake in it, showed besides their payload.
+/// What the packets of one flow, a TCP connection or a UDP flow with a handshake in it, showed besides their payload. What each packet touches
+/// comes first.
 #[derive(Debug, Clone, PartialEq)]
+#[repr(C)]
 pub struct FlowFacts {
     /// The last packet.
     pub last: Mark,
@@ -18,14 +21,14 @@ pub struct FlowFacts {
     pub roles: Roles,
     /// The interface index of the first packet (see [`crate::frame::FrameHead::interface`]).
     pub interface: u32,
-    /// What only TCP has; `None` for a UDP flow.
-    pub tcp: Option<TcpFacts>,
     /// What happened, in order, bounded by [`crate::limits::FLOW_EVENTS`]. In-order payload and plain acknowledgments are not listed.
     pub events: Vec<FlowEvent>,
     /// Something happened that does not happen on every connection: one of them is not [plain](FlowEventKind::is_plain).
     pub eventful: bool,
     /// Events beyond the bound.
     pub events_dropped: u32,
+    /// What only TCP has; `None` for a UDP flow.
+    pub tcp: Option<TcpFacts>,
     /// The flow.
     pub key: FlowKey,
     /// The tunnels around the first packet.
@@ -52,6 +55,9 @@ pub struct FlowFacts {
 }
 
 impl FlowFacts {
+    /// Bytes of it that each packet may touch, besides those of its sides.
+    pub(super) const BUSY: usize = offset_of!(Self, tcp);
+
     /// A flow of which only the first packet is known.
     #[inline]
     pub fn new(key: FlowKey, client_is_low: bool, roles: Roles, path: Path, first: Mark, interface: u32) -> Self {
@@ -201,8 +207,10 @@ pub enum Roles {
 }
 
 /// What one side sent. Over UDP there is no SYN, FIN or RST and nothing is acknowledged: what is counted of
-/// these stays at nothing, and offsets are those that the sink makes up for the handshake's messages (see [`crate::transport::udp`]).
+/// these stays at nothing, and offsets are those that the sink makes up for the handshake's messages (see [`crate::transport::udp`]). What each packet touches comes
+/// first.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[repr(C)]
 pub struct SideFacts {
     /// Packets, retransmissions included, duplicates not.
     pub packets: u32,
@@ -279,6 +287,9 @@ pub struct SideFacts {
 }
 
 impl SideFacts {
+    /// Bytes of it that each packet may touch.
+    pub(super) const BUSY: usize = offset_of!(Self, syn);
+
     /// Bytes that it sent before its FIN and of which the capture shows nothing: its FIN stands behind them, so they were sent.
     pub fn lost_before_fin(&self) -> u64 {
         self.fin.map_or(0, |(_, at)| at.saturating_sub(self.highest.max(self.acked)))

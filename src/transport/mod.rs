@@ -58,6 +58,7 @@ pub use facts::{
     Contradicted, FlowEvent, FlowEventKind, FlowFacts, GapCause, IcmpNote, IdFacts, Outstanding, Reset, Roles, SideFacts, SynFacts,
     TcpFacts, ZeroWindow,
 };
-pub(crate) use prefetch::prefetch;
+pub(crate) use prefetch::prefetch_front;
 pub use sink::{Close, Data, FlowSink, Gap, HalfOpenEnd, Interest, QUIET_TICKS};
 pub use table::Table;
+pub(crate) use table::{Ask, Expected};

@@ -9,12 +9,18 @@ const LINE: usize = 64;
 /// Asks for all the memory that a value takes itself.
 #[inline]
 pub(crate) fn prefetch<T>(value: &T) {
+    prefetch_front(value, size_of::<T>());
+}
+
+/// Asks for the first `len` bytes of the memory that a value takes.
+#[inline]
+pub(crate) fn prefetch_front<T: ?Sized>(value: &T, len: usize) {
     let start = std::ptr::from_ref(value).cast::<u8>();
-    for offset in (0..size_of::<T>()).step_by(LINE) {
+    for offset in (0..len).step_by(LINE) {
         ask(start.wrapping_add(offset));
     }
     // It need not begin where a line does.
-    ask(start.wrapping_add(size_of::<T>().saturating_sub(1)));
+    ask(start.wrapping_add(len.saturating_sub(1)));
 }
 
 #[inline]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
+use std::mem::offset_of;
 use std::time::Duration;
 
 use super::assembler::Assembler;
@@ -10,8 +11,9 @@ use crate::limits;
 use crate::packet::{Segment, TcpFlags, tcp_options, tcp_timestamps};
 use crate::time::{Mark, Timestamp};
 
-/// One side's state.
+/// One side's state. What each packet touches comes first.
 #[derive(Debug, Default)]
+#[repr(C)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own; no two make a state")]
 pub(super) struct Stream {
     /// The last packets, to know those that were captured twice: what tells nearly all of them apart, and the rest far behind.
@@ -116,6 +118,9 @@ struct Print {
 }
 
 impl Stream {
+    /// Bytes of it that each packet may touch.
+    pub(super) const BUSY: usize = offset_of!(Self, other_origin);
+
     /// A sequence number as an offset, read as the one nearest to `near`; negative before the first payload byte. `None` when nothing is known
     /// of this side's numbers.
     pub(super) fn offset(&self, seq: u32, near: u64) -> Option<i64> {

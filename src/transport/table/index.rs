@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 
 use crate::flow::{FlowKey, Path};
 use crate::limits;
+use crate::transport::prefetch::prefetch;
 use crate::transport::stream::low_bits;
 
 /// Where the state of each flow is, found by a hash of its key. The keys themselves lie with the state, so that the whole index of a flood
@@ -48,6 +49,14 @@ impl Index {
     #[inline]
     pub(in crate::transport) fn hash(&self, key: &FlowKey) -> u64 {
         hash(&self.hasher, key)
+    }
+
+    /// A flow of this hash is looked for in a moment: asks for the memory in which its entry lies.
+    #[inline]
+    pub(in crate::transport) fn prefetch(&self, hash: u64) {
+        if let Some(home) = self.entries.get(self.home(low_bits(hash))) {
+            prefetch(home);
+        }
     }
 
     /// Where a flow's state is; `is_there` tells whether the state at a place is this flow's.

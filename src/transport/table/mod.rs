@@ -67,6 +67,31 @@ struct Marker {
     touched: i64,
 }
 
+/// What is known of the flow of a segment that comes in a moment.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Expected {
+    /// The hash of its key, for its table.
+    pub(crate) hash: u64,
+    /// Where its state seems to be.
+    place: Option<Place>,
+}
+
+/// What is asked for on the way to the memory that a segment needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ask {
+    /// To the index's entry of its flow.
+    Entry,
+    /// To the state that the entry leads to.
+    State,
+    /// To what that points at.
+    Parts,
+}
+
+impl Ask {
+    /// In their order.
+    pub(crate) const ALL: [Self; 3] = [Self::Entry, Self::State, Self::Parts];
+}
+
 impl<S: FlowSink> Table<S> {
     /// An empty table.
     pub fn new(limits: TableLimits) -> Self {
@@ -134,24 +159,47 @@ impl<S: FlowSink> Table<S> {
         half_open || self.connections.ids().filter_map(|id| self.connections.get(id)).any(|connection| wanted(connection.facts.first))
     }
 
-    /// A segment comes in a moment: asks for the memory in which the state of its flow seems to lie.
+    /// A segment comes in a moment: goes one step towards the memory that it needs. Each step asks for what the next one reads, so that memory is
+    /// not waited for when others have gone theirs in between.
     #[inline]
-    pub(crate) fn prefetch(&self, segment: &Segment<'_>) {
-        match self.index.guess(self.index.hash(&segment.key)) {
-            Some(Place::Followed(id)) => {
-                if let Some(connection) = self.connections.get(id) {
-                    connection.prefetch(!segment.payload.is_empty());
+    pub(crate) fn approach(&self, ask: Ask, segment: &Segment<'_>, expected: &mut Expected) {
+        let payload = !segment.payload.is_empty();
+        match ask {
+            Ask::Entry => {
+                expected.hash = self.index.hash(&segment.key);
+                self.index.prefetch(expected.hash);
+            }
+            Ask::State => {
+                expected.place = self.index.guess(expected.hash);
+                match expected.place {
+                    Some(Place::Followed(id)) => {
+                        if let Some(connection) = self.connections.get(id) {
+                            connection.prefetch(payload);
+                        }
+                    }
+                    Some(Place::HalfOpen(id)) => self.half_open.prefetch(id),
+                    Some(Place::Marker(id)) => self.markers.prefetch(id),
+                    None => {}
                 }
             }
-            Some(Place::HalfOpen(id)) => self.half_open.prefetch(id),
-            Some(Place::Marker(id)) => self.markers.prefetch(id),
-            None => {}
+            Ask::Parts => {
+                if let Some(Place::Followed(id)) = expected.place
+                    && let Some(connection) = self.connections.get(id)
+                {
+                    connection.prefetch_more(payload);
+                }
+            }
         }
     }
 
     /// Takes in a segment that was seen at this interface.
     pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
-        let hash = self.index.hash(&segment.key);
+        self.segment_of(shared, interface, segment, self.index.hash(&segment.key));
+    }
+
+    /// The same, of the flow whose key has this hash.
+    #[inline]
+    pub(crate) fn segment_of(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, hash: u64) {
         match self.find(hash) {
             Some(Place::Followed(id)) => self.followed(shared, interface, segment, id),
             Some(Place::Marker(id)) => self.marked(shared, interface, segment, id),
