@@ -45,9 +45,38 @@ pub fn speaks_of_unknown_ca_otherwise(client: Option<Speaker>, alert: A) -> bool
     own && alert != A::UNKNOWN_CA
 }
 
+/// When a client looks at the server's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checks {
+    /// Within the handshake, which it ends with an alert: a certificate under which it completed is one that it took.
+    Within,
+    /// When the handshake is done. A client that does not take it then leaves without `close_notify`; with one it leaves what it only looked at.
+    Afterwards,
+    /// Names only when the handshake is done, and it says `close_notify` whatever it found.
+    NamesAfterwards,
+    /// Either, as its program has it.
+    Unknown,
+}
+
+/// When programs on this library look at the server's certificate.
+pub fn checks(client: Option<Speaker>) -> Checks {
+    let Some(Speaker { stack, program, .. }) = client else { return Checks::Unknown };
+    match (program, stack) {
+        // Node destroys the socket of a certificate that it does not take; PHP's streams likewise.
+        (Some(Program::Node), _) => Checks::Afterwards,
+        (Some(Program::Curl), Stack::OpenSsl) => Checks::NamesAfterwards,
+        // `gnutls_certificate_verify_peers3` after the handshake (curl, git, wget2, lynx, msmtp); who says goodbye as well is rare (aria2, lftp).
+        (_, Stack::GnuTls) => Checks::Afterwards,
+        (Some(Program::Python), _) => Checks::Within,
+        // `crypto/tls`, `X509TrustManager`, `ServerCertVerifier`, `SSL_AuthCertificateHook`, `verify_fun`: each is asked before Finished.
+        (_, Stack::Go | Stack::Jsse | Stack::Rustls | Stack::Nss | Stack::Erlang | Stack::Botan | Stack::S2n | Stack::BoringSsl) => Checks::Within,
+        (_, Stack::OpenSsl | Stack::Schannel | Stack::Apple | Stack::MbedTls | Stack::WolfSsl | Stack::TlsLite) => Checks::Unknown,
+    }
+}
+
 /// Programs on this library look at the certificate when the handshake is done, and leave without an alert that could be read.
 pub fn checks_afterwards(client: Option<Speaker>) -> bool {
-    client.is_some_and(|speaker| speaker.stack == Stack::GnuTls || matches!(speaker.program, Some(Program::Curl | Program::Node)))
+    matches!(checks(client), Checks::Afterwards | Checks::NamesAfterwards)
 }
 
 /// How long this library keeps silent about an error before it closes: s2n-tls does so against timing attacks

@@ -18,7 +18,7 @@ use super::decrypt::{self, Decryption};
 use super::facts::{Handshake, Located, Observed, Outcome, Protocol};
 use super::outcome::{self, Closing};
 use super::records::{Head, Stream};
-use super::relevance::{Relevance, keep_turned_away, relevance};
+use super::relevance::{Relevance, keep_greeting, keep_turned_away, relevance};
 use super::shared::Shared;
 use super::tally;
 
@@ -242,6 +242,7 @@ impl Following {
         }
         if let Some(preamble) = self.preamble.take() {
             keep_turned_away(observed, flow, &preamble);
+            keep_greeting(observed, flow, &preamble);
             observed.preamble = preamble.into_facts().map(Box::new);
         }
         self.keep_partial(observed);

@@ -88,6 +88,21 @@ pub(super) fn keep_turned_away(h: &mut Observed, flow: &FlowFacts, preamble: &Pr
     }
 }
 
+/// What a server said in clear, in no dialogue that is known, before the client began with TLS, where nothing of it came behind that: this was its
+/// answer.
+pub(super) fn keep_greeting(h: &mut Observed, flow: &FlowFacts, preamble: &Preamble) {
+    let answered = h.server_hello.is_some() || h.plaintext.server.is_some() || h.read_alerts.iter().any(|alert| alert.from == Side::Server);
+    if preamble.dialect().is_some() || answered || !flow.saw_start() {
+        return;
+    }
+    let Some(hello) = h.client_hellos.first().map(|hello| hello.first) else { return };
+    let server = flow.side(Side::Server);
+    let greeted = server.first_data.filter(|first| *first < hello && server.last_data.is_some_and(|last| last < hello));
+    if let (Some(what), Some(mark)) = (preamble.plaintext(Side::Server), greeted) {
+        h.plaintext.server = Some(Box::new(Located { what, mark, first: mark, span: (0, server.delivered) }));
+    }
+}
+
 /// What a proxy passes on, once it agreed to, need not be TLS: both ends spoke, and neither of them did.
 fn tunnels_other(handshake: &Handshake, preamble: &PreambleFacts) -> bool {
     let Some(agreed) = preamble.answered.filter(|_| preamble.dialect == Dialect::HttpConnect && preamble.upgrade == Upgrade::Granted)

@@ -399,8 +399,8 @@ impl<'a> Collector<'a> {
 
     fn judge(&mut self, held: &Held) -> Verdict {
         let lasted = held.handshake.end.unwrap_or(held.handshake.flow.last).time.since(held.handshake.flow.first.time);
-        // A quick success whose certificate is not visible has nothing to learn from others, but for its ticket.
-        let quick = held.handshake.outcome == Outcome::Completed && lasted < self.policy.slow_after;
+        // A quick success that was used and whose certificate is not visible has nothing to learn from others, but for its ticket.
+        let quick = is_used(&held.handshake) && lasted < self.policy.slow_after;
         let alone = quick && held.server.is_none() && held.handshake.ftp.is_none();
         let alone = alone && !held.ticket_refused && !self.knowledge.is_scanned(&held.handshake);
         let known = (!alone).then(|| self.knowledge.view(&held.handshake));

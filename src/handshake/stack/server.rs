@@ -66,10 +66,10 @@ fn hidden(handshake: &Handshake, order: &[u16]) -> Option<Speaker> {
             Some(Speaker::likely(if changed { Stack::GnuTls } else { Stack::WolfSsl }))
         }
         [51, 43] if handshake.change_cipher_spec.server.is_some() => {
-            // One record for the whole flight: BoringSSL writes it out together with the ServerHello, rustls after it.
+            // One record for the whole flight: BoringSSL writes it out together with the ServerHello, rustls where its program does so too.
             let first = records.first()?;
             let together = handshake.server_hello.as_ref().is_some_and(|hello| hello.mark.frame == first.mark.frame);
-            Some(Speaker::likely(if together { Stack::BoringSsl } else { Stack::Rustls }))
+            (!together).then_some(Speaker::likely(Stack::Rustls))
         }
         _ => None,
     }

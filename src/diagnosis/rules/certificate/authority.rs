@@ -91,7 +91,7 @@ fn incomplete(view: &CertificateView<'_>, standing: Standing) -> Finding {
         }
         finding = finding.advise(remedy::s_client(view.case.handshake, "-showcerts"));
         if view.source == Source::Hidden {
-            finding = finding.advise("Check the chain with the command above: it was encrypted in this handshake.");
+            finding = finding.advise(format!("Check the chain with the command above: it {}.", view.hidden()));
         }
     }
     finding
@@ -201,7 +201,7 @@ fn untrusted(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> 
             .advise(remedy::s_client(view.case.handshake, "-showcerts -CAfile root.pem"))
             .advise(remedy::curl(view.case.handshake, "--cacert root.pem"));
         if view.source == Source::Hidden {
-            finding = finding.advise("Check with -showcerts whether the chain is complete: it was encrypted in this handshake.");
+            finding = finding.advise(format!("Check with -showcerts whether the chain is complete: it {}.", view.hidden()));
         }
     }
     Some(finding)

@@ -60,8 +60,9 @@ fn expired(view: &CertificateView<'_>, standing: Standing) -> Finding {
             leaf.not_after.to_second()
         ),
         _ => format!(
-            "The client reports that the certificate of {} has expired; the certificate was encrypted, so its dates are unknown, and the client's clock may be ahead",
-            view.target()
+            "The client reports that the certificate of {} has expired; the certificate {}, so its dates are unknown, and the client's clock may be ahead",
+            view.target(),
+            view.hidden()
         ),
     };
     let mut finding = view.finding(Cause::CertificateExpired, standing, summary);
@@ -139,7 +140,7 @@ fn not_yet_valid(view: &CertificateView<'_>, standing: Standing) -> Finding {
                 leaf.not_before.to_second()
             ),
             None => format!(
-                "The client refused the encrypted certificate of {} as bad; a client like this one compares names only later and mostly means that the certificate is not yet valid, or too weak",
+                "The client refused the certificate of {} as bad; a client like this one compares names only later and mostly means that the certificate is not yet valid, or too weak",
                 view.target()
             ),
         };
@@ -159,7 +160,7 @@ fn not_yet_valid(view: &CertificateView<'_>, standing: Standing) -> Finding {
             .advise("Check the clocks, in this order: the client's, the issuing authority's, the capturing host's.")
             .advise(remedy::x509(case.handshake, "-noout -dates"));
         if view.source != Source::Seen {
-            finding = finding.advise("Supply a key log (SSLKEYLOGFILE) to be sure: the certificate was encrypted in this handshake.");
+            finding = finding.advise(format!("To be sure, {}: the certificate {}.", view.to_read_it(), view.hidden()));
         }
     }
     finding

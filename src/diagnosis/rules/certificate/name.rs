@@ -75,8 +75,11 @@ fn mismatch(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
             .advise(format!("On the server, install a certificate with {} in its subjectAltName; or on the client, use a name that the certificate covers.", view.host()))
             .advise(remedy::x509(view.case.handshake, "-noout -ext subjectAltName"));
         if view.source == Source::Hidden {
-            finding = finding
-                .advise("Run the command above to see the names, or supply a key log (SSLKEYLOGFILE): the certificate was encrypted.");
+            finding = finding.advise(format!(
+                "Run the command above to see the names, or {}: the certificate {}.",
+                view.to_read_it(),
+                view.hidden()
+            ));
         }
     }
     Some(finding)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::manners;
+use crate::diagnosis::manners::{self, Checks};
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::Handshake;
@@ -143,7 +143,7 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let alert = said.map(|seen| seen.mark);
     let mark = [fin, reset, alert].into_iter().flatten().min()?;
     let server_first = server.fin.is_some_and(|(end, _)| end < mark) || handshake.application_data.server.is_some_and(|data| data < mark);
-    if server_first || mark.frame <= finished.frame && alert.is_none() || mark.time.since(finished.time) > PROMPT {
+    if server_first || mark.frame < finished.frame && alert.is_none() || mark.time.since(finished.time) > PROMPT {
         return None;
     }
     // What it said can be read with keys.
@@ -153,17 +153,26 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
         return Some(Reaction::Alert { alert, mark: said.mark });
     }
     let speaker = stack::of_client(handshake);
+    let checks = manners::checks(speaker);
     let browser = speaker.and_then(|speaker| speaker.program).is_some_and(Program::is_browser);
-    // Others used this server under this name, and nobody refused it: then it is sound, and this client only looked.
-    let refused = case.knowledge.causes.iter().any(|(cause, _)| *cause == Cause::ServerCertificateRejected);
-    let sound = case.knowledge.used_same_name > 0 && !refused;
-    // Who offers application protocols and says goodbye with an alert came for something, and so did who opened a database's connection. Without
-    // these it may be the usual way to look at a server: `openssl s_client`, with or without STARTTLS, and nothing to say.
+    if checks == Checks::Within && !browser {
+        return None;
+    }
+    // More used this server under this name than refused it: then it is sound, and this client only looked.
+    let refusals = case.knowledge.causes.iter().filter(|(cause, _)| *cause == Cause::ServerCertificateRejected);
+    let sound = case.knowledge.used_same_name > refusals.fold(0, |sum: u32, (_, count)| sum.saturating_add(*count));
+    // Who opened a database's connection came for something, and so did a mail server that asked for TLS. Others leave like this when they do not
+    // take the certificate, and where nothing is known of their ways it may be the usual way to look at a server, `openssl s_client` and nothing to
+    // say: then it takes an offer of protocols and a goodbye.
     let spoke_of_protocols = handshake.hello().is_some_and(|hello| hello.alpn().next().is_some());
     let database =
         handshake.preamble.as_ref().is_some_and(|facts| matches!(facts.dialect, Dialect::Mysql | Dialect::Postgres | Dialect::Tds));
-    let meant =
-        database || alert.is_some() && speaker.is_some() && spoke_of_protocols || manners::checks_afterwards(speaker) && !is_curl(case);
+    let meant = database
+        || match checks {
+            Checks::Afterwards => alert.is_none() || handshake.preamble.as_ref().is_some_and(|facts| facts.dialect == Dialect::Smtp),
+            Checks::NamesAfterwards | Checks::Unknown => alert.is_some() && speaker.is_some() && spoke_of_protocols,
+            Checks::Within => false,
+        };
     if handshake.server_chain.is_none() && (browser || sound || !meant) {
         return None;
     }

@@ -44,16 +44,18 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
         (Source::Seen, _) => format!("The client does not accept the certificate of {}", view.target()),
         (_, Reaction::LeftAfter { .. }) => {
             format!(
-                "The client left {} without sending a request: it did not accept the certificate, which was encrypted, or it only made a check",
-                view.target()
+                "The client left {} without sending a request: it did not accept the certificate, which {}, or it only made a check",
+                view.target(),
+                view.hidden()
             )
         }
         (_, Reaction::Alert { alert: AlertDescription::INTERNAL_ERROR, .. }) => {
-            format!("The client program's own check refused the certificate of {}, which was encrypted", view.target())
+            format!("The client program's own check refused the certificate of {}, which {}", view.target(), view.hidden())
         }
         _ => format!(
-            "The client did not accept the certificate of {}, or something else in the server's flight, which was encrypted",
-            view.target()
+            "The client did not accept the certificate of {}, or something else in the server's flight, which {}",
+            view.target(),
+            view.hidden()
         ),
     };
     let alternatives = view.alternatives(Cause::ServerCertificateRejected);
@@ -74,7 +76,7 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
         .advise(remedy::s_client(view.case.handshake, "-showcerts"));
     // Up to TLS 1.2 there is nothing more to see; QUIC has no older version to retry with.
     let facts = view.case.handshake;
-    if facts.is_tls13() {
+    if facts.is_tls13() && view.source == Source::Hidden {
         let or = if facts.protocol == Protocol::Quic { "" } else { ", or retry once with TLS 1.2" };
         finding = finding.advise(format!("To see the reason in a capture, supply a key log (SSLKEYLOGFILE){or}."));
     }

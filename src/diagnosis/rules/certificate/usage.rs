@@ -44,7 +44,7 @@ fn wrong_usage(view: &CertificateView<'_>, standing: Standing) -> Finding {
             .advise("Have the certificate reissued for server authentication (extendedKeyUsage serverAuth, keyUsage digitalSignature):")
             .advise(remedy::x509(view.case.handshake, "-noout -ext keyUsage,extendedKeyUsage"));
         if view.source == Source::Hidden {
-            finding = finding.advise("Check its extensions with the command above: the certificate was encrypted in this handshake.");
+            finding = finding.advise(format!("Check its extensions with the command above: the certificate {}.", view.hidden()));
         }
     }
     finding

@@ -106,6 +106,16 @@ impl<'a> CertificateView<'a> {
         }
     }
 
+    /// Why the certificate cannot be read, where it cannot: what is true of it here.
+    pub(super) fn hidden(&self) -> &'static str {
+        if self.case.handshake.is_tls13() { "was encrypted" } else { "is not in this capture" }
+    }
+
+    /// What it takes to read it.
+    pub(super) fn to_read_it(&self) -> &'static str {
+        if self.case.handshake.is_tls13() { "supply a key log (SSLKEYLOGFILE)" } else { "capture whole packets of both sides" }
+    }
+
     /// The client's library.
     pub(super) fn speaker(&self) -> Option<Speaker> {
         stack::of_client(self.case.handshake)

@@ -26,13 +26,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let server = case.handshake.server;
     // Of others the capture may show no more than that the server's payload was taken.
     let serves = case.knowledge.related.iter().any(|other| other.same_endpoint && other.passed.server > 0);
+    // Its packets came from another distance: from a device before it, or from a container behind its address.
+    let genuine = &case.knowledge.server_ttls;
+    let from_elsewhere = !genuine.is_empty() && !genuine.contains(&reset.ttl);
     let (confidence, summary) = if case.knowledge.completed > 0 || serves {
         (
             Confidence::Likely,
             format!("{server} refused the connection, though it accepts others: it was down for a while, or it refuses this client."),
         )
     } else {
-        (Confidence::Strong, format!("{server} refused the connection: nothing listens on port {}.", server.port))
+        let confidence = if from_elsewhere { Confidence::Likely } else { Confidence::Strong };
+        (confidence, format!("{server} refused the connection: nothing listens on port {}.", server.port))
     };
     Some(
         Finding::new(Cause::TcpRefused, confidence, summary)

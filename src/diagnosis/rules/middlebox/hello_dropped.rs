@@ -41,12 +41,32 @@ fn swallowed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     Some(super::try_otherwise(case, finding))
 }
 
+/// The first part of the hello, with the name in it, never arrives, while its second part does and packets as large pass between the two.
+fn first_part(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let segment = view.black_hole(Side::Client).filter(|segment| segment.offset == 0 && case.knowledge.passed.client >= segment.len)?;
+    if case.knowledge.completed_same_name > 0 {
+        return None;
+    }
+    let name = case.handshake.server_name()?;
+    let finding = Finding::new(
+        Cause::ClientHelloDropped,
+        Confidence::Likely,
+        format!("The first part of the ClientHello, which holds the name {name}, never arrived at {}: it was sent {} within {}, while the rest arrived, and packets of this size pass. A device on the path drops it for what is in it.", case.handshake.server, times(segment.copies), span_text(segment.last.time.since(segment.first.time))),
+    )
+    .stopped_by(StoppedBy::Network)
+    .shown_by(segment.first, format!("the beginning of the ClientHello, packet of {}", counted(segment.ip_len, "byte", "bytes")))
+    .shown_by(segment.last, format!("sent for the {} time, never acknowledged", ordinal(segment.copies)))
+    .noting(format!("in another connection between the two, a packet with {} from the client arrived", counted(case.knowledge.passed.client, "byte", "bytes")))
+    .or_else(&[Cause::PathMtuBlackHole, Cause::SplitClientHello, Cause::PacketLoss]);
+    Some(super::try_otherwise(case, finding))
+}
+
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     if !view.failed_over_tcp() {
         return None;
     }
-    if let Some(finding) = swallowed(case, view) {
+    if let Some(finding) = swallowed(case, view).or_else(|| first_part(case, view)) {
         return Some(finding);
     }
     let copies = hello_lost(view)?;

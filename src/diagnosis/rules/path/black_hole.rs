@@ -11,6 +11,7 @@ use crate::diagnosis::view::{Hole, View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
+use crate::transport::Outstanding;
 use crate::wording::{counted, times};
 
 use super::black_hole_udp;
@@ -40,9 +41,14 @@ fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let segment = view.black_hole(side)?;
     let message = view.message_at(side, segment.offset);
     let passed = view.side(side).largest_acked_segment;
+    // What holds the name may be dropped for the name.
+    let named = side == Side::Client && holds_name(case, view, segment);
+    if named && case.knowledge.passed.client >= segment.len && case.knowledge.completed_same_name == 0 {
+        return None;
+    }
     let finding = Finding::new(
         Cause::PathMtuBlackHole,
-        if segment.copies >= 3 { Confidence::Strong } else { Confidence::Likely },
+        if segment.copies >= 3 && !named { Confidence::Strong } else { Confidence::Likely },
         format!("Full-size packets from the {side} do not arrive: {} with the {message} were sent {} in {} and never acknowledged, while smaller packets pass.", counted(segment.ip_len, "byte", "bytes"), times(segment.copies), span_text(segment.last.time.since(segment.first.time))),
     )
     .resting_on(Suspect::packet(side, segment.first, segment.len))
@@ -57,9 +63,25 @@ fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
             .noting(format!("the largest payload from the {side} that arrived is {passed}", passed = counted(passed, "byte", "bytes"))),
         None => finding.noting(format!("the {} acknowledges that something later arrived", side.other())),
     };
-    let alternatives: &[Cause] =
-        if side == Side::Client { &[Cause::SplitClientHello, Cause::PacketLoss] } else { &[Cause::ServerFlightDropped, Cause::PacketLoss] };
-    Some(advice(case, finding.or_else(alternatives)))
+    let alternatives: &[Cause] = match side {
+        Side::Client if named => &[Cause::ClientHelloDropped, Cause::SplitClientHello, Cause::PacketLoss],
+        Side::Client => &[Cause::SplitClientHello, Cause::PacketLoss],
+        Side::Server => &[Cause::ServerFlightDropped, Cause::PacketLoss],
+    };
+    let finding = advice(case, finding.or_else(alternatives));
+    Some(if named {
+        finding
+            .advise("To tell this from a filter that drops the packet for the name in it, try the same name with a ClientHello that fits into one small packet: if that fails too, it is the name.")
+            .advise(remedy::s_client(case.handshake, "-groups X25519"))
+    } else {
+        finding
+    })
+}
+
+/// The segment is the beginning of a ClientHello with a server name, and no other of full size is known to be lost.
+fn holds_name(case: &Case<'_>, view: View<'_>, segment: &Outstanding) -> bool {
+    let others = || view.repeated_in_vain(Side::Client).filter(|other| view.is_full_size(Side::Client, other)).count() > 1;
+    segment.offset == 0 && case.handshake.server_name().is_some() && !others()
 }
 
 fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {

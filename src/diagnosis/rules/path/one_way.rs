@@ -124,8 +124,14 @@ fn gone(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
 /// The server fell silent, and its host does not acknowledge the client's FIN either, which no program has a part in.
 fn silent_to_the_end(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let (client, server) = (view.client(), view.server());
-    let (fin, _) = client.fin.filter(|_| client.fins_in_vain >= MANY_FINS && client.acked > 0)?;
-    let last = client.last_packet.filter(|last| last.time.since(fin.time) >= LONG)?;
+    let (fin, _) = client.fin.filter(|_| client.fins_in_vain >= FINS && client.acked > 0)?;
+    let last = client.last_packet.filter(|last| last.time > fin.time)?;
+    // Few of them may be lost where other packets are.
+    let few = client.fins_in_vain < MANY_FINS || last.time.since(fin.time) < LONG;
+    let lossy = server.retransmits > 0 || case.knowledge.causes.iter().any(|(cause, _)| *cause == Cause::PacketLoss);
+    if few && (lossy || !view.answer_begun()) {
+        return None;
+    }
     // Of a capture from the middle on nobody knows whom it hears.
     if server.last_packet.is_none_or(|heard| heard > fin) || !case.handshake.flow.saw_start() {
         return None;
@@ -141,11 +147,13 @@ fn silent_to_the_end(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         )
         .shown_by(view.last_progress(), "last progress of the handshake")
         .shown_by(last, format!("the client's FIN, sent {} within {} and never acknowledged", times(client.fins_in_vain), span_text(last.time.since(fin.time))))
-        .or_else(&[Cause::ServerStalled, Cause::PacketLoss, Cause::PathMtuBlackHole]),
+        .or_else(&[Cause::ServerFlightDropped, Cause::ServerStalled, Cause::PacketLoss, Cause::PathMtuBlackHole]),
     )
 }
 
-/// A host that lives acknowledges one of so many.
+/// A FIN that is sent again was not acknowledged within the time that its sender takes for long.
+const FINS: u32 = 2;
+/// A host that lives acknowledges one of so many, even on a path that loses packets.
 const MANY_FINS: u32 = 4;
 /// The shortest time in which so many count.
 const LONG: Duration = Duration::from_secs(3);

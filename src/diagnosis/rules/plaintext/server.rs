@@ -36,12 +36,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let Some((what, mark)) = answered(handshake) else { return mute(case) };
     let http = what.protocol == "HTTP";
     let error = what.http_status.is_some_and(|status| (400..600).contains(&status));
-    let confidence = if http && !error { Confidence::Strong } else { Confidence::Certain };
+    // It may have wanted a word of its own protocol before TLS.
+    let greeted = handshake.client_hellos.first().is_some_and(|hello| mark < hello.first);
+    let confidence = if http && !error || greeted && what.protocol == "unknown" { Confidence::Strong } else { Confidence::Certain };
     let named = if what.protocol == "unknown" { "bytes that are not TLS".to_owned() } else { what.protocol.to_owned() };
     let mut finding = Finding::new(
         Cause::ServerSpeaksPlaintext,
         confidence,
-        format!("{} answered the ClientHello with {named}: `{}`.", handshake.server, what.first),
+        if greeted {
+            format!("{} greeted the client with {named}, and did not answer the ClientHello: `{}`.", handshake.server, what.first)
+        } else {
+            format!("{} answered the ClientHello with {named}: `{}`.", handshake.server, what.first)
+        },
     )
     // Its answer ends what the client wanted, unless the client left before it read it.
     .stopped_by(if handshake.outcome == Outcome::Plaintext { StoppedBy::Server } else { handshake.stopped_by })

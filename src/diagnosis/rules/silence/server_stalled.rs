@@ -26,6 +26,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         || view.ended_by(Side::Server).is_some()
         || view.hole(Side::Server).is_some()
         || view.repeated_in_vain(Side::Client).next().is_some()
+        // A host acknowledges a FIN whatever its programs do.
+        || view.client().fins_in_vain >= 2
     {
         return None;
     }
