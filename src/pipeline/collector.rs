@@ -528,7 +528,7 @@ impl<'a> Collector<'a> {
         for (count, what) in [
             (
                 self.totals.strays,
-                "with servers on ports above their clients': other shards may hold more of these servers' handshakes, of which nothing is known here. To judge them by all, read all shards at once.",
+                "with servers on ports that look less like a service's than their clients': other shards may hold more of these servers' handshakes, of which nothing is known here. To judge them by all, read all shards at once.",
             ),
             (
                 self.totals.picked_out,

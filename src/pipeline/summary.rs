@@ -51,7 +51,7 @@ pub(super) fn summary(
     incidents: u64,
     interrupted: bool,
 ) -> Summary {
-    let traffic = Carried::all(traffic);
+    let traffic = if inventory.shard.is_some() { Carried::every(traffic) } else { Carried::all(traffic) };
     let skipped = Skip::ALL.iter().zip(counts.skipped).filter(|(_, count)| *count > 0);
     Summary {
         observer: Observer::default(),

@@ -310,7 +310,7 @@ fn a_window_in_which_nothing_begins_is_no_error() {
 }
 
 #[test]
-fn what_cannot_be_added_up_is_refused_and_what_is_cut_off_is_told() {
+fn what_cannot_be_added_up_and_what_is_cut_off_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let condensate = dir.path().join("c.pcapng");
     done(&["condense", text(&incident()), "-o", text(&condensate)]);
@@ -321,10 +321,17 @@ fn what_cannot_be_added_up_is_refused_and_what_is_cut_off_is_told() {
     let bytes = fs::read(&condensate).unwrap();
     let cut = dir.path().join("cut.pcapng");
     fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
-    let said = objects(&read(&cut, &["--json"]));
-    let notes = said.last().unwrap()["notes"].to_string();
-    assert!(notes.contains("cut.pcapng"), "{notes}");
-    assert!(said.len() > 100, "what is there is read");
+    let told = refused(&["read", "--json", text(&cut)]);
+    assert!(told.contains("cut.pcapng") && told.contains("condense its window again"), "{told}");
+    // Beside whole ones, and where not even its beginning is there.
+    let several = dir.path().join("several");
+    fs::create_dir(&several).unwrap();
+    fs::copy(&condensate, several.join("whole.pcapng")).unwrap();
+    for left in [bytes.len() - 4, bytes.len() / 2, 300, 20] {
+        fs::write(several.join("cut.pcapng"), &bytes[..left]).unwrap();
+        let told = refused(&["read", "--json", text(&several)]);
+        assert!(told.contains("cut.pcapng"), "{left}: {told}");
+    }
     let mixed = ["site=a", "site=b"].map(|site| {
         let directory = dir.path().join(site);
         fs::create_dir_all(&directory).unwrap();
