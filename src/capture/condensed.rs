@@ -126,7 +126,7 @@ impl Condensed {
             };
             let version = if head.shard.is_some() { condensate::SHARD_VERSION } else { condensate::VERSION };
             if head.condensate != version {
-                let why = format!("its version is {}; version {version} is known", head.condensate);
+                let why = format!("its version is {}; version {version} is known; condense its window again", head.condensate);
                 return Err(Error::Condensate { path: waiting.path, why });
             }
             let observer = observer_of(head, &found.ties.observer);
@@ -418,7 +418,9 @@ fn observer_of(head: &Head, said: &Observer) -> Observer {
 
 /// What others show bears on every verdict, so that nothing is said of a set that lacks a part of one.
 fn incomplete(path: PathBuf, problem: &str) -> Error {
-    let why = format!("{problem}; condense its window again, or leave out all that is of that window: what is read without a part of it would say other things");
+    let why = format!(
+        "{problem}; condense its window again, or leave out all that is of that window: what is read without a part of it would say other things"
+    );
     Error::Condensate { path, why }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn go_on(shared: &mut Shared, protocol: &'static str, flow: &FlowFact
 }
 
 fn count(shared: &mut Shared, protocol: &'static str, flow: &FlowFacts, connections: u64) -> Row {
-    if !shared.counts(&flow.key) {
+    if !shared.counts(&flow.packets_key()) {
         return Row::NONE;
     }
     let traffic = &mut shared.traffic;

@@ -117,7 +117,16 @@ impl Worker {
             })
             .collect();
         let place = |number: usize| u8::try_from(number.checked_div(workers).unwrap_or(number)).unwrap_or(u8::MAX);
-        Self { partitions, places: std::array::from_fn(place), keys: None, left: Vec::new(), portion: 0, told: Vec::new(), shard, counted_elsewhere: 0 }
+        Self {
+            partitions,
+            places: std::array::from_fn(place),
+            keys: None,
+            left: Vec::new(),
+            portion: 0,
+            told: Vec::new(),
+            shard,
+            counted_elsewhere: 0,
+        }
     }
 
     /// Makes secrets known.
@@ -277,7 +286,7 @@ impl Worker {
             drained.half_open.append(&mut shared.half_open);
         }
         if let Some(shard) = self.shard {
-            drained.handshakes.retain(|handshake| shard.judges(&handshake.flow.key, handshake.server.address));
+            drained.handshakes.retain(|handshake| shard.judges(&handshake.flow.packets_key(), handshake.server.address));
         }
         drained
     }

@@ -7,9 +7,9 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::condense::{Dice, SEEDS, archive, condense, corpus, read, without_merged};
-use super::support::incident;
 use super::support::program::{done, objects, refused, text};
 use super::support::recording::Recording;
+use super::support::{fixtures, incident};
 
 /// Directories for the shards and the side table.
 fn places(root: &Path, of: u16) {
@@ -108,7 +108,7 @@ fn servers_whose_ports_do_not_tell_them_are_known_in_one_shard() {
     let mut corpus = corpus();
     for frame in corpus.iter_mut().flat_map(|recording| &mut recording.frames) {
         let plain = frame.bytes.get(12..15) == Some(&[8, 0, 0x45]) && matches!(frame.bytes.get(23), Some(6 | 17));
-        let whole = frame.bytes.get(20..22).is_some_and(|offset| offset[0] & 0x3f == 0 && offset[1] == 0);
+        let whole = frame.bytes.get(20..22).is_some_and(|offset| u16::from_be_bytes([offset[0], offset[1]]).trailing_zeros() >= 14);
         for at in [34, 36].into_iter().filter(|_| plain && whole) {
             let Some(port) = frame.bytes.get_mut(at..at + 2) else { continue };
             let number = u16::from_be_bytes([port[0], port[1]]);
@@ -186,6 +186,19 @@ fn a_shard_without_what_crosses_shards_is_refused() {
     let whole = root.path().join("whole.pcapng");
     done(&["condense", text(&incident()), "-o", text(&whole)]);
     assert!(refused(&["read", text(&one), text(&side), text(&whole)]).contains("not divided as"));
+}
+
+/// Peers behind a relay, whose packets are in the relay's shard: told there, as no other has them, and counted as such.
+#[test]
+fn what_a_relay_carries_is_told_once() {
+    let relayed = fixtures().join("captures/dtls/turn-two-peers.pcap");
+    let root = tempfile::tempdir().unwrap();
+    let output = format!("{}/{{shard}}/w.pcapng", text(root.path()));
+    done(&["condense", text(&relayed), "--shards", "5", "-o", &output]);
+    let whole = without_merged(&done(&["read", "--no-trust", "--json", text(&relayed)]));
+    let shards: Vec<Vec<Value>> = (1..=5).map(|number| shard(root.path(), number, 5)).collect();
+    assert_eq!(by_id(&whole).len(), 2);
+    assert_eq!(by_id(shards.iter().flatten()), by_id(&whole));
 }
 
 /// A site with one sensor and three servers in more shards than that: some are empty, and all together are the whole. A window that is condensed once
