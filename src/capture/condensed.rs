@@ -134,6 +134,7 @@ impl Condensed {
             pending.push_back(waiting);
         }
         let shard = shards::wanted(&pending)?;
+        let account = Account { gaps: shards::gaps(&pending), ..Account::default() };
         let several = originals.len() > 1;
         let names: Vec<String> = originals.iter().map(|(_, path, ..)| path.clone()).collect();
         let inputs = originals.iter().map(|(_, path, site, sensor)| Input {
@@ -144,7 +145,7 @@ impl Condensed {
         Ok(Self {
             waiting: pending,
             open: Vec::new(),
-            inventory: Inventory { inputs, account: Some(Account::default()), shard, ..Inventory::default() },
+            inventory: Inventory { inputs, account: Some(account), shard, ..Inventory::default() },
             places: originals.into_iter().zip(0..).collect(),
             interfaces: BTreeMap::new(),
             origins: several.then(|| Origins::of_condensed_files(names)),
