@@ -53,26 +53,19 @@ impl Keys {
         let mut all = std::mem::take(&mut self.begun);
         all.extend_from_slice(bytes);
         let (mut rest, mut events) = (all.as_slice(), Vec::new());
-        while !rest.is_empty() {
-            match next(rest) {
-                Some((event, length)) => {
-                    events.extend(event);
-                    rest = rest.get(length.max(1)..).unwrap_or_default();
-                }
-                None => {
-                    // No sequence of a terminal is that long.
-                    if rest.len() <= LONGEST {
-                        self.begun = rest.to_vec();
-                    }
-                    break;
-                }
-            }
+        while let Some((event, length)) = next(rest) {
+            events.extend(event);
+            rest = rest.get(length.max(1)..).unwrap_or_default();
+        }
+        // No sequence of a terminal is longer.
+        if rest.len() <= LONGEST {
+            self.begun = rest.to_vec();
         }
         events
     }
 }
 
-/// The first key and how many bytes it takes, `None` where more bytes belong to it. Some sequences are no key that is known.
+/// The first key and how many bytes it takes, `None` where there is none, or more bytes belong to it. Some sequences are no key that is known.
 fn next(bytes: &[u8]) -> Option<(Option<Event>, usize)> {
     let code = |code: KeyCode| Some(Event::Key(code.into()));
     match *bytes {
@@ -192,7 +185,7 @@ mod tests {
     fn read(chunks: &[&[u8]]) -> Vec<KeyCode> {
         let mut keys = Keys::default();
         let events = chunks.iter().flat_map(|chunk| keys.take(chunk)).collect::<Vec<_>>();
-        events.iter().filter_map(|event| event.as_key_press_event()).map(|key| key.code).collect()
+        events.iter().filter_map(Event::as_key_press_event).map(|key| key.code).collect()
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! What an inventory says, in words.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::BTreeMap;
 
 use crate::flow::Shown;
 use crate::inventory::{ClientNeed, ClientReadiness, Readiness, ServerNeed};
@@ -42,8 +41,8 @@ fn programs<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// What has the same key together, in the order in which the keys come first.
-pub(in crate::output) fn together<T, K: Clone + Eq + Hash>(items: impl Iterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<(K, Vec<T>)> {
-    let mut places: HashMap<K, usize> = HashMap::new();
+pub(in crate::output) fn together<T, K: Clone + Ord>(items: impl Iterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<(K, Vec<T>)> {
+    let mut places: BTreeMap<K, usize> = BTreeMap::new();
     let mut groups: Vec<(K, Vec<T>)> = Vec::new();
     for item in items {
         let key = key(&item);
