@@ -69,7 +69,9 @@ pub fn checks(client: Option<Speaker>) -> Checks {
         (_, Stack::GnuTls) => Checks::Afterwards,
         (Some(Program::Python), _) => Checks::Within,
         // `crypto/tls`, `X509TrustManager`, `ServerCertVerifier`, `SSL_AuthCertificateHook`, `verify_fun`: each is asked before Finished.
-        (_, Stack::Go | Stack::Jsse | Stack::Rustls | Stack::Nss | Stack::Erlang | Stack::Botan | Stack::S2n | Stack::BoringSsl) => Checks::Within,
+        (_, Stack::Go | Stack::Jsse | Stack::Rustls | Stack::Nss | Stack::Erlang | Stack::Botan | Stack::S2n | Stack::BoringSsl) => {
+            Checks::Within
+        }
         (_, Stack::OpenSsl | Stack::Schannel | Stack::Apple | Stack::MbedTls | Stack::WolfSsl | Stack::TlsLite) => Checks::Unknown,
     }
 }

@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 
-use crate::flow::FlowKey;
 use crate::frame::Block;
 use crate::packet::{self, Packet, Segment};
 use crate::transport::Expected;
@@ -18,6 +17,8 @@ pub(super) struct Ahead<'b> {
     packets: [Option<Packet<'b>>; GROUP],
     /// What is known of their flows.
     flows: [Cell<Expected>; GROUP],
+    /// Those of the same flow as the segment before.
+    again: [bool; GROUP],
     /// Who takes them in was told of them.
     foretold: bool,
     at: usize,
@@ -27,7 +28,8 @@ pub(super) struct Ahead<'b> {
 impl<'b> Ahead<'b> {
     /// Nothing was looked at.
     pub(super) fn new() -> Self {
-        Self { packets: [const { None }; GROUP], flows: Default::default(), foretold: false, at: 0, len: 0 }
+        let flows = std::array::from_fn(|_| Cell::default());
+        Self { packets: [const { None }; GROUP], flows, again: [false; GROUP], foretold: false, at: 0, len: 0 }
     }
 
     /// All that was looked at was taken.
@@ -40,48 +42,50 @@ impl<'b> Ahead<'b> {
     #[inline]
     pub(super) fn look(&mut self, block: &'b Block, places: impl Iterator<Item = usize>) {
         (self.at, self.len, self.foretold) = (0, 0, false);
-        for (slot, place) in self.packets.iter_mut().zip(places) {
+        let mut before = None;
+        for ((slot, again), place) in self.packets.iter_mut().zip(&mut self.again).zip(places) {
             self.len = self.len.saturating_add(1);
             let packet = slot.insert(Packet::nothing());
             if block.frame(place).and_then(|frame| packet::read_plain(&frame, packet)).is_none() {
                 *slot = None;
             }
+            let key = match slot {
+                Some(Packet::Tcp(segment)) => Some(&segment.key),
+                _ => None,
+            };
+            *again = key.is_some() && key == before;
+            before = key;
         }
     }
 
     /// The first segment in them of each run of one flow, with a place for what is known of the flow.
     #[inline]
     pub(super) fn coming(&self) -> impl Iterator<Item = (&Segment<'b>, &Cell<Expected>)> {
-        let mut before = None;
-        self.segments().filter(move |(segment, _)| before.replace(&segment.key) != Some(&segment.key))
+        let all = self.packets.iter().zip(&self.flows).zip(&self.again).take(self.len);
+        all.filter_map(|((packet, flow), again)| match packet {
+            Some(Packet::Tcp(segment)) if !again => Some((segment, flow)),
+            _ => None,
+        })
     }
 
     /// What is known of their flows now holds until they are taken.
     #[inline]
     pub(super) fn foretold(&mut self) {
         self.foretold = true;
-        let mut before: Option<(&FlowKey, Expected)> = None;
-        for (segment, flow) in self.segments() {
-            match before {
-                Some((key, expected)) if *key == segment.key => flow.set(expected),
-                _ => before = Some((&segment.key, flow.get())),
+        let mut before = Expected::default();
+        for (flow, again) in self.flows.iter().zip(&self.again).take(self.len) {
+            if *again {
+                flow.set(before);
             }
+            before = flow.get();
         }
     }
 
-    fn segments(&self) -> impl Iterator<Item = (&Segment<'b>, &Cell<Expected>)> {
-        self.packets.iter().zip(&self.flows).take(self.len).filter_map(|(packet, flow)| match packet {
-            Some(Packet::Tcp(segment)) => Some((segment, flow)),
-            _ => None,
-        })
-    }
-
-    /// The packet of the next frame, and the hash of its flow where that was asked for; `None` where it is not of the usual kind.
+    /// The packet of the next frame, and what is known of its flow where that was asked for; `None` where it is not of the usual kind.
     #[inline]
-    pub(super) fn take(&mut self) -> Option<(&Packet<'b>, Option<u64>)> {
+    pub(super) fn take(&mut self) -> Option<(&Packet<'b>, Option<Expected>)> {
         let (packet, flow) = (self.packets.get(self.at)?, self.flows.get(self.at)?);
         self.at = self.at.saturating_add(1);
-        let hash = self.foretold.then(|| flow.get().hash);
-        Some((packet.as_ref()?, hash))
+        Some((packet.as_ref()?, self.foretold.then(|| flow.get())))
     }
 }

@@ -30,8 +30,8 @@ pub(super) enum Routed<'a> {
         packet: &'a Packet<'a>,
         /// Its frame's place in the block; `None` for one that was joined from the fragments of several.
         place: Option<u32>,
-        /// The hash of its flow's key in the partition's table, where that was asked before.
-        hash: Option<u64>,
+        /// What the partition's table said of its flow, where it was asked before.
+        expected: Option<Expected>,
     },
     /// A segment that comes in a moment, for whoever would rather not wait for the memory that it needs: one step towards that.
     Coming { partition: u16, ask: Ask, segment: &'a Segment<'a>, expected: &'a Cell<Expected> },
@@ -199,11 +199,11 @@ impl Batch {
             let plain = ahead.take();
             let Some(frame) = self.block.frame(*place as usize) else { continue };
             let mut walked = Packet::nothing();
-            let (packet, hash) = plain.unwrap_or_else(|| {
+            let (packet, expected) = plain.unwrap_or_else(|| {
                 packet::walk(&frame, &mut walked);
                 (&walked, None)
             });
-            give(packet, frame.head.interface, (Some(*place), hash), &mut take);
+            give(packet, frame.head.interface, (Some(*place), expected), &mut take);
         }
         for (_, other) in others {
             other.give(&mut take);
@@ -244,10 +244,10 @@ pub(super) fn foretell(ahead: &mut Ahead<'_>, take: &mut impl FnMut(Routed<'_>))
     ahead.foretold();
 }
 
-/// Gives a packet to its partition, if it is of a flow: with its frame's place in the block and the hash of its flow, as far as these are known.
+/// Gives a packet to its partition, if it is of a flow: with its frame's place in the block and what is known of its flow, as far as there are.
 #[inline]
-fn give(packet: &Packet<'_>, interface: u32, (place, hash): (Option<u32>, Option<u64>), take: &mut impl FnMut(Routed<'_>)) {
+fn give(packet: &Packet<'_>, interface: u32, (place, expected): (Option<u32>, Option<Expected>), take: &mut impl FnMut(Routed<'_>)) {
     if let Some(key) = packet.key() {
-        take(Routed::Packet { partition: partition(key), interface, packet, place, hash });
+        take(Routed::Packet { partition: partition(key), interface, packet, place, expected });
     }
 }

@@ -154,8 +154,8 @@ impl Router {
             }
             self.arrive(mark, interface, &mut give);
             let mut walked = Packet::nothing();
-            let (packet, hash, found) = if let Some((packet, hash)) = plain {
-                (packet, hash, Found::AtOnce)
+            let (packet, expected, found) = if let Some((packet, expected)) = plain {
+                (packet, expected, Found::AtOnce)
             } else {
                 let found = self.decoder.walk(&frame, &mut walked);
                 (&walked, None, found)
@@ -189,7 +189,7 @@ impl Router {
                     if place.is_none() && self.shard.is_some_and(|shard| !shard.holds(key)) {
                         continue;
                     }
-                    give(Routed::Packet { partition: partition(key), interface, packet, place, hash });
+                    give(Routed::Packet { partition: partition(key), interface, packet, place, expected });
                 }
                 (_, None) => {}
             }

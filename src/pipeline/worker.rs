@@ -148,14 +148,14 @@ impl Worker {
     #[inline]
     pub(super) fn take(&mut self, routed: Routed<'_>) {
         match routed {
-            Routed::Packet { partition, interface, packet, hash, .. } => {
+            Routed::Packet { partition, interface, packet, expected, .. } => {
                 let counts = self.shard.zip(packet.key()).is_none_or(|(shard, key)| shard.counts(key));
                 let Some(own) = self.partition(partition) else { return };
                 let known = (!counts).then(|| own.flows_counted());
                 let Partition { table, flows, shared, .. } = own;
                 match packet {
-                    Packet::Tcp(segment) => match hash {
-                        Some(hash) => table.segment_of(shared, interface, segment, hash),
+                    Packet::Tcp(segment) => match expected {
+                        Some(expected) => table.expected(shared, interface, segment, expected),
                         None => table.segment(shared, interface, segment),
                     },
                     Packet::Udp(datagram) | Packet::Eapol(datagram) => flows.datagram(shared, interface, datagram),

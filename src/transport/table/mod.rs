@@ -71,7 +71,7 @@ struct Marker {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Expected {
     /// The hash of its key, for its table.
-    pub(crate) hash: u64,
+    hash: u64,
     /// Where its state seems to be.
     place: Option<Place>,
 }
@@ -194,13 +194,22 @@ impl<S: FlowSink> Table<S> {
 
     /// Takes in a segment that was seen at this interface.
     pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
-        self.segment_of(shared, interface, segment, self.index.hash(&segment.key));
+        let hash = self.index.hash(&segment.key);
+        self.segment_at(shared, interface, segment, (hash, self.find(hash)));
     }
 
-    /// The same, of the flow whose key has this hash.
+    /// The same, of one whose flow was [approached](Self::approach). Its state may have moved since.
     #[inline]
-    pub(crate) fn segment_of(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, hash: u64) {
-        match self.find(hash) {
+    pub(crate) fn expected(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, expected: Expected) {
+        let Expected { hash, place } = expected;
+        let place = place.filter(|place| self.holds(*place, hash)).or_else(|| self.find(hash));
+        self.segment_at(shared, interface, segment, (hash, place));
+    }
+
+    /// Takes in a segment of the flow whose key has this hash and whose state is there.
+    #[inline]
+    fn segment_at(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, (hash, place): (u64, Option<Place>)) {
+        match place {
             Some(Place::Followed(id)) => self.followed(shared, interface, segment, id),
             Some(Place::Marker(id)) => self.marked(shared, interface, segment, id),
             Some(Place::HalfOpen(id)) => self.half_open(shared, interface, segment, id),

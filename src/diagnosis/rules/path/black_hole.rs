@@ -43,7 +43,7 @@ fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let passed = view.side(side).largest_acked_segment;
     // What holds the name may be dropped for the name.
     let named = side == Side::Client && holds_name(case, view, segment);
-    if named && case.knowledge.passed.client >= segment.len && case.knowledge.completed_same_name == 0 {
+    if named && case.knowledge.passed.client >= segment.len {
         return None;
     }
     let finding = Finding::new(
@@ -78,10 +78,11 @@ fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     })
 }
 
-/// The segment is the beginning of a ClientHello with a server name, and no other of full size is known to be lost.
+/// The segment is the beginning of a ClientHello with a server name under which no handshake completed, and no other of full size is known to be
+/// lost.
 fn holds_name(case: &Case<'_>, view: View<'_>, segment: &Outstanding) -> bool {
     let others = || view.repeated_in_vain(Side::Client).filter(|other| view.is_full_size(Side::Client, other)).count() > 1;
-    segment.offset == 0 && case.handshake.server_name().is_some() && !others()
+    segment.offset == 0 && case.handshake.server_name().is_some() && case.knowledge.completed_same_name == 0 && !others()
 }
 
 fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
