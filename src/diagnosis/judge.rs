@@ -94,6 +94,12 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         Some(text) if finding.cause.family() != Family::Capture => finding.noting(text),
         _ => finding,
     });
+    let cause = cause.map(|finding| match case.knowledge.fell_back.filter(|_| finding.cause.family() != Family::Capture) {
+        Some(mark) if handshake.preamble.is_some() => {
+            finding.shown_by(mark, "the client, in a new connection, goes on in clear: what it wanted to protect was sent without TLS")
+        }
+        _ => finding,
+    });
     // Beside a reason it is not said that none is to be seen, nor what else it might have been if there were none; beside a certain one, nothing
     // that would explain the same end and is less than strong.
     if let Some(cause) = cause.as_ref().filter(|cause| cause.weight > Weight::Fallback) {

@@ -35,6 +35,10 @@ pub struct Knowledge {
     pub completed_other_names: u32,
     /// This server endpoint has been seen to speak TLS.
     pub speaks_tls: bool,
+    /// The client of this handshake came back to the server within seconds and went on in clear, without TLS: when.
+    pub fell_back: Option<Mark>,
+    /// This server endpoint answered the dialogue that leads up to TLS, in clear, in other connections.
+    pub answers_in_clear: bool,
     /// Versions it chose for others, sorted.
     pub versions: Vec<ProtocolVersion>,
     /// Suites it chose for others, sorted.
@@ -147,6 +151,8 @@ impl Deref for KnownChain {
 pub struct Related {
     /// Its first packet.
     pub start: Mark,
+    /// It spoke in clear what it could have spoken inside TLS: since when.
+    pub in_clear: Option<Mark>,
     /// It went to the same server address and port.
     pub same_endpoint: bool,
     /// It asked for the same name, or like this one for none.

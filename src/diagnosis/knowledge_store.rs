@@ -107,6 +107,7 @@ struct Server {
     resumptions_offered: u32,
     resumptions_accepted: u32,
     speaks_tls: bool,
+    answers_in_clear: bool,
     /// Tags of its latest answers that were unlike each other.
     answers: [u32; 8],
     by_name: HashTable<Named>,
@@ -219,6 +220,8 @@ impl KnowledgeStore {
         if Side::BOTH.into_iter().any(|side| connection.flow.side(side).snaplen_cut > 0) {
             self.learn_client(connection, UNNAMED);
             self.learn_host(connection);
+        } else if goes_on_in_clear(connection) && self.around(connection).any(|attempt| attempt.failed_at(connection.server)) {
+            self.learn_client(connection, UNNAMED);
         }
     }
 
@@ -304,6 +307,7 @@ impl KnowledgeStore {
                 knowledge.alpn = seen.alpn.iter().cloned().collect();
                 knowledge.key_kinds = seen.key_kinds.iter().cloned().collect();
             }
+            knowledge.answers_in_clear = server.answers_in_clear;
             knowledge.completed_with_tls13 = server.completed_with_tls13;
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
             knowledge.completed_with_proxy_header = server.completed_with_proxy_header;
@@ -327,6 +331,11 @@ impl KnowledgeStore {
         knowledge.unheard = source.and_then(Hearing::unheard);
         if completed == 0 {
             let around: Vec<&Attempt> = self.around(handshake).collect();
+            let (in_clear, around): (Vec<&Attempt>, Vec<&Attempt>) =
+                around.into_iter().partition(|attempt| attempt.related.in_clear.is_some());
+            let later =
+                in_clear.iter().filter(|attempt| attempt.server == handshake.server && attempt.related.start > handshake.flow.first);
+            knowledge.fell_back = later.filter_map(|attempt| attempt.related.in_clear).min();
             knowledge.related = related(&around, handshake, tag);
             knowledge.passed = passed(&around);
         }
@@ -358,6 +367,7 @@ impl KnowledgeStore {
         server.count(tag, completed, used(handshake));
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
+        server.answers_in_clear |= handshake.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls() && facts.answered.is_some());
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
             let alpn = hello.alpn().map(String::from_utf8_lossy);
             let (version, suite, group) = (hello.version(), hello.cipher_suite(), handshake.group());
@@ -450,6 +460,7 @@ impl KnowledgeStore {
         let spoke = client.first_data.filter(|_| server.data_packets == 0);
         let related = Related {
             start: handshake.flow.first,
+            in_clear: handshake.preamble.as_ref().and_then(|facts| facts.went_on),
             same_endpoint: false,
             same_name: false,
             outcome: handshake.outcome,
@@ -482,6 +493,11 @@ impl KnowledgeStore {
         let others = self.attempts.of(Pair::of(handshake)).filter(|attempt| !attempt.is(handshake));
         others.filter(move |attempt| near(attempt.related.start.time))
     }
+}
+
+/// Its client spoke in clear what it could have spoken inside TLS.
+fn goes_on_in_clear(connection: &Handshake) -> bool {
+    connection.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls() && facts.went_on.is_some())
 }
 
 /// The largest packets that passed between the two addresses in the attempts around one.

@@ -330,6 +330,11 @@ impl PreambleFacts {
         )
     }
 
+    /// The server demands what the client had said it cannot do (MS-TDS section 2.2.6.5).
+    pub fn demands_the_impossible(&self) -> bool {
+        self.dialect == Dialect::Tds && self.upgrade == Upgrade::Granted && self.code == Some(3) && self.detail.is_some()
+    }
+
     /// This and the upgrades around it, innermost first.
     pub fn layers(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |facts| facts.outer.as_deref())

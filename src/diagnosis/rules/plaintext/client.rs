@@ -103,7 +103,8 @@ fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
     let undone = matches!(facts.upgrade, Upgrade::NotAsked | Upgrade::Asked) && last_line(facts, Side::Server).is_none();
     let due = server_spoke_tls(case.handshake) || case.knowledge.speaks_tls || is_implicit_tls(case.handshake.server.port);
     // A SQL Server that answers no PRELOGIN may insist on TDS 8.0.
-    let turned_away = facts.dialect == Dialect::Tds && View::new(case.handshake).ended_by(Side::Server).is_some();
+    let closed = facts.dialect == Dialect::Tds && View::new(case.handshake).ended_by(Side::Server).is_some();
+    let turned_away = closed && !case.knowledge.answers_in_clear;
     (undone && (due || turned_away)).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
 }
 
