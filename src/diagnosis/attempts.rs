@@ -56,11 +56,6 @@ impl Attempt {
         Pair { site: self.site, client: self.client.address, server: self.server.address }
     }
 
-    /// It began TLS with this server, and failed.
-    pub(super) fn failed_at(&self, server: Endpoint) -> bool {
-        self.server == server && self.related.in_clear.is_none() && self.related.outcome.failed()
-    }
-
     /// This handshake is the one that was entered.
     pub(super) fn is(&self, handshake: &Handshake) -> bool {
         self.site == handshake.flow.key.site && self.client.port == handshake.client.port && self.related.start == handshake.flow.first

@@ -32,6 +32,7 @@ use super::ftp;
 use super::hearing::{Heard, Hearing, both_sides};
 use super::issuers::{Issuers, Shown};
 use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
+use super::later::Later;
 use super::tickets::{self, Tickets};
 use super::visits::{self, Visits};
 
@@ -63,6 +64,7 @@ pub struct KnowledgeStore {
     half_open: BTreeMap<(Site, Endpoint, i64), u32>,
     /// Who came without wanting a handshake, by client and server. Only of those that left something undone.
     visits: Aged<(Site, IpAddr, Endpoint), Visits>,
+    later: Later,
     /// Hosts that serve, whatever the port.
     hosts: Aged<(Site, IpAddr), Host>,
     /// What the interfaces lose.
@@ -188,6 +190,7 @@ impl Default for KnowledgeStore {
             visits: Aged::new(SERVERS),
             hosts: Aged::new(SERVERS),
             sources: Aged::new(SERVERS),
+            later: Later::default(),
             icmp_unread: false,
         }
     }
@@ -217,11 +220,10 @@ impl KnowledgeStore {
     /// Enters a connection that shows nothing of TLS: what its packets say of the path and, where their payload was cut, of its two ends.
     pub fn overhear(&mut self, connection: &Handshake) {
         self.sources.touch(&connection.flow.interface).hear(both_sides(connection));
+        self.later.enter(connection);
         if Side::BOTH.into_iter().any(|side| connection.flow.side(side).snaplen_cut > 0) {
             self.learn_client(connection, UNNAMED);
             self.learn_host(connection);
-        } else if goes_on_in_clear(connection) && self.around(connection).any(|attempt| attempt.failed_at(connection.server)) {
-            self.learn_client(connection, UNNAMED);
         }
     }
 
@@ -330,12 +332,9 @@ impl KnowledgeStore {
         knowledge.hears_both_sides = source.is_some_and(Hearing::hears_both_sides);
         knowledge.unheard = source.and_then(Hearing::unheard);
         if completed == 0 {
+            knowledge.moved = self.later.moved(handshake);
             let around: Vec<&Attempt> = self.around(handshake).collect();
-            let (in_clear, around): (Vec<&Attempt>, Vec<&Attempt>) =
-                around.into_iter().partition(|attempt| attempt.related.in_clear.is_some());
-            let later =
-                in_clear.iter().filter(|attempt| attempt.server == handshake.server && attempt.related.start > handshake.flow.first);
-            knowledge.fell_back = later.filter_map(|attempt| attempt.related.in_clear).min();
+            knowledge.fell_back = self.later.fell_back(handshake);
             knowledge.related = related(&around, handshake, tag);
             knowledge.passed = passed(&around);
         }
@@ -460,7 +459,6 @@ impl KnowledgeStore {
         let spoke = client.first_data.filter(|_| server.data_packets == 0);
         let related = Related {
             start: handshake.flow.first,
-            in_clear: handshake.preamble.as_ref().and_then(|facts| facts.went_on),
             same_endpoint: false,
             same_name: false,
             outcome: handshake.outcome,
@@ -493,11 +491,6 @@ impl KnowledgeStore {
         let others = self.attempts.of(Pair::of(handshake)).filter(|attempt| !attempt.is(handshake));
         others.filter(move |attempt| near(attempt.related.start.time))
     }
-}
-
-/// Its client spoke in clear what it could have spoken inside TLS.
-fn goes_on_in_clear(connection: &Handshake) -> bool {
-    connection.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls() && facts.went_on.is_some())
 }
 
 /// The largest packets that passed between the two addresses in the attempts around one.

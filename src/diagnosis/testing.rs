@@ -215,7 +215,6 @@ pub fn says(handshake: &mut Handshake, side: Side, bytes: &[u8], at: Mark) {
 /// Another attempt over TCP, which completed.
 pub fn related(start: Mark) -> Related {
     Related {
-        in_clear: None,
         start,
         same_endpoint: false,
         same_name: false,

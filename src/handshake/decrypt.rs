@@ -276,7 +276,10 @@ impl Decryption {
                 after_finished_by_size(h, side, sealed.body.len(), usize::from(tag), mark);
                 Taken::Opened
             }
-            Opened::NoKey => Taken::Sealed,
+            Opened::NoKey => {
+                self.contents.lose();
+                Taken::Sealed
+            }
         }
     }
 

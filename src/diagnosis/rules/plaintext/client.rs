@@ -49,6 +49,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         _ if had_agreed(handshake) => {
             "On the client, start TLS right after the server's answer: check its log for STARTTLS, and look for a proxy in front of it."
         }
+        _ if handshake.plaintext.server.as_ref().is_some_and(|answer| answer.what.demands_tls) => {
+            "On the client, use TLS: ipps:// or https:// in the URL, or `Upgrade: TLS/1.2` in the request, as IPP's clients do; or on the server, allow requests in clear (CUPS: `DefaultEncryption IfRequested`)."
+        }
         "HTTP" => "On the client, use https:// in the URL; on a proxy or load balancer, set the backend protocol to https.",
         "WebSocket" => "On the client, use wss:// in the URL; on a proxy or load balancer, set the backend protocol to https.",
         "HTTP/2" => {
@@ -120,6 +123,9 @@ fn expects_tls(case: &Case<'_>) -> (Confidence, &'static str) {
     }
     if server_spoke_tls(handshake) {
         return (Confidence::Certain, "the server answered with a TLS alert");
+    }
+    if answer.is_some_and(|answer| answer.demands_tls) {
+        return (Confidence::Certain, "the server answered that it goes on over TLS only (426 with Upgrade: TLS)");
     }
     if answer.is_some_and(Plaintext::complains) {
         return (Confidence::Certain, "the server answered in clear with an error or with a redirect to https");

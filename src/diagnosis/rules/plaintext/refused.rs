@@ -79,7 +79,7 @@ fn closed_instead(case: &Case<'_>) -> Option<Finding> {
     );
     let without_reason = if ending.reset.is_some() { Cause::ServerReset } else { Cause::ServerClosed };
     let finding = quoting(Finding::new(Cause::StarttlsRefused, Confidence::Likely, summary).stopped_by(StoppedBy::Server), facts)
-        .shown_by(ending.mark, format!("the server's {}, where its answer was due", ending.name()))
+        .shown_by(ending.mark, format!("the server's {}, where its answer was expected", ending.name()))
         .or_else(&[without_reason, Cause::LoadBalancerNoBackend])
         .advise(remedy::log(
             handshake,
@@ -195,8 +195,8 @@ mod tests {
         assert!(finding.summary.contains("closed the connection 60 ms after the client asked for TLS"), "{}", finding.summary);
         let options = [(Client, &b"OPTIONS * HTTP/1.1\r\nHost: x\r\nUpgrade: TLS/1.0\r\nConnection: upgrade\r\n\r\n"[..])];
         assert_eq!(closed("192.0.2.1:631", &options, &Knowledge::default()).unwrap().cause, Cause::StarttlsRefused);
-        let prelogin = [(Client, &b"\x12\x01\0\x14\0\0\0\0\x01\0\x06\0\x01\xff\x01\0\0\0\0\0"[..])];
-        assert_ne!(closed("192.0.2.1:1433", &prelogin, &Knowledge::default()).unwrap().cause, Cause::StarttlsRefused);
+        let prelogin = [(Client, &b"\x12\x01\0\x1a\0\0\0\0\0\0\x0b\0\x06\x01\0\x11\0\x01\xff\x0f\0\0\0\0\0\x01"[..])];
+        assert_eq!(closed("192.0.2.1:1433", &prelogin, &Knowledge::default()).unwrap().cause, Cause::ClientSpeaksPlaintext);
         let answers = Knowledge { answers_in_clear: true, ..Knowledge::default() };
         assert_eq!(closed("192.0.2.1:1433", &prelogin, &answers).unwrap().cause, Cause::StarttlsRefused);
     }
