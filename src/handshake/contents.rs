@@ -108,7 +108,9 @@ mod tests {
     fn only_what_begins_a_tunnel_is_kept() {
         let kept = |said: &[(Side, &[u8])]| {
             let mut contents = Contents::default();
-            said.iter().for_each(|(side, bytes)| contents.add(*side, bytes, PLACE));
+            for (side, bytes) in said {
+                contents.add(*side, bytes, PLACE);
+            }
             contents.take().len()
         };
         assert_eq!(kept(&[(Side::Client, b"CONNECT x:443 HTTP/1.1\r\n\r\n"), (Side::Server, b"HTTP/1.1 200 OK\r\n\r\n")]), 2);
