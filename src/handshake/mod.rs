@@ -23,6 +23,7 @@ mod records;
 pub mod relevance;
 pub mod renegotiation;
 pub mod shared;
+mod silence;
 mod ssl2;
 pub mod stack;
 mod stage;
