@@ -144,7 +144,7 @@ impl FlowSink for Machine {
             let server = (flow.key.site, flow.ends().1);
             let repeated = flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 1);
             if (is_unanswered(&flow) || is_unacknowledged(&flow)) && !self.flagged && !shared.reports_unanswered(server, repeated) {
-                shared.sum_up(server, flow.first, concluded_at(close, now));
+                shared.sum_up(&flow.key, server.1, flow.first, concluded_at(close, now));
                 return;
             }
             conclude(Box::default(), flow, shared, close, now);
@@ -156,7 +156,7 @@ impl FlowSink for Machine {
 
     fn count(&self, shared: &mut Shared, flow: &FlowFacts) -> Row {
         let Self { observed: Some(observed), following, .. } = self else { return Row::NONE };
-        tally::flow(&mut shared.traffic, observed, following.preamble.as_deref(), flow)
+        tally::flow(shared, observed, following.preamble.as_deref(), flow)
     }
 
     #[inline]
@@ -169,7 +169,7 @@ impl FlowSink for Machine {
         // In a flood, one look is enough.
         let summed_up = !repeated && shared.has_enough_unanswered(server) || !shared.reports_unanswered(server, repeated);
         if summed_up {
-            shared.sum_up(server, half_open.first, half_open.at);
+            shared.sum_up(half_open.key, server.1, half_open.first, half_open.at);
         }
         summed_up
     }
@@ -181,7 +181,7 @@ impl FlowSink for Machine {
     fn evicted_half_open(shared: &mut Shared, half_open: HalfOpenEnd<'_>) {
         let server = half_open.server();
         shared.count_evicted(server);
-        shared.sum_up(server, half_open.first, half_open.at);
+        shared.sum_up(half_open.key, server.1, half_open.first, half_open.at);
     }
 }
 

@@ -467,7 +467,10 @@ impl<'a> Collector<'a> {
             (&mut self.totals.picked_out, verdict.quality.picked_out),
             (&mut self.totals.stepped, handshake.flow.tcp.is_some_and(|tcp| tcp.clock_step.is_some())),
             (&mut self.totals.cut_off, cut_off),
-            (&mut self.totals.strays, self.shard.is_some_and(|shard| !shard.knows(&handshake.flow.key, handshake.server.address))),
+            (
+                &mut self.totals.strays,
+                self.shard.is_some_and(|shard| !shard.knows(&handshake.flow.packets_key(), handshake.server.address)),
+            ),
         ] {
             *total = total.saturating_add(u64::from(counts));
         }
@@ -528,7 +531,7 @@ impl<'a> Collector<'a> {
         for (count, what) in [
             (
                 self.totals.strays,
-                "with servers on ports above their clients': other shards may hold more of these servers' handshakes, of which nothing is known here. To judge them by all, read all shards at once.",
+                "with servers behind a relay, or on ports that look less like a service's than their clients': other shards may hold more of these servers' handshakes, of which nothing is known here. To judge them by all, read all shards at once.",
             ),
             (
                 self.totals.picked_out,
