@@ -110,7 +110,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>, settings: &[Setting]
         arguments = config::with_settings(&mut command, arguments, settings)?;
     }
     let mut matches = command.try_get_matches_from_mut(&arguments).map_err(|mut error| {
-        tips::add(&mut error, &command, &arguments);
+        tips::add(&mut error, &mut command, &arguments);
         error
     })?;
     let parsed = args::Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;

@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::output::suggest::near;
 
 /// Adds what the arguments show to a mistake in them.
-pub(super) fn add(error: &mut clap::Error, command: &clap::Command, arguments: &[OsString]) {
+pub(super) fn add(error: &mut clap::Error, command: &mut clap::Command, arguments: &[OsString]) {
     let first = arguments.get(1).map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     let invalid = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(word)) => word.clone(),
@@ -35,6 +35,14 @@ pub(super) fn add(error: &mut clap::Error, command: &clap::Command, arguments: &
         ErrorKind::UnknownArgument if matches!(&*first, "read" | "") && matches!(&*invalid, "-i" | "--interface") => {
             tips.push("interfaces are watched by `handshark live -i IFACE`");
         }
+        ErrorKind::UnknownArgument if invalid.starts_with("--") => match OTHERWISE.iter().find(|(word, _)| *word == invalid) {
+            Some((_, tip)) => {
+                forget_guess(error, command, &first);
+                tips.push(tip);
+            }
+            None if guess_is_far(error, &invalid) => forget_guess(error, command, &first),
+            None => {}
+        },
         ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument | ErrorKind::InvalidValue | ErrorKind::ArgumentConflict => {}
         _ => return,
     }
@@ -46,3 +54,25 @@ pub(super) fn add(error: &mut clap::Error, command: &clap::Command, arguments: &
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips.into_iter().map(StyledStr::from).collect()));
     }
 }
+
+/// What the parser takes for the option that was meant is another one: it looks at how words begin.
+fn guess_is_far(error: &clap::Error, invalid: &str) -> bool {
+    match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(guess)) => near(invalid.trim_start_matches('-'), [guess.trim_start_matches('-')]).is_empty(),
+        _ => false,
+    }
+}
+
+/// Takes the parser's guess back, and the usage that it shows of it.
+fn forget_guess(error: &mut clap::Error, command: &mut clap::Command, name: &str) {
+    error.remove(ContextKind::SuggestedArg);
+    if let Some(sub) = command.find_subcommand_mut(name) {
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(sub.render_usage()));
+    }
+}
+
+/// What other programs call an option, and what it is here.
+const OTHERWISE: &[(&str, &str)] = &[
+    ("--pager", "the pager is chosen by `--paging auto|always|never` and the variable PAGER"),
+    ("--no-pager", "`--paging never` shows it without a pager"),
+];

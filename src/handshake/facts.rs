@@ -1,7 +1,6 @@
 //! The facts of one handshake: what rules look at and reports are made of.
 
 use std::borrow::Cow;
-use std::mem::offset_of;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -463,9 +462,6 @@ impl From<Side> for StoppedBy {
 }
 
 impl Observed {
-    /// Bytes of it that most records touch.
-    pub(super) const BUSY: usize = offset_of!(Self, encrypted) + 64;
-
     /// Bytes that it takes with all that it holds.
     pub fn weight(&self) -> usize {
         size_of::<Self>() + self.held_bytes

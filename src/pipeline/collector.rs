@@ -267,7 +267,8 @@ impl<'a> Collector<'a> {
         let mut held = Held { handshake, server, client, doubtful, ticket_refused, bytes };
         self.note_losses(&mut held);
         // What others show may tell whether that was a handshake at all, and why it failed: it is judged then, and not twice.
-        if self.hold > Duration::ZERO && !held.handshake.provisional && (doubtful || held.handshake.outcome.failed()) {
+        let goes_on = held.handshake.outcome == Outcome::Incomplete && held.handshake.quic.is_some();
+        if self.hold > Duration::ZERO && !held.handshake.provisional && (doubtful || goes_on || held.handshake.outcome.failed()) {
             return self.hold(held, now);
         }
         let verdict = self.judge(&held);

@@ -104,6 +104,7 @@ impl DatagramSink for DatagramMachine {
             Speaker::OpenVpn(openvpn) if facts.successor && openvpn.renews() => tally::go_on(shared, "OpenVPN", facts),
             Speaker::OpenVpn(_) => tally::add(shared, "OpenVPN", facts),
             Speaker::Turn(turn) => tally::add(shared, if turn.spoke() { Protocol::Dtls.title() } else { tally::STUN }, facts),
+            Speaker::Quic(_) if Quic::goes_on(&self.observed) => tally::go_on(shared, Protocol::Quic.title(), facts),
             Speaker::Quic(_) | Speaker::Dtls(_) => tally::flow(shared, &self.observed, None, facts),
         }
     }
@@ -221,9 +222,13 @@ impl DatagramSink for DatagramMachine {
             Speaker::Eapol(eapol) => return eapol.finish(shared, &facts, close, now),
         }
         conclude(observed, Box::new(facts), shared, close, now);
-        let stays = |outcome: Outcome| !matches!(outcome, Outcome::Incomplete | Outcome::Stalled);
+        // What began elsewhere has no outcome here.
+        let stays = |last: &Handshake| {
+            !matches!(last.outcome, Outcome::Incomplete | Outcome::Stalled)
+                || last.quic.as_ref().is_some_and(|quic| quic.went_on_to.is_some())
+        };
         debug_assert!(
-            close != Close::Settled || shared.concluded.last().is_none_or(|last| stays(last.outcome)),
+            close != Close::Settled || shared.concluded.last().is_none_or(|last| stays(last)),
             "only an outcome that later packets cannot change is settled"
         );
     }

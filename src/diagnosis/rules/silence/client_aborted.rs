@@ -26,6 +26,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return super::closed_over_udp(case, Cause::ClientAborted, Side::Client);
     }
     let passed_by = passed_by_an_offer(facts);
+    // Why it left is told as such.
+    if !view.hello_begun() && facts.preamble.as_ref().is_some_and(|preamble| preamble.demands_the_impossible()) {
+        return None;
+    }
     if !view.failed_without_words() || !(view.hello_begun() || view.upgrade_granted() || passed_by.is_some()) {
         return None;
     }
