@@ -62,11 +62,10 @@ pub enum Checks {
 pub fn checks(client: Option<Speaker>) -> Checks {
     let Some(Speaker { stack, program, .. }) = client else { return Checks::Unknown };
     match (program, stack) {
-        // Node destroys the socket of a certificate that it does not take; PHP's streams likewise.
-        (Some(Program::Node), _) => Checks::Afterwards,
+        // Node destroys the socket of a certificate that it does not take. On GnuTLS programs call `gnutls_certificate_verify_peers3` when the
+        // handshake is done (curl, git, wget2, lynx, msmtp); few of them say goodbye as well (aria2, lftp).
+        (Some(Program::Node), _) | (_, Stack::GnuTls) => Checks::Afterwards,
         (Some(Program::Curl), Stack::OpenSsl) => Checks::NamesAfterwards,
-        // `gnutls_certificate_verify_peers3` after the handshake (curl, git, wget2, lynx, msmtp); who says goodbye as well is rare (aria2, lftp).
-        (_, Stack::GnuTls) => Checks::Afterwards,
         (Some(Program::Python), _) => Checks::Within,
         // `crypto/tls`, `X509TrustManager`, `ServerCertVerifier`, `SSL_AuthCertificateHook`, `verify_fun`: each is asked before Finished.
         (_, Stack::Go | Stack::Jsse | Stack::Rustls | Stack::Nss | Stack::Erlang | Stack::Botan | Stack::S2n | Stack::BoringSsl) => {

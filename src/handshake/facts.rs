@@ -40,8 +40,7 @@ pub struct Located<T> {
     pub span: (u64, u64),
 }
 
-/// What was observed of one handshake: what its messages and records say, entered as they are read. What each record touches
-/// comes first: it lies in as few lines of memory as can be, for these have left the cache when the next packet comes.
+/// What was observed of one handshake: what its messages and records say, entered as they are read. What each record touches comes first.
 #[derive(Debug, Clone, Default)]
 #[repr(C)]
 pub struct Observed {
