@@ -131,6 +131,19 @@ impl HalfOpen {
         fresh && self.packets().any(|old| TcpFlags(old.flags).syn() && old.is_from_low() == segment.from_low && old.seq != segment.seq)
     }
 
+    /// Nothing was seen of the sender of this segment, and its numbers are those of an answer to the first packet, or of what that answers.
+    pub(super) fn is_answered_by(&self, segment: &Segment<'_>) -> bool {
+        let opening = &self.opening;
+        let next = opening.seq.wrapping_add(1);
+        let acknowledges = segment.flags.ack() && segment.ack == next;
+        let fits = if TcpFlags(opening.flags).ack() {
+            segment.seq.wrapping_add(u32::from(segment.flags.syn())) == opening.ack && (acknowledges || !segment.flags.ack())
+        } else {
+            acknowledges
+        };
+        fits && self.packets().all(|bare| bare.is_from_low() != segment.from_low)
+    }
+
     /// A RST was seen.
     pub(super) fn was_refused(&self) -> bool {
         self.answer.is_some_and(|bare| TcpFlags(bare.flags).rst())

@@ -6,8 +6,10 @@ pub(in crate::transport) mod index;
 mod properties;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::iter;
 use std::sync::Arc;
 
 use super::bounds::{TableCounters, TableLimits};
@@ -22,12 +24,14 @@ use crate::time::Mark;
 use crate::traffic::{Row, Volume};
 use crate::watch::Watch;
 use index::{Index, Paths, Place};
+use ways::Ways;
 
 /// The connections of one partition. See the [module](super) for what becomes of them.
 #[derive(Debug)]
 pub struct Table<S: FlowSink> {
     index: Index,
     paths: Paths,
+    ways: Ways,
     half_open: Slab<HalfOpen>,
     /// Half-open connections without a RST, and with one.
     waiting: List,
@@ -73,6 +77,7 @@ impl<S: FlowSink> Table<S> {
         Self {
             index: Index::new(),
             paths: Paths::new(),
+            ways: Ways::new(),
             half_open: Slab::new(),
             waiting: List::new(),
             refused: List::new(),
@@ -116,7 +121,7 @@ impl<S: FlowSink> Table<S> {
 
     /// The first packet of the connection with this key, while it is half open or followed.
     pub fn begun(&self, key: &FlowKey) -> Option<Mark> {
-        match self.find(self.index.hash(key))? {
+        match self.find_by_any_way(self.index.hash(key))? {
             Place::HalfOpen(id) => self.half_open.get(id).map(|record| record.first),
             Place::Followed(id) => self.connections.get(id).map(|connection| connection.facts.first),
             Place::Marker(_) => None,
@@ -125,7 +130,7 @@ impl<S: FlowSink> Table<S> {
 
     /// Whether the connection with this key is not looked into any more, only whether it ends.
     pub fn is_settled(&self, key: &FlowKey) -> bool {
-        matches!(self.find(self.index.hash(key)), Some(Place::Marker(_)))
+        matches!(self.find_by_any_way(self.index.hash(key)), Some(Place::Marker(_)))
     }
 
     /// Whether any connection is half open or followed whose first packet is one of these.
@@ -152,7 +157,7 @@ impl<S: FlowSink> Table<S> {
     /// Takes in a segment that was seen at this interface.
     pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
         let hash = self.index.hash(&segment.key);
-        match self.find(hash) {
+        match self.find(hash).or_else(|| self.find_by_other_way(segment, hash)) {
             Some(Place::Followed(id)) => self.followed(shared, interface, segment, id),
             Some(Place::Marker(id)) => self.marked(shared, interface, segment, id),
             Some(Place::HalfOpen(id)) => self.half_open(shared, interface, segment, id),
@@ -162,7 +167,7 @@ impl<S: FlowSink> Table<S> {
 
     /// Takes in an ICMP error. One that quotes a connection which is not followed tells nothing.
     pub fn icmp(&mut self, shared: &mut S::Shared, error: &IcmpError) {
-        let id = match self.find(self.index.hash(&error.key)) {
+        let id = match self.find_by_any_way(self.index.hash(&error.key)) {
             Some(Place::Followed(id)) => Some(id),
             Some(Place::HalfOpen(id)) => self.promote(shared, id, error.mark),
             Some(Place::Marker(_)) | None => None,
@@ -177,7 +182,7 @@ impl<S: FlowSink> Table<S> {
 
     /// Takes note of a packet that came in fragments and never became whole. One of a connection that is not followed tells nothing.
     pub fn unfinished(&mut self, lost: &LostFragments) {
-        if let Some(Place::Followed(id)) = self.find(self.index.hash(&lost.key))
+        if let Some(Place::Followed(id)) = self.find_by_any_way(self.index.hash(&lost.key))
             && let Some(connection) = self.connections.get_mut(id)
         {
             connection.unfinished(lost);
@@ -187,7 +192,7 @@ impl<S: FlowSink> Table<S> {
     /// Takes in how many packets of a connection were left out up to this second of packet time because it is not looked into any more. Those of one
     /// that is not known belonged to none.
     pub fn left_out(&mut self, shared: &mut S::Shared, key: &FlowKey, late: Volume, second: i64) {
-        let Some(Place::Marker(id)) = self.find(self.index.hash(key)) else { return };
+        let Some(Place::Marker(id)) = self.find_by_any_way(self.index.hash(key)) else { return };
         let Some(marker) = self.markers.get_mut(id) else { return };
         self.room.counters.settled_packets = self.room.counters.settled_packets.saturating_add(late.packets);
         S::count_late(shared, marker.row, late);
@@ -209,6 +214,41 @@ impl<S: FlowSink> Table<S> {
     #[inline]
     fn find(&self, hash: u64) -> Option<Place> {
         self.index.find(hash, |place| self.holds(place, hash))
+    }
+
+    /// The same, whichever of its ways a flow is named by.
+    fn find_by_any_way(&self, hash: u64) -> Option<Place> {
+        self.find(hash).or_else(|| self.find(self.ways.joined_either(hash)?))
+    }
+
+    /// Where the state of the flow is that a segment belongs to which came by another way than the rest of it.
+    #[inline]
+    fn find_by_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Option<Place> {
+        if segment.key.path == 0 && self.ways.is_empty() { None } else { self.look_for_other_way(segment, hash) }
+    }
+
+    #[cold]
+    fn look_for_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Option<Place> {
+        let low = segment.from_low;
+        if let Some(place) = self.ways.joined(hash, low).and_then(|other| self.find(other)) {
+            self.ways.keep(hash);
+            return Some(place);
+        }
+        let bare = self.bare_hash(&segment.key);
+        let answered = |place: &Place| match *place {
+            Place::HalfOpen(id) => self.half_open.get(id).is_some_and(|record| record.is_answered_by(segment)),
+            Place::Followed(id) => self.connections.get(id).is_some_and(|connection| connection.is_answered_by(segment)),
+            Place::Marker(_) => false,
+        };
+        let ways = iter::once(bare).chain(self.ways.alike(bare)).filter(|other| *other != hash);
+        let (other, place) = ways.filter_map(|other| Some((other, self.find(other).filter(answered)?))).next()?;
+        self.ways.join(hash, low, other);
+        Some(place)
+    }
+
+    /// The hash of a flow's key outside of its tunnels.
+    fn bare_hash(&self, key: &FlowKey) -> u64 {
+        self.index.hash(&FlowKey { path: 0, ..*key })
     }
 
     /// The state at this place is that of the flow with this hash.
@@ -235,6 +275,9 @@ impl<S: FlowSink> Table<S> {
             self.evict(shared, segment.mark);
         }
         self.room.counters.flows += 1;
+        if segment.key.path != 0 {
+            self.ways.began(self.bare_hash(&segment.key), hash);
+        }
         let record = self.paths.number(segment.path).filter(|_| begins).and_then(|path| HalfOpen::new(segment, hash, interface, path));
         if let Some(record) = record {
             if self.half_open.len() >= self.room.limits.half_open {
@@ -285,9 +328,10 @@ impl<S: FlowSink> Table<S> {
                 self.begin(shared, interface, segment, self.index.hash(&segment.key));
             }
             Reuse::Since(syn, first) => {
+                let (key, path) = (connection.facts.key, connection.facts.path);
                 self.close(shared, id, Close::Reused, segment.mark, None);
-                let syn = syn.retell(segment.key, segment.path, first);
-                self.begin(shared, interface, &syn, self.index.hash(&segment.key));
+                let syn = syn.retell(key, path, first);
+                self.begin(shared, interface, &syn, self.index.hash(&key));
                 self.segment(shared, interface, segment);
             }
         }
