@@ -272,6 +272,8 @@ pub struct SideFacts {
     pub differing_overlaps: u32,
     /// A few bytes came a second time as others, and nothing shows that the first were ever taken: they are left out of its stream.
     pub contradicted: Option<Contradicted>,
+    /// Its last small segment that began with a TLS alert and was taken: where it came, and its TTL or hop limit.
+    pub alert_ttl: Option<(Mark, u8)>,
     /// Packets of it that were captured twice, at two points or on two interfaces.
     pub copies: u32,
     /// Packets of it that came in fragments and never became whole: how many, and the first fragment of the first.
