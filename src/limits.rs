@@ -57,11 +57,11 @@ pub const RECENT_PACKETS: usize = 8;
 /// Different tunnels whose half-open connections are held in small records: as many as there are VLANs.
 pub const HALF_OPEN_PATHS: u16 = 4096;
 
-/// Flows in tunnels, in each partition and generation, that are known by their ends: for what comes between a SYN and its answer by another way.
-pub const TUNNELLED_LATELY: usize = 1024;
+/// Flows in tunnels over TCP and over UDP each, in each partition and generation, that are known by their ends: for what comes between a SYN and its answer by another way.
+pub const TUNNELLED_LATELY: usize = 512;
 
 /// Directions of flows, in each partition and generation, that are known to belong to a flow which came by another way.
-pub const WAYS_JOINED: usize = 1024;
+pub const WAYS_JOINED: usize = 512;
 
 /// Quiet time after which a half-open connection is given up: Linux sends its last SYN after 63 s and waits 64 s more.
 pub const HALF_OPEN_IDLE: Duration = Duration::from_secs(130);
@@ -468,7 +468,7 @@ pub const BUDGETS: &[(&str, usize)] = &[
     ("UDP flows that are followed, likewise", UDP_BYTES),
     ("markers of settled connections", FLOWS * MARKER),
     ("half-open connections", HALF_OPEN * HALF_OPEN_RECORD),
-    ("ways of flows in tunnels", 2 * (TUNNELLED_LATELY + WAYS_JOINED) * PARTITIONS * WAY),
+    ("ways of flows in tunnels", 4 * (TUNNELLED_LATELY + WAYS_JOINED) * PARTITIONS * WAY),
     ("bytes out of order", BUFFERED_TOTAL),
     ("IP fragments", FRAGMENT_BYTES),
     ("certificates", CERTIFICATE_BYTES),

@@ -30,6 +30,8 @@ pub struct FlowFacts {
     pub key: FlowKey,
     /// The tunnels around the first packet.
     pub path: Path,
+    /// [`FlowKey::path`] of the packets of one side, where they came by another way than the first packet.
+    pub other_path: Option<u32>,
     /// The first packet.
     pub first: Mark,
     /// What each side sent.
@@ -60,6 +62,7 @@ impl FlowFacts {
             client_is_low,
             roles,
             path,
+            other_path: None,
             first,
             last: first,
             interface,
@@ -98,6 +101,11 @@ impl FlowFacts {
     /// The key of the packets that bring it.
     pub fn packets_key(&self) -> FlowKey {
         self.carried_by.as_deref().copied().unwrap_or(self.key)
+    }
+
+    /// The same of the side whose packets came by another way.
+    pub fn other_packets_key(&self) -> Option<FlowKey> {
+        self.other_path.map(|path| FlowKey { path, ..self.packets_key() })
     }
 
     /// One side's facts.
@@ -258,6 +266,11 @@ pub struct SideFacts {
     pub sent_sack: bool,
     /// Its FIN: where, and at which offset.
     pub fin: Option<(Mark, u64)>,
+    /// The other side's last packet with new payload before that FIN.
+    pub heard_before_fin: Option<Mark>,
+    /// Segments that went on where it left off, a fifth of a second and more after all it had sent was acknowledged, and without a word of the other side
+    /// in between.
+    pub paced: u16,
     /// How often its FIN was sent, if it was never acknowledged.
     pub fins_in_vain: u32,
     /// Its RSTs, bounded by [`crate::limits::RESETS`].

@@ -25,6 +25,8 @@ pub(super) struct HalfOpen {
     pub(super) interface: u32,
     /// Which of the table's known paths it came by.
     pub(super) path: u16,
+    /// [`FlowKey::path`] of the other side's packets, where they came by another way.
+    pub(super) other_path: Option<u32>,
     /// Repeats that were only counted, of [`FlowKey::low`] and of [`FlowKey::high`].
     pub(super) repeats: [u8; 2],
     opening: Bare,
@@ -54,7 +56,7 @@ impl HalfOpen {
     pub(super) fn new(segment: &Segment<'_>, hash: u64, interface: u32, path: u16) -> Option<Self> {
         let first = segment.mark;
         let bare = Bare::new(segment, first).filter(|_| segment.flags.syn() && !segment.flags.rst())?;
-        Some(Self { key: segment.key, hash, first, interface, path, repeats: [0; 2], opening: bare, answer: None })
+        Some(Self { key: segment.key, hash, first, interface, path, other_path: None, repeats: [0; 2], opening: bare, answer: None })
     }
 
     /// Keeps one more packet; false when there is no room or it is none of SYN, SYN-ACK and RST.
@@ -276,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_record_is_small() {
-        assert!(size_of::<HalfOpen>() <= 184, "{}", size_of::<HalfOpen>());
+        assert!(size_of::<HalfOpen>() <= 192, "{}", size_of::<HalfOpen>());
     }
 
     #[test]

@@ -6,7 +6,7 @@ pub(in crate::transport) mod index;
 mod properties;
 #[cfg(test)]
 mod tests;
-mod ways;
+pub(in crate::transport) mod ways;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::iter;
@@ -232,6 +232,7 @@ impl<S: FlowSink> Table<S> {
         let low = segment.from_low;
         if let Some(place) = self.ways.joined(hash, low).and_then(|other| self.find(other)) {
             self.ways.keep(hash);
+            self.note_other_way(place, segment.key.path);
             return Some(place);
         }
         let bare = self.bare_hash(&segment.key);
@@ -243,7 +244,17 @@ impl<S: FlowSink> Table<S> {
         let ways = iter::once(bare).chain(self.ways.alike(bare)).filter(|other| *other != hash);
         let (other, place) = ways.filter_map(|other| Some((other, self.find(other).filter(answered)?))).next()?;
         self.ways.join(hash, low, other);
+        self.note_other_way(place, segment.key.path);
         Some(place)
+    }
+
+    fn note_other_way(&mut self, place: Place, path: u32) {
+        match place {
+            Place::HalfOpen(id) => self.half_open.get_mut(id).map(|record| &mut record.other_path),
+            Place::Followed(id) => self.connections.get_mut(id).map(|connection| &mut connection.facts.other_path),
+            Place::Marker(_) => None,
+        }
+        .map(|known| known.replace(path));
     }
 
     /// The hash of a flow's key outside of its tunnels.
@@ -484,6 +495,7 @@ impl<S: FlowSink> Table<S> {
         let mut step = Step::Continue(());
         let opening = record.opening().retell(record.key, path, record.first);
         let mut connection = Connection::begun(shared, &opening, record.interface, record.hash);
+        connection.facts.other_path = record.other_path;
         for bare in record.packets() {
             if step.is_continue() {
                 step = connection.segment(shared, &mut self.room, &bare.retell(record.key, path, record.first));

@@ -13,7 +13,7 @@ use crate::limits;
 
 /// What is known of the ways of a table's flows, which are named by the hashes of their keys.
 #[derive(Debug)]
-pub(super) struct Ways {
+pub(in crate::transport) struct Ways {
     /// Flows in tunnels, the newest first, by the hash that their key would have outside of them.
     lately: Lately<[u64; ALIKE]>,
     /// The flow that one direction of another belongs to, and whether the sender of that direction is [`crate::flow::FlowKey::low`].
@@ -22,18 +22,24 @@ pub(super) struct Ways {
 
 impl Ways {
     /// Nothing is known.
-    pub(super) fn new() -> Self {
+    pub(in crate::transport) fn new() -> Self {
         Self { lately: Lately::new(limits::TUNNELLED_LATELY), joined: Lately::new(limits::WAYS_JOINED) }
     }
 
     /// No flow came in a tunnel.
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::transport) fn is_empty(&self) -> bool {
         self.lately.new.is_empty()
     }
 
+    /// Directions of flows were joined.
+    #[inline]
+    pub(in crate::transport) fn has_joined(&self) -> bool {
+        !self.joined.new.is_empty()
+    }
+
     /// A flow in a tunnel began; `bare` is the hash of its key outside.
-    pub(super) fn began(&mut self, bare: u64, hash: u64) {
+    pub(in crate::transport) fn began(&mut self, bare: u64, hash: u64) {
         let mut alike = self.lately.get(bare).unwrap_or([hash; ALIKE]);
         if alike.first() != Some(&hash) {
             alike.rotate_right(1);
@@ -45,28 +51,28 @@ impl Ways {
     }
 
     /// The last flows in tunnels with the same ends, the newest first.
-    pub(super) fn alike(&self, bare: u64) -> [u64; ALIKE] {
+    pub(in crate::transport) fn alike(&self, bare: u64) -> [u64; ALIKE] {
         self.lately.get(bare).unwrap_or([bare; ALIKE])
     }
 
     /// What the sender of this end says in one flow belongs to another.
-    pub(super) fn join(&mut self, hash: u64, from_low: bool, other: u64) {
+    pub(in crate::transport) fn join(&mut self, hash: u64, from_low: bool, other: u64) {
         self.joined.insert(hash, (other, from_low));
     }
 
     /// The flow that what this end says in another belongs to.
     #[inline]
-    pub(super) fn joined(&self, hash: u64, from_low: bool) -> Option<u64> {
+    pub(in crate::transport) fn joined(&self, hash: u64, from_low: bool) -> Option<u64> {
         self.joined.get(hash).filter(|(_, low)| *low == from_low).map(|(other, _)| other)
     }
 
     /// The flow that either end of another belongs to.
-    pub(super) fn joined_either(&self, hash: u64) -> Option<u64> {
+    pub(in crate::transport) fn joined_either(&self, hash: u64) -> Option<u64> {
         self.joined.get(hash).map(|(other, _)| other)
     }
 
     /// A joined way is in use, and is kept like one that was just joined.
-    pub(super) fn keep(&mut self, hash: u64) {
+    pub(in crate::transport) fn keep(&mut self, hash: u64) {
         if !self.joined.new.contains_key(&hash)
             && let Some(kept) = self.joined.old.get(&hash).copied()
         {

@@ -124,3 +124,20 @@ fn a_hello_that_is_dropped_after_a_pause_may_be_forgotten() {
     assert!(dropped(8_000).alternatives.contains(&Cause::IdleTimeout));
     assert!(!dropped(5).alternatives.contains(&Cause::IdleTimeout));
 }
+
+#[test]
+fn full_packets_one_by_one_are_held_back_on_the_path() {
+    let mut facts = answered();
+    facts.outcome = Outcome::Closed;
+    let client = &mut facts.flow.sides.client;
+    (client.fin, client.last_packet) = (Some((at(60, 20_000), 300)), Some(at(60, 20_000)));
+    facts.flow.last = at(60, 20_000);
+    let server = &mut facts.flow.sides.server;
+    (server.acked, server.delivered, server.largest_segment, server.paced) = (17_376, 17_376, 1_448, 11);
+    let finding = found_knowing(&throttled::RULE, &facts, &Knowledge::default()).expect("eleven pauses in 20 s");
+    assert_eq!((finding.weight, finding.confidence), (Weight::Explains, Confidence::Likely));
+    assert!(finding.summary.contains("17,376 bytes"), "{}", finding.summary);
+    // a program that writes slowly
+    facts.flow.sides.server.delivered = 3_000;
+    assert!(found_knowing(&throttled::RULE, &facts, &Knowledge::default()).is_none());
+}
