@@ -169,7 +169,7 @@ impl<'a> ClientAuthView<'a> {
                 let word = crate::diagnosis::view::View::new(handshake).closing_word(reset);
                 finding.shown_by(mark, if reset { format!("server sent {word}") } else { format!("server sent {word} without an alert") })
             }
-            Reaction::FellSilent { mark } => finding.shown_by(mark, "last packet from the client, which repeated its answer in vain"),
+            Reaction::FellSilent { mark } => finding.shown_by(mark, "last packet from the client, which repeated its answer without success"),
             Reaction::WentOn => return finding.weight(Weight::Note),
         }
         .stopped_by(StoppedBy::Server)

@@ -57,7 +57,7 @@ pub(super) fn got_round(handshake: &Handshake, side: Side) -> Option<Finding> {
             Cause::PathMtuBlackHole,
             Confidence::Likely,
             format!(
-                "Full-size packets from the {side} do not arrive: {} of payload with the {message} were sent {} in vain. The {side} then sent smaller ones, which passed.",
+                "Full-size packets from the {side} do not arrive: {} of payload with the {message} were sent {} and never acknowledged. The {side} then sent smaller ones, which passed.",
                 counted(full, "byte", "bytes"),
                 times(copies)
             ),
