@@ -66,7 +66,7 @@ pub fn is_captured(link: LinkType) -> bool {
 pub const VERSION: u32 = 2;
 
 /// The version of a shard and of a side table: who knows nothing of them would take one for the whole.
-pub const SHARD_VERSION: u32 = 3;
+pub const SHARD_VERSION: u32 = 4;
 
 /// Where a frame stands in its original file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -327,6 +327,8 @@ pub enum Layer {
     OpenVpn(&'static str),
     /// EAP with a method that is TLS, by its name.
     Eap(&'static str),
+    /// TLS, whose records were opened with keys: the handshake is one within another.
+    Tls,
 }
 
 impl Layer {
@@ -348,6 +350,7 @@ impl Layer {
             | Self::RadSec
             | Self::Radius
             | Self::Eap(_)
+            | Self::Tls
             | Self::OpenVpn(_) => 0,
             Self::Pppoe(id) => 3 << 40 | id as u64,
             Self::Gre(Some(key)) => 4 << 40 | key as u64,
@@ -382,6 +385,7 @@ impl fmt::Display for Layer {
             Self::OpenVpn("none") => f.write_str("openvpn"),
             Self::OpenVpn(wrapping) => write!(f, "openvpn {wrapping}"),
             Self::Eap(method) => f.write_str(method),
+            Self::Tls => f.write_str("tls"),
         }
     }
 }

@@ -299,6 +299,9 @@ pub const SEALED_BYTES: usize = 192 << 10;
 /// Records of a side decrypted for one handshake, after which it is over or never will be.
 pub const OPENED_RECORDS: u64 = 512;
 
+/// Bytes of a tunnel inside opened records that are read for its handshake: a flight of either side with a long chain, twice.
+pub const TUNNELLED_BYTES: usize = 512 << 10;
+
 /// Longest Certificate message that a compressed one may become: the length field's own limit (RFC 8879 section 4).
 pub const DECOMPRESSED_CERTIFICATE: usize = 1 << 24;
 

@@ -3,8 +3,8 @@
 
     dask_condense.py MANIFEST ARCHIVE RESULTS SCHEDULER [ROWS]      (tcp://127.0.0.1:8786)
 
-With ROWS the shards are read as well, if the manifest is of `plan --shards`, each by one worker. MANIFEST is what `handshark plan ARCHIVE -o RESULTS --due` writes. pip install distributed; `dask scheduler`, and on each machine
-`dask worker tcp://SCHEDULER:8786 --nworkers 4 --nthreads 1`. ARCHIVE and RESULTS have the same paths on all machines.
+MANIFEST is what `handshark plan ARCHIVE -o RESULTS --due` writes. With ROWS the shards are read as well, if that is of `plan --shards`, each by one worker. pip install
+distributed; `dask scheduler`, and on each machine `dask worker tcp://SCHEDULER:8786 --nworkers 4 --nthreads 1`. ARCHIVE, RESULTS and ROWS have the same paths on all machines.
 """
 import os
 import sys
@@ -28,8 +28,7 @@ def main(manifest, archive, results, scheduler, rows=None):
         window.sweep(results)
         print(window.told(done, time.monotonic() - begin))
         if rows:
-            shards = sorted(name for name in os.listdir(results) if "-of-" in name and not name.startswith("side-"))
-            reads = client.map(window.read, shards, results=results, rows=os.path.abspath(rows), program=window.program(), pure=False, retries=8)
+            reads = client.map(window.read, window.divided(results), results=results, rows=os.path.abspath(rows), program=window.program(), pure=False, retries=8)
             for path, seconds, _ in client.gather(reads):
                 print(f"{path}: {seconds:.1f} s")
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Condenses an archive on Apache Spark.
 
-    spark_condense.py MANIFEST ARCHIVE RESULTS MASTER      (local[4], spark://127.0.0.1:7077)
+    spark_condense.py MANIFEST ARCHIVE RESULTS MASTER [ROWS]      (local[4], spark://127.0.0.1:7077)
 
-MANIFEST is what `handshark plan ARCHIVE -o RESULTS --due` writes. pip install pyspark; Java 17; or give it to spark-submit. ARCHIVE and RESULTS have the same
-paths on all machines.
+MANIFEST is what `handshark plan ARCHIVE -o RESULTS --due` writes. With ROWS the shards are read as well, if that is of `plan --shards`, each by one worker. pip install
+pyspark; Java 17; or give it to spark-submit. ARCHIVE, RESULTS and ROWS have the same paths on all machines.
 """
 import os
 import sys
@@ -15,7 +15,7 @@ import window
 from pyspark.sql import SparkSession
 
 
-def main(manifest, archive, results, master):
+def main(manifest, archive, results, master, rows=None):
     archive, results, program = os.path.abspath(archive), os.path.abspath(results), window.program()
     os.makedirs(results, exist_ok=True)
     window.sweep(results)
@@ -27,17 +27,21 @@ def main(manifest, archive, results, master):
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     session.sparkContext.addPyFile(window.__file__)
-    lines = window.lines(manifest)
+    # Each in a task of its own.
+    spread = lambda items: session.sparkContext.parallelize(items, max(1, min(len(items), 10_000)))
     begin = time.monotonic()
-    work = session.sparkContext.parallelize(lines, max(1, min(len(lines), 10_000)))
-    done = work.map(lambda line: window.do(line, archive, results, program)).collect()
+    done = spread(window.lines(manifest)).map(lambda line: window.do(line, archive, results, program)).collect()
     seconds = time.monotonic() - begin
-    session.stop()
     window.sweep(results)
     print(window.told(done, seconds))
+    if rows:
+        rows = os.path.abspath(rows)
+        for path, seconds, _ in spread(window.divided(results)).map(lambda shard: window.read(shard, results, rows, program)).collect():
+            print(f"{path}: {seconds:.1f} s")
+    session.stop()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5:
+    if len(sys.argv) not in (5, 6):
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -3,6 +3,7 @@
 
     window.py MANIFEST ARCHIVE RESULTS LINE...     lines of the manifest, counted from 1
     window.py --sweep RESULTS                      removes what killed workers left behind
+    window.py --shards RESULTS                     names the shards that are there, one a line
     window.py --read SHARD RESULTS ROWS            reads one shard, 1-of-4, once all windows are done: its rows go to ROWS/1-of-4.ndjson
 
 MANIFEST is what `handshark plan ARCHIVE -o RESULTS` writes. A line names a command's arguments, its files, the name of its result, and the digest
@@ -13,6 +14,7 @@ boto3, which takes the store's address from AWS_ENDPOINT_URL. Needs Python 3.8; 
 """
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -61,6 +63,17 @@ def shards(task):
     """What stands in the place of {shard} in a result's name, the side table's last."""
     of = task.get("shards")
     return [f"{number}-of-{of}" for number in range(1, of + 1)] + [f"side-of-{of}"] if of else [""]
+
+
+def divided(results):
+    """The shards that are there, each to be read by itself: 1-of-4, 2-of-4… Only once all windows are done."""
+    named = [re.fullmatch(r"([0-9]+)-of-([0-9]+)", name) for name in os.listdir(results)]
+    found = sorted((int(name[2]), int(name[1])) for name in named if name)
+    if not found:
+        raise RuntimeError(f"{results} has no shards to read; plan with --shards, or read it as it is: handshark read {results}")
+    if len({of for of, _ in found}) > 1:
+        raise RuntimeError(f"{results} is divided in more than one way; plan once more with --due, which removes what is stale")
+    return [f"{number}-of-{of}" for of, number in found]
 
 
 def read(shard, results, rows, program="handshark"):
@@ -156,6 +169,8 @@ def lines(manifest):
 def main(arguments):
     if len(arguments) == 2 and arguments[0] == "--sweep":
         return sweep(arguments[1])
+    if len(arguments) == 2 and arguments[0] == "--shards":
+        return print(*divided(arguments[1]), sep="\n")
     if len(arguments) == 4 and arguments[0] == "--read":
         return print(read(*arguments[1:], program())[0])
     if len(arguments) < 4:

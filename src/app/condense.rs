@@ -20,10 +20,11 @@ use crate::output::delivery::{Delivery, Manner};
 use crate::output::figures::counted;
 use crate::output::pcapng::{InterfaceDescription, PacketRecord};
 use crate::output::say::say;
-use crate::pipeline::{Division, Kept, Window, condense as pass};
+use crate::pipeline::{Condensed, Division, Kept, Window, condense as pass};
 use crate::shard::Shard;
 use crate::site::Observer;
 use crate::time::Timestamp;
+use crate::wording::count;
 
 /// Condenses and writes.
 pub(super) fn condense(options: &CondenseOptions) -> anyhow::Result<()> {
@@ -55,11 +56,11 @@ pub(super) fn condense(options: &CondenseOptions) -> anyhow::Result<()> {
         target.deliver()?;
     }
     let place = if is_dash(&options.output) { "standard output".into() } else { options.output.display().to_string() };
-    say(format!(
-        "kept {} of {} in the window: {place}",
-        counted(written.packets, "packet", "packets"),
-        counted(written.frames, "frame", "frames")
-    ));
+    let behind = match written.behind {
+        0 => String::new(),
+        behind => format!(", and {} behind it of what began in it", count(behind)),
+    };
+    say(format!("kept {} of {} in the window{behind}: {place}", count(written.within), counted(written.frames, "frame", "frames")));
     Ok(())
 }
 
@@ -133,7 +134,10 @@ fn name(path: &Path, root: Option<&Path>) -> anyhow::Result<String> {
 
 /// What was written.
 struct Written {
-    packets: u64,
+    /// Frames of the window that were kept, and from behind it.
+    within: u64,
+    behind: u64,
+    /// All frames of the window.
     frames: u64,
 }
 
@@ -189,16 +193,15 @@ fn write(
             numbers: Vec::new(),
             secrets: 0,
             names: 0,
-            packets: 0,
         });
     }
     let window = Window { since: options.since.unwrap_or(Timestamp::MIN), until: options.until.unwrap_or(Timestamp::MAX) };
     let division = options.shards.map(|shards| Division { shards, without_secrets: options.secrets == Secrets::Drop });
-    let mut tail = pass(source, window, division, &job.stop, &mut |inventory, part, kept| {
+    let Condensed { mut tail, within, behind } = pass(source, window, division, &job.stop, &mut |inventory, part, kept| {
         pens.get_mut(part).map_or(Ok(()), |pen| pen.put(inventory, kept))
     })?;
     let inventory = source.inventory();
-    let Some(first) = pens.first() else { return Ok(Written { packets: 0, frames: 0 }) };
+    let Some(first) = pens.first() else { return Ok(Written { within: 0, behind: 0, frames: 0 }) };
     tail.files.retain_mut(|counted| {
         let path = inventory.inputs.get(counted.file as usize).map(|input| input.path.as_path());
         let place = path.and_then(|path| first.file(path));
@@ -206,9 +209,7 @@ fn write(
         place.is_some()
     });
     let frames = tail.files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.frames));
-    let mut packets = 0_u64;
     for mut pen in pens {
-        packets = packets.saturating_add(pen.packets);
         if pen.shard.is_none_or(Shard::is_first) {
             for interface in 0..u32::try_from(inventory.interfaces.len()).unwrap_or(u32::MAX) {
                 pen.statistics(inventory, interface)?;
@@ -217,7 +218,7 @@ fn write(
         let tail = pen.tail(&tail);
         pen.writer.finish(&tail)?.finish()?;
     }
-    Ok(Written { packets, frames })
+    Ok(Written { within, behind, frames })
 }
 
 /// Writes what is kept.
@@ -232,7 +233,6 @@ struct Pen<'a, W: Write> {
     /// How many of the inventory's secrets and names were written.
     secrets: usize,
     names: usize,
-    packets: u64,
 }
 
 impl<W: Write> Pen<'_, W> {
@@ -241,7 +241,6 @@ impl<W: Write> Pen<'_, W> {
             Kept::Packet { frame, place, comments } => {
                 let interface = self.interface(inventory, frame.head.interface)?;
                 self.beside(inventory)?;
-                self.packets = self.packets.saturating_add(1);
                 let (time, original_len, bytes) = (frame.head.time, frame.head.original_len, frame.bytes);
                 self.writer.packet(&PacketRecord { interface, time, original_len, bytes, comments }, place)
             }

@@ -102,9 +102,12 @@ impl Sink for Tables {
 }
 
 /// Where incidents and the summary go beside `night.parquet`: `night.incidents.parquet`, `night.summary.parquet`. What is called otherwise, as a
-/// pipe is, has handshakes only.
+/// pipe is, has handshakes only; and so has a pipe or a device whatever it is called: who reads it looks for no files.
 fn beside(path: &Path) -> Option<(PathBuf, PathBuf)> {
     path.extension().filter(|extension| *extension == "parquet")?;
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return None;
+    }
     Some((path.with_extension("incidents.parquet"), path.with_extension("summary.parquet")))
 }
 

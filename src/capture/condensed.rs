@@ -106,7 +106,6 @@ struct Lane {
 impl Condensed {
     pub(super) fn new(found: Found, filtered: bool) -> Result<Self> {
         let mut originals: BTreeSet<Original> = BTreeSet::new();
-        let mut unreadable = Vec::new();
         let mut pending = VecDeque::new();
         let condensate = found.pending.iter().find(|pending| pending.head.is_some()).map(|pending| pending.path.clone());
         let condensate = condensate.unwrap_or_default();
@@ -116,8 +115,7 @@ impl Condensed {
         }
         for waiting in found.pending {
             if let Some(problem) = waiting.problem {
-                unreadable.push(Input { damage: Some(problem), ..Input::new(waiting.path, "unknown".to_owned()) });
-                continue;
+                return Err(incomplete(waiting.path, &problem));
             }
             let Some(head) = &waiting.head else {
                 let why = format!(
@@ -128,7 +126,7 @@ impl Condensed {
             };
             let version = if head.shard.is_some() { condensate::SHARD_VERSION } else { condensate::VERSION };
             if head.condensate != version {
-                let why = format!("its version is {}; version {version} is known", head.condensate);
+                let why = format!("its version is {}; version {version} is known; condense its window again", head.condensate);
                 return Err(Error::Condensate { path: waiting.path, why });
             }
             let observer = observer_of(head, &found.ties.observer);
@@ -136,17 +134,18 @@ impl Condensed {
             pending.push_back(waiting);
         }
         let shard = shards::wanted(&pending)?;
+        let account = Account { gaps: shards::gaps(&pending), ..Account::default() };
         let several = originals.len() > 1;
         let names: Vec<String> = originals.iter().map(|(_, path, ..)| path.clone()).collect();
         let inputs = originals.iter().map(|(_, path, site, sensor)| Input {
             observer: Observer { site: *site, sensor: sensor.as_deref().map(Into::into) },
             ..Input::new(PathBuf::from(path), String::new())
         });
-        let inputs = inputs.chain(unreadable).collect();
+        let inputs = inputs.collect();
         Ok(Self {
             waiting: pending,
             open: Vec::new(),
-            inventory: Inventory { inputs, account: Some(Account::default()), shard, ..Inventory::default() },
+            inventory: Inventory { inputs, account: Some(account), shard, ..Inventory::default() },
             places: originals.into_iter().zip(0..).collect(),
             interfaces: BTreeMap::new(),
             origins: several.then(|| Origins::of_condensed_files(names)),
@@ -160,8 +159,8 @@ impl Condensed {
     }
 
     /// Opens the next condensate.
-    fn open_next(&mut self) {
-        let Some(pending) = self.waiting.pop_front() else { return };
+    fn open_next(&mut self) -> Result<()> {
+        let Some(pending) = self.waiting.pop_front() else { return Ok(()) };
         let opened = match pending.reader {
             Some(reader) => Ok(reader),
             None => discover::open(&pending.path, &self.ties).map(|reader| (reader, Block::default())),
@@ -169,29 +168,22 @@ impl Condensed {
         let head = pending.head.unwrap_or_default();
         let observer = observer_of(&head, &self.ties.observer);
         let files = head.files.iter().map(|file| self.places.get(&original(file, &observer)).copied().unwrap_or_default()).collect();
-        match opened {
-            Ok((reader, block)) => {
-                let mut lane = Lane {
-                    path: pending.path,
-                    reader,
-                    block,
-                    at: 0,
-                    inventory: pending.inventory,
-                    files,
-                    interfaces: Vec::new(),
-                    secrets: 0,
-                    names: 0,
-                    observer,
-                };
-                lane.take_over(&mut self.inventory, &mut self.interfaces, &mut self.secrets);
-                self.open.push(lane);
-            }
-            Err(error) => self.complain(pending.path, error.to_string()),
-        }
-    }
-
-    fn complain(&mut self, path: PathBuf, damage: String) {
-        self.inventory.inputs.push(Input { damage: Some(damage), ..Input::new(path, "pcapng, condensate".to_owned()) });
+        let (reader, block) = opened.map_err(|error| incomplete(pending.path.clone(), &error.to_string()))?;
+        let mut lane = Lane {
+            path: pending.path,
+            reader,
+            block,
+            at: 0,
+            inventory: pending.inventory,
+            files,
+            interfaces: Vec::new(),
+            secrets: 0,
+            names: 0,
+            observer,
+        };
+        lane.take_over(&mut self.inventory, &mut self.interfaces, &mut self.secrets);
+        self.open.push(lane);
+        Ok(())
     }
 
     /// Gives each open condensate a frame to compare, and closes those at their end.
@@ -213,10 +205,7 @@ impl Condensed {
             let damage = lane.inventory.inputs.first().and_then(|input| input.damage.clone());
             match lane.reader.told.tail.as_ref() {
                 Some(tail) => self.count(tail, &lane.files),
-                None => self.complain(
-                    lane.path.clone(),
-                    damage.unwrap_or_else(|| "it ends before its tail: condense its window again; its frames are not counted".to_owned()),
-                ),
+                None => return Err(incomplete(lane.path, damage.as_deref().unwrap_or("it ends before its tail"))),
             }
         }
         Ok(())
@@ -283,7 +272,7 @@ impl Condensed {
             let next = self.waiting.front().map(|next| next.first.map_or(i64::MIN, Timestamp::nanos));
             let room = self.open.len() < limits::OPEN_FILES;
             if next.is_some_and(|next| room && best.is_none_or(|(best, _)| next <= best.time)) {
-                self.open_next();
+                self.open_next()?;
                 continue;
             }
             let Some((_, index)) = best else { break };
@@ -426,6 +415,14 @@ impl Lane {
 fn observer_of(head: &Head, said: &Observer) -> Observer {
     let site = head.site.as_deref().and_then(Site::named).unwrap_or_default();
     said.or(&Observer { site, sensor: head.sensor.as_deref().map(Into::into) })
+}
+
+/// What others show bears on every verdict, so that nothing is said of a set that lacks a part of one.
+fn incomplete(path: PathBuf, problem: &str) -> Error {
+    let why = format!(
+        "{problem}; condense its window again, or leave out all that is of that window: what is read without a part of it would say other things"
+    );
+    Error::Condensate { path, why }
 }
 
 fn original(file: &condensate::File, observer: &Observer) -> Original {

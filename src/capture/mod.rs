@@ -229,6 +229,21 @@ pub struct Account {
     pub traffic: Volumes,
     /// The first frame's time and the latest time.
     pub times: Option<(Timestamp, Timestamp)>,
+    /// Times between windows that no condensate of a sensor is of.
+    pub gaps: Vec<WindowGap>,
+}
+
+/// A time between two windows of a sensor in which it has none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WindowGap {
+    /// The sensor's site, where it has a name.
+    pub site: Option<String>,
+    /// The sensor, where it has a name.
+    pub sensor: Option<String>,
+    /// Where the window before it ends.
+    pub from: Timestamp,
+    /// Where the one behind it begins.
+    pub to: Timestamp,
 }
 
 /// An input file or stream.

@@ -55,7 +55,7 @@ enum Format {
 
 impl Reader {
     /// Recognises the format by the first bytes and waits for the file's header. An input that is none of the formats is [`Error::NotACapture`], one
-    /// that ends within its header [`Error::CutShort`].
+    /// that ends within its header [`Error::CutShort`], and so is one that was compressed and named a capture.
     pub(super) fn new(path: &Path, mut source: Source, observer: &Observer) -> Result<Self> {
         let mut carry = Vec::new();
         let mut failed = source.read_at_least(HEAD, &mut carry).err();
@@ -70,7 +70,10 @@ impl Reader {
             }
             return Err(match failed {
                 Some(error) if source.compression.is_none() => Error::Read { path, source: error },
-                Some(error) => Error::NotACapture { path, why: unpack_failure(source.name(), carry.len() as u64, &error) },
+                Some(error) => {
+                    let why = unpack_failure(source.name(), carry.len() as u64, &error);
+                    if is_named_a_capture(&path) { Error::CutShort { path, why } } else { Error::NotACapture { path, why } }
+                }
                 None => Error::NotACapture { path, why: magic::describe(&carry, source.compression) },
             });
         };
@@ -370,6 +373,12 @@ fn unpack_failure(compression: &str, bytes: u64, error: &io::Error) -> String {
         ErrorKind::UnexpectedEof => format!("the {compression} data is cut off; {bytes} bytes could be decompressed"),
         _ => format!("the {compression} data is damaged; {bytes} bytes could be decompressed ({error})"),
     }
+}
+
+/// Whether a file that cannot be unpacked says by its name that there was a capture in it.
+fn is_named_a_capture(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    [".pcap.", ".pcapng.", ".cap."].iter().any(|middle| name.contains(middle))
 }
 
 /// Bytes that tell the formats apart.

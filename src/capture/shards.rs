@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
+use super::WindowGap;
 use super::discover::Pending;
 use crate::condensate::Head;
 use crate::error::{Error, Result};
 use crate::shard::Shard;
+use crate::time::Timestamp;
 
 /// A window, whatever part of it a condensate holds.
 type Window<'a> = (Option<&'a str>, Option<&'a str>, Option<i64>, Option<i64>);
@@ -61,6 +63,29 @@ pub(super) fn wanted(condensates: &VecDeque<Pending>) -> Result<Option<Shard>> {
         ),
         Some((number, _)) => refuse(first, format!("shard {number} lacks a window that others have; condense it again")),
     }
+}
+
+/// Times between windows of a sensor in which it has none. Those may have been left out on purpose, so that they are only told.
+pub(super) fn gaps(condensates: &VecDeque<Pending>) -> Vec<WindowGap> {
+    let windows: BTreeSet<Window<'_>> = condensates.iter().filter_map(|pending| pending.head.as_ref()).map(window).collect();
+    let mut gaps = Vec::new();
+    let mut before: Option<Window<'_>> = None;
+    // Sorted by sensor, then by beginning; what has none begins before all.
+    for next in windows {
+        let (site, sensor, since, until) = next;
+        let Some(known) = before.as_mut().filter(|known| (known.0, known.1) == (site, sensor)) else {
+            before = Some(next);
+            continue;
+        };
+        if let (Some(from), Some(to)) = (known.3, since)
+            && from < to
+        {
+            let [from, to] = [from, to].map(Timestamp::from_nanos);
+            gaps.push(WindowGap { site: site.map(str::to_owned), sensor: sensor.map(str::to_owned), from, to });
+        }
+        known.3 = known.3.zip(until).map(|(known, until)| known.max(until));
+    }
+    gaps
 }
 
 fn refuse<T>(path: &Path, why: String) -> Result<T> {

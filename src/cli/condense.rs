@@ -50,8 +50,8 @@ pub(super) struct Condense {
     ///
     /// Each shard is read by itself, with the side table of all windows: handshark read 1-of-4/ side-of-4/. Its handshakes are judged as they are when
     /// all are read. The output's name needs {shard} in it, in whose place 1-of-4, 2-of-4… and side-of-4 come. A flow is in the shard of the address
-    /// whose port is a well-known one, or else of the lower port. Where the server has the higher of two ports above 32768, the summary says so: what
-    /// other shards know of that server is not known then.
+    /// whose port looks more like a service's, and in those of both addresses where the ports look alike. Where the client's looks more like one, the
+    /// summary says so: what other shards know of that server is not known then.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=256))]
     shards: Option<u16>,
 

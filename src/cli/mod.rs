@@ -25,6 +25,7 @@ mod reproduce;
 mod selection;
 mod shared;
 mod stock;
+mod tips;
 mod values;
 
 pub use config::{CONFIG, Setting, of_environment, settings};
@@ -108,7 +109,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>, settings: &[Setting]
         command.build();
         arguments = config::with_settings(&mut command, arguments, settings)?;
     }
-    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    let mut matches = command.try_get_matches_from_mut(&arguments).map_err(|mut error| {
+        tips::add(&mut error, &mut command, &arguments);
+        error
+    })?;
     let parsed = args::Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
     Ok(parsed.into())
 }

@@ -119,6 +119,28 @@ fn help_teaches() {
 }
 
 #[test]
+fn tips_tell_what_was_meant() {
+    for (arguments, tip) in [
+        (&["live", "eth0"][..], "named with -i"),
+        (&["live", "Cargo.toml"], "a capture is read by"),
+        (&["-i", "eth0"], "handshark live -i"),
+        (&["lvie"], "'live'"),
+        (&["repotr", "a.pcap"], "'report'"),
+        (&["a.pcap", "--no-pager"], "--paging never"),
+        (&["a.pcap", "--jsn"], "'--json'"),
+    ] {
+        let said = error(arguments);
+        assert!(said.contains("tip: ") && said.contains(tip), "{arguments:?}: {said}");
+    }
+    for (arguments, misleading) in
+        [(&["lvie"][..], "'slice'"), (&["a.pcap", "--pager"], "--parquet"), (&["a.pcap", "--parade"], "--parquet")]
+    {
+        let said = error(arguments);
+        assert!(!said.contains(misleading), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn no_example_is_broken_in_a_terminal_of_80_columns() {
     let mut command = command();
     command.build();

@@ -357,6 +357,8 @@ causes! {
     QuicMtu = "quic-mtu" in Quic,
     /// Packets of one connection come to a server that does not know it.
     QuicServerChanged = "quic-server-changed" in Quic,
+    /// The client's packets come from another port in the middle of the handshake.
+    QuicClientMoved = "quic-client-moved" in Quic,
     /// 0-RTT refused, the handshake goes on.
     QuicEarlyDataRejected = "quic-early-data-rejected" in Quic,
     /// The server never answers the ClientHello.

@@ -87,11 +87,22 @@ pub fn judge(case: &Case<'_>) -> Verdict {
             .filter(|finding| finding.cause.family() != Family::Capture && finding.cause != Cause::AlertForged)
             .for_each(|finding| finding.weight = Weight::Explains);
     }
+    // What goes on from elsewhere did not end here.
+    let went_on = case.knowledge.moved.is_some_and(|moved| moved.is_used) && handshake.outcome != Outcome::Completed;
+    if went_on {
+        findings.retain(|finding| finding.weight == Weight::Note);
+    }
     // What is alike in both stays in the rules' order.
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.weight, finding.confidence)));
     let cause = findings.iter().position(|finding| is_cause(case, finding)).map(|index| findings.remove(index));
     let cause = cause.map(|finding| match View::new(handshake).answered_by_two() {
         Some(text) if finding.cause.family() != Family::Capture => finding.noting(text),
+        _ => finding,
+    });
+    let cause = cause.map(|finding| match case.knowledge.fell_back.filter(|_| finding.cause.family() != Family::Capture) {
+        Some(mark) if handshake.preamble.is_some() => {
+            finding.shown_by(mark, "the client, in a new connection, goes on in clear: what it wanted to protect was sent without TLS")
+        }
         _ => finding,
     });
     // Beside a reason it is not said that none is to be seen, nor what else it might have been if there were none; beside a certain one, nothing
@@ -110,6 +121,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         findings.retain(|finding| finding.cause.family() == Family::Capture);
     }
     let stopped_by = match (&cause, handshake.outcome) {
+        _ if went_on => StoppedBy::Nobody,
         // The capture ended only little sooner than a stall could be told: who should have spoken is named all the same.
         (Some(finding), Outcome::Incomplete) if finding.cause.family() != Family::Capture => {
             finding.stopped_by.unwrap_or(StoppedBy::Capture)
@@ -122,7 +134,11 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     // Where the capture hears one side only, the silence of the other is none.
     let by_capture = cause.as_ref().is_some_and(|cause| cause.weight == Weight::Overrides && cause.cause.family() == Family::Capture);
     Verdict {
-        outcome: if by_capture && handshake.outcome.failed() { Outcome::Incomplete } else { handshake.outcome },
+        outcome: match handshake.outcome {
+            _ if went_on => Outcome::Completed,
+            outcome if by_capture && outcome.failed() => Outcome::Incomplete,
+            outcome => outcome,
+        },
         stopped_by,
         cause,
         findings,
@@ -182,7 +198,7 @@ fn is_cause(case: &Case<'_>, finding: &Finding) -> bool {
             let nearly = || finding.weight >= Weight::Fallback && View::new(case.handshake).nearly_stalled(case.policy);
             // Of a connection that did not come up nothing is missing but the answer.
             let connect = matches!(finding.cause, Cause::TcpSynUnanswered | Cause::SynFlood) && finding.confidence >= Confidence::Likely;
-            finding.weight >= Weight::Fallback && by_capture || nearly() || connect
+            finding.weight >= Weight::Fallback && (by_capture || finding.cause == Cause::QuicClientMoved) || nearly() || connect
         }
         Outcome::Completed if case.knowledge.scan.is_some() => false,
         Outcome::Completed => finding.weight >= Weight::Explains && finding.confidence >= Confidence::Likely,

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::flow::{PerSide, Transport};
+use crate::flow::{Endpoint, PerSide, Transport};
 use crate::handshake::facts::Outcome;
 use crate::time::{Mark, Timestamp};
 use crate::tls::client_hello::ClientHello;
@@ -35,6 +35,12 @@ pub struct Knowledge {
     pub completed_other_names: u32,
     /// This server endpoint has been seen to speak TLS.
     pub speaks_tls: bool,
+    /// The client went on with this handshake from elsewhere.
+    pub moved: Option<Moved>,
+    /// The client of this handshake came back to the server within seconds and went on in clear, without TLS: when.
+    pub fell_back: Option<Mark>,
+    /// This server endpoint answered the dialogue that leads up to TLS, in clear, in other connections.
+    pub answers_in_clear: bool,
     /// Versions it chose for others, sorted.
     pub versions: Vec<ProtocolVersion>,
     /// Suites it chose for others, sorted.
@@ -181,6 +187,19 @@ pub struct Related {
     pub answered_in: Option<Duration>,
     /// Its handshake was a full one, and the server said nothing in it, or broke it off: where the client had finished, or else began.
     pub unserved: Option<Mark>,
+}
+
+/// Where a QUIC handshake went on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// The client's new address and port.
+    pub client: Endpoint,
+    /// The server's, which stays.
+    pub server: Endpoint,
+    /// The first packet from there.
+    pub since: Mark,
+    /// Both sides sent packets of a connection that is up.
+    pub is_used: bool,
 }
 
 impl Related {

@@ -32,6 +32,7 @@ use super::ftp;
 use super::hearing::{Heard, Hearing, both_sides};
 use super::issuers::{Issuers, Shown};
 use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
+use super::later::Later;
 use super::tickets::{self, Tickets};
 use super::visits::{self, Visits};
 
@@ -63,6 +64,7 @@ pub struct KnowledgeStore {
     half_open: BTreeMap<(Site, Endpoint, i64), u32>,
     /// Who came without wanting a handshake, by client and server. Only of those that left something undone.
     visits: Aged<(Site, IpAddr, Endpoint), Visits>,
+    later: Later,
     /// Hosts that serve, whatever the port.
     hosts: Aged<(Site, IpAddr), Host>,
     /// What the interfaces lose.
@@ -107,6 +109,7 @@ struct Server {
     resumptions_offered: u32,
     resumptions_accepted: u32,
     speaks_tls: bool,
+    answers_in_clear: bool,
     /// Tags of its latest answers that were unlike each other.
     answers: [u32; 8],
     by_name: HashTable<Named>,
@@ -187,6 +190,7 @@ impl Default for KnowledgeStore {
             visits: Aged::new(SERVERS),
             hosts: Aged::new(SERVERS),
             sources: Aged::new(SERVERS),
+            later: Later::default(),
             icmp_unread: false,
         }
     }
@@ -216,6 +220,7 @@ impl KnowledgeStore {
     /// Enters a connection that shows nothing of TLS: what its packets say of the path and, where their payload was cut, of its two ends.
     pub fn overhear(&mut self, connection: &Handshake) {
         self.sources.touch(&connection.flow.interface).hear(both_sides(connection));
+        self.later.enter(connection);
         if Side::BOTH.into_iter().any(|side| connection.flow.side(side).snaplen_cut > 0) {
             self.learn_client(connection, UNNAMED);
             self.learn_host(connection);
@@ -304,6 +309,7 @@ impl KnowledgeStore {
                 knowledge.alpn = seen.alpn.iter().cloned().collect();
                 knowledge.key_kinds = seen.key_kinds.iter().cloned().collect();
             }
+            knowledge.answers_in_clear = server.answers_in_clear;
             knowledge.completed_with_tls13 = server.completed_with_tls13;
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
             knowledge.completed_with_proxy_header = server.completed_with_proxy_header;
@@ -326,7 +332,9 @@ impl KnowledgeStore {
         knowledge.hears_both_sides = source.is_some_and(Hearing::hears_both_sides);
         knowledge.unheard = source.and_then(Hearing::unheard);
         if completed == 0 {
+            knowledge.moved = self.later.moved(handshake);
             let around: Vec<&Attempt> = self.around(handshake).collect();
+            knowledge.fell_back = self.later.fell_back(handshake);
             knowledge.related = related(&around, handshake, tag);
             knowledge.passed = passed(&around);
         }
@@ -358,6 +366,7 @@ impl KnowledgeStore {
         server.count(tag, completed, used(handshake));
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
+        server.answers_in_clear |= handshake.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls() && facts.answered.is_some());
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
             let alpn = hello.alpn().map(String::from_utf8_lossy);
             let (version, suite, group) = (hello.version(), hello.cipher_suite(), handshake.group());

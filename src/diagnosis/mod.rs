@@ -17,6 +17,7 @@ mod issuers;
 pub mod judge;
 pub mod knowledge;
 pub mod knowledge_store;
+mod later;
 pub mod logged;
 pub mod manners;
 pub mod offer;

@@ -8,7 +8,8 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::knowledge::Knowledge;
 use crate::flow::Side;
-use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
+use crate::handshake::Handshake;
+use crate::handshake::facts::{AlertSeen, Located, Outcome, StoppedBy};
 use crate::limits;
 use crate::time::Mark;
 use crate::tls::client_hello::{ClientHello, Defect};
@@ -148,6 +149,34 @@ pub fn suspects(hello: &ClientHello, knowledge: &Knowledge) -> Vec<Suspect> {
     // Stable: among equals the kind of key comes first, then suites, as they fail most often.
     found.sort_by_key(|suspect| std::cmp::Reverse(suspect.narrowness));
     found
+}
+
+/// The client accepts only signatures that some certificates of today cannot make.
+pub fn signatures_are_narrow(case: &Case<'_>) -> bool {
+    let hello = case.handshake.last_hello().map(|seen| &seen.what);
+    let schemes = hello.and_then(|hello| UsableOffer::of(hello).schemes());
+    schemes.is_some_and(|suspect| suspect.narrowness >= 2)
+}
+
+/// In TLS 1.3, an encrypted alert in place of the server's Certificate.
+#[derive(Debug)]
+pub struct Withheld<'a> {
+    /// The ClientHello.
+    pub asked: &'a Located<ClientHello>,
+    /// The ServerHello.
+    pub answered: Mark,
+    /// The alert.
+    pub alerted: Mark,
+}
+
+/// The server had nothing to show: behind its ServerHello came EncryptedExtensions and an alert, and no Certificate, which would be larger.
+pub fn certificate_withheld(handshake: &Handshake) -> Option<Withheld<'_>> {
+    let seen = handshake.deciding_alert().filter(|seen| seen.from == Side::Server && seen.alert.is_none())?;
+    let asked = handshake.last_hello()?;
+    let answer = handshake.server_hello.as_ref()?;
+    let extensions_only = handshake.encrypted.server.len() == 2 && handshake.encrypted.server.first()?.len < SMALLEST_CERTIFICATE;
+    let withheld = handshake.outcome.failed() && !handshake.hidden.server_flight_done.happened() && extensions_only;
+    withheld.then_some(Withheld { asked, answered: answer.mark, alerted: seen.mark })
 }
 
 /// The suspect of this cause, when it is the likeliest.
@@ -336,6 +365,9 @@ const FEW_SUITES: usize = 8;
 
 /// A refusal of an offer takes no longer.
 const LONGEST_REFUSAL: Duration = Duration::from_secs(3);
+
+/// No record with a Certificate message is smaller than this.
+const SMALLEST_CERTIFICATE: u16 = 250;
 
 #[cfg(test)]
 mod tests {

@@ -15,6 +15,7 @@ use crate::tls::message::Alert;
 use crate::tls::record::Record;
 use crate::tls::registry::{CipherSuite, ContentType, HandshakeType, ProtocolVersion};
 
+use super::contents::Contents;
 use super::facts::{Observed, ReadAlert};
 use super::hidden;
 use super::messages::{self, Place};
@@ -27,6 +28,8 @@ use super::shared::Shared;
 pub(super) struct Decryption {
     pending: Pending<ConnectionKeys, Encrypted>,
     joiners: PerSide<Joiner<Origin>>,
+    /// What travels inside.
+    pub(super) contents: Contents,
 }
 
 /// What awaits its key, of one side.
@@ -84,7 +87,7 @@ impl Decryption {
     /// Bytes of records that await their keys, and of messages that are not whole.
     pub(super) fn held_bytes(&self) -> usize {
         let joiners = self.joiners.client.held_bytes() + self.joiners.server.held_bytes();
-        size_of::<Self>() + self.pending.held_bytes() + joiners
+        size_of::<Self>() + self.pending.held_bytes() + joiners + self.contents.held_bytes()
     }
 
     /// Takes a record if it is encrypted.
@@ -111,6 +114,7 @@ impl Decryption {
         let (content_type, version) = (record.content_type, record.version);
         if self.awaits_keys() {
             if self.pending.is_full() {
+                self.contents.lose();
                 return Taken::Sealed;
             }
             self.pending.hold(h, body.len(), Encrypted::Record { side, content_type, version, body: body.to_vec(), place: *place });
@@ -127,6 +131,7 @@ impl Decryption {
     /// Bytes of a side are missing.
     pub(super) fn gap(&mut self, h: &Observed, side: Side) {
         self.joiners.of_mut(side).reset();
+        self.contents.lose();
         match &mut self.pending.keys {
             Keys::Known(keys) => keys.gap(side),
             Keys::Awaited => _ = self.pending.hold(h, 0, Encrypted::Gap(side)),
@@ -250,6 +255,7 @@ impl Decryption {
                 }
                 let torn = keys.is_torn(side);
                 keys.gap(side);
+                self.contents.lose();
                 if torn || sealed.content_type == ContentType::ALERT {
                     return Taken::Sealed;
                 }
@@ -265,11 +271,15 @@ impl Decryption {
                 Taken::Broken
             }
             Opened::NoKey if h.is_tls13() && h.finished.of(side).is_some() => {
+                self.contents.lose();
                 let tag = h.cipher().and_then(CipherSuite::tag).unwrap_or(16);
                 after_finished_by_size(h, side, sealed.body.len(), usize::from(tag), mark);
                 Taken::Opened
             }
-            Opened::NoKey => Taken::Sealed,
+            Opened::NoKey => {
+                self.contents.lose();
+                Taken::Sealed
+            }
         }
     }
 
@@ -277,6 +287,7 @@ impl Decryption {
         let Opening { h, side, place, again, .. } = opening;
         if kind == ContentType::APPLICATION_DATA {
             read_use(h, *side, text, place.mark);
+            self.contents.add(*side, text, *place);
         }
         match kind {
             ContentType::HANDSHAKE => self.messages(opening, text),
@@ -287,7 +298,7 @@ impl Decryption {
     }
 
     fn messages(&mut self, opening: &mut Opening<'_>, mut text: &[u8]) {
-        let Self { pending: Pending { keys: Keys::Known(keys), .. }, joiners } = self else { return };
+        let Self { pending: Pending { keys: Keys::Known(keys), .. }, joiners, .. } = self else { return };
         let Opening { h, shared, side, place: record, again } = opening;
         let side = *side;
         let joiner = joiners.of_mut(side);

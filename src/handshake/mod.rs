@@ -4,10 +4,12 @@
 //! anything odd. What it gathers are the [`facts`]; it draws no conclusions beyond stage, outcome and who ended it, which follow from the
 //! facts by definition.
 
+mod contents;
 pub mod datagrams;
 mod decrypt;
 pub mod fact;
 pub mod facts;
+mod following;
 pub mod ftp;
 mod hidden;
 mod history;
@@ -21,9 +23,11 @@ mod records;
 pub mod relevance;
 pub mod renegotiation;
 pub mod shared;
+mod silence;
 mod ssl2;
 pub mod stack;
 mod stage;
 pub mod tally;
+mod tunnelled;
 
 pub use facts::{Handshake, Observed};

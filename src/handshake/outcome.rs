@@ -14,6 +14,7 @@ use crate::transport::{Close, FlowFacts, Outstanding};
 use super::datagrams::carried::ending::ending as carried_ending;
 use super::datagrams::ending as datagrams;
 use super::facts::{AlertSeen, Fact, Handshake, Observed, Outcome, Protocol, ReadAlert, Stage, StoppedBy, deciding};
+use super::silence::{JUDGED, left_unused, taken_in_silence};
 use super::stage::stage;
 use super::{hidden, later_auth, ssl2};
 
@@ -21,9 +22,6 @@ use super::{hidden, later_auth, ssl2};
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// Copies within a shorter time may all be on their way still.
 pub(super) const NO_ANSWER: Duration = Duration::from_millis(500);
-
-/// A server that refuses a client's certificate has said so by then, even where it asks others about it.
-const JUDGED: Duration = Duration::from_secs(2);
 
 /// When and why a flow's following ended, and its place in the order of reports.
 #[derive(Debug, Clone, Copy)]
@@ -304,7 +302,7 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         let client_end = [alerts.iter().find(|a| a.from == Side::Client).map(|a| a.mark), h.first_end(Side::Client).map(|end| end.mark)];
         let client_end = client_end.into_iter().flatten().min();
         let before_client = |mark: Mark| client_end.is_none_or(|end| mark < end);
-        let late = |mark: Mark| taken_in_silence(h, client, Some(mark));
+        let late = |mark: Mark| taken_in_silence(h, h.flow, client, Some(mark)) || left_unused(h, h.flow, client, mark);
         // One that cannot be read may be a farewell.
         let refuses = |alert: &&AlertSeen| alert.alert.is_some() || !late(alert.mark);
         let alert = alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
@@ -314,25 +312,17 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
         let Some(end) = h.first_end(Side::Server) else {
             // The server has yet to judge the client's certificate.
-            let unjudged = asked && client_end.is_none() && !taken_in_silence(h, client, None);
+            let unjudged = asked && client_end.is_none() && !taken_in_silence(h, h.flow, client, None);
             return (!unjudged).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, done));
         };
         // Where there is no certificate to judge, a Finished that is not taken ends it at once.
         let idle = || h.flow.elapsed(client, end.mark) >= JUDGED || closed_in_answer(h, end, client);
-        if before_client(end.mark) && !late(end.mark) && (asked || (h.application_data.client.is_none() && !idle())) {
+        if before_client(end.mark) && (end.reset || !late(end.mark)) && (asked || (h.application_data.client.is_none() && !idle())) {
             let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
             return Some(Ending::new(outcome, Side::Server, end.mark));
         }
     }
     Some(Ending::new(Outcome::Completed, StoppedBy::Nobody, done))
-}
-
-/// The client went on to use the connection, and the server took it all without a word, for longer than it takes to judge a certificate: in protocols
-/// in which only clients talk, a server that issues no tickets never says that it accepted one.
-fn taken_in_silence(h: &Over<'_>, client_finished: Mark, end: Option<Mark>) -> bool {
-    let spoke = h.encrypted.client.iter().map(|record| record.mark).rfind(|mark| end.is_none_or(|end| *mark < end));
-    let heard = h.flow.side(Side::Client).acked_at;
-    spoke.is_some_and(|spoke| h.flow.elapsed(client_finished, spoke) >= JUDGED && heard.is_some_and(|heard| heard > spoke))
 }
 
 /// The server closed with a FIN, a round trip or more after the client had finished: it had the client's Finished and did not mind it, and

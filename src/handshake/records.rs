@@ -434,7 +434,8 @@ fn settled(h: &Observed, decryption: Option<&Decryption>) -> bool {
         return h.encrypted.client.len() >= 2 && h.encrypted.server.len() >= 2 && settled_unread(h, &hello.what, decryption);
     }
     let both = h.finished.client.is_some() && h.finished.server.is_some();
-    (both && h.application_records.client > 0 && h.application_records.server > 0)
+    let tunnels = decryption.is_some_and(|decryption| decryption.contents.are_wanted());
+    (both && !tunnels && h.application_records.client > 0 && h.application_records.server > 0)
         || (h.decrypted && decryption.is_some_and(Decryption::is_full))
 }
 

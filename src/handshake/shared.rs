@@ -7,9 +7,10 @@ use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
-use crate::flow::Endpoint;
+use crate::flow::{Endpoint, FlowKey};
 use crate::limits;
 use crate::secrets::KeyRing;
+use crate::shard::Shard;
 use crate::site::Site;
 use crate::time::{Mark, Timestamp};
 use crate::tls::certificate::{Certificate, CertificateStore};
@@ -38,6 +39,8 @@ pub struct Shared {
     /// By site and server, what became of the connections that it did not answer, since this moment.
     unanswered: HashMap<(Site, Endpoint), Unanswered, RandomState>,
     unanswered_since: Timestamp,
+    /// The shard that is read, if it is one by itself.
+    shard: Option<Shard>,
 }
 
 /// Connections that never got beyond their SYN, sent to one server within one second of packet time, that ended within the same
@@ -96,7 +99,20 @@ impl Shared {
             half_open: Vec::new(),
             unanswered: HashMap::default(),
             unanswered_since: Timestamp::MIN,
+            shard: None,
         }
+    }
+
+    /// The same for a shard that is read by itself.
+    #[must_use]
+    pub const fn of_shard(mut self, shard: Option<Shard>) -> Self {
+        self.shard = shard;
+        self
+    }
+
+    /// Whether this flow is counted here, and in no other shard.
+    pub(super) fn counts(&self, key: &FlowKey) -> bool {
+        self.shard.is_none_or(|shard| shard.counts(key))
     }
 
     /// Whether someone watches.
@@ -162,7 +178,12 @@ impl Shared {
     }
 
     /// Counts a connection that is summed up, and ended at this frame.
-    pub(super) fn sum_up(&mut self, server: (Site, Endpoint), first: Mark, at: u64) {
+    pub(super) fn sum_up(&mut self, key: &FlowKey, server: Endpoint, first: Mark, at: u64) {
+        // Another shard that holds it, too, knows its server.
+        if self.shard.is_some_and(|shard| !shard.judges(key, server.address)) {
+            return;
+        }
+        let server = (key.site, server);
         let second = first.time.seconds();
         let known_at = at.checked_next_multiple_of(FRAMES).unwrap_or(u64::MAX);
         let known = self.unanswered.get(&server).and_then(|known| self.half_open.get_mut(known.place));

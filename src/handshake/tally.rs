@@ -4,28 +4,33 @@ use crate::flow::{Side, Transport};
 use crate::packet::Datagram;
 use crate::preamble::services::{Service, Use};
 use crate::preamble::{Preamble, name_datagram};
-use crate::traffic::{Bearer, Kind, Row, Traffic, UNKNOWN, Volume};
+use crate::traffic::{Bearer, Kind, Row, UNKNOWN, Volume};
 use crate::transport::FlowFacts;
 
 use super::facts::{Observed, Protocol};
+use super::shared::Shared;
 
 /// Counts a connection or flow that is about to end. Gives the row for its late packets.
-pub(super) fn flow(traffic: &mut Traffic, observed: &Observed, preamble: Option<&Preamble>, flow: &FlowFacts) -> Row {
+pub(super) fn flow(shared: &mut Shared, observed: &Observed, preamble: Option<&Preamble>, flow: &FlowFacts) -> Row {
     let (_, server) = flow.ends();
-    add(traffic, name(observed, preamble, server.port, flow.is_udp()), flow)
+    add(shared, name(observed, preamble, server.port, flow.is_udp()), flow)
 }
 
 /// The same for one of which it is known what it carries.
-pub(super) fn add(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFacts) -> Row {
-    count(traffic, protocol, flow, 1)
+pub(super) fn add(shared: &mut Shared, protocol: &'static str, flow: &FlowFacts) -> Row {
+    count(shared, protocol, flow, 1)
 }
 
 /// The same for one that goes on between the ports of another, which was counted.
-pub(super) fn go_on(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFacts) -> Row {
-    count(traffic, protocol, flow, 0)
+pub(super) fn go_on(shared: &mut Shared, protocol: &'static str, flow: &FlowFacts) -> Row {
+    count(shared, protocol, flow, 0)
 }
 
-fn count(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFacts, connections: u64) -> Row {
+fn count(shared: &mut Shared, protocol: &'static str, flow: &FlowFacts, connections: u64) -> Row {
+    if !shared.counts(&flow.packets_key()) {
+        return Row::NONE;
+    }
+    let traffic = &mut shared.traffic;
     let (_, server) = flow.ends();
     let (bearer, port) = match flow.key.transport {
         Transport::Tcp => (Bearer::Tcp, Some(server.port)),
@@ -46,9 +51,11 @@ fn count(traffic: &mut Traffic, protocol: &'static str, flow: &FlowFacts, connec
 }
 
 /// Counts a datagram of no flow that is followed.
-pub(super) fn pass_by(traffic: &mut Traffic, datagram: &Datagram<'_>) {
-    let row = traffic.row(passing(datagram));
-    traffic.packet(row, datagram.payload_len);
+pub(super) fn pass_by(shared: &mut Shared, datagram: &Datagram<'_>) {
+    if shared.counts(&datagram.key) {
+        let row = shared.traffic.row(passing(datagram));
+        shared.traffic.packet(row, datagram.payload_len);
+    }
 }
 
 /// What a datagram of no flow that is followed is counted as.

@@ -12,9 +12,9 @@ use super::figures;
 use super::style::Palette;
 use crate::report::Advice;
 use crate::time::{Timestamp, Zone};
+use crate::wording::held;
 
-/// A space at which no line is broken.
-pub const NO_BREAK: char = '\u{a0}';
+pub use crate::wording::NO_BREAK;
 
 /// A run of text in one style.
 pub type Span<'a> = (Style, &'a str);
@@ -150,7 +150,13 @@ fn words(spans: &[Span<'_>], room: usize) -> Vec<Word> {
     for (style, text) in spans {
         let text = escape(text);
         let text = clip(&text, LONGEST_TEXT);
-        for (index, piece) in text.split(' ').enumerate() {
+        // What is held together and yet wider than a line is parted all the same.
+        let text = held(&text);
+        let pieces = text.split(' ').flat_map(|piece| {
+            let wide = width(piece) > room;
+            piece.split(move |c| wide && c == NO_BREAK)
+        });
+        for (index, piece) in pieces.enumerate() {
             if index > 0 {
                 spaces = spaces.saturating_add(1);
                 glued = false;
@@ -243,6 +249,10 @@ mod tests {
         assert_eq!(shown(60, 2, 4, &[(Style::new(), "   7"), (Style::new(), "  x")]), "     7  x\n");
         let held = format!("{} frames\u{a0}4-17", "a".repeat(50));
         assert_eq!(shown(60, 0, 0, &[(Style::new(), &held)]), format!("{}\nframes 4-17\n", "a".repeat(50)));
+        let counted = format!("{} all 12 frames", "a".repeat(50));
+        assert_eq!(shown(60, 0, 0, &[(Style::new(), &counted)]), format!("{}\nall 12 frames\n", "a".repeat(50)));
+        let wide = format!("frame\u{a0}{}", "1".repeat(30));
+        assert_eq!(shown(40, 19, 19, &[(Style::new(), &wide)]).trim_start().split_once(' ').map(|(first, _)| first), Some("frame\n"));
         let number = format!("{} 14.2 kB, 9 s", "a".repeat(52));
         assert_eq!(shown(60, 0, 0, &[(Style::new(), &number)]), format!("{}\n14.2 kB, 9 s\n", "a".repeat(52)));
     }

@@ -98,6 +98,47 @@ pub const EXPLAIN: &[Field] = &[
     always("references", TEXTS),
 ];
 
+/// The object of `index.json` of `certs`: every certificate seen.
+pub const CERTS: &[Field] = &[
+    always("schema", Kind::Word(|| vec!["handshark-certs/1"])),
+    always("version", Kind::Text),
+    always("inputs", TEXTS),
+    always("handshakes", Kind::Integer),
+    always("encrypted", Kind::Integer),
+    always("left_out", Kind::Integer),
+    always(
+        "certificates",
+        Kind::List(&Kind::Object(&[
+            always("file", Kind::Text),
+            always("subject", Kind::Text),
+            always("issuer", Kind::Text),
+            always("serial", Kind::Text),
+            always("not_before", Kind::Time),
+            always("not_after", Kind::Time),
+            always("san", TEXTS),
+            always("key", Kind::Text),
+            always("signature", Kind::Text),
+            always("sha256", Kind::Text),
+            maybe("malformed", Kind::Text),
+            always("presented_by", Kind::List(&SIDE)),
+            always("first_seen", Kind::Time),
+            always("last_seen", Kind::Time),
+            always("handshakes", Kind::Integer),
+            always(
+                "servers",
+                Kind::List(&Kind::Object(&[
+                    always("address", Kind::Text),
+                    always("port", Kind::Integer),
+                    maybe("name", Kind::Text),
+                    always("handshakes", Kind::Integer),
+                ])),
+            ),
+            always("clients", TEXTS),
+            always("chains", Kind::List(&TEXTS)),
+        ])),
+    ),
+];
+
 /// The object of `expect --json`: what is as expected, and what is not.
 pub const EXPECT: &[Field] = &[
     always("schema", Kind::Word(|| vec!["handshark-expect/1"])),

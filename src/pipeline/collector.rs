@@ -267,7 +267,8 @@ impl<'a> Collector<'a> {
         let mut held = Held { handshake, server, client, doubtful, ticket_refused, bytes };
         self.note_losses(&mut held);
         // What others show may tell whether that was a handshake at all, and why it failed: it is judged then, and not twice.
-        if self.hold > Duration::ZERO && !held.handshake.provisional && (doubtful || held.handshake.outcome.failed()) {
+        let goes_on = held.handshake.outcome == Outcome::Incomplete && held.handshake.quic.is_some();
+        if self.hold > Duration::ZERO && !held.handshake.provisional && (doubtful || goes_on || held.handshake.outcome.failed()) {
             return self.hold(held, now);
         }
         let verdict = self.judge(&held);
@@ -467,7 +468,10 @@ impl<'a> Collector<'a> {
             (&mut self.totals.picked_out, verdict.quality.picked_out),
             (&mut self.totals.stepped, handshake.flow.tcp.is_some_and(|tcp| tcp.clock_step.is_some())),
             (&mut self.totals.cut_off, cut_off),
-            (&mut self.totals.strays, self.shard.is_some_and(|shard| !shard.knows(&handshake.flow.key, handshake.server.address))),
+            (
+                &mut self.totals.strays,
+                self.shard.is_some_and(|shard| !shard.knows(&handshake.flow.packets_key(), handshake.server.address)),
+            ),
         ] {
             *total = total.saturating_add(u64::from(counts));
         }
@@ -528,7 +532,7 @@ impl<'a> Collector<'a> {
         for (count, what) in [
             (
                 self.totals.strays,
-                "with servers on ports above their clients': other shards may hold more of these servers' handshakes, of which nothing is known here. To judge them by all, read all shards at once.",
+                "with servers behind a relay, or on ports that look less like a service's than their clients': other shards may hold more of these servers' handshakes, of which nothing is known here. To judge them by all, read all shards at once.",
             ),
             (
                 self.totals.picked_out,

@@ -65,6 +65,17 @@ pub struct Division {
     pub without_secrets: bool,
 }
 
+/// What came of it.
+#[derive(Debug)]
+pub struct Condensed {
+    /// What is to be remembered of all frames within the window.
+    pub tail: Tail,
+    /// Frames of the window that were kept, each counted once, however many shards it is in.
+    pub within: u64,
+    /// Frames from behind the window that were kept, of what begins in it.
+    pub behind: u64,
+}
+
 /// Condenses what a source gives. What is kept goes to `out`, with what the source has told so far and its part's place: that of the shard, behind
 /// these the side table; 0 where nothing is divided. Gives what is to be remembered of all frames within the window; `file` in it is the place among
 /// the source's inputs.
@@ -77,7 +88,7 @@ pub fn condense(
     division: Option<Division>,
     stop: &AtomicBool,
     out: &mut dyn FnMut(&Inventory, usize, Kept<'_>) -> io::Result<()>,
-) -> Result<Tail> {
+) -> Result<Condensed> {
     let mut pass = Pass::new(window, division);
     let mut block = Block::default();
     let mut feed = Feed::default();
@@ -105,7 +116,8 @@ pub fn condense(
     pass.tell_late();
     pass.end(source.inventory());
     pass.turn(source.inventory(), true, out)?;
-    Ok(pass.tail(source.inventory()))
+    let (within, behind) = (pass.kept_within, pass.kept_behind);
+    Ok(Condensed { tail: pass.tail(source.inventory()), within, behind })
 }
 
 fn unwritten(source: io::Error) -> Error {
@@ -154,6 +166,9 @@ struct Pass {
     /// The second of packet time at which it was last asked whether all is settled.
     asked: i64,
     tail: Tail,
+    /// Frames that were kept, of the window and from behind it.
+    kept_within: u64,
+    kept_behind: u64,
 }
 
 /// What is known of a frame.
@@ -164,13 +179,13 @@ struct Seen {
     part: Option<Part>,
     /// A flow begins with it.
     begins: bool,
-    /// The shard that it is for; none where it is for all.
-    shard: Option<u16>,
+    /// The shards that it is for; none where it is for all.
+    shards: Option<[u16; 2]>,
 }
 
 impl Seen {
     const fn only(state: State) -> Self {
-        Self { state, part: None, begins: false, shard: None }
+        Self { state, part: None, begins: false, shards: None }
     }
 }
 
@@ -202,7 +217,7 @@ impl Pass {
         Self {
             window,
             router: Router::new(false).foretelling(),
-            worker: Worker::new(0, 1, &Policy::default(), false),
+            worker: Worker::new(0, 1, &Policy::default(), false, None),
             shelves: (0..parts).map(|_| Shelf::default()).collect(),
             shards,
             telling: division.map(|Division { shards, without_secrets }| Telling::new(shards, without_secrets)),
@@ -218,6 +233,8 @@ impl Pass {
             tick: Timestamp::MIN,
             asked: i64::MIN,
             tail: Tail::default(),
+            kept_within: 0,
+            kept_behind: 0,
         }
     }
 
@@ -268,7 +285,7 @@ impl Pass {
                     seen.state = if own { State::Needed } else { State::Idle };
                     seen.begins = begins(was, is);
                     let within = kind == Kind::Within;
-                    seen.shard = if own && *shards > 1 { packet.key().map(|key| Shard::of_flow(key, *shards)) } else { None };
+                    seen.shards = if own && *shards > 1 { packet.key().map(|key| Shard::holding(key, *shards)) } else { None };
                     seen.part = if own != within || own && seen.begins { Part::of(packet, followed) } else { None };
                 }
             });
@@ -323,9 +340,13 @@ impl Pass {
             }
         }
         self.last = Some((head, place));
+        match kind {
+            Kind::Within => self.kept_within = self.kept_within.saturating_add(u64::from(needed)),
+            _ => self.kept_behind = self.kept_behind.saturating_add(u64::from(needed)),
+        }
         let comments = if needed { self.comments.remove(&head.number).unwrap_or_default() } else { Vec::new() };
         for (number, shelf) in (1..=self.shards).zip(&mut self.shelves) {
-            if needed && seen.shard.is_none_or(|shard| shard == number) {
+            if needed && seen.shards.is_none_or(|shards| shards.contains(&number)) {
                 shelf.packet(frame, place, comments.clone());
             } else if kind == Kind::Within {
                 shelf.leave_out(head, place, first_of_step);

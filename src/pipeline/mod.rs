@@ -27,6 +27,6 @@ mod summary;
 mod twins;
 mod worker;
 
-pub use condense::{Division, Kept, Window, condense};
+pub use condense::{Condensed, Division, Kept, Window, condense};
 pub use options::{Options, Progress};
 pub use run::run;

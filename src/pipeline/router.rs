@@ -186,7 +186,7 @@ impl Router {
                 (_, Some(key)) => {
                     let place = (found != Found::Joining).then_some(place);
                     // Fragments are in every shard, as nothing tells whose they are before the last.
-                    if place.is_none() && self.shard.is_some_and(|shard| Shard::of_flow(key, shard.of) != shard.number) {
+                    if place.is_none() && self.shard.is_some_and(|shard| !shard.holds(key)) {
                         continue;
                     }
                     give(Routed::Packet { partition: partition(key), interface, packet, place });

@@ -51,7 +51,7 @@ pub(super) fn summary(
     incidents: u64,
     interrupted: bool,
 ) -> Summary {
-    let traffic = Carried::all(traffic);
+    let traffic = if inventory.shard.is_some() { Carried::every(traffic) } else { Carried::all(traffic) };
     let skipped = Skip::ALL.iter().zip(counts.skipped).filter(|(_, count)| *count > 0);
     Summary {
         observer: Observer::default(),
@@ -125,6 +125,7 @@ fn notes(
             "From frame {from} of all on, frames are counted over all inputs and not by file: the inputs take turns too often for each to be remembered."
         ));
     }
+    notes.extend(window_gaps(inventory));
     notes.extend(silences(inventory, counts, totals));
     for (one, other) in counts.points.iter().take(SILENCES) {
         if let (Some(one), Some(other)) = (inventory.inputs.get(*one), inventory.inputs.get(*other)) {
@@ -238,6 +239,22 @@ fn hidden(traffic: &[Carried], totals: &Totals) -> Vec<String> {
         .filter(|(carried, _)| told.insert(carried.protocol()))
         .map(|(carried, place)| format!("What travels in {} cannot be seen here. Capture it {place}.", carried.told(total)))
         .collect()
+}
+
+/// Windows that nobody has condensed, or that were not given.
+fn window_gaps(inventory: &Inventory) -> Vec<String> {
+    let gaps = inventory.account.as_ref().map(|account| account.gaps.as_slice()).unwrap_or_default();
+    let told = gaps.iter().take(SILENCES).map(|gap| {
+        let sensor = gap.sensor.as_ref().map(|sensor| format!(" of sensor {sensor}")).unwrap_or_default();
+        let site = gap.site.as_ref().map(|site| format!(" at site {site}")).unwrap_or_default();
+        let (from, to) = (gap.from.to_second(), gap.to.to_second());
+        format!("No condensate{sensor}{site} holds what began between {from} and {to}: it is not reported, and verdicts may lack what it showed. If there are captures of that time, condense them, too.")
+    });
+    let mut notes: Vec<String> = told.collect();
+    if let Some(more) = gaps.len().checked_sub(SILENCES).filter(|more| *more > 0) {
+        notes.push(format!("{} between windows that were condensed.", counted(more as u64, "more such gap", "more such gaps")));
+    }
+    notes
 }
 
 /// Times in which nothing was captured: between inputs, and within one where a connection was open then.

@@ -14,6 +14,7 @@ use crate::limits;
 use crate::packet::Packet;
 use crate::preamble::GOOGLE_QUIC;
 use crate::secrets::{KeyLog, KeyRing, Tally};
+use crate::shard::Shard;
 use crate::time::Mark;
 use crate::traffic::Volumes;
 use crate::transport::udp::UdpTable;
@@ -36,6 +37,9 @@ pub(super) struct Worker {
     portion: usize,
     /// What was told of other shards since it was last asked.
     told: Vec<Entry>,
+    /// The shard that is read, if it is one by itself, and its flows that another one counts.
+    shard: Option<Shard>,
+    counted_elsewhere: u64,
 }
 
 /// How far everything is concluded. What is concluded at the same frame is told in the order of the first frames.
@@ -74,6 +78,11 @@ struct Partition {
 }
 
 impl Partition {
+    /// How many flows its tables have counted.
+    fn flows_counted(&self) -> u64 {
+        (Count::from(self.table.counters().flows) + self.flows.counters().flows).get()
+    }
+
     /// Counts the packets that were left out, of all flows or of one.
     #[cold]
     fn settle_late(&mut self, of: Option<&FlowKey>) {
@@ -96,19 +105,28 @@ impl Partition {
 }
 
 impl Worker {
-    pub(super) fn new(index: usize, workers: usize, policy: &Policy, live: bool) -> Self {
+    pub(super) fn new(index: usize, workers: usize, policy: &Policy, live: bool, shard: Option<Shard>) -> Self {
         let bounds = if live { TableLimits::live_partition(policy.stall_after) } else { TableLimits::partition() };
         let share = (index..limits::PARTITIONS).step_by(workers);
         let partitions = share
             .map(|_| Partition {
                 table: Table::new(bounds),
                 flows: UdpTable::new(limits::UDP_FLOWS / limits::PARTITIONS),
-                shared: Shared::new(policy.stall_after, live),
+                shared: Shared::new(policy.stall_after, live).of_shard(shard),
                 late: Pending::default(),
             })
             .collect();
         let place = |number: usize| u8::try_from(number.checked_div(workers).unwrap_or(number)).unwrap_or(u8::MAX);
-        Self { partitions, places: std::array::from_fn(place), keys: None, left: Vec::new(), portion: 0, told: Vec::new() }
+        Self {
+            partitions,
+            places: std::array::from_fn(place),
+            keys: None,
+            left: Vec::new(),
+            portion: 0,
+            told: Vec::new(),
+            shard,
+            counted_elsewhere: 0,
+        }
     }
 
     /// Makes secrets known.
@@ -131,13 +149,20 @@ impl Worker {
     pub(super) fn take(&mut self, routed: Routed<'_>) {
         match routed {
             Routed::Packet { partition, interface, packet, .. } => {
-                let Some(Partition { table, flows, shared, .. }) = self.partition(partition) else { return };
+                let counts = self.shard.zip(packet.key()).is_none_or(|(shard, key)| shard.counts(key));
+                let Some(own) = self.partition(partition) else { return };
+                let known = (!counts).then(|| own.flows_counted());
+                let Partition { table, flows, shared, .. } = own;
                 match packet {
                     Packet::Tcp(segment) => table.segment(shared, interface, segment),
                     Packet::Udp(datagram) | Packet::Eapol(datagram) => flows.datagram(shared, interface, datagram),
                     Packet::IcmpError(error) if error.transport() == Transport::Tcp => table.icmp(shared, error),
                     Packet::IcmpError(error) => flows.icmp(error),
                     Packet::Skipped(_) => {}
+                }
+                if let Some(known) = known {
+                    let more = own.flows_counted().saturating_sub(known);
+                    self.counted_elsewhere = self.counted_elsewhere.saturating_add(more);
                 }
             }
             Routed::Coming { partition, segment } => {
@@ -260,16 +285,20 @@ impl Worker {
             drained.handshakes.append(&mut shared.concluded);
             drained.half_open.append(&mut shared.half_open);
         }
+        if let Some(shard) = self.shard {
+            drained.handshakes.retain(|handshake| shard.judges(&handshake.flow.packets_key(), handshake.server.address));
+        }
         drained
     }
 
     /// The tables' counters, added up.
     pub(super) fn counters(&self) -> TableCounters {
         let google = |partition: &Partition| partition.shared.traffic.packets_of(GOOGLE_QUIC);
-        self.partitions.iter().fold(TableCounters::default(), |sum, partition| {
+        let sum = self.partitions.iter().fold(TableCounters::default(), |sum, partition| {
             let sum = sum.plus(&partition.table.counters()).plus(&partition.flows.counters());
             TableCounters { google_quic: sum.google_quic.saturating_add(google(partition)), ..sum }
-        })
+        });
+        TableCounters { flows: sum.flows.saturating_sub(self.counted_elsewhere), ..sum }
     }
 
     /// Adds what the packets were to the sums of other workers.

@@ -41,6 +41,8 @@ fn http(bytes: &[u8]) -> Option<Plaintext> {
         found.location = header(bytes, "Location").map(printable);
         found.software = header(bytes, "Server").map(printable);
         found.title = title(bytes);
+        let tls = |upgrade: &[u8]| contains(upgrade, "TLS/");
+        found.demands_tls = found.http_status == Some(426) && header(bytes, "Upgrade").is_some_and(tls);
         if found.http_status == Some(101) && websocket(bytes) {
             found.protocol = "WebSocket";
         }
@@ -260,7 +262,7 @@ fn dns(bytes: &[u8]) -> bool {
 }
 
 fn plain(protocol: &'static str, bytes: &[u8]) -> Plaintext {
-    Plaintext { protocol, first: excerpt(bytes), http_status: None, location: None, title: None, software: None }
+    Plaintext { protocol, first: excerpt(bytes), http_status: None, demands_tls: false, location: None, title: None, software: None }
 }
 
 const METHODS: [&str; 21] = [
@@ -320,6 +322,11 @@ mod tests {
         let page = b"HTTP/1.1 302 Found\r\nServer: gate\r\nLocation: http://portal.example/login\r\n\r\n<html><title>Sign in</title>";
         let found = identify(page, Side::Server);
         assert_eq!((found.protocol, found.http_status), ("HTTP", Some(302)));
+        let demands = |header: &str| {
+            identify(format!("HTTP/1.1 426 Upgrade Required\r\n{header}Content-Length: 0\r\n\r\n").as_bytes(), Side::Server).demands_tls
+        };
+        assert!(demands("Connection: Upgrade\r\nUpgrade: TLS/1.2,HTTP/1.1\r\n"));
+        assert!(!demands("Upgrade: websocket\r\n") && !demands(""));
         assert_eq!(found.location.as_deref(), Some("http://portal.example/login"));
         assert_eq!(found.title.as_deref(), Some("Sign in"));
         assert_eq!(found.software.as_deref(), Some("gate"));

@@ -330,6 +330,11 @@ impl PreambleFacts {
         )
     }
 
+    /// The server demands what the client had said it cannot do (MS-TDS section 2.2.6.5).
+    pub fn demands_the_impossible(&self) -> bool {
+        self.dialect == Dialect::Tds && self.upgrade == Upgrade::Granted && self.code == Some(3) && self.detail.is_some()
+    }
+
     /// This and the upgrades around it, innermost first.
     pub fn layers(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |facts| facts.outer.as_deref())
@@ -347,7 +352,7 @@ impl Plaintext {
     pub fn complains(&self) -> bool {
         let text = format!("{} {}", self.first, self.title.as_deref().unwrap_or_default()).to_ascii_lowercase();
         let elsewhere = self.location.as_deref().is_some_and(|location| location.starts_with("https:"));
-        self.http_status == Some(400) || elsewhere || text.contains("https") && self.http_status != Some(200)
+        self.http_status == Some(400) || self.demands_tls || elsewhere || text.contains("https") && self.http_status != Some(200)
     }
 }
 
@@ -371,6 +376,8 @@ pub struct Plaintext {
     pub first: String,
     /// HTTP status, where it is an HTTP response.
     pub http_status: Option<u16>,
+    /// An HTTP response that demands TLS on this connection: 426 with `Upgrade: TLS/…` (RFC 2817 section 4.2).
+    pub demands_tls: bool,
     /// Location header of an HTTP redirect, where visible.
     pub location: Option<String>,
     /// Title of the HTML page behind an HTTP header, where visible.

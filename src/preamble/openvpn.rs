@@ -39,18 +39,23 @@ impl Dialogue for OpenVpn {
             (Side::Client, Some(Kind::HardReset(Side::Client))) => {
                 self.wrapping = wrapping(said.bytes).unwrap_or_default();
                 facts.describe(said, format!("hard reset, control channel protected by {}", self.wrapping.name()));
-                if !self.wrapping.is_opaque() {
+                facts.detail = Some(self.wrapping.name().to_owned());
+                if facts.asked.is_none() {
                     facts.ask(said.mark);
                 }
                 Next::More
+            }
+            // What tls-crypt encrypts is never seen.
+            (Side::Server, Some(Kind::HardReset(Side::Server))) if self.wrapping.is_opaque() => {
+                facts.describe(said, "hard reset in answer".to_owned());
+                (facts.upgrade, facts.asked) = (Upgrade::NotAsked, None);
+                Next::Never
             }
             (Side::Server, Some(Kind::HardReset(Side::Server))) if facts.upgrade == Upgrade::Asked => {
                 facts.describe(said, "hard reset in answer".to_owned());
                 facts.decide(Upgrade::Granted, "hard reset in answer".to_owned(), None, said.mark);
                 Next::Tls
             }
-            // What tls-crypt encrypts is never seen.
-            _ if self.wrapping.is_opaque() => Next::Never,
             _ => {
                 facts.describe(said, "OpenVPN packet".to_owned());
                 Next::More

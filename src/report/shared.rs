@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use crate::tls;
 use crate::tls::client_hello::{ClientHello, Ech};
 use crate::tls::fingerprint::{self, Carrier};
-use crate::tls::registry::{ExtensionType, is_grease};
+use crate::tls::registry::{CipherSuite, ExtensionType, ProtocolVersion, is_grease, sslv2_cipher_name};
 use crate::tls::server_hello::ServerHello;
 
 use super::{Rendered, word};
@@ -158,9 +158,17 @@ impl<'a> Offer<'a> {
         self.hello.supported_versions().next().is_none().then(|| word(version.name(), version))
     }
 
-    /// Suites offered, in its order.
+    /// It offers SSL 2.0 and nothing newer.
+    pub fn is_ssl2(&self) -> bool {
+        self.hello.is_sslv2() && self.hello.legacy_version() == ProtocolVersion::SSL2
+    }
+
+    /// Suites offered, in its order; of an `SSLv2` hello those of SSL 2.0, too.
     pub fn supported_ciphers(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        First::of(self.hello.cipher_suites().filter(|c| !c.is_grease()), limits::OFFERED_SUITES, |c| word(c.name(), c))
+        First::of(self.hello.offered_kinds(), limits::OFFERED_SUITES, |kind| match u16::try_from(kind) {
+            Ok(suite) => word(CipherSuite(suite).name(), CipherSuite(suite)),
+            Err(_) => sslv2_cipher_name(kind).map_or_else(|| Cow::Owned(format!("0x{kind:06x}")), Cow::Borrowed),
+        })
     }
 
     /// Groups offered, in its order.

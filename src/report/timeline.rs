@@ -507,8 +507,7 @@ fn client_hello(hello: &ClientHello) -> String {
     }
     let versions: Vec<String> = hello.supported_versions().filter(|version| !version.is_grease()).map(|v| v.to_string()).collect();
     parts.push(if versions.is_empty() { hello.highest_version().to_string() } else { versions.join(" ") });
-    let suites = hello.cipher_suites().filter(|suite| !suite.is_grease()).count();
-    parts.push(counted(suites, "suite", "suites"));
+    parts.push(counted(hello.offered_kinds().count(), "suite", "suites"));
     let shares: Vec<String> = hello.key_shares().filter(|(group, _)| !group.is_grease()).map(|(group, _)| group.to_string()).collect();
     if !shares.is_empty() {
         parts.push(format!("keys for {}", shares.join(" ")));

@@ -37,6 +37,14 @@ impl Carried {
         all
     }
 
+    /// What was counted in one shard, the most bytes first: every kind, so that those of all shards can be added up.
+    pub fn every(volumes: &Volumes) -> Vec<Self> {
+        let mut all: Vec<Self> = volumes.iter().map(|(kind, volume)| Self { kind: Some(*kind), volume: *volume }).collect();
+        all.retain(|carried| carried.volume.packets > 0);
+        all.sort_by_key(|carried| std::cmp::Reverse((carried.volume.bytes, carried.volume.packets)));
+        all
+    }
+
     /// The protocol's name.
     pub fn protocol(&self) -> &'static str {
         self.kind.map_or("others", |kind| kind.protocol)

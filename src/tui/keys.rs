@@ -13,15 +13,15 @@ use crate::report::Advice;
 pub(super) const KEYS: &[(&str, &str)] = &[
     ("j k  ↓ ↑", "next, previous"),
     ("g G  Home End", "first, last"),
-    ("Ctrl-d Ctrl-u  PgDn PgUp", "a page down, up"),
-    ("Enter l →", "open: incident, its handshakes, one of them"),
+    ("^D ^U  PgDn PgUp", "a page down, up"),
+    ("Enter l →", "open: incident, handshakes, one of them"),
     ("Esc h ←", "back; at the top: drop the filter"),
     ("Tab  1 2 3 …", "the lists"),
-    ("s S", "sort by the next column, the other way round"),
+    ("s S", "sort by the next column; turn round"),
     ("/", "find words; !word excludes"),
-    ("e", "find by a condition, as --where takes it"),
-    ("y Y", "copy the command of the fix, where it is"),
-    ("w", "save what is selected: packets or a page"),
+    ("e", "find by a condition, as in --where"),
+    ("y Y", "copy the command of the fix; the place"),
+    ("w", "save the selection: packets or a page"),
     ("p Space", "pause, go on"),
     ("c", "clear the lists"),
     ("m", "the mouse: off to mark text, on again"),
@@ -259,6 +259,13 @@ mod tests {
     use super::*;
     use crate::report::{Report, samples};
     use crate::time::Timestamp;
+
+    #[test]
+    fn the_keys_fit_a_terminal_of_60_columns() {
+        for (keys, what) in KEYS {
+            assert!(keys.chars().count() < 18 && what.chars().count() <= 39, "{keys}: {what}");
+        }
+    }
 
     fn typed(state: &mut State, text: &str) {
         for c in text.chars() {

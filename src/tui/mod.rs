@@ -1,7 +1,8 @@
 //! Beside the floors: the live view on a terminal. Reports come in over a channel, keys from the terminal; nothing is judged here.
 //!
 //! - `state`: where its reader stands; `data`, `counts`: what is kept and what is counted; `filter`: what is looked for;
-//! - `table`: the lists; `pages`: one incident, one handshake; `draw`, `charts`: all of it on the screen; `keys`: what is typed and pointed at.
+//! - `table`: the lists; `pages`: one incident, one handshake; `draw`, `charts`: all of it on the screen; `typed`: what comes from the
+//!   terminal; `keys`: what that does.
 //!
 //! Invariants: the terminal is put back on every way out, a panic included; no text of a report reaches it but through [`crate::output::escape`];
 //! memory is bounded however long the view runs.
@@ -18,19 +19,21 @@ mod look;
 mod pages;
 mod state;
 mod table;
+mod typed;
 
 use std::io::{self, Write as _};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::RecvTimeoutError;
 use data_encoding::BASE64;
-use ratatui::crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event};
+use ratatui::crossterm::event::{DisableMouseCapture, EnableMouseCapture, Event};
 use ratatui::crossterm::execute;
 
 pub use self::gauges::{Form, Gauges, Links, Wish};
 use self::state::{State, Tab};
+use self::typed::{MOST_KEYS, typed};
 
 /// This build has the view.
 pub const AVAILABLE: bool = true;
@@ -91,20 +94,6 @@ fn copy(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// What is pressed and pointed at from now on. It is read on a thread of its own, which the process takes along when it ends: waiting for a key
-/// on a terminal that is gone never returns.
-fn typed() -> Receiver<Event> {
-    let (press, typed) = bounded(MOST_KEYS);
-    thread::spawn(move || {
-        while let Ok(event) = event::read() {
-            if matches!(event, Event::Key(_) | Event::Mouse(_)) && press.send(event).is_err() {
-                break;
-            }
-        }
-    });
-    typed
-}
-
 /// Puts the terminal back when it goes out of scope. What a panic needs is installed by ratatui.
 struct Restored;
 
@@ -117,7 +106,5 @@ impl Drop for Restored {
 
 /// How often the view is drawn.
 const STEP: Duration = Duration::from_millis(100);
-/// Keys taken between two drawings.
-const MOST_KEYS: usize = 1024;
 /// Reports taken between two drawings.
 const MOST_AT_ONCE: usize = 20_000;

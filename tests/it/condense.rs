@@ -309,8 +309,29 @@ fn a_window_in_which_nothing_begins_is_no_error() {
     assert!(refused(&["condense", text(&incident()), "--since", "+10m", "-o", "x"]).contains("another moment"));
 }
 
+/// A window that is not there was perhaps left out on purpose: it is told, and no window is told that is there.
 #[test]
-fn what_cannot_be_added_up_is_refused_and_what_is_cut_off_is_told() {
+fn a_window_that_is_missing_is_told() {
+    let (dir, night) = (tempfile::tempdir().unwrap(), incident());
+    let moments = ["2026-11-21T09:02:00Z", "2026-11-21T09:04:00Z", "2026-11-21T09:06:00Z"];
+    let bounds = [(None, Some(0)), (Some(0), Some(1)), (Some(1), Some(2)), (Some(2), None)];
+    for (number, (since, until)) in bounds.into_iter().enumerate() {
+        let output = dir.path().join(format!("{number}.pcapng"));
+        let mut arguments = vec!["condense", text(&night), "--site", "lab", "--sensor", "tap", "-o", text(&output)];
+        for (option, moment) in [("--since", since), ("--until", until)] {
+            arguments.extend(moment.into_iter().flat_map(|place: usize| [option, moments[place]]));
+        }
+        done(&arguments);
+    }
+    let notes = || objects(&read(dir.path(), &["--json"])).last().unwrap()["notes"].to_string();
+    assert!(!notes().contains("No condensate"), "{}", notes());
+    fs::remove_file(dir.path().join("2.pcapng")).unwrap();
+    let told = "No condensate of sensor tap at site lab holds what began between 2026-11-21 09:04:00 UTC and 2026-11-21 09:06:00 UTC";
+    assert!(notes().contains(told), "{}", notes());
+}
+
+#[test]
+fn what_cannot_be_added_up_and_what_is_cut_off_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let condensate = dir.path().join("c.pcapng");
     done(&["condense", text(&incident()), "-o", text(&condensate)]);
@@ -321,10 +342,17 @@ fn what_cannot_be_added_up_is_refused_and_what_is_cut_off_is_told() {
     let bytes = fs::read(&condensate).unwrap();
     let cut = dir.path().join("cut.pcapng");
     fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
-    let said = objects(&read(&cut, &["--json"]));
-    let notes = said.last().unwrap()["notes"].to_string();
-    assert!(notes.contains("cut.pcapng"), "{notes}");
-    assert!(said.len() > 100, "what is there is read");
+    let told = refused(&["read", "--json", text(&cut)]);
+    assert!(told.contains("cut.pcapng") && told.contains("condense its window again"), "{told}");
+    // Beside whole ones, and where not even its beginning is there.
+    let several = dir.path().join("several");
+    fs::create_dir(&several).unwrap();
+    fs::copy(&condensate, several.join("whole.pcapng")).unwrap();
+    for left in [bytes.len() - 4, bytes.len() / 2, 300, 20] {
+        fs::write(several.join("cut.pcapng"), &bytes[..left]).unwrap();
+        let told = refused(&["read", "--json", text(&several)]);
+        assert!(told.contains("cut.pcapng"), "{left}: {told}");
+    }
     let mixed = ["site=a", "site=b"].map(|site| {
         let directory = dir.path().join(site);
         fs::create_dir_all(&directory).unwrap();

@@ -106,6 +106,38 @@ fn secrets_in_the_capture_itself_are_used() {
     }
 }
 
+/// With keys, what is spoken through a connection to a proxy is followed: each handshake in it is told by itself, with the road that it took.
+#[test]
+fn a_handshake_within_another_is_told_by_itself() {
+    let folder = fixtures().join("captures/proxy");
+    let rows = [
+        ("proxy-over-tls-ok", Some("http-connect"), "completed"),
+        ("proxy-over-tls-expired", Some("http-connect"), "alerted"),
+        ("proxy-over-tls-refused", Some("http-connect"), "plaintext"),
+        ("socks-over-tls-untrusted", Some("socks5"), "alerted"),
+        ("tls-in-tls-ok", None, "completed"),
+    ];
+    for (name, preamble, outcome) in rows {
+        let [capture, keys] = ["pcap", "keys"].map(|kind| folder.join(format!("{name}.{kind}")));
+        let without = analyse(&[&capture], 1);
+        assert_eq!(without.handshakes.len(), 1, "{name}");
+        for threads in [1, 3] {
+            let said = analyse_with_keys(&[&capture], &[&keys], threads);
+            let [outer, inner] = said.handshakes.as_slice() else { panic!("{name}: {} handshakes", said.handshakes.len()) };
+            assert_eq!(
+                (outer.handshake.outcome.as_str(), outer.handshake.decrypted, outer.network.path.as_slice()),
+                ("completed", true, &[][..])
+            );
+            assert_eq!(inner.network.path, ["tls"], "{name}");
+            assert_eq!((inner.handshake.preamble.as_deref(), inner.handshake.outcome.as_str()), (preamble, outcome), "{name}");
+            assert_ne!(outer.handshake.id, inner.handshake.id);
+        }
+    }
+    // What is asked of a server in clear through such a tunnel is none.
+    let [capture, keys] = ["pcap", "keys"].map(|kind| folder.join(format!("proxy-over-tls-clear-ok.{kind}")));
+    assert_eq!(analyse_with_keys(&[&capture], &[&keys], 1).handshakes.len(), 1);
+}
+
 /// Shows its key log only when the capture is over.
 struct Late {
     inner: Box<dyn FrameSource>,

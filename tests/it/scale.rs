@@ -387,6 +387,42 @@ fn shards_are_read_by_workers() {
     assert_eq!(rows("dask-rows"), parts);
 }
 
+/// A file that comes late makes its windows due again in all shards: then everything is as if it had been there from the beginning.
+#[test]
+fn a_late_file_makes_its_shards_what_they_would_have_been() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name);
+    let archive = place("archive");
+    three_sensors(&archive);
+    if python_with("json").is_none() {
+        return;
+    }
+    let condensed = |results: &str| {
+        let lines = plan(&archive, &place(results), &["--shards", "3", "--due"]);
+        let manifest = lines.iter().fold(String::new(), |all, line| all + &line.to_string() + "\n");
+        fs::write(place("manifest.jsonl"), manifest).unwrap();
+        let mut command = Command::new("bash");
+        command.arg(scale("xargs.sh")).args([place("manifest.jsonl"), archive.clone(), place(results)]);
+        command.args(["2"]).arg(place(&format!("{results}-rows"))).env("HANDSHARK", env!("CARGO_BIN_EXE_handshark"));
+        finishes(command);
+        lines.len()
+    };
+    let all = condensed("early");
+    let sensor = archive.join("site=lab/sensor=tap-1");
+    let mut files: Vec<PathBuf> = fs::read_dir(&sensor).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 3);
+    fs::rename(&files[1], place("held")).unwrap();
+    assert_eq!(condensed("late"), all - 1);
+    assert!(contents(&place("late")) != contents(&place("early")));
+    fs::rename(place("held"), &files[1]).unwrap();
+    let again = condensed("late");
+    assert!((1..all).contains(&again), "{again} of {all} windows are due again");
+    assert!(contents(&place("late")) == contents(&place("early")));
+    assert!(contents(&place("late-rows")) == contents(&place("early-rows")));
+    assert!(plan(&archive, &place("late"), &["--shards", "3", "--due"]).is_empty());
+}
+
 /// Rows lie in folders by date, site and sensor, and the queries that come along count what the JSON lines say.
 #[cfg(feature = "parquet")]
 #[test]

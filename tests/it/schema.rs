@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use handshark::inventory::INVENTORY;
-use handshark::output::schema::{DIFF, EXPECT, EXPLAIN, MATCH, REPRODUCTION};
+use handshark::output::schema::{CERTS, DIFF, EXPECT, EXPLAIN, MATCH, REPRODUCTION};
 use handshark::report::schema::{Field, HANDSHAKE, HEARTBEAT, INCIDENT, Kind, SENSOR, SUMMARY, TALLY};
 use handshark::report::{SCHEMA, StepKind};
 use jsonschema::Validator;
@@ -46,12 +46,12 @@ fn value(kind: Kind, strict: bool) -> Value {
 }
 
 fn schema() -> Value {
-    let kinds = [HANDSHAKE, INCIDENT, TALLY, HEARTBEAT, SENSOR, SUMMARY, INVENTORY, MATCH, DIFF, EXPLAIN, EXPECT, REPRODUCTION]
+    let kinds = [HANDSHAKE, INCIDENT, TALLY, HEARTBEAT, SENSOR, SUMMARY, INVENTORY, CERTS, MATCH, DIFF, EXPLAIN, EXPECT, REPRODUCTION]
         .map(|fields| object(fields, false));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": SCHEMA,
-        "description": "A line of `handshark --json`, or what inventory, match, diff, explain, expect and reproduce write with --json. Made by the program's tests from its own description; docs/SCHEMA.md says what the fields mean.",
+        "description": "A line of `handshark --json`, or what inventory, match, diff, explain, expect and reproduce write with --json, or index.json of certs. Made by the program's tests from its own description; docs/SCHEMA.md says what the fields mean.",
         "oneOf": kinds,
     })
 }
@@ -203,6 +203,16 @@ fn differences_are_as_the_schema_says() {
     let compared = |a: &Path, b: &Path| objects(&done(&["diff", "--json", "--no-trust", text(a), text(b)]));
     let said = [compared(&captures.join("success"), &incident()), compared(&incident(), &captures.join("cert"))].concat();
     are_as_promised(DIFF, &said, &[]);
+}
+
+#[test]
+fn certificates_are_as_the_schema_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("certificates");
+    let captures = fixtures().join("captures");
+    done(&["certs", text(&captures.join("cert")), text(&captures.join("client-cert")), text(&captures.join("malformed")), "-o", text(&to)]);
+    let index = std::fs::read_to_string(to.join("index.json")).unwrap();
+    are_as_promised(CERTS, &[serde_json::from_str(&index).unwrap()], &["malformed"]);
 }
 
 #[test]

@@ -110,6 +110,20 @@ fn nothing_unsure_explains_what_is_certain() {
     assert!(looked > 40, "{looked}");
 }
 
+/// A mail server that delivers in clear what it could not deliver over TLS is said to, and one that waits is not.
+#[test]
+fn mail_that_is_sent_in_clear_after_all_is_told() {
+    let folder = crate::support::fixtures().join("captures/starttls");
+    for (name, told) in [("smtp_mta_falls_back_to_clear", true), ("smtp_mta_waits_for_tls", false)] {
+        let said = analyse(&[folder.join(format!("{name}.pcap"))], 1);
+        assert!(said.handshakes.len() >= 2, "{name}");
+        for report in &said.handshakes {
+            let evidence = &report.diagnosis.evidence;
+            assert_eq!(evidence.iter().any(|entry| entry.text.contains("goes on in clear")), told, "{name}: {evidence:?}");
+        }
+    }
+}
+
 /// A client that is refused QUIC and goes on over TCP is one incident with both connections in it.
 #[test]
 fn blocked_quic_and_its_fallback_are_one_incident() {

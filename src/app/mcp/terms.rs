@@ -61,7 +61,38 @@ const NAMES: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
+
+    /// All sources but this one, as one text without what only breaks lines.
+    fn sources(directory: &Path, text: &mut String) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, text);
+            } else if path.extension().is_some_and(|kind| kind == "rs") && !path.ends_with("mcp/terms.rs") {
+                text.push_str(&fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn commands_still_say_what_is_renamed() {
+        let mut text = String::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+        let gone: Vec<&str> = NAMES.iter().map(|(of_commands, _)| *of_commands).filter(|phrase| !text.contains(phrase)).collect();
+        assert!(gone.is_empty(), "no message says this any more, so that an agent reads what took its place as it stands: {gone:#?}");
+    }
+
+    #[test]
+    fn no_command_line_is_left_of_what_is_renamed() {
+        for (of_commands, of_tools) in NAMES {
+            assert_eq!(renamed(of_commands), *of_tools, "a shorter phrase before it takes part of it");
+            assert!(!of_tools.contains("--") && !of_tools.contains("handshark "), "{of_tools}");
+        }
+    }
 
     #[test]
     fn mistakes_name_the_argument() {

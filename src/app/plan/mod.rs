@@ -1,8 +1,8 @@
 //! `handshark plan`: an archive divided into windows, each a command whose result has a name that depends on the window alone.
 //!
-//! A result is there when a file beside it, `RESULT.done`, holds the digest of what it was made from: the command's arguments, and the names, lengths
-//! and first packets of its files. Neither the archive's place nor the age of a file enters it, so that every machine and every copy
-//! comes to the same.
+//! A result is there when a file beside it, `RESULT.done`, holds the digest of what it was made from: the format's version, the command's
+//! arguments, and the names, lengths and first packets of its files. Neither the archive's place nor the age of a file enters it, so that every
+//! machine and every copy comes to the same.
 
 mod archive;
 mod windows;
@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use self::archive::Sensor;
 use self::windows::{File, Spans, Window};
 use crate::cli::PlanOptions;
+use crate::condensate;
 use crate::error::Error;
 use crate::output::json;
 use crate::output::say::say;
@@ -137,7 +138,8 @@ impl<'a> Line<'a> {
         let arguments: Vec<String> = std::iter::once(COMMAND.to_owned()).chain(given.flatten()).collect();
         let place = if shards.is_some() { SHARD } else { "" };
         let output = format!("{place}{folder}{}{RESULT}", file_name(window.begin));
-        let digest = digest(&arguments, &window.files);
+        let version = if shards.is_some() { condensate::SHARD_VERSION } else { condensate::VERSION };
+        let digest = digest(version, &arguments, &window.files);
         let parts = parts(&output, shards);
         let there = parts.iter().all(|part| results.join(part).is_file());
         let done = there && parts.last().and_then(|last| noted(&results.join(last))).is_some_and(|noted| noted == digest);
@@ -198,8 +200,10 @@ fn file_name(begin: Timestamp) -> String {
 }
 
 /// What a result is made from.
-fn digest(arguments: &[String], files: &[&File]) -> String {
+fn digest(version: u32, arguments: &[String], files: &[&File]) -> String {
     let mut hash = Sha256::new();
+    // What an earlier version wrote is not read any more.
+    hash.update(version.to_be_bytes());
     let first: Vec<String> = files.iter().map(|file| file.first.to_string()).collect();
     let told = files.iter().zip(&first).flat_map(|(file, first)| [file.name.as_str(), file.version.as_str(), first]);
     for word in arguments.iter().map(String::as_str).chain([""]).chain(told) {

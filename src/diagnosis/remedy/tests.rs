@@ -1,5 +1,6 @@
 use super::*;
 use crate::diagnosis::testing::{connection, with_preamble};
+use crate::flow::Layer;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Protocol;
 use crate::preamble::{Dialect, Upgrade};
@@ -44,6 +45,18 @@ fn upgrades_and_proxies_are_asked_for() {
     let web = proxied(Dialect::HttpConnect, "www.lab.test:443");
     assert_eq!(line(s_client(&web, "")), "openssl s_client -proxy 192.0.2.1:3128 -connect www.lab.test:443 -noservername </dev/null");
     assert_eq!(line(curl(&web, "")), "curl -v -x http://192.0.2.1:3128 https://www.lab.test/");
+    // What curl alone can reach over TLS, and what is behind it, is asked for; what no program wraps twice is not.
+    let wrapped = |mut handshake: Handshake| {
+        handshake.flow.path.push(Layer::Tls);
+        handshake
+    };
+    let web = wrapped(web);
+    assert_eq!(line(s_client(&web, "")), "openssl s_client -connect www.lab.test:443 -noservername </dev/null");
+    assert_eq!(line(curl(&web, "")), "curl -v -x https://192.0.2.1:3128 https://www.lab.test/");
+    let socks = wrapped(proxied(Dialect::Socks5, "www.lab.test:443"));
+    assert_eq!(line(curl(&socks, "")), "curl -v https://www.lab.test/");
+    let within = wrapped(connection("192.0.2.1:443"));
+    assert_eq!((s_client(&within, ""), curl(&within, "")), (None, None));
     assert_eq!(line(reach(Some("[2001:db8::7]:443"))), "nc -vz -w 5 2001:db8::7 443");
 }
 

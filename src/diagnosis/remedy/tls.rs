@@ -2,7 +2,7 @@
 
 use super::command::Command;
 use super::parts::{Host, Name, Piece, Target, Url};
-use crate::flow::Endpoint;
+use crate::flow::{Endpoint, Layer};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, Protocol};
 use crate::preamble::services::{Service, Upgradable, Use};
@@ -58,6 +58,11 @@ fn way(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: Up
     if layer(handshake, Dialect::is_proxy_header).is_some() || handshake.carried.is_some() {
         return None;
     }
+    // Nor does any speak TLS within TLS, but through a proxy.
+    let wrapped = is_wrapped(handshake);
+    if wrapped && layer(handshake, Dialect::is_proxy).is_none() {
+        return None;
+    }
     // Only forks of OpenSSL speak it, by options of their own.
     if handshake.version() == Some(ProtocolVersion::TLCP) {
         return None;
@@ -68,7 +73,8 @@ fn way(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: Up
     command = match layer(handshake, Dialect::is_proxy) {
         Some(facts) => {
             let target = facts.target.as_deref().and_then(Target::parse);
-            if facts.dialect == Dialect::HttpConnect {
+            // Of a proxy that is reached over TLS it knows nothing: what is behind it is asked itself.
+            if facts.dialect == Dialect::HttpConnect && !wrapped {
                 command = command.option("-proxy", Target::from(server));
             }
             match target {
@@ -122,14 +128,20 @@ pub fn curl(handshake: &Handshake, extra: &'static str) -> Option<Command> {
     }
     let server = Target::from(handshake.server);
     let name = handshake.server_name().as_deref().and_then(Host::parse);
+    let wrapped = is_wrapped(handshake);
     let target = match (layer(handshake, Dialect::is_proxy), name) {
+        (None, _) if wrapped => return None,
         (Some(facts), name) => {
             let via = match facts.dialect {
-                Dialect::Socks4 => "socks4a://",
-                Dialect::Socks5 => "socks5h://",
-                _ => "http://",
+                Dialect::Socks4 | Dialect::Socks5 if wrapped => None,
+                Dialect::Socks4 => Some("socks4a://"),
+                Dialect::Socks5 => Some("socks5h://"),
+                _ if wrapped => Some("https://"),
+                _ => Some("http://"),
             };
-            command = command.option("-x", [Piece::Fixed(via), Piece::Target(&server)]);
+            if let Some(via) = via {
+                command = command.option("-x", [Piece::Fixed(via), Piece::Target(&server)]);
+            }
             match facts.target.as_deref().and_then(Target::parse) {
                 Some(target) => Some(target),
                 None => name.map(|host| Target { host, port: DEFAULT_PORT }),
@@ -213,6 +225,11 @@ fn upgrade(handshake: &Handshake) -> Upgradable {
 /// The server's first bytes were TLS: no greeting went before its ServerHello.
 fn began_with_tls(handshake: &Handshake) -> bool {
     handshake.server_hello.as_ref().is_some_and(|hello| hello.span.0 < RECORD_HEADER_LEN)
+}
+
+/// The handshake lies within another, whose records keys opened.
+fn is_wrapped(handshake: &Handshake) -> bool {
+    handshake.flow.path.layers().any(|layer| layer == Layer::Tls)
 }
 
 /// What the server's port, or that behind the proxy, is known for.

@@ -66,6 +66,10 @@ pub struct QuicFacts {
     /// The first Initial packet of the server that bears another connection identifier than those before it, and does not close: two servers
     /// answer the same client.
     pub second_server: Option<Mark>,
+    /// Stands for the connection identifier that the server gave itself last.
+    pub server_named: Option<u64>,
+    /// No hello was seen: stands for the connection identifier to which the first packet was sent. It may go on with a handshake of another flow.
+    pub went_on_to: Option<u64>,
 }
 
 /// Packets of one kind.
@@ -226,6 +230,8 @@ impl QuicFacts {
             closes: Vec::new(),
             resets: Packets::default(),
             second_server: None,
+            server_named: None,
+            went_on_to: None,
         }
     }
 

@@ -93,18 +93,19 @@ impl DatagramSink for DatagramMachine {
     }
 
     fn pass_by(shared: &mut Shared, datagram: &Datagram<'_>) {
-        tally::pass_by(&mut shared.traffic, datagram);
+        tally::pass_by(shared, datagram);
     }
 
     fn count(&self, shared: &mut Shared, facts: &FlowFacts) -> Row {
         match &self.speaker {
-            Speaker::Radius(_) => tally::add(&mut shared.traffic, "RADIUS", facts),
-            Speaker::Eapol(_) => tally::add(&mut shared.traffic, tally::EAPOL, facts),
+            Speaker::Radius(_) => tally::add(shared, "RADIUS", facts),
+            Speaker::Eapol(_) => tally::add(shared, tally::EAPOL, facts),
             // New keys for a session that is there.
-            Speaker::OpenVpn(openvpn) if facts.successor && openvpn.renews() => tally::go_on(&mut shared.traffic, "OpenVPN", facts),
-            Speaker::OpenVpn(_) => tally::add(&mut shared.traffic, "OpenVPN", facts),
-            Speaker::Turn(turn) => tally::add(&mut shared.traffic, if turn.spoke() { Protocol::Dtls.title() } else { tally::STUN }, facts),
-            Speaker::Quic(_) | Speaker::Dtls(_) => tally::flow(&mut shared.traffic, &self.observed, None, facts),
+            Speaker::OpenVpn(openvpn) if facts.successor && openvpn.renews() => tally::go_on(shared, "OpenVPN", facts),
+            Speaker::OpenVpn(_) => tally::add(shared, "OpenVPN", facts),
+            Speaker::Turn(turn) => tally::add(shared, if turn.spoke() { Protocol::Dtls.title() } else { tally::STUN }, facts),
+            Speaker::Quic(_) if Quic::goes_on(&self.observed) => tally::go_on(shared, Protocol::Quic.title(), facts),
+            Speaker::Quic(_) | Speaker::Dtls(_) => tally::flow(shared, &self.observed, None, facts),
         }
     }
 
@@ -221,9 +222,13 @@ impl DatagramSink for DatagramMachine {
             Speaker::Eapol(eapol) => return eapol.finish(shared, &facts, close, now),
         }
         conclude(observed, Box::new(facts), shared, close, now);
-        let stays = |outcome: Outcome| !matches!(outcome, Outcome::Incomplete | Outcome::Stalled);
+        // What began elsewhere has no outcome here.
+        let stays = |last: &Handshake| {
+            !matches!(last.outcome, Outcome::Incomplete | Outcome::Stalled)
+                || last.quic.as_ref().is_some_and(|quic| quic.went_on_to.is_some())
+        };
         debug_assert!(
-            close != Close::Settled || shared.concluded.last().is_none_or(|last| stays(last.outcome)),
+            close != Close::Settled || shared.concluded.last().is_none_or(|last| stays(last)),
             "only an outcome that later packets cannot change is settled"
         );
     }

@@ -25,6 +25,7 @@ use protected::Unsealing;
 use resets::Resets;
 
 mod early;
+mod moved;
 mod opened;
 mod protected;
 mod resets;
@@ -125,7 +126,7 @@ pub(super) fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
         Packet::Unknown(unknown) if full && !unknown.version.is_google() && unknown.dcid.len() >= LEAST_FIRST_CID => {
             Some(Opening { sender: Some(Side::Client), identity: None })
         }
-        _ => None,
+        packet => moved::opens(&packet),
     }
 }
 
@@ -502,10 +503,11 @@ impl Quic {
     /// Both sides use 1-RTT keys, went on, and have completed it: nothing that follows can change what is said.
     fn is_settled(&self, h: &Observed) -> bool {
         let Some(quic) = &h.quic else { return false };
-        quic.shorts.client.count >= SETTLED
-            && quic.shorts.server.count >= SETTLED
-            && self.unsealing.as_ref().is_none_or(|unsealing| unsealing.is_full())
-            && ending::completes(h, h.finished.client.or(self.client_finished)).is_some()
+        Self::is_used(h)
+            || quic.shorts.client.count >= SETTLED
+                && quic.shorts.server.count >= SETTLED
+                && self.unsealing.as_ref().is_none_or(|unsealing| unsealing.is_full())
+                && ending::completes(h, h.finished.client.or(self.client_finished)).is_some()
     }
 
     /// A client that never used its 1-RTT keys may have finished all the same: a server that goes on in 1-RTT packets alone, for longer than a round
@@ -532,6 +534,7 @@ impl Quic {
     /// Enters what is known of messages and packets that are not whole or not answered yet.
     pub(super) fn so_far(&self, h: &mut Observed) {
         h.finished.client = h.finished.client.or(self.client_finished);
+        self.name_ends(h);
         if let Some((finished, first)) = self.finished_by_form(h) {
             h.finished.client = Some(finished);
             h.application_data.server.get_or_insert(first);

@@ -126,7 +126,7 @@ impl Piece {
             let next = again.map(|again| [again.show(report), again.reproduce(report)]);
             w.texts(key!("next"), next.into_iter().flatten().flatten().map(|command| command.to_string()));
             w.key(key!("steps"));
-            let begin = report.timeline.first().map(|step| step.time).unwrap_or_default();
+            let begin = report.timeline.first().map(|step| step.time.min(report.handshake.start)).unwrap_or_default();
             w.list(report.timeline.iter().take(STEPS), |w, step| {
                 let place = step.frame.map(|frame| report.capture.place(frame));
                 let from = match step.from {

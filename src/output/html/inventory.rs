@@ -6,7 +6,7 @@ use super::Gathered;
 use super::parts::{name, table, text};
 use crate::inventory::{ClientReadiness, Need, Readiness, Stock, Usage};
 use crate::output::figures::count;
-use crate::output::inventory::words::{WHYS, client_readiness, few, needing_client, needing_server, server_readiness};
+use crate::output::inventory::words::{WHYS, client_readiness, few, needing_clients, needing_server, server_readiness};
 
 /// The section, if a handshake says anything.
 pub(super) fn inventory(gathered: &Gathered) -> Markup {
@@ -33,15 +33,16 @@ pub(super) fn inventory(gathered: &Gathered) -> Markup {
 
 fn need(need: &Need) -> Markup {
     let of_kind = |why: &str| {
-        let clients = need.clients.iter().filter(|client| client.why == why).map(needing_client);
-        let servers = need.servers.iter().filter(|server| server.why == why).map(needing_server);
-        clients.chain(servers).collect::<Vec<_>>()
+        let clients: Vec<_> = need.clients.iter().filter(|client| client.why == why).collect();
+        let servers: Vec<_> = need.servers.iter().filter(|server| server.why == why).collect();
+        let number = clients.len().saturating_add(servers.len());
+        (number, [needing_clients(clients.into_iter()), servers.into_iter().map(needing_server).collect()].concat())
     };
     let told: Vec<(usize, &str, String)> = WHYS
         .iter()
         .map(|(why, words)| (of_kind(why), words))
-        .filter(|(names, _)| !names.is_empty())
-        .map(|(names, words)| (names.len(), *words, few(&names, false)))
+        .filter(|((number, _), _)| *number > 0)
+        .map(|((number, names), words)| (number, *words, few(&names, false)))
         .collect();
     html! {
         tr {

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::words::{LONGEST_NAME, WHYS, client_readiness, few, needing_client, needing_server, place, server_readiness};
+use super::words::{LONGEST_NAME, WHYS, client_readiness, few, needing_clients, needing_server, place, server_readiness, together};
 use crate::flow::Shown;
-use crate::inventory::{CertificateEntry, ClientEntry, ClientReadiness, LeftOut, Need, Readiness, ServerEntry, Stock, Usage};
+use crate::inventory::{
+    CertificateEntry, ClientEntry, ClientNeed, ClientReadiness, LeftOut, Need, Readiness, ServerEntry, ServerNeed, Stock, Usage,
+};
 use crate::output::escape::{clip, escape, width};
 use crate::output::figures::{count, counted, date};
 use crate::output::layout::Layout;
@@ -24,7 +26,7 @@ pub fn write(out: &mut dyn Write, layout: &Layout, stock: &Stock, all: bool) -> 
     section(out, layout, "SERVERS")?;
     limited(out, layout, &stock.servers, all, "server", "servers", |out, entry| server(out, layout, entry))?;
     section(out, layout, "CLIENTS")?;
-    limited(out, layout, &stock.clients, all, "client", "clients", |out, entry| client(out, layout, entry))?;
+    clients(out, layout, &stock.clients, all)?;
     left_out(out, layout, stock.left_out)
 }
 
@@ -69,12 +71,13 @@ fn needs(out: &mut dyn Write, layout: &Layout, stock: &Stock, all: bool) -> io::
         let times = format!(" ({} completed with it)", counted(need.handshakes, "handshake", "handshakes"));
         layout.flow(out, 2, 4, &[(layout.palette.strong, need.feature.title()), (Style::new(), &numbers), (layout.palette.dim, &times)])?;
         for (why, text) in WHYS {
-            let clients = need.clients.iter().filter(|client| client.why == *why).map(needing_client);
-            let servers = need.servers.iter().filter(|server| server.why == *why).map(needing_server);
-            let names: Vec<String> = clients.chain(servers).collect();
-            if !names.is_empty() {
-                let label = format!("{} {text}:", count(names.len() as u64));
-                layout.labelled(out, 4, &label, &few(&names, all))?;
+            let clients: Vec<&ClientNeed> = need.clients.iter().filter(|client| client.why == *why).collect();
+            let servers: Vec<&ServerNeed> = need.servers.iter().filter(|server| server.why == *why).collect();
+            let number = clients.len().saturating_add(servers.len());
+            if number > 0 {
+                let mut names = needing_clients(clients.into_iter());
+                names.extend(servers.into_iter().map(needing_server));
+                layout.labelled(out, 4, &format!("{} {text}:", count(number as u64)), &few(&names, all))?;
             }
         }
     }
@@ -86,7 +89,7 @@ fn needs(out: &mut dyn Write, layout: &Layout, stock: &Stock, all: bool) -> io::
         out,
         2,
         2,
-        &[(layout.palette.dim, "This is what these captures show: who was not seen, or not seen to complete, may need it as well.")],
+        &[(layout.palette.dim, "A client is an address and what it offers: two programs on one host are two. This is what these captures show: who was not seen, or not seen to complete, may need it as well.")],
     )
 }
 
@@ -224,8 +227,34 @@ fn server(out: &mut dyn Write, layout: &Layout, entry: &ServerEntry) -> io::Resu
     layout.flow(out, 2, 4, &[(layout.palette.strong, &clip(&server_name(entry), LONGEST_NAME)), (Style::new(), &rest)])
 }
 
-fn client(out: &mut dyn Write, layout: &Layout, entry: &ClientEntry) -> io::Result<()> {
-    let who = entry.stack.as_ref().or_else(|| entry.ja4.first()).map(|who| format!(" ({who})")).unwrap_or_default();
+/// Clients, those of one address beneath it.
+fn clients(out: &mut dyn Write, layout: &Layout, clients: &[ClientEntry], all: bool) -> io::Result<()> {
+    let groups = together(clients.iter(), |entry| (entry.site.clone(), entry.address));
+    let mut left = if all { usize::MAX } else { LISTED };
+    for (_, group) in &groups {
+        let shown = group.len().min(left);
+        left = left.saturating_sub(shown);
+        let Some((first, _)) = group.split_first().filter(|_| shown > 0) else { break };
+        let address = Shown(first.address).to_string();
+        if group.len() == 1 {
+            client(out, layout, 2, (&address, first))?;
+            continue;
+        }
+        layout.flow(out, 2, 4, &[(layout.palette.strong, &address)])?;
+        group.iter().take(shown).try_for_each(|entry| client(out, layout, 4, ("", entry)))?;
+    }
+    let listed = if all { clients.len() } else { LISTED };
+    and_more(out, layout, clients.len().saturating_sub(listed), "client", "clients")
+}
+
+fn client(out: &mut dyn Write, layout: &Layout, indent: usize, (address, entry): (&str, &ClientEntry)) -> io::Result<()> {
+    let who = entry.stack.as_ref().or_else(|| entry.ja4.first());
+    let who = match who {
+        Some(who) if address.is_empty() => who.clone(),
+        Some(who) => format!(" ({who})"),
+        None if address.is_empty() => "no ClientHello seen".to_owned(),
+        None => String::new(),
+    };
     let newest = entry.newest_version.as_ref().map(|newest| format!("; offers up to {newest}")).unwrap_or_default();
     let rest = format!(
         "  {}{newest}{}; post-quantum: {}",
@@ -233,7 +262,8 @@ fn client(out: &mut dyn Write, layout: &Layout, entry: &ClientEntry) -> io::Resu
         used([&entry.versions, &entry.groups, &entry.ciphers]),
         entry.post_quantum.name()
     );
-    layout.flow(out, 2, 4, &[(layout.palette.strong, &Shown(entry.address).to_string()), (layout.palette.dim, &who), (Style::new(), &rest)])
+    let spans = [(layout.palette.strong, address), (layout.palette.dim, &*who), (Style::new(), &*rest)];
+    layout.flow(out, indent, indent.saturating_add(2), &spans)
 }
 
 fn numbers(handshakes: u64, completed: u64, failed: u64) -> String {
@@ -263,14 +293,16 @@ fn limited<T>(
 ) -> io::Result<()> {
     let most = if all { list.len() } else { LISTED };
     list.iter().take(most).try_for_each(|entry| write(out, entry))?;
-    match list.len().saturating_sub(most) {
-        0 => Ok(()),
-        more => layout.prose(
-            out,
-            2,
-            &format!("and {}: see --all, --csv or --json", counted(more, &format!("more {one}"), &format!("more {many}"))),
-        ),
+    and_more(out, layout, list.len().saturating_sub(most), one, many)
+}
+
+/// What of a list is not shown.
+fn and_more(out: &mut dyn Write, layout: &Layout, more: usize, one: &str, many: &str) -> io::Result<()> {
+    if more == 0 {
+        return Ok(());
     }
+    let more = counted(more, &format!("more {one}"), &format!("more {many}"));
+    layout.prose(out, 2, &format!("and {more}: see --all, --csv or --json"))
 }
 
 fn left_out(out: &mut dyn Write, layout: &Layout, left_out: LeftOut) -> io::Result<()> {

@@ -38,7 +38,8 @@ pub(in crate::output) fn parameters(report: &Handshake<'_>) -> Vec<Parameter> {
         chosen: chosen.map(Cow::into_owned),
     };
     let versions = |offer: &Offer<'_>| match offer.up_to_version() {
-        // A hello without a list offers whatever is older than what it names.
+        // A hello without a list offers whatever is older than what it names, and nothing is older than SSL 2.0.
+        Some(newest) if offer.is_ssl2() => vec![newest.into_owned()],
         Some(newest) => vec![format!("{newest}{AND_OLDER}")],
         None => words(offer.supported_versions()),
     };

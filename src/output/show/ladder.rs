@@ -9,9 +9,10 @@ use super::section;
 use crate::flow::Side;
 use crate::output::escape::{clip, escape, width};
 use crate::output::figures::{count, span_us, us_between};
-use crate::output::layout::Layout;
+use crate::output::layout::{Layout, NO_BREAK};
 use crate::output::view::{self, StepLook};
 use crate::report::{Evidence, Handshake, Step, StepKind, Timestamp};
+use crate::wording::held;
 
 /// Writes the ladder, unless there is no timeline.
 pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
@@ -23,7 +24,8 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
     let frame = rows.iter().filter_map(Row::frame).max().unwrap_or_default().to_string().len().saturating_add(1).max(5);
     let lanes = Lanes::new(layout, frame);
     lanes.head(out, report)?;
-    let begin = first.time;
+    // As the evidence counts: what it names may come before the first message.
+    let begin = first.time.min(report.handshake.start);
     let mut last = begin;
     let mut source = report.capture.source.to_string();
     let longest = pauses(timeline).max().unwrap_or_default();
@@ -328,8 +330,12 @@ pub(super) fn wrap(text: &str, columns: usize, most: usize) -> Vec<String> {
     }
     let text = clip(text, columns.saturating_mul(most));
     let mut line = String::new();
-    for word in text.split(' ') {
-        let mut word = word.to_owned();
+    let text = held(&text);
+    for word in text.split(' ').flat_map(|word| {
+        let wide = width(word) > columns;
+        word.split(move |c| wide && c == NO_BREAK)
+    }) {
+        let mut word = word.replace(NO_BREAK, " ");
         if !line.is_empty() && width(&line).saturating_add(1).saturating_add(width(&word)) > columns {
             lines.push(std::mem::take(&mut line));
         }

@@ -53,7 +53,7 @@ impl Telling {
 
     fn tell(&mut self, handshake: &Handshake) {
         let (frame, interface) = (handshake.concluded_at, handshake.flow.interface);
-        let shard = Shard::of_flow(&handshake.flow.key, self.of);
+        let shard = Shard::judging(&handshake.flow.packets_key(), handshake.server.address, self.of);
         let overheard = matches!(relevance(handshake), Relevance::Other(_));
         let mut told = elsewhere(handshake, shard, overheard);
         if overheard && !(told.both_sides && self.hearing.insert(interface)) {

@@ -30,7 +30,7 @@ pub(super) fn run(
     collector: &mut Collector<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Ran {
-    let worker = Worker::new(0, 1, &options.policy, false);
+    let worker = Worker::new(0, 1, &options.policy, false, source.inventory().shard);
     let mut lanes = Inline { worker, collector, progress, block: Block::default(), written: Ok(()) };
     let read = read(source, &mut lanes, Router::new(false).foretelling(), None, || options.stop.load(Ordering::Relaxed));
     let mut traffic = Volumes::new();

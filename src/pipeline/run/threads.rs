@@ -52,6 +52,7 @@ pub(super) fn run(
     progress: &mut dyn FnMut(Progress),
 ) -> Ran {
     let workers = options.threads.clamp(1, limits::PARTITIONS);
+    let shard = source.inventory().shard;
     let clock = options.clock.as_ref();
     let backlog = clock.map(|_| Backlog::default());
     let backlog = backlog.as_ref();
@@ -67,7 +68,7 @@ pub(super) fn run(
         for index in 0..workers {
             let (lane, batches) = bounded(BLOCKS / 2);
             lanes.push(lane);
-            let worker = Worker::new(index, workers, &options.policy, clock.is_some());
+            let worker = Worker::new(index, workers, &options.policy, clock.is_some(), shard);
             let desk = Desk { index, backlog, says: says.clone(), blocks: blocks.clone(), queues: queues.clone() };
             scope.spawn(move || work(worker, &batches, &desk));
         }

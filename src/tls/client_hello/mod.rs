@@ -3,7 +3,7 @@
 mod defects;
 
 use super::bytes::{Cursor, extensions, items8, list8, list16, u16s};
-use super::registry::{CipherSuite, CompressionAlgorithm, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
+use super::registry::{CipherSuite, CompressionAlgorithm, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme, is_grease};
 
 /// A `ClientHello`, owned: the message's bytes and where its parts lie. Accessors read in place and never fail: a malformed list ends early and
 /// [`ClientHello::defects`] says so.
@@ -220,11 +220,7 @@ impl ClientHello {
 
     /// The cipher suites in the client's order, GREASE and signalling values included. Of an `SSLv2` hello those that TLS can choose.
     pub fn cipher_suites(&self) -> impl Iterator<Item = CipherSuite> + '_ {
-        let (two, three) =
-            if self.is_sslv2() { (&[][..], self.part(self.cipher_suites)) } else { (self.part(self.cipher_suites), &[][..]) };
-        let mapped =
-            three.as_chunks::<3>().0.iter().filter(|[kind, ..]| *kind == 0).map(|[_, high, low]| u16::from_be_bytes([*high, *low]));
-        u16s(two).chain(mapped).map(CipherSuite)
+        self.cipher_kinds().filter_map(|kind| u16::try_from(kind).ok()).map(CipherSuite)
     }
 
     /// The list of cipher suites as sent: two bytes for each, three in an `SSLv2` hello.
@@ -232,10 +228,21 @@ impl ClientHello {
         self.part(self.cipher_suites)
     }
 
+    /// All that it offers, in its order: suites by their two bytes, and of an `SSLv2` hello what belongs to SSL 2.0 itself by its three.
+    pub fn cipher_kinds(&self) -> impl Iterator<Item = u32> + '_ {
+        let (two, three) =
+            if self.is_sslv2() { (&[][..], self.part(self.cipher_suites)) } else { (self.part(self.cipher_suites), &[][..]) };
+        u16s(two).map(u32::from).chain(three.as_chunks::<3>().0.iter().map(|[a, b, c]| u32::from_be_bytes([0, *a, *b, *c])))
+    }
+
+    /// The same without GREASE.
+    pub fn offered_kinds(&self) -> impl Iterator<Item = u32> + '_ {
+        self.cipher_kinds().filter(|kind| !u16::try_from(*kind).is_ok_and(is_grease))
+    }
+
     /// The three-byte cipher kinds of an `SSLv2` hello that belong to SSL 2.0 itself; see [`super::registry::sslv2_cipher_name`].
     pub fn sslv2_ciphers(&self) -> impl Iterator<Item = u32> + '_ {
-        let specs = if self.is_sslv2() { self.part(self.cipher_suites) } else { &[] };
-        specs.as_chunks::<3>().0.iter().map(|[a, b, c]| u32::from_be_bytes([0, *a, *b, *c])).filter(|kind| *kind > 0xffff)
+        self.cipher_kinds().filter(|kind| *kind > 0xffff)
     }
 
     /// The list of extensions as sent.

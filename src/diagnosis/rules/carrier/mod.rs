@@ -4,6 +4,8 @@
 use crate::diagnosis::cause::Family;
 use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
+use crate::handshake::Handshake;
+use crate::preamble::{Dialect, PreambleFacts};
 
 mod authenticator_silent;
 mod method_refused;
@@ -14,10 +16,15 @@ mod radius_silent;
 mod rejected;
 mod supplicant_silent;
 
+/// What led up to TLS where it was OpenVPN over TCP.
+fn openvpn_over_tcp(handshake: &Handshake) -> Option<&PreambleFacts> {
+    handshake.preamble.as_deref().filter(|facts| facts.dialect == Dialect::OpenVpn)
+}
+
 /// The family; an earlier rule wins a tie.
 pub const FAMILY: RuleFamily = RuleFamily {
     family: Family::Carrier,
-    speaks: Signs::CARRIED,
+    speaks: Signs::CARRIED.or(Signs::PREAMBLE),
     rules: Rules::Each(&[
         &method_refused::RULE,
         &radius_silent::RULE,

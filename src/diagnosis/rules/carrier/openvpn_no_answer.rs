@@ -1,5 +1,7 @@
 //! `openvpn-no-answer`: the client begins again and again, and nothing comes back.
 
+use std::time::Duration;
+
 use crate::carriers::openvpn::Wrapping;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
@@ -10,6 +12,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{CarriedFacts, OpenVpnFacts, Outcome, StoppedBy};
+use crate::preamble::{PreambleFacts, Upgrade};
 use crate::wording::times;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::OpenvpnNoAnswer, against: &[], page: page!("openvpn-no-answer"), check };
@@ -17,6 +20,9 @@ pub(super) const RULE: Rule = Rule { cause: Cause::OpenvpnNoAnswer, against: &[]
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
+    if let Some(preamble) = super::openvpn_over_tcp(facts) {
+        return over_tcp(case, preamble);
+    }
     let carried = facts.carried.as_ref()?;
     let openvpn = carried.openvpn()?;
     if !matches!(facts.outcome, Outcome::Stalled | Outcome::Refused) {
@@ -81,6 +87,68 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
+/// Over TCP the connection came up, and what begins the session is not answered: the server closes, or says nothing.
+fn over_tcp(case: &Case<'_>, preamble: &PreambleFacts) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    let asked = preamble.asked.filter(|_| preamble.upgrade == Upgrade::Asked && facts.outcome.failed())?;
+    let (client, server) = (view.client(), view.server());
+    // Only what was taken is not answered.
+    if server.bytes_seen > 0 || server.gap_bytes > 0 || client.outstanding.iter().any(|segment| segment.copies >= 2) {
+        return None;
+    }
+    let wrapping = preamble.detail.as_deref().unwrap_or_default();
+    let target = facts.server;
+    let closed = view.first_end().filter(|ending| ending.side == Side::Server);
+    let waited = facts.flow.elapsed(asked, view.stop());
+    let summary = match &closed {
+        Some(ending) => format!(
+            "{target} {} the connection {} after the client's first packet of OpenVPN, without an answer.",
+            if ending.reset.is_some() { "reset" } else { "closed" },
+            span_text(waited)
+        ),
+        None if waited >= PATIENCE => {
+            let tries = preamble.lines.iter().filter(|line| line.side == Side::Client).count();
+            format!(
+                "{target} took the connection and never answered: the OpenVPN client began {} within {}.",
+                times(tries),
+                span_text(waited)
+            )
+        }
+        None => return None,
+    };
+    let finding = Finding::new(Cause::OpenvpnNoAnswer, Confidence::Likely, summary)
+        .stopped_by(StoppedBy::Server)
+        .shown_by(asked, "client begins (P_CONTROL_HARD_RESET_CLIENT)");
+    let finding = match (&closed, view.first_end()) {
+        (Some(ending), _) => finding.shown_by(ending.mark, format!("the server's {}, with no packet before it", ending.name())),
+        (None, Some(ending)) => finding.shown_by(ending.mark, format!("the client gives up ({})", ending.name())),
+        (None, None) => finding.shown_by(facts.closed_at, "still no answer"),
+    };
+    let finding = finding.or_else(if closed.is_some() { &[Cause::ServerClosed] } else { &[Cause::ServerSilent] });
+    let finding = if wrapping == Wrapping::None.name() {
+        finding
+            .noting("no tls-auth or tls-crypt protects this client's packets: over TCP a server that demands one closes without a word")
+            .advise("On the server, check whether its configuration has `tls-auth` or `tls-crypt`, which this client's lacks.")
+    } else {
+        finding
+            .noting(format!("{wrapping} protects the client's packets: over TCP a server with another key, or none, closes without a word"))
+            .advise(format!(
+                "Compare the {wrapping} key of client and server, and for tls-auth the key direction (0 on one, 1 on the other) and `auth`."
+            ))
+    };
+    Some(
+        finding
+            .advise(remedy::log(
+                facts,
+                Side::Server,
+                "it says `packet HMAC authentication failed`, `tls-crypt unwrap error` or `cannot locate HMAC`",
+            ))
+            .advise("On the server, check that it is OpenVPN with `proto tcp` that listens on this port.")
+            .advise(remedy::show_lines(facts)),
+    )
+}
+
 /// A side asks for new keys, and the other does not answer.
 fn no_new_keys(case: &Case<'_>, carried: &CarriedFacts, openvpn: &OpenVpnFacts) -> Option<Finding> {
     let facts = case.handshake;
@@ -124,3 +192,6 @@ fn no_new_keys(case: &Case<'_>, carried: &CarriedFacts, openvpn: &OpenVpnFacts) 
     };
     Some(finding.advise(remedy::show_lines(facts)))
 }
+
+/// A server that answers does so sooner.
+const PATIENCE: Duration = Duration::from_secs(3);

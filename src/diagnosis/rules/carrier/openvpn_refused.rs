@@ -15,10 +15,13 @@ pub(super) const RULE: Rule = Rule { cause: Cause::OpenvpnRefused, against: &[],
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
-    let carried = facts.carried.as_ref()?;
-    let openvpn = carried.openvpn()?;
-    if openvpn.wrapping.is_opaque() {
-        return unseen(facts, carried, openvpn);
+    let over_tcp = super::openvpn_over_tcp(facts).is_some();
+    if !over_tcp {
+        let carried = facts.carried.as_ref()?;
+        let openvpn = carried.openvpn()?;
+        if openvpn.wrapping.is_opaque() {
+            return unseen(facts, carried, openvpn);
+        }
     }
     if !matches!(facts.outcome, Outcome::Stalled | Outcome::Closed) || facts.deciding_alert().is_some() || facts.server_hello.is_none() {
         return None;
@@ -36,6 +39,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let silent = if answered { Side::Server } else { Side::Client };
     let view = View::new(facts);
+    // Over TCP the side that does not accept it closes.
+    if over_tcp && view.ended_by(silent).is_none() {
+        return None;
+    }
     let last = view.side(silent.other()).last_packet?;
     let certificate = view.side(silent.other()).last_data?;
     let (who, whose, causes, first): (_, _, &[Cause], _) = match silent {
@@ -56,11 +63,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::OpenvpnRefused,
         Confidence::Likely,
-        format!("{who} got the {whose} certificate and says nothing more: it does not accept it, and OpenVPN sends no alert then."),
+        format!(
+            "{who} got the {whose} certificate and {}: it does not accept it, and OpenVPN sends no alert then.",
+            if over_tcp { "closed the connection" } else { "says nothing more" }
+        ),
     )
     .stopped_by(StoppedBy::from(silent))
     .shown_by(certificate, first);
-    if last.frame > certificate.frame {
+    if let Some(ending) = view.ended_by(silent).filter(|_| over_tcp) {
+        finding = finding.shown_by(ending.mark, format!("the {silent}'s {}, with no alert before it", ending.name()));
+    } else if last.frame > certificate.frame {
         finding = finding.shown_by(last, format!("the {} still waits", silent.other()));
     }
     if let Some(leaf) = expired {

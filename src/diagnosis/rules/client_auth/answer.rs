@@ -1,5 +1,7 @@
 //! What the client answered to the request for a certificate, and how the server took it.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
@@ -100,6 +102,16 @@ impl<'a> ClientAuthView<'a> {
         (!chain.path.iter().any(named)).then(|| leaf.issuer.clone())
     }
 
+    /// The server took longer than it takes to judge a certificate, unless it waits for others.
+    pub(super) fn came_late(&self) -> bool {
+        let handshake = self.case.handshake;
+        let mark = match self.reaction {
+            Reaction::Alert { mark, .. } | Reaction::HiddenAlert { mark } | Reaction::Left { mark, .. } => Some(mark),
+            Reaction::WentOn => None,
+        };
+        handshake.finished.client.zip(mark).is_some_and(|(done, mark)| handshake.flow.elapsed(done, mark) >= LATE)
+    }
+
     /// Host name, or address and port, of the server.
     pub(super) fn target(&self) -> String {
         self.case.handshake.server_name().unwrap_or_else(|| self.case.handshake.server.to_string())
@@ -175,6 +187,9 @@ impl<'a> ClientAuthView<'a> {
         .stopped_by(StoppedBy::Server)
     }
 }
+
+/// A server judges a certificate sooner.
+const LATE: Duration = Duration::from_secs(2);
 
 /// The parts of a readable name in an order that does not depend on who wrote it.
 fn parts(name: &str) -> Vec<String> {

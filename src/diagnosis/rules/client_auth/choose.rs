@@ -1,7 +1,5 @@
 //! Which fault explains how the server took the client's answer.
 
-use std::time::Duration;
-
 use super::answer::{Answer, ClientAuthView, Reaction};
 use super::{FAULTS, Fault, faults};
 use crate::diagnosis::finding::Confidence;
@@ -89,13 +87,13 @@ impl ClientAuthView<'_> {
         if may_be_unknown && self.chain.is_some_and(|chain| !chain.leaf_not_yet_valid()) {
             return (&faults::UNTRUSTED, Confidence::Likely);
         }
-        let left = matches!(self.reaction, Reaction::Left { .. });
-        // What comes so late, and cannot be read, may as well be the end of a connection that nobody used.
-        let handshake = self.case.handshake;
-        let late = handshake.finished.client.zip(handshake.end).is_some_and(|(done, end)| handshake.flow.elapsed(done, end) >= LATE);
-        (&faults::REJECTED, if left || late && alert.is_none() { Confidence::Likely } else { Confidence::Strong })
+        let confidence = match self.reaction {
+            _ if alert.is_some() => Confidence::Strong,
+            // What comes so late, and cannot be read, is as often the end of a connection that was used up, or not used at all.
+            _ if self.came_late() => Confidence::Hint,
+            Reaction::Left { .. } => Confidence::Likely,
+            _ => Confidence::Strong,
+        };
+        (&faults::REJECTED, confidence)
     }
 }
-
-/// A server judges a certificate sooner, unless it waits for others.
-const LATE: Duration = Duration::from_secs(2);

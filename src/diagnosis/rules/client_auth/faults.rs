@@ -11,6 +11,7 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
 use crate::flow::Side;
+use crate::handshake::stack::{self, Stack};
 use crate::tls::registry::AlertDescription;
 
 /// The server demands a client certificate and got none.
@@ -54,6 +55,12 @@ fn missing(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
             finding.or_else(&[Cause::AccessDenied])
         };
     }
+    let java = stack::of_client(view.case.handshake).is_some_and(|speaker| speaker.stack == Stack::Jsse);
+    let finding = if java {
+        finding.advise("On the client, look at its keystore: `keytool -list` has to show a PrivateKeyEntry from an authority that the server accepts. A keystore with the certificate alone shows a trustedCertEntry, and Java sends nothing of it.")
+    } else {
+        finding
+    };
     finding
         .advise("On the client, configure a certificate and key from an authority that the server accepts, with the intermediates in the same file. To try them (`-k` skips the check of the server's certificate):")
         .advise(remedy::curl(view.case.handshake, "-k --cert client.pem --key client.key"))
@@ -231,7 +238,12 @@ fn rejected(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     } else {
         format!("{} was refused by {}", view.certificate(), view.target())
     };
+    // Without a code that speaks of certificates, who the client is may be what the server minds: a list of peers, a rule of access.
+    let certificates = matches!(view.reaction, Reaction::Alert { alert, .. } if alert != AlertDescription::HANDSHAKE_FAILURE);
+    let late = !certificates && view.came_late();
     view.finding(Cause::ClientCertificateRejected, confidence, &summary)
+        .or_else(if late { &[Cause::ServerClosed] } else { &[] })
+        .or_else(if certificates { &[] } else { &[Cause::AccessDenied] })
         .or_else(&[
             Cause::ClientCertificateUntrusted,
             Cause::ClientCertificateExpired,
@@ -243,7 +255,11 @@ fn rejected(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
         } else {
             "On the server, check the clock."
         })
-        .advise("On the server, read the log for the reason, and check the client's certificate as the server would:")
+        .advise(if certificates {
+            "On the server, read the log for the reason, and check the client's certificate as the server would:"
+        } else {
+            "On the server, read the log for the reason: the certificate, or a list of permitted peers that lacks the client's name. Check the certificate as the server would:"
+        })
         .advise(Command::new("openssl verify -CAfile authorities.pem -purpose sslclient client.pem"))
         .advise(remedy::s_client(view.case.handshake, "-cert client.pem -key client.key"))
 }

@@ -75,6 +75,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .resting_on(Suspect::packet(Side::Client, segment.first, segment.len))
         .or_else(if large { &[Cause::SplitClientHello, Cause::PathMtuBlackHole] } else { &[] })
         .or_else(if view.pause_before(segment) >= idle::SHORTEST_PAUSE { &[Cause::IdleTimeout] } else { &[] })
-        .or_else(&[Cause::OneWayPath, Cause::AcceptQueueFull, Cause::Tls13Dropped]);
+        .or_else(&[Cause::OneWayPath, Cause::AcceptQueueFull])
+        .or_else(if super::version_is_suspect(case) { &[Cause::Tls13Dropped] } else { &[] });
     Some(super::try_otherwise(case, finding))
 }

@@ -77,6 +77,12 @@ fn older_version_that_worked<'a>(case: &'a Case<'_>) -> Option<&'a Related> {
     case.knowledge.related.iter().filter(worked).max_by_key(|other| other.start)
 }
 
+/// The ClientHello offers TLS 1.3, and none that did so is known to have got through.
+fn version_is_suspect(case: &Case<'_>) -> bool {
+    let offers = case.handshake.last_hello().is_some_and(|hello| hello.what.offers(ProtocolVersion::TLS13));
+    offers && case.knowledge.completed_with_tls13 == 0
+}
+
 /// How sure a contrast makes: what worked before shows what was possible then, and not that anyone is served now.
 fn by_contrast(worked: &Related, asked: Mark) -> Confidence {
     if worked.served_after(asked) { Confidence::Strong } else { Confidence::Likely }
@@ -89,7 +95,7 @@ fn differences(case: &Case<'_>, passed: &Related) -> Vec<&'static str> {
     let post_quantum = own.key_shares().any(|(group, _)| group.is_post_quantum());
     let large = View::new(case.handshake).hello_is_large() && (passed.hello_len as u64) < ONE_SEGMENT;
     let all = [
-        (own.offers(ProtocolVersion::TLS13) && older, "TLS 1.3"),
+        (version_is_suspect(case) && older, "TLS 1.3"),
         (own.ech().is_some() && !passed.ech, "Encrypted ClientHello"),
         (post_quantum && !passed.post_quantum, "a post-quantum key share"),
         (large, "more bytes than fit into one packet"),

@@ -3,7 +3,7 @@
 use crate::diagnosis::against::{Contrary, drops, lowers};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::finding::{Confidence, Finding};
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
@@ -53,6 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             fate.text
         ),
     )
+    .weight(if fate.confidence > Confidence::Hint { Weight::Explains } else { Weight::Fallback })
     .stopped_by(fate.stopped_by)
     .shown_by(
         mark,
@@ -127,7 +128,12 @@ fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
     if !view.hello_is_large() || view.server_spoke_after_hello() || view.client().snaplen_cut > 0 {
         return None;
     }
-    let confidence = by_contrast(smaller_hello_that_worked(case)?, view.hello_mark()?);
+    let worked = smaller_hello_that_worked(case)?;
+    let confidence = match by_contrast(worked, view.hello_mark()?) {
+        // It has all of it: a server, or what stands behind it, that fails in between does the same to a hello of any size.
+        Confidence::Likely if view.hello_acked() => Confidence::Hint,
+        confidence => confidence,
+    };
     let took = if view.hello_acked() { "acknowledged it" } else { "acknowledged part of it" };
     match view.ended_by(Side::Server) {
         Some(ending) => Some(Fate {

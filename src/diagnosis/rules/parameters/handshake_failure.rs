@@ -7,14 +7,41 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::AlertDescription;
 
-use crate::diagnosis::offer;
+use crate::diagnosis::offer::{self, Withheld};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule { cause: Cause::HandshakeFailure, against: &[], page: page!("handshake-failure"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
+    named(case).or_else(|| in_secret(case))
+}
+
+/// TLS 1.3: the server sends an encrypted alert in place of its Certificate, though the client accepts whatever one may sign with.
+fn in_secret(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let Withheld { asked, answered, alerted } = offer::certificate_withheld(handshake).filter(|_| !offer::signatures_are_narrow(case))?;
+    let summary = format!(
+        "The server {} sent an encrypted alert instead of its Certificate, though the client accepts signatures of every kind in common use: most often the server has no certificate with its private key.",
+        offer::server(case)
+    );
+    Some(
+        Finding::new(Cause::HandshakeFailure, Confidence::Likely, summary)
+            .stopped_by(StoppedBy::Server)
+            .shown_by(asked.mark, format!("client accepts the signature algorithms {}", offer::listed(asked.what.signature_algorithms())))
+            .shown_by(answered, "ServerHello of TLS 1.3")
+            .shown_by(alerted, "server sent EncryptedExtensions and a record of an alert's size, and nothing more")
+            .or_else(&[Cause::InternalError, Cause::SniUnrecognized, Cause::NoCommonSignatureAlgorithm])
+            .advise(remedy::log(handshake, Side::Server, "it records the reason"))
+            .advise(KEY)
+            .advise(remedy::s_client(handshake, "")),
+    )
+}
+
+/// One side said so.
+fn named(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let seen = handshake.deciding_alert().filter(|_| handshake.outcome.failed())?;
     let alert = seen.alert?.description;
@@ -52,13 +79,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(hello) = handshake.last_hello() {
         finding = finding.shown_by(hello.mark, format!("client offers {}", offer::versions(&hello.what)));
     }
+    let finding = finding
+        .shown_by(seen.mark, format!("{} sent alert {}", seen.from, offer::spoken(alert)))
+        .or_else(&alternatives)
+        .advise(remedy::log(handshake, seen.from, "it records the reason"));
+    // A hello that leaves nothing to be desired.
+    let broad = refusal.filter(|refusal| offer::suspects(refusal.hello, case.knowledge).is_empty() && case.knowledge.completed == 0);
+    let finding = if broad.is_some() { finding.advise(KEY) } else { finding };
     Some(
         finding
-            .shown_by(seen.mark, format!("{} sent alert {}", seen.from, offer::spoken(alert)))
-            .or_else(&alternatives)
-            .advise(remedy::log(handshake, seen.from, "it records the reason"))
             .advise("Change one thing at a time and compare:")
             .advise(remedy::s_client(handshake, ""))
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )
 }
+
+/// What a server lacks that refuses everybody.
+const KEY: &str = "On the server, check that there is a certificate for this name together with its private key. In Java, `keytool -list` has to show a PrivateKeyEntry; a keystore with the certificate alone shows a trustedCertEntry.";

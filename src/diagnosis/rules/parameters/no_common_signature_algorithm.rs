@@ -10,7 +10,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::AlertDescription as A;
 
-use crate::diagnosis::offer;
+use crate::diagnosis::offer::{self, Withheld};
 
 /// The rule.
 pub(super) const RULE: Rule =
@@ -44,14 +44,7 @@ fn refused_hello(case: &Case<'_>) -> Option<Finding> {
 /// TLS 1.3: an encrypted alert in place of the server's Certificate. It found no certificate that it could sign with for this client (JSSE).
 fn refused_in_secret(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let seen = handshake.deciding_alert().filter(|seen| seen.from == Side::Server && seen.alert.is_none())?;
-    let asked = handshake.last_hello()?;
-    let answer = handshake.server_hello.as_ref()?;
-    // EncryptedExtensions, then the alert; a Certificate would be larger.
-    let extensions_only = handshake.encrypted.server.len() == 2 && handshake.encrypted.server.first()?.len < SMALLEST_CERTIFICATE;
-    if !handshake.outcome.failed() || handshake.hidden.server_flight_done.happened() || !extensions_only {
-        return None;
-    }
+    let Withheld { asked, answered, alerted } = offer::certificate_withheld(handshake).filter(|_| offer::signatures_are_narrow(case))?;
     let server = offer::server(case);
     let summary = format!(
         "The server {server} sent an encrypted alert instead of its Certificate; most often none of its certificates fits a signature algorithm that the client accepts."
@@ -61,8 +54,8 @@ fn refused_in_secret(case: &Case<'_>) -> Option<Finding> {
         Finding::new(Cause::NoCommonSignatureAlgorithm, Confidence::Likely, summary)
             .stopped_by(StoppedBy::Server)
             .shown_by(asked.mark, format!("client accepts the signature algorithms {offered}"))
-            .shown_by(answer.mark, "ServerHello of TLS 1.3")
-            .shown_by(seen.mark, "server sent EncryptedExtensions and a record of an alert's size, and nothing more")
+            .shown_by(answered, "ServerHello of TLS 1.3")
+            .shown_by(alerted, "server sent EncryptedExtensions and a record of an alert's size, and nothing more")
             .or_else(&[Cause::InternalError, Cause::HandshakeFailure, Cause::SniUnrecognized])
             .advise(remedy::log(handshake, Side::Server, "it records the reason"))
             .advise("Check the server's key and signature:")
@@ -94,6 +87,3 @@ fn refused_signature(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )
 }
-
-/// No record with a Certificate message is smaller than this.
-const SMALLEST_CERTIFICATE: u16 = 250;

@@ -49,6 +49,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         _ if had_agreed(handshake) => {
             "On the client, start TLS right after the server's answer: check its log for STARTTLS, and look for a proxy in front of it."
         }
+        _ if handshake.plaintext.server.as_ref().is_some_and(|answer| answer.what.demands_tls) => {
+            "On the client, use TLS: ipps:// or https:// in the URL, or `Upgrade: TLS/1.2` in the request, as IPP's clients do; or on the server, allow requests in clear (CUPS: `DefaultEncryption IfRequested`)."
+        }
         "HTTP" => "On the client, use https:// in the URL; on a proxy or load balancer, set the backend protocol to https.",
         "WebSocket" => "On the client, use wss:// in the URL; on a proxy or load balancer, set the backend protocol to https.",
         "HTTP/2" => {
@@ -103,7 +106,8 @@ fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
     let undone = matches!(facts.upgrade, Upgrade::NotAsked | Upgrade::Asked) && last_line(facts, Side::Server).is_none();
     let due = server_spoke_tls(case.handshake) || case.knowledge.speaks_tls || is_implicit_tls(case.handshake.server.port);
     // A SQL Server that answers no PRELOGIN may insist on TDS 8.0.
-    let turned_away = facts.dialect == Dialect::Tds && View::new(case.handshake).ended_by(Side::Server).is_some();
+    let closed = facts.dialect == Dialect::Tds && View::new(case.handshake).ended_by(Side::Server).is_some();
+    let turned_away = closed && !case.knowledge.answers_in_clear;
     (undone && (due || turned_away)).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
 }
 
@@ -119,6 +123,9 @@ fn expects_tls(case: &Case<'_>) -> (Confidence, &'static str) {
     }
     if server_spoke_tls(handshake) {
         return (Confidence::Certain, "the server answered with a TLS alert");
+    }
+    if answer.is_some_and(|answer| answer.demands_tls) {
+        return (Confidence::Certain, "the server answered that it goes on over TLS only (426 with Upgrade: TLS)");
     }
     if answer.is_some_and(Plaintext::complains) {
         return (Confidence::Certain, "the server answered in clear with an error or with a redirect to https");

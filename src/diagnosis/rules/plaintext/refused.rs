@@ -7,6 +7,8 @@ use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, PreambleFacts, Upgrade};
 
@@ -14,7 +16,11 @@ pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsRefused, against: &[]
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let facts = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Refused || unwilling(facts) && !hello_begun(handshake))?;
+    if let Some(finding) = closed_instead(case) {
+        return Some(finding);
+    }
+    let unwilling = |facts: &PreambleFacts| facts.demands_the_impossible() && !hello_begun(handshake);
+    let facts = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Refused || unwilling(facts))?;
     // what was not on offer, or was overwritten on the way, has a rule of its own
     if facts.offered == Some(false) || facts.stripped.is_some() {
         return None;
@@ -31,7 +37,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         ""
     };
     let summary = format!("{refused} ({}): `{answer}`{after}.", facts.dialect.title());
-    let finding = quoting(Finding::new(Cause::StarttlsRefused, Confidence::Certain, summary).stopped_by(StoppedBy::Server), facts);
+    // Of one that finds out that it is not to its liking, the client's end is the end.
+    let left = unwilling(facts) && View::new(handshake).ended_by(Side::Client).is_some();
+    let stopped_by = if left { StoppedBy::Client } else { StoppedBy::Server };
+    let finding = quoting(Finding::new(Cause::StarttlsRefused, Confidence::Certain, summary).stopped_by(stopped_by), facts);
     let finding = match facts.went_on.filter(|_| !after.is_empty()) {
         Some(mark) => finding.shown_by(mark, "client continued in clear"),
         None => finding,
@@ -44,9 +53,41 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(if facts.dialect.s_client().is_some() { finding.advise(remedy::s_client(handshake, "")) } else { finding })
 }
 
-/// The server demands what the client had said it could not do, and left for.
-fn unwilling(facts: &PreambleFacts) -> bool {
-    facts.dialect == Dialect::Tds && facts.upgrade == Upgrade::Granted && facts.code == Some(3) && facts.detail.is_some()
+/// The server ended the connection where its answer to the request was due.
+fn closed_instead(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let view = View::new(handshake);
+    let facts = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Asked && facts.stripped.is_none())?;
+    // In a protocol that consists of TLS alone, no other answer is due, and silence has other reasons.
+    if facts.dialect == Dialect::OpenVpn {
+        return None;
+    }
+    let asked = facts.asked.filter(|_| !hello_begun(handshake))?;
+    let ending = view.ended_by(Side::Server).filter(|ending| ending.mark.frame > asked.frame)?;
+    let silent = view.server().gap_bytes == 0 && view.server().last_data.is_none_or(|last| last < asked);
+    // A SQL Server that was not heard to answer a PRELOGIN may insist on TDS 8.0.
+    if !silent || facts.dialect == Dialect::Tds && !case.knowledge.answers_in_clear {
+        return None;
+    }
+    let verb = if ending.reset.is_some() { "reset" } else { "closed" };
+    let summary = format!(
+        "{} {verb} the connection {} after the client asked for TLS ({}: {}), without an answer.",
+        handshake.server,
+        span_text(ending.mark.time.since(asked.time)),
+        facts.dialect.title(),
+        facts.dialect.request()
+    );
+    let without_reason = if ending.reset.is_some() { Cause::ServerReset } else { Cause::ServerClosed };
+    let finding = quoting(Finding::new(Cause::StarttlsRefused, Confidence::Likely, summary).stopped_by(StoppedBy::Server), facts)
+        .shown_by(ending.mark, format!("the server's {}, where its answer was expected", ending.name()))
+        .or_else(&[without_reason, Cause::LoadBalancerNoBackend])
+        .advise(remedy::log(
+            handshake,
+            Side::Server,
+            "a server that knows the request refuses it in words; one that does not, or that is ill, closes",
+        ))
+        .advise(advice(facts));
+    Some(if facts.dialect.s_client().is_some() { finding.advise(remedy::s_client(handshake, "")) } else { finding })
 }
 
 /// What a server insists on (MS-RDPBCGR section 2.2.1.2.2, MS-TDS section 2.2.6.5).
@@ -108,7 +149,8 @@ fn advice(facts: &PreambleFacts) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::testing::{cause, dialogue, verdict};
+    use crate::diagnosis::knowledge::Knowledge;
+    use crate::diagnosis::testing::{at, cause, dialogue, verdict, verdict_knowing};
     use crate::flow::Side::{Client, Server};
     use crate::handshake::facts::Outcome;
 
@@ -137,6 +179,26 @@ mod tests {
             summary,
             "192.0.2.1:3389 demands TLS, which the client did not offer (RDP): `negotiation failure 1: SSL_REQUIRED_BY_SERVER`."
         );
+    }
+
+    #[test]
+    fn a_server_that_closes_instead_of_answering_is_said_to() {
+        let closed = |server: &str, turns: &[(Side, &[u8])], knowledge: &Knowledge| {
+            let mut handshake = dialogue(server, turns, Outcome::Closed, StoppedBy::Server);
+            handshake.flow.sides.server.fin = Some((at(9, 80), 0));
+            handshake.flow.last = at(9, 80);
+            verdict_knowing(&handshake, knowledge).cause
+        };
+        let asks = [(Client, &b"AMQP\x02\x01\0\0"[..])];
+        let finding = closed("192.0.2.1:5672", &asks, &Knowledge::default()).unwrap();
+        assert_eq!((finding.cause, finding.confidence), (Cause::StarttlsRefused, Confidence::Likely));
+        assert!(finding.summary.contains("closed the connection 60 ms after the client asked for TLS"), "{}", finding.summary);
+        let options = [(Client, &b"OPTIONS * HTTP/1.1\r\nHost: x\r\nUpgrade: TLS/1.0\r\nConnection: upgrade\r\n\r\n"[..])];
+        assert_eq!(closed("192.0.2.1:631", &options, &Knowledge::default()).unwrap().cause, Cause::StarttlsRefused);
+        let prelogin = [(Client, &b"\x12\x01\0\x1a\0\0\0\0\0\0\x0b\0\x06\x01\0\x11\0\x01\xff\x0f\0\0\0\0\0\x01"[..])];
+        assert_eq!(closed("192.0.2.1:1433", &prelogin, &Knowledge::default()).unwrap().cause, Cause::ClientSpeaksPlaintext);
+        let answers = Knowledge { answers_in_clear: true, ..Knowledge::default() };
+        assert_ne!(closed("192.0.2.1:1433", &prelogin, &answers).unwrap().cause, Cause::ClientSpeaksPlaintext);
     }
 
     #[test]

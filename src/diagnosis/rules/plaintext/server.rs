@@ -168,6 +168,7 @@ fn answered(handshake: &Handshake) -> Option<(Plaintext, Mark)> {
         protocol: facts.dialect.title(),
         first: line.text.clone(),
         http_status: None,
+        demands_tls: false,
         location: None,
         title: None,
         software: None,

@@ -5,6 +5,7 @@ use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 
 mod blocked;
+mod client_moved;
 mod early_data_rejected;
 mod mtu;
 mod refused;
@@ -24,6 +25,7 @@ pub const FAMILY: RuleFamily = RuleFamily {
         &version_mismatch::RULE,
         &retry_loop::RULE,
         &server_changed::RULE,
+        &client_moved::RULE,
         &mtu::RULE,
         &blocked::RULE,
         &server_silent::RULE,

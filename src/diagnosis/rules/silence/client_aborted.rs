@@ -12,6 +12,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::{Dialect, PreambleFacts, Upgrade};
 use crate::time::Mark;
+use crate::wording::count;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientAborted, against: &[], page: page!("client-aborted"), check };
 
@@ -25,6 +26,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return super::closed_over_udp(case, Cause::ClientAborted, Side::Client);
     }
     let passed_by = passed_by_an_offer(facts);
+    // Why it left is told as such.
+    if !view.hello_begun() && facts.preamble.as_ref().is_some_and(|preamble| preamble.demands_the_impossible()) {
+        return None;
+    }
     if !view.failed_without_words() || !(view.hello_begun() || view.upgrade_granted() || passed_by.is_some()) {
         return None;
     }
@@ -46,12 +51,23 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             view.target(),
             span_text(view.silence())
         )
+    } else if let Some(part) = facts.partial_client_hello {
+        let of = if part.want > part.have { format!(" of {}", count(part.want as u64)) } else { String::new() };
+        format!(
+            "{} {verb} the connection to {} in the middle of its ClientHello: it sent {}{of} bytes of it and left {} later.",
+            facts.client.host(),
+            view.target(),
+            count(part.have as u64),
+            span_text(ending.mark.time.since(view.last_progress().time))
+        )
     } else if view.hello_begun() {
         format!("{} {verb} the connection to {} right after its ClientHello.", facts.client.host(), view.target())
     } else {
         format!("{} {verb} the connection to {} right after the server's go-ahead to start TLS.", facts.client.host(), view.target())
     };
     let alternatives: &[Cause] = if answered { &[Cause::ServerCertificateRejected, Cause::UserCanceled] } else { &[Cause::UserCanceled] };
+    // What it could not have read yet is not what it left for.
+    let why = if answered { "certificate not accepted, request cancelled, process ended" } else { "request cancelled, process ended" };
     Some(
         Finding::new(Cause::ClientAborted, if answered { Confidence::Likely } else { Confidence::Strong }, summary)
             .weight(Weight::Fallback)
@@ -62,7 +78,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 format!("the client's {}, with no alert before it; the next message expected was {}", ending.name(), awaited.what),
             )
             .or_else(alternatives)
-            .advise(remedy::log(facts, Side::Client, "certificate not accepted, request cancelled, process ended")),
+            .advise(remedy::log(facts, Side::Client, why)),
     )
 }
 

@@ -21,9 +21,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let completed = facts.outcome == Outcome::Completed;
+    // Before anything was asked of the server nobody need have waited: pools and browsers open connections ahead of use.
+    let ahead = completed && facts.preamble.is_none() && facts.flow.established() == Some(wait.from);
     let finding = Finding::new(
         Cause::ClientSlow,
-        Confidence::Strong,
+        if ahead { Confidence::Hint } else { Confidence::Strong },
         format!("{} took {} for {} in the handshake with {}.", facts.client.host(), span_text(span), article(wait.what), view.target()),
     )
     .weight(if completed { Weight::Explains } else { Weight::Note })

@@ -8,6 +8,7 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
+use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ServerAborted, against: &[], page: page!("server-aborted"), check };
@@ -18,6 +19,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let asked_for_cookie = facts.dtls.as_ref().is_some_and(|dtls| dtls.cookie_requests.count > 0);
     if !view.is_tcp() && (view.answer_begun() || asked_for_cookie) {
         return super::closed_over_udp(case, Cause::ServerAborted, Side::Server);
+    }
+    if view.failed_without_words() && view.upgrade_granted() {
+        return took_it_back(facts);
     }
     if !view.failed_without_words() || !view.answer_begun() {
         return None;
@@ -50,5 +54,30 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         })
         .advise(remedy::log(facts, Side::Server, "crash, restart, deployment, lost backend"))
         .advise(remedy::s_client(facts, "")),
+    )
+}
+
+/// The server agreed to begin TLS, and left before the client began.
+fn took_it_back(facts: &Handshake) -> Option<Finding> {
+    let view = View::new(facts);
+    let preamble = facts.preamble.as_deref().filter(|preamble| preamble.dialect.is_starttls())?;
+    let agreed = preamble.answered?;
+    let ending = view.ended_by(Side::Server).filter(|ending| ending.mark.frame >= agreed.frame)?;
+    // A client that lets it wait is told as such.
+    if view.waited() {
+        return None;
+    }
+    let verb = if ending.reset.is_some() { "reset" } else { "closed" };
+    let summary =
+        format!("{} {verb} the connection right after its own go-ahead to start TLS ({}).", facts.server, preamble.dialect.title());
+    Some(
+        Finding::new(Cause::ServerAborted, Confidence::Strong, summary)
+            .weight(Weight::Fallback)
+            .stopped_by(StoppedBy::Server)
+            .shown_by(agreed, "the server agrees to begin TLS")
+            .shown_by(ending.mark, format!("the server's {}, before a ClientHello", ending.name()))
+            .or_else(&[Cause::InternalError])
+            .advise(remedy::log(facts, Side::Server, "the process that does TLS may have failed: certificate, key, memory, a limit"))
+            .advise(remedy::s_client(facts, "")),
     )
 }

@@ -11,7 +11,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::preamble::Upgrade;
+use crate::preamble::{Dialect, Upgrade};
 
 pub(super) const RULE: Rule =
     Rule { cause: Cause::ServerSilent, against: &[told(Contrary::OthersCompleted)], page: page!("server-silent"), check };
@@ -25,6 +25,9 @@ fn to_upgrade(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     let preamble = facts.preamble.as_ref().filter(|preamble| preamble.upgrade == Upgrade::Asked && preamble.dialect.is_starttls())?;
+    if preamble.dialect == Dialect::OpenVpn {
+        return None;
+    }
     let asked = preamble.asked.filter(|_| facts.outcome == Outcome::Stalled && !view.hello_begun())?;
     let client = view.client();
     if client.outstanding.iter().any(|segment| segment.copies >= 2) || view.server().last_data.is_some_and(|last| last > asked) {

@@ -62,6 +62,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Some(ending) => finding.shown_by(ending.mark, format!("the client gives up ({})", ending.name())),
         None => finding.shown_by(facts.closed_at, "still nothing"),
     };
+    // One that knows the handshake answers a flight that is repeated (RFC 6347 section 4.2.4).
+    if facts.dtls.is_some() && view.repeats(Side::Client).is_some() {
+        finding = finding.advise(
+            "On the server, check whether it was started anew at this time, and on a balancer whether it sends the client's packets to another server: one that does not know the handshake discards them without a word.",
+        );
+    }
     Some(
         finding
             .or_else(&[Cause::ClientTimeout, Cause::PathMtuBlackHole, Cause::PacketLoss])

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::carriers::openvpn::{self, Kind, Packet, RESET_V2, RESET_V3, SOFT_RESET, Wrapping};
 use crate::flow::{Layer, PerSide, Side};
 use crate::handshake::facts::Observed;
-use crate::handshake::machine::Following;
+use crate::handshake::following::Following;
 use crate::handshake::shared::Shared;
 use crate::limits;
 use crate::packet::Datagram;

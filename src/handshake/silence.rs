@@ -1,0 +1,31 @@
+//! What it means of a client's certificate that its server, which issues no tickets, keeps silent behind the client's Finished.
+
+use std::time::Duration;
+
+use crate::flow::Side;
+use crate::time::Mark;
+use crate::transport::FlowFacts;
+
+use super::facts::Observed;
+
+/// A server that refuses a client's certificate has said so by then, even where it asks others about it.
+pub(super) const JUDGED: Duration = Duration::from_secs(2);
+
+/// The client went on to use the connection, and the server took it all without a word, for longer than it takes to judge a certificate: in protocols
+/// in which only clients talk, a server that issues no tickets never says that it accepted one.
+pub(super) fn taken_in_silence(h: &Observed, flow: &FlowFacts, client_finished: Mark, end: Option<Mark>) -> bool {
+    let heard = flow.side(Side::Client).acked_at;
+    spoke(h, end).is_some_and(|spoke| flow.elapsed(client_finished, spoke) >= JUDGED && heard.is_some_and(|heard| heard > spoke))
+}
+
+/// The client never used the connection, and the server ended it after a while: whoever wants to be served asks at once, so that a server which asks
+/// others about its certificate keeps it waiting.
+pub(super) fn left_unused(h: &Observed, flow: &FlowFacts, client_finished: Mark, end: Mark) -> bool {
+    let unused = spoke(h, Some(end)).is_none_or(|spoke| spoke <= client_finished);
+    unused && flow.elapsed(client_finished, end) >= JUDGED
+}
+
+/// When the client last spoke before this moment, within TLS.
+fn spoke(h: &Observed, before: Option<Mark>) -> Option<Mark> {
+    h.encrypted.client.iter().map(|record| record.mark).rfind(|mark| before.is_none_or(|end| *mark < end))
+}
