@@ -107,7 +107,7 @@ impl<'a> ClientAuthView<'a> {
         let handshake = self.case.handshake;
         let mark = match self.reaction {
             Reaction::Alert { mark, .. } | Reaction::HiddenAlert { mark } | Reaction::Left { mark, .. } => Some(mark),
-            Reaction::WentOn => None,
+            Reaction::FellSilent { .. } | Reaction::WentOn => None,
         };
         handshake.finished.client.zip(mark).is_some_and(|(done, mark)| handshake.flow.elapsed(done, mark) >= LATE)
     }
