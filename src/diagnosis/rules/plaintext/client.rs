@@ -104,7 +104,9 @@ fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
         return None;
     }
     let undone = matches!(facts.upgrade, Upgrade::NotAsked | Upgrade::Asked) && last_line(facts, Side::Server).is_none();
-    let due = server_spoke_tls(case.handshake) || case.knowledge.speaks_tls || is_implicit_tls(case.handshake.server.port);
+    // A server that answers this dialogue speaks TLS behind it, and not in its place.
+    let speaks_at_once = case.knowledge.speaks_tls && !case.knowledge.answers_in_clear;
+    let due = server_spoke_tls(case.handshake) || speaks_at_once || is_implicit_tls(case.handshake.server.port);
     // A SQL Server that answers no PRELOGIN may insist on TDS 8.0.
     let closed = facts.dialect == Dialect::Tds && View::new(case.handshake).ended_by(Side::Server).is_some();
     let turned_away = closed && !case.knowledge.answers_in_clear;
