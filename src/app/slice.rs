@@ -168,7 +168,7 @@ impl Sink for Chosen {
         if !self.filter.takes(report, self.begin.get().copied()) {
             if self.others_held < OTHERS {
                 self.others_held = self.others_held.saturating_add(1);
-                let keys = [facts.flow.packets_key(), facts.flow.other_packets_key().unwrap_or(facts.flow.packets_key())];
+                let keys = [facts.flow.packets_key(), facts.flow.other_packets_key().unwrap_or_else(|| facts.flow.packets_key())];
                 self.others.entry(report.server).or_default().push(Other { keys, first, last, taken: false });
             }
             return Ok(());

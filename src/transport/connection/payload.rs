@@ -147,7 +147,7 @@ impl<S: FlowSink> Connection<S> {
             }
             // Whoever takes an alert closes, and what follows finds it acknowledged: the sender's own answer, if it sent none.
             let denied = stream.alert.take_if(|alert| !alert.agrees_with(start, bytes));
-            differs = differs.or(denied.map(|alert| alert.start));
+            differs = differs.or_else(|| denied.map(|alert| alert.start));
             facts.retransmits = facts.retransmits.saturating_add(1);
         }
         // of new bytes, those beyond the highest are what is outstanding now; a late one that fills a hole is, too

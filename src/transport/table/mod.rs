@@ -241,8 +241,8 @@ impl<S: FlowSink> Table<S> {
             Place::Followed(id) => self.connections.get(id).is_some_and(|connection| connection.is_answered_by(segment)),
             Place::Marker(_) => false,
         };
-        let ways = iter::once(bare).chain(self.ways.alike(bare)).filter(|other| *other != hash);
-        let (other, place) = ways.filter_map(|other| Some((other, self.find(other).filter(answered)?))).next()?;
+        let mut ways = iter::once(bare).chain(self.ways.alike(bare)).filter(|other| *other != hash);
+        let (other, place) = ways.find_map(|other| Some((other, self.find(other).filter(answered)?)))?;
         self.ways.join(hash, low, other);
         self.note_other_way(place, segment.key.path);
         Some(place)

@@ -38,8 +38,8 @@ impl<S: DatagramSink> UdpTable<S> {
             Place::Followed(id) => self.flows.get(id).is_some_and(|flow| flow.is_answered_by(datagram)),
             Place::Marker(_) | Place::HalfOpen(_) => false,
         };
-        let ways = iter::once(bare).chain(self.ways.alike(bare)).filter(|other| *other != hash);
-        let (other, place) = ways.filter_map(|other| Some((other, self.find_hashed(other).filter(answered)?))).next()?;
+        let mut ways = iter::once(bare).chain(self.ways.alike(bare)).filter(|other| *other != hash);
+        let (other, place) = ways.find_map(|other| Some((other, self.find_hashed(other).filter(answered)?)))?;
         self.ways.join(hash, low, other);
         self.note_other_way(place, datagram.key.path);
         Some(place)

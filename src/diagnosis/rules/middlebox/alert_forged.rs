@@ -111,7 +111,7 @@ fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<Suspi
     }
     // Later packets may be the server's own.
     let of_alert = view.server().alert_ttl.filter(|(mark, _)| mark.frame == alert.mark.frame).map(|(_, ttl)| ttl);
-    let (greeting, own) = (view.server().syn?.ttl, of_alert.or(view.server().ttl)?);
+    let (greeting, own) = (view.server().syn?.ttl, of_alert.or_else(|| view.server().ttl)?);
     let genuine = &case.knowledge.server_ttls;
     if greeting.abs_diff(own) == 0 || genuine.contains(&own) {
         return None;
