@@ -488,13 +488,14 @@ impl FlowKey {
         self
     }
 
-    /// [`FlowKey::partition_hash`] for whoever must not take flows of two sites for one.
+    /// [`FlowKey::partition_hash`] for whoever must not take flows of two sites, or in two tunnels, for one.
     pub fn site_hash(&self) -> u64 {
-        self.partition_hash() ^ self.site.salt()
+        self.partition_hash() ^ u64::from(self.path).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.site.salt()
     }
 
     /// A hash that is the same in every run and in both directions, to divide flows among partitions. Not for hash tables: an attacker can
-    /// aim at it, and gains no more than one busy partition. Sites have no part in it, for their numbers depend on the order in which they are met.
+    /// aim at it, and gains no more than one busy partition. Tunnels have no part in it, for each direction may have its own; nor have sites, for their
+    /// numbers depend on the order in which they are met.
     pub fn partition_hash(&self) -> u64 {
         #[expect(clippy::cast_possible_truncation, reason = "halves of an address")]
         fn words(address: IpAddr) -> [u64; 2] {
@@ -508,13 +509,12 @@ impl FlowKey {
             (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
         }
         let ports = u64::from(self.low.port) << 32 | u64::from(self.high.port) << 8 | self.transport as u64;
-        let ends = [ports, u64::from(self.path)];
         let seed = 0x243f_6a88_85a3_08d3;
         let hash = match (self.low.address, self.high.address) {
             (IpAddr::V4(low), IpAddr::V4(high)) => mix(seed, u64::from(low.to_bits()) << 32 | u64::from(high.to_bits())),
             (low, high) => [low, high].into_iter().flat_map(words).fold(seed, mix),
         };
-        let hash = ends.into_iter().fold(hash, mix);
+        let hash = mix(hash, ports);
         hash ^ hash >> 32
     }
 }

@@ -57,6 +57,12 @@ pub const RECENT_PACKETS: usize = 8;
 /// Different tunnels whose half-open connections are held in small records: as many as there are VLANs.
 pub const HALF_OPEN_PATHS: u16 = 4096;
 
+/// Flows in tunnels over TCP and over UDP each, in each partition and generation, that are known by their ends: for what comes between a SYN and its answer by another way.
+pub const TUNNELLED_LATELY: usize = 512;
+
+/// Directions of flows, in each partition and generation, that are known to belong to a flow which came by another way.
+pub const WAYS_JOINED: usize = 512;
+
 /// Quiet time after which a half-open connection is given up: Linux sends its last SYN after 63 s and waits 64 s more.
 pub const HALF_OPEN_IDLE: Duration = Duration::from_secs(130);
 
@@ -199,7 +205,7 @@ pub const CHAINS: usize = 16384;
 pub const CHAIN_BYTES: usize = 24 << 20;
 
 /// The same of the chains of which is remembered that a server served them.
-pub const SERVED_BYTES: usize = 24 << 20;
+pub const SERVED_BYTES: usize = 20 << 20;
 
 /// Bytes of handshakes whose verdicts wait for what others show: beyond this the oldest is judged.
 pub const HELD_BYTES: usize = 64 << 20;
@@ -439,6 +445,9 @@ const MARKER: usize = 96;
 /// A half-open connection with its place in the tables, in bytes.
 const HALF_OPEN_RECORD: usize = 256;
 
+/// What is known of a flow's way, with its places in a map that is half empty, in bytes.
+const WAY: usize = 64;
+
 /// A signature that is remembered, in bytes.
 const SIGNATURE_RECORD: usize = 128;
 
@@ -462,6 +471,7 @@ pub const BUDGETS: &[(&str, usize)] = &[
     ("UDP flows that are followed, likewise", UDP_BYTES),
     ("markers of settled connections", FLOWS * MARKER),
     ("half-open connections", HALF_OPEN * HALF_OPEN_RECORD),
+    ("ways of flows in tunnels", 4 * (TUNNELLED_LATELY + WAYS_JOINED) * PARTITIONS * WAY),
     ("bytes out of order", BUFFERED_TOTAL),
     ("IP fragments", FRAGMENT_BYTES),
     ("certificates", CERTIFICATE_BYTES),

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::iter;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -153,7 +154,8 @@ struct Frames {
 /// A handshake that was not asked for.
 #[derive(Debug, Clone, Copy)]
 struct Other {
-    key: FlowKey,
+    /// Of the packets of each direction: two where these came by two ways.
+    keys: [FlowKey; 2],
     first: u64,
     last: u64,
     taken: bool,
@@ -166,12 +168,15 @@ impl Sink for Chosen {
         if !self.filter.takes(report, self.begin.get().copied()) {
             if self.others_held < OTHERS {
                 self.others_held = self.others_held.saturating_add(1);
-                self.others.entry(report.server).or_default().push(Other { key: facts.flow.packets_key(), first, last, taken: false });
+                let keys = [facts.flow.packets_key(), facts.flow.other_packets_key().unwrap_or_else(|| facts.flow.packets_key())];
+                self.others.entry(report.server).or_default().push(Other { keys, first, last, taken: false });
             }
             return Ok(());
         }
         self.handshakes = self.handshakes.saturating_add(1);
-        self.add(facts.flow.packets_key(), Frames { first, last, quoted: last.max(facts.closed_at.frame) });
+        for key in iter::once(facts.flow.packets_key()).chain(facts.flow.other_packets_key()) {
+            self.add(key, Frames { first, last, quoted: last.max(facts.closed_at.frame) });
+        }
         let diagnosis = &report.diagnosis;
         let cause = diagnosis
             .cause
@@ -220,13 +225,16 @@ impl Chosen {
                     continue;
                 }
                 self.context = self.context.saturating_add(1);
-                taken.push((other.key, Frames { first: other.first, last: other.last, quoted: other.last }));
+                taken.push((other.keys, Frames { first: other.first, last: other.last, quoted: other.last }));
                 let why = "handshark: not asked for; it goes along because verdicts on others with this server rest on it";
                 self.comments.entry(other.first).or_default().push(why.to_owned());
             }
         }
-        for (key, frames) in taken {
+        for ([key, other], frames) in taken {
             self.add(key, frames);
+            if other != key {
+                self.add(other, frames);
+            }
         }
         self.context > before
     }

@@ -34,6 +34,7 @@ use super::issuers::{Issuers, Shown};
 use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::later::Later;
 use super::tickets::{self, Tickets};
+use super::ttls::Ttls;
 use super::visits::{self, Visits};
 
 /// Server endpoints remembered.
@@ -81,24 +82,6 @@ struct Host {
     quickest: Option<Duration>,
     /// The shortest round trip from here to it that acknowledgments of payload confirm.
     least_leg: Option<Duration>,
-}
-
-/// A set of TTLs, a bit for each.
-#[derive(Debug, Default)]
-struct Ttls([u64; 4]);
-
-impl Ttls {
-    fn add(&mut self, ttl: u8) {
-        if let Some(word) = self.0.get_mut(usize::from(ttl / 64)) {
-            *word |= 1 << (ttl % 64);
-        }
-    }
-
-    /// The least first.
-    fn iter(&self) -> impl Iterator<Item = u8> {
-        let has = |ttl: &u8| self.0.get(usize::from(ttl / 64)).is_some_and(|word| word >> (ttl % 64) & 1 == 1);
-        (0..=u8::MAX).filter(has)
-    }
 }
 
 /// A chain that a server served, and from when to when.

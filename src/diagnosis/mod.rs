@@ -33,6 +33,7 @@ pub mod signs;
 #[cfg(test)]
 pub mod testing;
 mod tickets;
+mod ttls;
 mod unreachable;
 pub mod view;
 pub mod visits;

@@ -252,7 +252,14 @@ fn udp_tunnels() {
     let with_all = join(&[&[0x4a, 2], &be16(20 + v6.len()), &[0, 1, 0, 2, 0, 5, 0, 6, 0, 2, 9, 9, 0xff, 3, 0x00, 0x57], &v6]);
     found(RAW, &udp(1701, 1701, &with_all), &[Layer::L2tp]);
 
-    plain(&udp(50000, 4789, &join(&[&[8, 0, 0, 1, 0, 0, 42, 0], &inner])));
+    // reserved bits are ignored (RFC 7348 section 5, RFC 8926 section 3.4, RFC 2661 section 3.1)
+    for header in [[0x0c, 0, 0, 3, 0, 0, 42, 0], [0xff, 1, 2, 3, 0, 0, 42, 0xff], [8, 0, 0, 1, 0, 0, 42, 0]] {
+        found(RAW, &udp(50000, 4789, &join(&[&header, &inner])), &[Layer::Vxlan(42)]);
+    }
+    found(RAW, &udp(1, 6081, &join(&[&[0, 0x3f, 0x86, 0xdd, 0, 0, 9, 1], &v6])), &[Layer::Geneve(9)]);
+    found(RAW, &udp(1701, 1701, &join(&[&[0x34, 0xf2, 0, 1, 0, 2, 0xff, 3, 0, 0x21], &v4])), &[Layer::L2tp]);
+    // but one bit must be set
+    plain(&udp(50000, 4789, &join(&[&[0, 0, 0, 0, 0, 0, 42, 0], &inner])));
     plain(&udp(50000, 4789, &[0xc3; 60]));
     plain(&udp(50000, 2152, &[0x40; 60]));
     plain(&udp(50000, 6081, &join(&[&[0, 0, 0x08, 0x00, 0, 0, 9, 0], &v6])));

@@ -85,19 +85,14 @@ impl Walk<'_> {
 }
 
 fn vxlan(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
-    let &[flags, r0, r1, r2, v0, v1, v2, r3] = rest.take::<8>().ok()?;
-    // 0x88 is the group policy extension, with its group in the reserved bytes
-    let plain = flags == 0x08 && (r0, r1, r2) == (0, 0, 0);
-    ((plain || flags == 0x88) && r3 == 0 && fits_ethernet(&rest)).then_some((
-        Layer::Vxlan(u32::from_be_bytes([0, v0, v1, v2])),
-        rest,
-        Next::Ethernet,
-    ))
+    let &[flags, _, _, _, v0, v1, v2, _] = rest.take::<8>().ok()?;
+    // Reserved bits are the receiver's to ignore, and extensions (group policy, generic protocol) put something of their own there.
+    (flags & 0x08 != 0 && fits_ethernet(&rest)).then_some((Layer::Vxlan(u32::from_be_bytes([0, v0, v1, v2])), rest, Next::Ethernet))
 }
 
 fn geneve(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
-    let &[first, flags, p0, p1, v0, v1, v2, reserved] = rest.take::<8>().ok()?;
-    if first >> 6 != 0 || flags & 0x3f != 0 || reserved != 0 {
+    let &[first, _, p0, p1, v0, v1, v2, _] = rest.take::<8>().ok()?;
+    if first >> 6 != 0 {
         return None;
     }
     rest.skip(usize::from(first & 0x3f).saturating_mul(4)).ok()?;
@@ -142,8 +137,8 @@ fn teredo(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
 
 fn l2tp(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
     let flags = u16::from_be_bytes(*rest.take::<2>().ok()?);
-    // a data message of version 2 with the reserved bits clear
-    if flags & 0xb4ff != 0x0002 {
+    // a data message of version 2; the reserved bits are the receiver's to ignore
+    if flags & 0x800f != 0x0002 {
         return None;
     }
     if flags & 0x4000 != 0 {

@@ -33,6 +33,8 @@ pub struct FlowFacts {
     pub key: FlowKey,
     /// The tunnels around the first packet.
     pub path: Path,
+    /// [`FlowKey::path`] of the packets of one side, where they came by another way than the first packet.
+    pub other_path: Option<u32>,
     /// The first packet.
     pub first: Mark,
     /// What each side sent.
@@ -66,6 +68,7 @@ impl FlowFacts {
             client_is_low,
             roles,
             path,
+            other_path: None,
             first,
             last: first,
             interface,
@@ -104,6 +107,11 @@ impl FlowFacts {
     /// The key of the packets that bring it.
     pub fn packets_key(&self) -> FlowKey {
         self.carried_by.as_deref().copied().unwrap_or(self.key)
+    }
+
+    /// The same of the side whose packets came by another way.
+    pub fn other_packets_key(&self) -> Option<FlowKey> {
+        self.other_path.map(|path| FlowKey { path, ..self.packets_key() })
     }
 
     /// One side's facts.
@@ -266,6 +274,11 @@ pub struct SideFacts {
     pub sent_sack: bool,
     /// Its FIN: where, and at which offset.
     pub fin: Option<(Mark, u64)>,
+    /// The other side's last packet with new payload before that FIN.
+    pub heard_before_fin: Option<Mark>,
+    /// Segments that went on where it left off, a fifth of a second and more after all it had sent was acknowledged, and without a word of the other side
+    /// in between.
+    pub paced: u16,
     /// How often its FIN was sent, if it was never acknowledged.
     pub fins_in_vain: u32,
     /// Its RSTs, bounded by [`crate::limits::RESETS`].
@@ -280,6 +293,8 @@ pub struct SideFacts {
     pub differing_overlaps: u32,
     /// A few bytes came a second time as others, and nothing shows that the first were ever taken: they are left out of its stream.
     pub contradicted: Option<Contradicted>,
+    /// Its last small segment that began with a TLS alert and was taken: where it came, and its TTL or hop limit.
+    pub alert_ttl: Option<(Mark, u8)>,
     /// Packets of it that were captured twice, at two points or on two interfaces.
     pub copies: u32,
     /// Packets of it that came in fragments and never became whole: how many, and the first fragment of the first.

@@ -25,6 +25,8 @@ pub(super) struct HalfOpen {
     pub(super) interface: u32,
     /// Which of the table's known paths it came by.
     pub(super) path: u16,
+    /// [`FlowKey::path`] of the other side's packets, where they came by another way.
+    pub(super) other_path: Option<u32>,
     /// Repeats that were only counted, of [`FlowKey::low`] and of [`FlowKey::high`].
     pub(super) repeats: [u8; 2],
     opening: Bare,
@@ -54,7 +56,7 @@ impl HalfOpen {
     pub(super) fn new(segment: &Segment<'_>, hash: u64, interface: u32, path: u16) -> Option<Self> {
         let first = segment.mark;
         let bare = Bare::new(segment, first).filter(|_| segment.flags.syn() && !segment.flags.rst())?;
-        Some(Self { key: segment.key, hash, first, interface, path, repeats: [0; 2], opening: bare, answer: None })
+        Some(Self { key: segment.key, hash, first, interface, path, other_path: None, repeats: [0; 2], opening: bare, answer: None })
     }
 
     /// Keeps one more packet; false when there is no room or it is none of SYN, SYN-ACK and RST.
@@ -129,6 +131,19 @@ impl HalfOpen {
             return true;
         }
         fresh && self.packets().any(|old| TcpFlags(old.flags).syn() && old.is_from_low() == segment.from_low && old.seq != segment.seq)
+    }
+
+    /// Nothing was seen of the sender of this segment, and its numbers are those of an answer to the first packet, or of what that answers.
+    pub(super) fn is_answered_by(&self, segment: &Segment<'_>) -> bool {
+        let opening = &self.opening;
+        let next = opening.seq.wrapping_add(1);
+        let acknowledges = segment.flags.ack() && segment.ack == next;
+        let fits = if TcpFlags(opening.flags).ack() {
+            segment.seq.wrapping_add(u32::from(segment.flags.syn())) == opening.ack && (acknowledges || !segment.flags.ack())
+        } else {
+            acknowledges
+        };
+        fits && self.packets().all(|bare| bare.is_from_low() != segment.from_low)
     }
 
     /// A RST was seen.
@@ -263,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_record_is_small() {
-        assert!(size_of::<HalfOpen>() <= 184, "{}", size_of::<HalfOpen>());
+        assert!(size_of::<HalfOpen>() <= 192, "{}", size_of::<HalfOpen>());
     }
 
     #[test]

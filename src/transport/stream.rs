@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::mem::offset_of;
 use std::time::Duration;
 
-use super::assembler::Assembler;
+use super::assembler::{Assembler, slice};
 use super::facts::Outstanding;
 use crate::limits;
 use crate::packet::{Segment, TcpFlags, tcp_options, tcp_timestamps};
@@ -55,6 +55,8 @@ pub(super) struct Stream {
     pub(super) hole_acked: Option<(Timestamp, u32)>,
     /// A small segment that is not yet acknowledged, the first or an alert: whoever is on the path may have sent it in this side's name.
     pub(super) aside: Option<Box<Aside>>,
+    /// An alert in its name that was taken.
+    pub(super) alert: Option<Box<Aside>>,
     prints: [Print; limits::RECENT_PACKETS],
 }
 
@@ -70,6 +72,13 @@ pub(super) struct Aside {
 }
 
 impl Aside {
+    /// Where these bytes, from this offset on, lie over its own, they are the same.
+    pub(super) fn agrees_with(&self, start: u64, bytes: &[u8]) -> bool {
+        let (own, other) = (start.saturating_sub(self.start), self.start.saturating_sub(start));
+        let from = |bytes, at| slice(bytes, at, u64::MAX);
+        from(&self.bytes, own).iter().zip(from(bytes, other)).all(|(own, other)| own == other)
+    }
+
     /// The segment as it came.
     pub(super) fn segment(&self) -> Segment<'_> {
         Segment { payload: &self.bytes, ..self.head }

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, HalfOpenEnd, Interest, Table, TableLimits};
-use crate::flow::{Endpoint, FlowKey, Path, Side, Transport};
+use crate::flow::{Endpoint, FlowKey, Layer, Path, Side, Transport};
 use crate::packet::{IpFacts, Segment, TcpFlags};
 use crate::time::{Mark, Timestamp};
 
@@ -69,6 +69,7 @@ pub(super) struct Told {
     ttl: u8,
     id: Id,
     mark: Mark,
+    path: Path,
 }
 
 impl Told {
@@ -88,7 +89,15 @@ impl Told {
             ttl: 64,
             id: Id::Fresh,
             mark: Mark::default(),
+            path: Path::NONE,
         }
+    }
+
+    /// In a VLAN.
+    pub(super) fn vlan(mut self, id: u16) -> Self {
+        self.path.push(Layer::Vlan(id));
+        self.key.path = self.path.identity();
+        self
     }
 
     pub(super) fn syn(mut self) -> Self {
@@ -189,7 +198,7 @@ impl Told {
             mark: self.mark,
             key: self.key,
             from_low: self.from_low,
-            path: Path::default(),
+            path: self.path,
             ip: IpFacts {
                 ttl: self.ttl,
                 id: if let Id::Of(id) = self.id { Some(id) } else { None },

@@ -49,6 +49,22 @@ pub struct LossDelay {
 }
 
 impl View<'_> {
+    /// The pause after which [`crate::transport::SideFacts::paced`] counts a segment.
+    pub const PACE: Duration = Duration::from_millis(200);
+
+    /// This side's packets come one by one, full, at a small part of the pace that the path's round trip allows: something on the path holds them back. A
+    /// program that writes slowly sends small ones.
+    pub fn crawls(&self, side: Side) -> bool {
+        let sender = self.side(side);
+        let full = u64::from(sender.largest_segment) * u64::from(sender.paced) * 3 / 4;
+        sender.paced >= PACED
+            && sender.largest_segment >= FULL
+            && sender.delivered >= full
+            && self.side(side.other()).zero_window.is_none()
+            && self.rtt() > Duration::ZERO
+            && self.rtt() < Self::PACE / 4
+    }
+
     /// The client waits for a greeting on a port where TLS begins with the first byte: the service, and how long it waited before either side
     /// gave up. Where it greets in clear, clients that are set to STARTTLS (or to no TLS) say nothing first.
     pub fn waits_for_greeting(&self) -> Option<(&'static Service, Duration)> {
@@ -236,6 +252,10 @@ impl View<'_> {
     }
 }
 
+/// So many packets one by one are no accident in a flight of some dozen.
+const PACED: u16 = 6;
+/// A packet that a program did not make small: the least that every path carries.
+const FULL: u32 = 536;
 /// The first time that a side waits for an answer is no longer than this.
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 /// Repairs quicker than this (fast retransmit, tail loss probe) are not felt.

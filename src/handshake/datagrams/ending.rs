@@ -82,6 +82,13 @@ pub(in crate::handshake) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_aft
     if let Some(ending) = completed {
         return ending;
     }
+    let refused = refusal(h);
+    // A client whose packets are refused may still say that it gives up.
+    let first = |note: &&IcmpNote| deciding(alerts).is_none_or(|alert| alert.from == Side::Client && note.mark < alert.mark);
+    if let Some(note) = refused.filter(first) {
+        let by_host = note.kind == IcmpKind::PortUnreachable && note.reporter == h.flow.ends().1.address;
+        return Ending::new(Outcome::Refused, if by_host { StoppedBy::Server } else { StoppedBy::Network }, note.mark);
+    }
     if let Some(alert) = deciding(alerts) {
         return Ending::new(Outcome::Alerted, alert.from, alert.mark);
     }
@@ -90,10 +97,6 @@ pub(in crate::handshake) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_aft
     }
     if let Some(quic) = h.quic.as_ref().filter(|quic| quic.no_common_version()) {
         return Ending::new(Outcome::Refused, Side::Client, quic.negotiation.as_ref().map(|(mark, _)| *mark));
-    }
-    if let Some(note) = refusal(h) {
-        let by_host = note.kind == IcmpKind::PortUnreachable && note.reporter == h.flow.ends().1.address;
-        return Ending::new(Outcome::Refused, if by_host { StoppedBy::Server } else { StoppedBy::Network }, note.mark);
     }
     // The address is never validated, so that nothing comes up.
     if let Some(quic) = h.quic.as_ref().filter(|quic| quic.retries_after_token > 0 && quic.initials.server.count == 0) {

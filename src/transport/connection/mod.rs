@@ -20,7 +20,7 @@ use super::half_open::Bare;
 use super::prefetch::{prefetch, prefetch_front};
 use super::roles;
 use super::sink::{FlowSink, Interest};
-use super::stream::{Stream, Unacked};
+use super::stream::{Stream, Unacked, low_bits};
 use crate::flow::{PerSide, Side};
 use crate::limits;
 use crate::packet::{IcmpError, IcmpKind, LostFragments, Segment, tcp_timestamps};
@@ -314,7 +314,8 @@ impl<S: FlowSink> Connection<S> {
     /// Counts what every segment counts for.
     fn count_any(&mut self, segment: &Segment<'_>) {
         let mark = segment.mark;
-        if self.paused || mark.time >= self.latest.after(PAUSE) {
+        if self.paused || mark.time >= self.latest.after(STEP) {
+            self.note_pace(segment);
             self.look_at_pause(segment);
         }
         self.packets = self.packets.wrapping_add(1);
@@ -333,6 +334,21 @@ impl<S: FlowSink> Connection<S> {
                 let facts = self.side_facts(segment.from_low);
                 facts.above_mss = facts.above_mss.saturating_add(1);
             }
+        }
+    }
+
+    /// Counts a segment that goes on where its side left off, after a pause in which that side had nothing under way and nothing to wait for.
+    #[cold]
+    fn note_pace(&mut self, segment: &Segment<'_>) {
+        if segment.payload_len == 0 || segment.mark.time < self.latest.after(STEP) {
+            return;
+        }
+        let heard = self.side_facts(!segment.from_low).last_data;
+        let (stream, facts) = self.both(segment.from_low);
+        let spoke_last = facts.last_data.is_some_and(|last| heard.is_none_or(|heard| heard.frame < last.frame));
+        let all_arrived = facts.highest > 0 && facts.acked == facts.highest && facts.delivered == facts.highest;
+        if spoke_last && all_arrived && stream.origin.map(|origin| origin.wrapping_add(low_bits(facts.highest))) == Some(segment.seq) {
+            facts.paced = facts.paced.saturating_add(1);
         }
     }
 
@@ -396,6 +412,8 @@ impl<S: FlowSink> Connection<S> {
         // a FIN that comes before everything else of its side stands at the beginning
         let at = start.map_or(0, |start| u64::try_from(start).unwrap_or(0)).saturating_add(len);
         facts.fin = Some((segment.mark, at));
+        let heard = self.side_facts(!segment.from_low).last_data;
+        self.side_facts(segment.from_low).heard_before_fin = heard;
         true
     }
 
@@ -449,6 +467,9 @@ const CLOCK_TOLERANCE: Duration = Duration::from_millis(1);
 
 /// Entries of the event list kept for SYN, FIN, RST, ICMP and the end of the TCP handshake.
 const RESERVED_EVENTS: usize = 2 * limits::RESETS + limits::ICMP_NOTES + 4;
+
+/// A pause longer than the round trip of nearly all paths, and than a delayed acknowledgment: a sender that has something to send makes none.
+const STEP: Duration = Duration::from_millis(200);
 
 /// A pause from which on it is asked whether it was one: longer than what a host takes that is merely busy.
 const PAUSE: Duration = Duration::from_secs(5);

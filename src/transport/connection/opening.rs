@@ -62,6 +62,21 @@ impl<S: FlowSink> Connection<S> {
         Reuse::No
     }
 
+    /// Nothing was seen of the sender of this segment, and its numbers go on where the other side says that it is.
+    pub(in crate::transport) fn is_answered_by(&self, segment: &Segment<'_>) -> bool {
+        let asker = self.side(!segment.from_low);
+        let (stream, sent) = (self.streams.of(asker), self.facts.side(asker).highest);
+        // a SYN or a FIN counts for one
+        let own = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
+        let goes_on = match stream.last_ack {
+            Some(awaited) => own.wrapping_sub(awaited).cast_signed().unsigned_abs() <= MISSED_AT_MOST,
+            None => segment.flags.syn() || segment.flags.rst(),
+        };
+        let within = stream.offset(segment.ack, sent).is_some_and(|offset| (0..=sent.cast_signed().saturating_add(1)).contains(&offset));
+        let acknowledges = if segment.flags.ack() { within } else { stream.last_ack == Some(own) };
+        goes_on && acknowledges && self.facts.side(asker.other()).packets == 0
+    }
+
     /// After a long pause this segment does not go on where its side left off.
     fn is_far_off(&mut self, segment: &Segment<'_>) -> bool {
         if segment.flags.syn() || segment.flags.rst() {
@@ -185,6 +200,9 @@ impl<S: FlowSink> Connection<S> {
 /// Quiet time after which a SYN with another initial sequence number is taken for a new connection without waiting for its answer: longer
 /// than a retransmission of the old one would take.
 const QUIET_ENOUGH_FOR_REUSE: Duration = Duration::from_secs(5);
+
+/// How far the first packet that is seen of a side may be from what the other one acknowledges: a window.
+const MISSED_AT_MOST: u32 = 1 << 20;
 
 /// Sequence numbers further than this from the expected one are those of another connection: larger than any window in use.
 const FARTHEST: u32 = 64 << 20;

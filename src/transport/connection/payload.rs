@@ -61,7 +61,7 @@ impl<S: FlowSink> Connection<S> {
             return Step::Continue(());
         }
         if let Some(aside) = self.stream(low).aside.take() {
-            self.confront(shared, room, &aside, run)?;
+            self.confront(shared, room, aside, run)?;
         }
         self.compare(shared, segment, run)?;
         self.place(shared, room, low, run)
@@ -83,12 +83,9 @@ impl<S: FlowSink> Connection<S> {
     }
 
     /// More came of a side whose first bytes wait: it agrees with them, or has others in their place.
-    fn confront(&mut self, shared: &mut S::Shared, room: &mut Room, aside: &Aside, run: Run<'_>) -> Step {
+    fn confront(&mut self, shared: &mut S::Shared, room: &mut Room, aside: Box<Aside>, run: Run<'_>) -> Step {
         let low = aside.head.from_low;
-        let (old, new) = (run.start.saturating_sub(aside.start), aside.start.saturating_sub(run.start));
-        let from = |bytes, at| slice(bytes, at, u64::MAX);
-        let agrees = from(&aside.bytes, old).iter().zip(from(run.bytes, new)).all(|(old, new)| old == new);
-        if agrees {
+        if aside.agrees_with(run.start, run.bytes) {
             return self.believe(shared, room, aside);
         }
         let mark = aside.head.mark;
@@ -99,18 +96,25 @@ impl<S: FlowSink> Connection<S> {
     }
 
     /// Takes in what waited.
-    fn believe(&mut self, shared: &mut S::Shared, room: &mut Room, aside: &Aside) -> Step {
+    fn believe(&mut self, shared: &mut S::Shared, room: &mut Room, aside: Box<Aside>) -> Step {
         let segment = aside.segment();
+        let low = segment.from_low;
         let end = aside.start.saturating_add(aside.bytes.len() as u64);
         let run = Run { start: aside.start, end, bytes: &aside.bytes, mark: segment.mark };
         self.compare(shared, &segment, run)?;
-        self.place(shared, room, segment.from_low, run)
+        let is_alert = aside.bytes.first() == Some(&ALERT);
+        if is_alert {
+            self.side_facts(low).alert_ttl = Some((segment.mark, segment.ip.ttl));
+        }
+        let step = self.place(shared, room, low, run);
+        self.stream(low).alert = is_alert.then_some(aside);
+        step
     }
 
     /// Takes in what a side's stream begins with, where it waits: nothing can be learnt about it any more.
     pub(super) fn believe_waiting(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool) -> Step {
         match self.stream(low).aside.take() {
-            Some(aside) => self.believe(shared, room, &aside),
+            Some(aside) => self.believe(shared, room, aside),
             None => Step::Continue(()),
         }
     }
@@ -141,6 +145,9 @@ impl<S: FlowSink> Connection<S> {
             if stream.sent_again(start, end, segment, digest) {
                 differs = differs.or(Some(start));
             }
+            // Whoever takes an alert closes, and what follows finds it acknowledged: the sender's own answer, if it sent none.
+            let denied = stream.alert.take_if(|alert| !alert.agrees_with(start, bytes));
+            differs = differs.or_else(|| denied.map(|alert| alert.start));
             facts.retransmits = facts.retransmits.saturating_add(1);
         }
         // of new bytes, those beyond the highest are what is outstanding now; a late one that fills a hole is, too

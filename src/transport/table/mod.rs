@@ -1,13 +1,16 @@
 //! The connections of one partition, and the way of a segment to its own.
 
+mod approach;
 mod expiry;
 pub(in crate::transport) mod index;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
+pub(in crate::transport) mod ways;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::iter;
 use std::sync::Arc;
 
 use super::bounds::{TableCounters, TableLimits};
@@ -21,13 +24,16 @@ use crate::packet::{IcmpError, LostFragments, Segment, TcpFlags};
 use crate::time::Mark;
 use crate::traffic::{Row, Volume};
 use crate::watch::Watch;
+pub(crate) use approach::{Ask, Expected};
 use index::{Index, Paths, Place};
+use ways::Ways;
 
 /// The connections of one partition. See the [module](super) for what becomes of them.
 #[derive(Debug)]
 pub struct Table<S: FlowSink> {
     index: Index,
     paths: Paths,
+    ways: Ways,
     half_open: Slab<HalfOpen>,
     /// Half-open connections without a RST, and with one.
     waiting: List,
@@ -67,37 +73,13 @@ struct Marker {
     touched: i64,
 }
 
-/// What is known of the flow of a segment that comes in a moment.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Expected {
-    /// The hash of its key, for its table.
-    hash: u64,
-    /// Where its state seems to be.
-    place: Option<Place>,
-}
-
-/// What is asked for on the way to the memory that a segment needs.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Ask {
-    /// To the index's entry of its flow.
-    Entry,
-    /// To the state that the entry leads to.
-    State,
-    /// To what that points at.
-    Parts,
-}
-
-impl Ask {
-    /// In their order.
-    pub(crate) const ALL: [Self; 3] = [Self::Entry, Self::State, Self::Parts];
-}
-
 impl<S: FlowSink> Table<S> {
     /// An empty table.
     pub fn new(limits: TableLimits) -> Self {
         Self {
             index: Index::new(),
             paths: Paths::new(),
+            ways: Ways::new(),
             half_open: Slab::new(),
             waiting: List::new(),
             refused: List::new(),
@@ -141,7 +123,7 @@ impl<S: FlowSink> Table<S> {
 
     /// The first packet of the connection with this key, while it is half open or followed.
     pub fn begun(&self, key: &FlowKey) -> Option<Mark> {
-        match self.find(self.index.hash(key))? {
+        match self.find_by_any_way(self.index.hash(key))? {
             Place::HalfOpen(id) => self.half_open.get(id).map(|record| record.first),
             Place::Followed(id) => self.connections.get(id).map(|connection| connection.facts.first),
             Place::Marker(_) => None,
@@ -150,7 +132,7 @@ impl<S: FlowSink> Table<S> {
 
     /// Whether the connection with this key is not looked into any more, only whether it ends.
     pub fn is_settled(&self, key: &FlowKey) -> bool {
-        matches!(self.find(self.index.hash(key)), Some(Place::Marker(_)))
+        matches!(self.find_by_any_way(self.index.hash(key)), Some(Place::Marker(_)))
     }
 
     /// Whether any connection is half open or followed whose first packet is one of these.
@@ -159,57 +141,16 @@ impl<S: FlowSink> Table<S> {
         half_open || self.connections.ids().filter_map(|id| self.connections.get(id)).any(|connection| wanted(connection.facts.first))
     }
 
-    /// A segment comes in a moment: goes one step towards the memory that it needs. Each step asks for what the next one reads, so that memory is
-    /// not waited for when others have gone theirs in between.
-    #[inline]
-    pub(crate) fn approach(&self, ask: Ask, segment: &Segment<'_>, expected: &mut Expected) {
-        let payload = !segment.payload.is_empty();
-        match ask {
-            Ask::Entry => {
-                expected.hash = self.index.hash(&segment.key);
-                self.index.prefetch(expected.hash);
-            }
-            Ask::State => {
-                expected.place = self.index.guess(expected.hash);
-                match expected.place {
-                    Some(Place::Followed(id)) => {
-                        if let Some(connection) = self.connections.get(id) {
-                            connection.prefetch(payload);
-                        }
-                    }
-                    Some(Place::HalfOpen(id)) => self.half_open.prefetch(id),
-                    Some(Place::Marker(id)) => self.markers.prefetch(id),
-                    None => {}
-                }
-            }
-            Ask::Parts => {
-                if let Some(Place::Followed(id)) = expected.place
-                    && let Some(connection) = self.connections.get(id)
-                {
-                    connection.prefetch_more(payload);
-                }
-            }
-        }
-    }
-
     /// Takes in a segment that was seen at this interface.
     pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
         let hash = self.index.hash(&segment.key);
         self.segment_at(shared, interface, segment, (hash, self.find(hash)));
     }
 
-    /// The same, of one whose flow was [approached](Self::approach). Its state may have moved since.
-    #[inline]
-    pub(crate) fn expected(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, expected: Expected) {
-        let Expected { hash, place } = expected;
-        let place = place.filter(|place| self.holds(*place, hash)).or_else(|| self.find(hash));
-        self.segment_at(shared, interface, segment, (hash, place));
-    }
-
     /// Takes in a segment of the flow whose key has this hash and whose state is there.
     #[inline]
     fn segment_at(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, (hash, place): (u64, Option<Place>)) {
-        match place {
+        match place.or_else(|| self.find_by_other_way(segment, hash)) {
             Some(Place::Followed(id)) => self.followed(shared, interface, segment, id),
             Some(Place::Marker(id)) => self.marked(shared, interface, segment, id),
             Some(Place::HalfOpen(id)) => self.half_open(shared, interface, segment, id),
@@ -219,7 +160,7 @@ impl<S: FlowSink> Table<S> {
 
     /// Takes in an ICMP error. One that quotes a connection which is not followed tells nothing.
     pub fn icmp(&mut self, shared: &mut S::Shared, error: &IcmpError) {
-        let id = match self.find(self.index.hash(&error.key)) {
+        let id = match self.find_by_any_way(self.index.hash(&error.key)) {
             Some(Place::Followed(id)) => Some(id),
             Some(Place::HalfOpen(id)) => self.promote(shared, id, error.mark),
             Some(Place::Marker(_)) | None => None,
@@ -234,7 +175,7 @@ impl<S: FlowSink> Table<S> {
 
     /// Takes note of a packet that came in fragments and never became whole. One of a connection that is not followed tells nothing.
     pub fn unfinished(&mut self, lost: &LostFragments) {
-        if let Some(Place::Followed(id)) = self.find(self.index.hash(&lost.key))
+        if let Some(Place::Followed(id)) = self.find_by_any_way(self.index.hash(&lost.key))
             && let Some(connection) = self.connections.get_mut(id)
         {
             connection.unfinished(lost);
@@ -244,7 +185,7 @@ impl<S: FlowSink> Table<S> {
     /// Takes in how many packets of a connection were left out up to this second of packet time because it is not looked into any more. Those of one
     /// that is not known belonged to none.
     pub fn left_out(&mut self, shared: &mut S::Shared, key: &FlowKey, late: Volume, second: i64) {
-        let Some(Place::Marker(id)) = self.find(self.index.hash(key)) else { return };
+        let Some(Place::Marker(id)) = self.find_by_any_way(self.index.hash(key)) else { return };
         let Some(marker) = self.markers.get_mut(id) else { return };
         self.room.counters.settled_packets = self.room.counters.settled_packets.saturating_add(late.packets);
         S::count_late(shared, marker.row, late);
@@ -266,6 +207,52 @@ impl<S: FlowSink> Table<S> {
     #[inline]
     fn find(&self, hash: u64) -> Option<Place> {
         self.index.find(hash, |place| self.holds(place, hash))
+    }
+
+    /// The same, whichever of its ways a flow is named by.
+    fn find_by_any_way(&self, hash: u64) -> Option<Place> {
+        self.find(hash).or_else(|| self.find(self.ways.joined_either(hash)?))
+    }
+
+    /// Where the state of the flow is that a segment belongs to which came by another way than the rest of it.
+    #[inline]
+    fn find_by_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Option<Place> {
+        if segment.key.path == 0 && self.ways.is_empty() { None } else { self.look_for_other_way(segment, hash) }
+    }
+
+    #[cold]
+    fn look_for_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Option<Place> {
+        let low = segment.from_low;
+        if let Some(place) = self.ways.joined(hash, low).and_then(|other| self.find(other)) {
+            self.ways.keep(hash);
+            self.note_other_way(place, segment.key.path);
+            return Some(place);
+        }
+        let bare = self.bare_hash(&segment.key);
+        let answered = |place: &Place| match *place {
+            Place::HalfOpen(id) => self.half_open.get(id).is_some_and(|record| record.is_answered_by(segment)),
+            Place::Followed(id) => self.connections.get(id).is_some_and(|connection| connection.is_answered_by(segment)),
+            Place::Marker(_) => false,
+        };
+        let mut ways = iter::once(bare).chain(self.ways.alike(bare)).filter(|other| *other != hash);
+        let (other, place) = ways.find_map(|other| Some((other, self.find(other).filter(answered)?)))?;
+        self.ways.join(hash, low, other);
+        self.note_other_way(place, segment.key.path);
+        Some(place)
+    }
+
+    fn note_other_way(&mut self, place: Place, path: u32) {
+        match place {
+            Place::HalfOpen(id) => self.half_open.get_mut(id).map(|record| &mut record.other_path),
+            Place::Followed(id) => self.connections.get_mut(id).map(|connection| &mut connection.facts.other_path),
+            Place::Marker(_) => None,
+        }
+        .map(|known| known.replace(path));
+    }
+
+    /// The hash of a flow's key outside of its tunnels.
+    fn bare_hash(&self, key: &FlowKey) -> u64 {
+        self.index.hash(&FlowKey { path: 0, ..*key })
     }
 
     /// The state at this place is that of the flow with this hash.
@@ -292,6 +279,9 @@ impl<S: FlowSink> Table<S> {
             self.evict(shared, segment.mark);
         }
         self.room.counters.flows += 1;
+        if segment.key.path != 0 {
+            self.ways.began(self.bare_hash(&segment.key), hash);
+        }
         let record = self.paths.number(segment.path).filter(|_| begins).and_then(|path| HalfOpen::new(segment, hash, interface, path));
         if let Some(record) = record {
             if self.half_open.len() >= self.room.limits.half_open {
@@ -342,9 +332,10 @@ impl<S: FlowSink> Table<S> {
                 self.begin(shared, interface, segment, self.index.hash(&segment.key));
             }
             Reuse::Since(syn, first) => {
+                let (key, path) = (connection.facts.key, connection.facts.path);
                 self.close(shared, id, Close::Reused, segment.mark, None);
-                let syn = syn.retell(segment.key, segment.path, first);
-                self.begin(shared, interface, &syn, self.index.hash(&segment.key));
+                let syn = syn.retell(key, path, first);
+                self.begin(shared, interface, &syn, self.index.hash(&key));
                 self.segment(shared, interface, segment);
             }
         }
@@ -497,6 +488,7 @@ impl<S: FlowSink> Table<S> {
         let mut step = Step::Continue(());
         let opening = record.opening().retell(record.key, path, record.first);
         let mut connection = Connection::begun(shared, &opening, record.interface, record.hash);
+        connection.facts.other_path = record.other_path;
         for bare in record.packets() {
             if step.is_continue() {
                 step = connection.segment(shared, &mut self.room, &bare.retell(record.key, path, record.first));

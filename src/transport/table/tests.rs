@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::flow::{Endpoint, Side};
-use crate::transport::support::{Heard, Trace, Wire};
+use crate::transport::support::{Heard, Told, Trace, Wire};
 use crate::transport::{Close, FlowEventKind, TableLimits};
 
 const W: fn() -> Wire = Wire::default;
@@ -200,4 +200,88 @@ fn a_reset_that_was_forged_does_not_shorten_patience() {
     trace.open(W());
     trace.see(W().server(5001).rst().at(10)).see(W().server(5001).ack(1001).data(b"real").at(20)).ticks_until(60);
     assert!(trace.book.ended.is_empty());
+}
+
+/// A whole connection, whose client's packets and server's come in these VLANs; 0 is none.
+fn by(there: u16, back: u16, trace: &mut Trace) -> &mut Trace {
+    let client = |told: Told| if there == 0 { told } else { told.vlan(there) };
+    let server = |told: Told| if back == 0 { told } else { told.vlan(back) };
+    trace.see(client(W().client(1000).syn())).see(server(W().server(5000).syn().ack(1001))).see(client(W().client(1001).ack(5001)));
+    trace.see(client(W().client(1001).ack(5001).data(b"ask"))).see(server(W().server(5001).ack(1004)));
+    trace.see(server(W().server(5001).ack(1004).data(b"answer"))).see(client(W().client(1004).ack(5007).fin()));
+    trace.see(server(W().server(5007).ack(1005).fin())).see(client(W().client(1005).ack(5008)))
+}
+
+#[test]
+fn directions_in_two_tunnels_are_one_connection() {
+    for (there, back) in [(204, 9), (0, 9), (204, 0), (7, 7), (0, 0)] {
+        let mut trace = Trace::new();
+        by(there, back, &mut trace).end();
+        assert_eq!((trace.stream(Side::Client).as_str(), trace.stream(Side::Server).as_str()), ("ask", "answer"), "{there} {back}");
+        let sides = &trace.only().0.sides;
+        assert_eq!((sides.client.packets, sides.server.packets, trace.table.counters().flows), (5, 4, 1), "{there} {back}");
+    }
+}
+
+#[test]
+fn a_refusal_in_another_tunnel_is_one() {
+    let mut trace = Trace::new();
+    trace.see(W().client(1000).syn().vlan(5)).see(W().server(0).rst().ack(1001).vlan(6)).end();
+    assert_eq!(trace.only().0.sides.server.resets.len(), 1);
+}
+
+#[test]
+fn the_answer_in_another_tunnel_may_be_captured_first_or_late() {
+    let mut trace = Trace::new();
+    trace.see(W().server(5000).syn().ack(1001).vlan(6)).see(W().client(1000).syn().vlan(5)).see(W().client(1001).ack(5001).vlan(5));
+    trace.see(W().client(1001).ack(5001).data(b"ask").vlan(5)).see(W().server(5001).ack(1004).data(b"answer").vlan(6)).end();
+    assert_eq!((trace.only().0.sides.server.packets, trace.stream(Side::Server).as_str()), (2, "answer"));
+    // the capture begins between the connection and its first payload
+    let mut trace = Trace::new();
+    trace.see(W().client(1001).ack(5001).data(b"ask").vlan(5)).see(W().server(5001).ack(1004).data(b"answer").vlan(6));
+    trace.see(W().client(1004).ack(5007).vlan(5)).see(W().server(5007).ack(1004).data(b"more").vlan(6)).end();
+    assert_eq!((trace.only().0.sides.client.packets, trace.stream(Side::Server).as_str()), (2, "answermore"));
+}
+
+#[test]
+fn networks_with_the_same_addresses_stay_apart() {
+    // each whole
+    let mut trace = Trace::new();
+    trace.see(W().client(1000).syn().vlan(5)).see(W().client(7000).syn().vlan(6));
+    trace.see(W().server(9000).syn().ack(7001).vlan(6)).see(W().server(5000).syn().ack(1001).vlan(5));
+    trace.see(W().client(1001).ack(5001).data(b"five").vlan(5)).see(W().client(7001).ack(9001).data(b"six").vlan(6));
+    trace.see(W().server(5001).ack(1005).data(b"FIVE").vlan(5)).see(W().server(9001).ack(7004).data(b"SIX").vlan(6)).end();
+    let packets: Vec<_> = trace.book.ended.iter().map(|(flow, ..)| (flow.sides.client.packets, flow.sides.server.packets)).collect();
+    assert_eq!(packets, [(2, 2), (2, 2)]);
+    // of each another direction is captured: the numbers tell that they are two
+    let mut trace = Trace::new();
+    trace.see(W().client(1000).syn().vlan(5)).see(W().server(9000).syn().ack(7001).vlan(6));
+    trace.see(W().client(1001).ack(5001).data(b"five").vlan(5)).see(W().server(9001).ack(7004).data(b"SIX").vlan(6)).end();
+    let packets: Vec<_> = trace.book.ended.iter().map(|(flow, ..)| (flow.sides.client.packets, flow.sides.server.packets)).collect();
+    assert_eq!(packets, [(2, 0), (0, 2)]);
+}
+
+#[test]
+fn before_and_behind_a_router_are_two_connections() {
+    let mut trace = Trace::new();
+    trace.see(W().client(1000).syn().vlan(5)).see(W().client(1000).syn().ttl(63).vlan(6));
+    trace.see(W().server(5000).syn().ack(1001).vlan(6)).see(W().server(5000).syn().ack(1001).ttl(63).vlan(5));
+    trace.see(W().client(1001).ack(5001).data(b"a").vlan(5)).see(W().client(1001).ack(5001).data(b"a").ttl(63).vlan(6)).end();
+    let packets: Vec<_> = trace.book.ended.iter().map(|(flow, ..)| (flow.sides.client.packets, flow.sides.server.packets)).collect();
+    assert_eq!(packets, [(2, 1), (2, 1)]);
+}
+
+#[test]
+fn a_new_connection_by_two_ways_takes_the_place_of_an_old_one() {
+    let mut trace = Trace::new();
+    by(5, 6, &mut trace);
+    trace.see(W().client(80_000).syn().vlan(5)).see(W().server(90_000).syn().ack(80_001).vlan(6));
+    trace.see(W().client(80_001).ack(90_001).vlan(5)).end();
+    let packets: Vec<_> = trace.book.ended.iter().map(|(flow, ..)| (flow.sides.client.packets, flow.sides.server.packets)).collect();
+    assert_eq!(packets, [(5, 4), (2, 1)]);
+    // and one that is settled, whose late packets come by both
+    let mut trace = Trace::new();
+    trace.book.settle_at = Some(b"answer".to_vec());
+    by(5, 6, &mut trace);
+    assert_eq!((trace.table.counters().flows, trace.table.counters().settled_packets), (1, 3));
 }

@@ -7,6 +7,7 @@
 //!
 //! What is an offset in a TCP stream is one here that the sink makes up for its messages.
 
+mod other_way;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use super::roles;
 use super::sink::Close;
 use super::slab::{List, Slab};
 use super::table::index::{Index, Place};
+use super::table::ways::Ways;
 use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
 use crate::packet::{Datagram, IcmpError, LostFragments};
@@ -109,6 +111,7 @@ pub trait DatagramSink: Sized {
 #[derive(Debug)]
 pub struct UdpTable<S: DatagramSink> {
     index: Index,
+    ways: Ways,
     flows: Slab<Box<Flow<S>>>,
     followed: List,
     /// What these hold.
@@ -151,6 +154,7 @@ impl<S: DatagramSink> UdpTable<S> {
     pub fn new(most: usize) -> Self {
         Self {
             index: Index::new(),
+            ways: Ways::new(),
             flows: Slab::new(),
             followed: List::new(),
             ledger: Ledger::new(limits::UDP_BYTES / limits::PARTITIONS),
@@ -179,7 +183,7 @@ impl<S: DatagramSink> UdpTable<S> {
 
     /// The first datagram of the flow with this key, while it is followed.
     pub fn begun(&self, key: &FlowKey) -> Option<Mark> {
-        match self.find(key)? {
+        match self.find_by_any_way(key)? {
             Place::Followed(id) => self.flows.get(id).map(|flow| flow.facts.first),
             Place::Marker(_) | Place::HalfOpen(_) => None,
         }
@@ -197,13 +201,19 @@ impl<S: DatagramSink> UdpTable<S> {
             Some(Place::Followed(id)) => self.followed(shared, interface, datagram, id),
             Some(Place::Marker(id)) => self.marked(shared, interface, datagram, id),
             Some(Place::HalfOpen(_)) => {}
-            None => {
-                if let Some(opening) = S::opens(datagram) {
-                    self.begin(shared, interface, datagram, opening, None);
-                } else {
-                    S::pass_by(shared, datagram);
-                }
-            }
+            None => self.unknown(shared, interface, datagram),
+        }
+    }
+
+    /// A datagram of no flow that is known by its key.
+    fn unknown(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>) {
+        let opening = S::opens(datagram);
+        let other = if opening.is_some() || self.ways.has_joined() { self.find_by_other_way(datagram, opening) } else { None };
+        match (other, opening) {
+            (Some(Place::Followed(id)), _) => self.followed(shared, interface, datagram, id),
+            (Some(Place::Marker(id)), _) => self.marked(shared, interface, datagram, id),
+            (_, Some(opening)) => self.begin(shared, interface, datagram, opening, None),
+            (_, None) => S::pass_by(shared, datagram),
         }
     }
 
@@ -212,7 +222,7 @@ impl<S: DatagramSink> UdpTable<S> {
         if self.held() == 0 {
             return;
         }
-        let Some(Place::Followed(id)) = self.find(&error.key) else { return };
+        let Some(Place::Followed(id)) = self.find_by_any_way(&error.key) else { return };
         let Some(flow) = self.flows.get_mut(id) else { return };
         let facts = &mut flow.facts;
         if facts.icmp.len() >= limits::ICMP_NOTES {
@@ -236,13 +246,13 @@ impl<S: DatagramSink> UdpTable<S> {
 
     /// Whether anything is kept of the flow with this key.
     pub fn knows(&self, key: &FlowKey) -> bool {
-        self.held() > 0 && self.find(key).is_some()
+        self.held() > 0 && self.find_by_any_way(key).is_some()
     }
 
     /// Takes in how many datagrams of a flow were left out up to this second of packet time because it is not looked into any more. False for one that
     /// is not known.
     pub fn left_out(&mut self, shared: &mut S::Shared, key: &FlowKey, late: Volume, second: i64) -> bool {
-        let place = if self.held() == 0 { None } else { self.find(key) };
+        let place = if self.held() == 0 { None } else { self.find_by_any_way(key) };
         if let Some(Place::Marker(id)) = place
             && let Some(marker) = self.markers.get_mut(id)
         {
@@ -257,7 +267,7 @@ impl<S: DatagramSink> UdpTable<S> {
     /// Takes note of a datagram that came in fragments and never became whole. One of a flow that is not followed tells nothing.
     pub fn unfinished(&mut self, lost: &LostFragments) {
         if self.held() > 0
-            && let Some(Place::Followed(id)) = self.find(&lost.key)
+            && let Some(Place::Followed(id)) = self.find_by_any_way(&lost.key)
             && let Some(flow) = self.flows.get_mut(id)
         {
             let side = if lost.from_low == flow.facts.client_is_low { Side::Client } else { Side::Server };
@@ -336,6 +346,9 @@ impl<S: DatagramSink> UdpTable<S> {
             }
         }
         self.counters.flows += 1;
+        if datagram.key.path != 0 {
+            self.ways.began(self.bare_hash(&datagram.key), self.index.hash(&datagram.key));
+        }
         let (source, destination) =
             if datagram.from_low { (datagram.key.low, datagram.key.high) } else { (datagram.key.high, datagram.key.low) };
         let as_before = before.map(|client_is_low| client_is_low == datagram.from_low);
@@ -463,6 +476,12 @@ impl<S: DatagramSink> Flow<S> {
         size_of::<Self>() + self.facts.events.capacity() * size_of::<FlowEvent>() + self.sink.weight() + limits::FLOW_OVERHEAD
     }
 
+    /// Its client asked just now, and nothing was seen of the sender of this datagram.
+    fn is_answered_by(&self, datagram: &Datagram<'_>) -> bool {
+        let from_server = datagram.from_low != self.facts.client_is_low;
+        from_server && self.facts.sides.server.packets == 0 && datagram.mark.time.since(self.latest) <= ANSWERED
+    }
+
     /// The same datagram captured twice: a stack that sends again gives another packet or record number, and takes longer.
     fn is_duplicate(&mut self, side: Side, datagram: &Datagram<'_>) -> bool {
         let print = fingerprint(datagram);
@@ -535,6 +554,8 @@ fn fingerprint(datagram: &Datagram<'_>) -> u64 {
 
 /// Datagrams of a side remembered.
 const RECENT: usize = 4;
+/// An answer comes no later than this: a client repeats itself sooner.
+const ANSWERED: std::time::Duration = std::time::Duration::from_secs(5);
 /// Two captures of one datagram lie no further apart.
 const DUPLICATE: std::time::Duration = std::time::Duration::from_millis(5);
 /// A clock that steps back by less is the shuffling of several queues.

@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::flow::{Endpoint, Path, Transport};
+use crate::flow::{Endpoint, Layer, Path, Transport};
 use crate::packet::{IcmpKind, IpFacts};
 
 /// Datagrams of one letter: `c` and `s` open a flow (from the client, from the server), `n` begins another, `x` settles, `w` turns round.
@@ -73,14 +73,22 @@ impl Trace {
     }
 
     fn see(&mut self, port: u16, from_client: bool, payload: &[u8], millis: i64) -> &mut Self {
+        self.see_in(0, port, from_client, payload, millis)
+    }
+
+    /// The same in a VLAN; 0 is none.
+    fn see_in(&mut self, vlan: u16, port: u16, from_client: bool, payload: &[u8], millis: i64) -> &mut Self {
         self.frame += 1;
+        let mut path = Path::NONE;
+        if vlan != 0 {
+            path.push(Layer::Vlan(vlan));
+        }
         let (client, server) = ends(port);
         let (source, destination) = if from_client { (client, server) } else { (server, client) };
-        let (key, from_low) = FlowKey::new(Transport::Udp, source, destination, 0);
+        let (key, from_low) = FlowKey::new(Transport::Udp, source, destination, path.identity());
         let payload_len = u32::try_from(payload.len()).unwrap();
         let ip = IpFacts { ttl: 64, id: Some(7), dont_fragment: true, total_len: 28 + payload_len, was_fragmented: false };
-        let datagram =
-            Datagram { mark: at(self.frame, millis), key, from_low, path: Path::default(), ip, payload, payload_len, stations: None };
+        let datagram = Datagram { mark: at(self.frame, millis), key, from_low, path, ip, payload, payload_len, stations: None };
         self.table.datagram(&mut self.book, 0, &datagram);
         self
     }
@@ -188,4 +196,28 @@ fn icmp_errors_are_noted_at_their_flow() {
     trace.end();
     let facts = &trace.book.ended[0].0;
     assert_eq!((facts.icmp.len(), facts.icmp[0].about, facts.last.frame), (1, Side::Client, 2));
+}
+
+#[test]
+fn directions_in_two_tunnels_are_one_flow() {
+    for (there, back) in [(7, 8), (0, 8), (7, 0)] {
+        let mut trace = Trace::new(10);
+        trace.see_in(there, 1, true, b"c1", 0).see_in(back, 1, false, b"s22", 10).see_in(there, 1, true, b"a", 20);
+        trace.see_in(back, 1, false, b"a", 30).see_in(back, 1, false, b"x", 40).see_in(back, 1, false, b"late", 50).end();
+        assert_eq!((trace.book.heard.as_str(), trace.table.counters().flows), ("(CsAax)", 1), "{there} {back}");
+        assert_eq!(trace.table.counters().settled_packets, 1);
+    }
+}
+
+#[test]
+fn networks_with_the_same_addresses_stay_apart() {
+    // each whole
+    let mut trace = Trace::new(10);
+    trace.see_in(7, 1, true, b"c1", 0).see_in(8, 1, true, b"c1", 1).see_in(8, 1, false, b"s", 2).see_in(7, 1, false, b"s", 3).end();
+    let packets: Vec<_> = trace.book.ended.iter().map(|(flow, ..)| (flow.sides.client.packets, flow.sides.server.packets)).collect();
+    assert_eq!(packets, [(1, 1), (1, 1)]);
+    // what comes long after is no answer
+    let mut trace = Trace::new(10);
+    trace.see_in(7, 1, true, b"c1", 0).see_in(8, 1, false, b"s", 9_000).end();
+    assert_eq!(trace.table.counters().flows, 2);
 }

@@ -31,6 +31,8 @@ pub(super) enum Reaction {
     HiddenAlert { mark: Mark },
     /// It closed or reset without an alert.
     Left { mark: Mark, reset: bool },
+    /// Over UDP: it said nothing more, however often the client repeated its answer.
+    FellSilent { mark: Mark },
     /// It went on.
     WentOn,
 }
@@ -105,7 +107,7 @@ impl<'a> ClientAuthView<'a> {
         let handshake = self.case.handshake;
         let mark = match self.reaction {
             Reaction::Alert { mark, .. } | Reaction::HiddenAlert { mark } | Reaction::Left { mark, .. } => Some(mark),
-            Reaction::WentOn => None,
+            Reaction::FellSilent { .. } | Reaction::WentOn => None,
         };
         handshake.finished.client.zip(mark).is_some_and(|(done, mark)| handshake.flow.elapsed(done, mark) >= LATE)
     }
@@ -130,6 +132,7 @@ impl<'a> ClientAuthView<'a> {
             Reaction::Left { reset: true, .. } => "the server reset the connection".to_owned(),
             Reaction::Left { .. } if self.case.handshake.carried.is_some() => "the server rejected the client without an alert".to_owned(),
             Reaction::Left { reset: false, .. } => "the server closed the connection without an alert".to_owned(),
+            Reaction::FellSilent { .. } => "the server said nothing more".to_owned(),
             Reaction::WentOn => "the server went on".to_owned(),
         }
     }
@@ -178,6 +181,7 @@ impl<'a> ClientAuthView<'a> {
                 let word = crate::diagnosis::view::View::new(handshake).closing_word(reset);
                 finding.shown_by(mark, if reset { format!("server sent {word}") } else { format!("server sent {word} without an alert") })
             }
+            Reaction::FellSilent { mark } => finding.shown_by(mark, "last packet from the client, which repeated its answer without success"),
             Reaction::WentOn => return finding.weight(Weight::Note),
         }
         .stopped_by(StoppedBy::Server)
@@ -214,9 +218,24 @@ fn reaction(case: &Case<'_>, after: &dyn Fn(Mark) -> bool) -> Reaction {
         (Outcome::Closed | Outcome::Reset, Some(mark)) if by_server && after(mark) => {
             Reaction::Left { mark, reset: handshake.outcome == Outcome::Reset }
         }
+        (Outcome::Stalled, _) => in_silence(case, after).map_or(Reaction::WentOn, |mark| Reaction::FellSilent { mark }),
         _ => Reaction::WentOn,
     }
 }
+
+/// A server over DTLS that drops a client tells it nothing: the client's whole flight came, it repeats that in vain, and the server does not so much as
+/// repeat its own. The client's last packet.
+fn in_silence(case: &Case<'_>, after: &dyn Fn(Mark) -> bool) -> Option<Mark> {
+    let handshake = case.handshake;
+    let dtls = handshake.dtls.as_ref()?;
+    let finished = handshake.finished.client.filter(|mark| after(*mark))?;
+    let heard = handshake.flow.side(Side::Server).last_packet.is_some_and(|last| last > finished);
+    let repeated = dtls.repeats.client >= REPEATS && handshake.finished.server.is_none();
+    (repeated && !heard && handshake.flow.icmp.is_empty()).then_some(handshake.flow.side(Side::Client).last_packet).flatten()
+}
+
+/// So many datagrams again, with nothing heard, are no chance.
+const REPEATS: u32 = 2;
 
 #[cfg(test)]
 mod tests {

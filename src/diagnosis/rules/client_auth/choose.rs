@@ -13,7 +13,8 @@ impl ClientAuthView<'_> {
         let alert = match self.reaction {
             Reaction::Alert { alert, .. } => Some(alert),
             Reaction::HiddenAlert { .. } | Reaction::Left { .. } => None,
-            Reaction::WentOn => return None,
+            Reaction::FellSilent { .. } if self.answer == Answer::Nothing => return Some((&faults::MISSING, Confidence::Likely)),
+            Reaction::FellSilent { .. } | Reaction::WentOn => return None,
         };
         match self.answer {
             Answer::Nothing => Some((&faults::MISSING, self.missed(alert)?)),

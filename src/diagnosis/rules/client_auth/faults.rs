@@ -47,7 +47,9 @@ fn missing(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
         );
     }
     if confidence < Confidence::Certain {
-        finding = if confidence == Confidence::Likely {
+        finding = if matches!(view.reaction, Reaction::FellSilent { .. }) {
+            finding.or_else(&[Cause::ServerStalled, Cause::PacketLoss])
+        } else if confidence == Confidence::Likely {
             finding.or_else(&[Cause::ClientCertificateRejected, Cause::AccessDenied])
         } else {
             finding.or_else(&[Cause::AccessDenied])

@@ -4,10 +4,12 @@ use rcgen::ExtendedKeyUsagePurpose;
 
 use super::*;
 use crate::diagnosis::chain::{Purpose, TrustStore, judge};
+use crate::diagnosis::finding::Weight;
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::policy::Policy;
-use crate::diagnosis::testing::{Scene, certificate, found_of};
+use crate::diagnosis::testing::{Scene, at, certificate, found_of, found_of_knowing};
 use crate::flow::Side;
+use crate::handshake::facts::{DtlsFacts, Outcome, StoppedBy};
 use crate::time::Timestamp;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
 
@@ -32,4 +34,26 @@ fn a_servers_certificate_does_not_authenticate_a_client() {
     assert_eq!(finding.confidence, Confidence::Certain);
     assert!(refused(ExtendedKeyUsagePurpose::ServerAuth, A::BAD_CERTIFICATE).is_some(), "some say bad_certificate");
     assert!(refused(ExtendedKeyUsagePurpose::ClientAuth, A::UNSUPPORTED_CERTIFICATE).is_none(), "its usage is right");
+}
+
+#[test]
+fn a_server_over_dtls_that_falls_silent_at_an_empty_certificate_wants_one() {
+    let silent = |repeats: u32, certificates: bool| {
+        let sent = if certificates { certificate("client.lab.test", |_| {}) } else { Vec::new() };
+        let scene = Scene::broad().answered(V::TLS12, 0xc02b, &[]).client_served(&sent);
+        let mut handshake = scene.handshake;
+        handshake.finished.client = Some(at(60, 50));
+        let mut dtls = DtlsFacts::default();
+        dtls.repeats.client = repeats;
+        handshake.dtls = Some(Box::new(dtls));
+        handshake.flow.sides.client.last_packet = Some(at(70, 7_000));
+        handshake.flow.sides.server.last_packet = Some(at(50, 40));
+        (handshake.outcome, handshake.stopped_by) = (Outcome::Stalled, StoppedBy::Server);
+        found_of_knowing(Cause::ClientCertificateMissing, &handshake, &Knowledge::default())
+    };
+    let finding = silent(3, false).expect("repeated in vain");
+    assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Likely, Some(StoppedBy::Server)));
+    assert_eq!(finding.alternatives, [Cause::ServerStalled, Cause::PacketLoss]);
+    assert!(silent(0, false).is_none_or(|finding| finding.weight == Weight::Note), "its answer may be on the way");
+    assert!(silent(3, true).is_none());
 }

@@ -109,7 +109,9 @@ fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<Suspi
         let why = format!("it came {} after the ClientHello; a round trip to the server takes {}", span_text(took), span_text(leg));
         return Some(Suspicion { confidence: Confidence::Strong, why, ttl: None });
     }
-    let (greeting, own) = (view.server().syn?.ttl, view.server().ttl?);
+    // Later packets may be the server's own.
+    let of_alert = view.server().alert_ttl.filter(|(mark, _)| mark.frame == alert.mark.frame).map(|(_, ttl)| ttl);
+    let (greeting, own) = (view.server().syn?.ttl, of_alert.or_else(|| view.server().ttl)?);
     let genuine = &case.knowledge.server_ttls;
     if greeting.abs_diff(own) == 0 || genuine.contains(&own) {
         return None;

@@ -11,7 +11,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::wording::{counted, times};
 
-use super::{hello_lost, paused_before_hello};
+use super::{hello_lost, idle, paused_before_hello};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientHelloDropped,
@@ -94,6 +94,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = finding
         .resting_on(Suspect::packet(Side::Client, segment.first, segment.len))
         .or_else(if large { &[Cause::SplitClientHello, Cause::PathMtuBlackHole] } else { &[] })
+        .or_else(if view.pause_before(segment) >= idle::SHORTEST_PAUSE { &[Cause::IdleTimeout] } else { &[] })
         .or_else(&[Cause::OneWayPath, Cause::AcceptQueueFull])
         .or_else(if super::version_is_suspect(case) { &[Cause::Tls13Dropped] } else { &[] });
     Some(super::try_otherwise(case, finding))

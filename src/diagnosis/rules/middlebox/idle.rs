@@ -100,7 +100,7 @@ fn short(message: &'static str) -> &'static str {
 }
 
 /// A shorter pause is not long enough for any device to forget a connection.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(3);
+pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(3);
 /// After a pause this long, a RST to the very next packet is that of a connection forgotten: a server that had given up would have said so
 /// when it did.
 const RESET_PAUSE: Duration = Duration::from_secs(5);

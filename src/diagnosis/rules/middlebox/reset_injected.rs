@@ -1,5 +1,7 @@
 //! `reset-injected`: a RST that neither end sent.
 
+use std::time::Duration;
+
 use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
@@ -50,6 +52,9 @@ fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Opti
         let after = counted(reset.packets_after, "packet", "packets");
         return found(Confidence::Certain, format!("{ttl_text}, and the {side} sent {after} after that"));
     }
+    if let Some(beyond) = runs_ahead(view, side, reset) {
+        return found(Confidence::Strong, beyond);
+    }
     if let Some(early) = earlier_than_possible(case, view, side, reset) {
         return if foreign {
             found(Confidence::Certain, format!("{early}, and {ttl_text}"))
@@ -63,6 +68,24 @@ fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Opti
     }
     let both = view.side(side.other()).resets.iter().any(|other| view.ttl_distance(side.other(), other.ttl) > 0);
     if foreign && (both || reset.seq_distance != 0) { found(Confidence::Likely, ttl_text) } else { None }
+}
+
+/// Behind a RST with the number of the side's next byte, and with nothing in between, comes one whose number is larger than anything that this side can
+/// have sent: a host has forgotten the connection with its first RST, and takes the number of another from what it answers. Devices that reset guess
+/// how far the window has moved on.
+fn runs_ahead(view: View<'_>, side: Side, reset: &Reset) -> Option<String> {
+    let fits = reset.seq_distance == 0 && reset.packets_after == 0;
+    let guess = view.side(side).resets.iter().find(|other| {
+        let at_once = other.mark.frame > reset.mark.frame && other.mark.time.since(reset.mark.time) <= VOLLEY;
+        at_once && other.seq_distance > 0 && other.packets_after == 0
+    })?;
+    fits.then(|| {
+        format!(
+            "another RST in frame {} has a sequence number {} beyond all that the {side} sent, which a host never gives to a RST",
+            guess.mark.frame,
+            counted(guess.seq_distance.unsigned_abs(), "byte", "bytes")
+        )
+    })
 }
 
 /// The RST acknowledges bytes that were captured less than the round trip from here to that side before it. The round trip must be known from
@@ -164,5 +187,7 @@ fn forged_rst(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     Some(super::try_otherwise(case, finding))
 }
 
+/// The RSTs of a device come together.
+const VOLLEY: Duration = Duration::from_millis(500);
 /// On a shorter leg the clock of the capture decides nothing.
 const LEAST_LEG_MS: u128 = 2;

@@ -37,37 +37,55 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let quick_start = view.rtt() > Duration::ZERO && view.rtt() < QUICK && view.client().syn.is_some_and(|syn| syn.count == 1);
     let progress = view.server().acked > 0 && view.server().delivered > u64::from(view.server().largest_segment);
     let one_sided = view.client().retransmits <= 1;
-    if took < LONG || repeats < MANY || !quick_start || !progress || !one_sided || view.black_hole(Side::Server).is_some() {
+    let crawls = view.crawls(Side::Server);
+    if took < LONG || repeats < MANY && !crawls || !quick_start || !progress || !one_sided || view.black_hole(Side::Server).is_some() {
         return None;
     }
     let others = case.knowledge.completed_other_names;
     let sure = others >= 2 && case.knowledge.completed_same_name == 0;
-    Some(
-        Finding::new(
-            Cause::Throttled,
-            if sure { Confidence::Strong } else { Confidence::Hint },
-            format!(
-                "After the ClientHello for {}, the connection slowed to a crawl: the server's flight took {} with {repeats}.",
-                view.target(),
-                span_text(took),
-                repeats = counted(repeats, "retransmission", "retransmissions")
-            ),
-        )
-        .weight(if sure { Weight::Explains } else { Weight::Note })
-        .stopped_by(StoppedBy::Network)
-        .shown_by(first, "start of the server's answer")
-        .noting(format!(
-            "{} from the server within {}",
-            counted(repeats, "retransmitted or out-of-order segment", "retransmitted or out-of-order segments"),
-            span_text(took)
+    let confidence = match (sure, crawls) {
+        (true, _) => Confidence::Strong,
+        (false, true) => Confidence::Likely,
+        (false, false) => Confidence::Hint,
+    };
+    let how = if crawls {
+        let bytes = counted(view.server().delivered, "byte", "bytes");
+        format!("{bytes} from the server took {}, one packet after the other", span_text(took))
+    } else {
+        format!("the server's flight took {} with {}", span_text(took), counted(repeats, "retransmission", "retransmissions"))
+    };
+    let finding = Finding::new(
+        Cause::Throttled,
+        confidence,
+        format!("After the ClientHello for {}, the connection slowed to a crawl: {how}.", view.target()),
+    );
+    let finding = if crawls {
+        finding.noting(format!(
+            "{} came after a pause of {} and more, though the client had acknowledged all that came before, and a round trip takes {}",
+            counted(view.server().paced, "packet", "packets"),
+            span_text(View::PACE),
+            span_text(view.rtt())
         ))
-        .noting(format!("{others} with the same server for other names completed", others = counted(others, "handshake", "handshakes")))
-        .or_else(&[Cause::PacketLoss])
-        .advise("Compare the speed for this name with that for another name at the same address, with and without a VPN:")
-        .advise(
-            remedy::curl(facts, "-o /dev/null")
-                .map(|command| command.option("-w", "%{time_connect} %{time_appconnect} %{speed_download}\\n")),
-        ),
+    } else {
+        finding
+    };
+    Some(
+        finding
+            .weight(if sure || crawls { Weight::Explains } else { Weight::Note })
+            .stopped_by(StoppedBy::Network)
+            .shown_by(first, "start of the server's answer")
+            .noting(format!(
+                "{} from the server within {}",
+                counted(repeats, "retransmitted or out-of-order segment", "retransmitted or out-of-order segments"),
+                span_text(took)
+            ))
+            .noting(format!("{others} with the same server for other names completed", others = counted(others, "handshake", "handshakes")))
+            .or_else(&[Cause::PacketLoss])
+            .advise("Compare the speed for this name with that for another name at the same address, with and without a VPN:")
+            .advise(
+                remedy::curl(facts, "-o /dev/null")
+                    .map(|command| command.option("-w", "%{time_connect} %{time_appconnect} %{speed_download}\\n")),
+            ),
     )
 }
 

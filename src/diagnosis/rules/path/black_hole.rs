@@ -14,7 +14,7 @@ use crate::packet::IcmpKind;
 use crate::transport::Outstanding;
 use crate::wording::{counted, times};
 
-use super::black_hole_udp;
+use super::{black_hole_udp, probed};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PathMtuBlackHole,
@@ -27,6 +27,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     if let Some(finding) = black_hole_udp::at_receiver(view).or_else(|| black_hole_udp::at_sender(view)) {
         return Some(advice_over_udp(case, finding));
+    }
+    if let Some(finding) = Side::BOTH.into_iter().find_map(|side| probed::got_round(case.handshake, side)) {
+        return Some(advice(case, finding));
     }
     if !view.failed_over_tcp() && !view.nearly_stalled(case.policy) {
         return None;

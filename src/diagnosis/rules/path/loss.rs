@@ -15,6 +15,8 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
 use crate::wording::{counted, times};
 
+use super::probed;
+
 pub(super) const RULE: Rule =
     Rule { cause: Cause::PacketLoss, against: &[drops(Contrary::CopiesAnswered)], page: page!("packet-loss"), check };
 
@@ -31,6 +33,7 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let Some(loss) = view.loss_delay() else { return late_answer(case, view) };
     // A packet that was too big and was sent again smaller was not lost by chance.
     let resized = case.handshake.flow.icmp.iter().any(|note| matches!(note.kind, IcmpKind::TooBig(_)));
+    let resized = resized || probed::shrunk(case.handshake, loss.side).is_some();
     let felt = loss.total >= FELT && !resized;
     if !felt && let Some(finding) = late_answer(case, view) {
         return Some(finding);

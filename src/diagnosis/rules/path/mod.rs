@@ -10,6 +10,7 @@ mod fragments;
 mod icmp_ignored;
 mod loss;
 mod one_way;
+mod probed;
 #[cfg(test)]
 mod tests;
 mod zero_window;

@@ -1,11 +1,12 @@
 //! Tests of the family path.
 
 use super::*;
-use crate::diagnosis::testing::{at, connected, found, outstanding, partial_hello, rules_of, syn};
+use crate::diagnosis::finding::Weight;
+use crate::diagnosis::testing::{at, connected, event, found, outstanding, partial_hello, rules_of, syn};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
-use crate::transport::{IcmpNote, ZeroWindow};
+use crate::transport::{FlowEventKind, IcmpNote, ZeroWindow};
 
 #[test]
 fn a_black_hole_is_seen_from_both_ends() {
@@ -72,4 +73,27 @@ fn fragments_are_lost_where_a_host_gives_up_joining_them() {
     note.code = 0;
     facts.flow.icmp = vec![note];
     assert!(found(&fragments::RULE, &facts).is_none(), "a hop counter that ran out says nothing about fragments");
+}
+
+#[test]
+fn a_sender_that_makes_its_segments_smaller_gets_round_a_black_hole() {
+    let tried = |lens: &[u32]| {
+        let mut facts = partial_hello(1_448, 1_439);
+        facts.outcome = Outcome::Completed;
+        facts.flow.sides.client.acked = 1_448;
+        facts.flow.events = (7..)
+            .zip(lens)
+            .map(|(n, len)| {
+                let kind = FlowEventKind::Retransmission { offset: 0, len: *len };
+                event(at(n, i64::try_from(n).unwrap() * 400), Side::Client, kind)
+            })
+            .collect();
+        found(&black_hole::RULE, &facts)
+    };
+    let finding = tried(&[1_448, 1_448, 1_448, 512]).expect("four times in vain");
+    assert!(finding.summary.contains("1,448 bytes") && finding.summary.contains("4 times"), "{}", finding.summary);
+    assert_eq!((finding.weight, finding.stopped_by), (Weight::Explains, Some(StoppedBy::Network)));
+    assert!(tried(&[1_448, 512]).is_none(), "two copies may be lost by chance");
+    assert!(tried(&[1_448, 1_448, 1_448]).is_none(), "it came through in full size");
+    assert!(tried(&[1_448, 1_448, 512, 1_448]).is_none(), "the smaller one did not");
 }

@@ -25,6 +25,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // A RST that answers what came after the client's FIN is no second decision.
     let left = view.client().fin.map(|(mark, _)| mark).filter(|fin| *fin < ending.mark).unwrap_or(ending.mark);
     let progress = progress_before(facts, left).unwrap_or(hello);
+    // Of a record that is on its way, bytes count.
+    let arrived = view.client().heard_before_fin.filter(|mark| *mark < left && view.client().fin.is_some_and(|(fin, _)| fin == left));
+    let progress = arrived.map_or(progress, |arrived| arrived.max(progress));
+    let crawls = view.crawls(Side::Server);
     let late = view.server().last_data.filter(|mark| *mark > left && !flight_was_over(facts, left));
     let since = if late.is_some() { progress } else { view.last_progress() };
     let waited = left.time.since(since.time);
@@ -36,10 +40,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let mut finding = Finding::new(
         Cause::ClientTimeout,
-        if late.is_some() { Confidence::Strong } else { Confidence::Likely },
+        if late.is_some() && !crawls { Confidence::Strong } else { Confidence::Likely },
         format!("{} gave up after waiting {} for {} and closed{}.", facts.client.host(), span_text(waited), facts.server, limit(waited)),
     )
-    .weight(if late.is_some() { Weight::Explains } else { Weight::Fallback })
+    .weight(if late.is_some() && !crawls { Weight::Explains } else { Weight::Fallback })
     .stopped_by(StoppedBy::Client)
     .shown_by(left, format!("the client's {} after {}", if left == ending.mark { ending.name() } else { "FIN" }, span_text(waited)));
     if let Some(mark) = late {
@@ -48,6 +52,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
+            .or_else(if crawls { &[Cause::Throttled] } else { &[] })
             .or_else(if view.client().retransmits + view.server().retransmits > 0 {
                 &[Cause::PacketLoss, Cause::ServerSilent, Cause::ServerSlow]
             } else {

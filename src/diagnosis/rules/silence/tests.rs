@@ -1,11 +1,12 @@
 //! Tests of the family silence.
 
 use super::*;
-use crate::diagnosis::finding::Weight;
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::testing::{Scene, at, connected, found, partial_hello};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::tls::registry::AlertDescription as A;
+use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
 
 #[test]
 fn a_client_that_never_speaks_is_silent_and_the_servers_limit_is_second() {
@@ -58,4 +59,29 @@ fn a_client_that_waits_for_a_greeting_is_told_from_a_probe() {
     assert!(finding.remedy.iter().any(|line| line.line().contains("143")), "{:?}", finding.remedy);
     assert!(left(993, 500).is_none(), "a probe is gone sooner");
     assert!(left(443, 5_020).is_none(), "a spare connection of a browser");
+}
+
+#[test]
+fn a_client_waits_from_the_last_bytes_that_came() {
+    let mut facts = Scene::broad().answered(V::TLS12, 0xc02f, &[]).handshake;
+    facts.flow = connected().flow;
+    (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
+    for hello in &mut facts.observed.client_hellos {
+        (hello.mark, hello.first, hello.span) = (at(4, 25), at(4, 25), (0, 300));
+    }
+    if let Some(hello) = &mut facts.observed.server_hello {
+        (hello.mark, hello.first, hello.span) = (at(5, 45), at(5, 45), (0, 90));
+    }
+    let client = &mut facts.flow.sides.client;
+    (client.highest, client.acked, client.delivered, client.data_packets, client.first_data) = (300, 300, 300, 1, Some(at(4, 25)));
+    (client.last_data, client.fin, client.heard_before_fin) = (Some(at(4, 25)), Some((at(20, 12_000), 300)), Some(at(19, 9_000)));
+    let server = &mut facts.flow.sides.server;
+    (server.data_packets, server.first_data, server.last_data) = (9, Some(at(5, 45)), Some(at(21, 12_050)));
+    (server.delivered, server.highest, server.acked, server.largest_segment) = (13_032, 13_032, 13_032, 1_448);
+    let finding = found(&client_timeout::RULE, &facts).expect("more came behind the FIN");
+    assert!(finding.summary.contains("after waiting 3.00 s"), "{}", finding.summary);
+    assert_eq!((finding.weight, finding.confidence), (Weight::Explains, Confidence::Strong));
+    facts.flow.sides.server.paced = 8;
+    let finding = found(&client_timeout::RULE, &facts).expect("but one by one");
+    assert_eq!((finding.weight, finding.alternatives.first()), (Weight::Fallback, Some(&Cause::Throttled)));
 }

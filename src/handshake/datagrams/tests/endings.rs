@@ -248,6 +248,17 @@ fn who_hears_that_the_server_is_gone_leaves_because_of_it() {
 }
 
 #[test]
+fn a_client_that_is_refused_may_say_so_itself() {
+    let mut wire = Wire::new();
+    wire.client(&whole(1, 0, &dtls_hello(1, &[]))).unreachable(Side::Client, 80).client(&record(21, 0, &[2, 80]));
+    assert_eq!(ended(&mut wire), (Outcome::Refused, StoppedBy::Server));
+    // It gave up, and what is refused is what it said of that.
+    let mut wire = Wire::new();
+    wire.client(&whole(1, 0, &dtls_hello(1, &[]))).client(&record(21, 0, &[2, 80])).unreachable(Side::Client, 15);
+    assert_eq!(ended(&mut wire), (Outcome::Alerted, StoppedBy::Client));
+}
+
+#[test]
 fn a_reason_is_longer_than_a_finished() {
     let mut wire = Wire::new();
     wire.client(&first_initial(0)).server(&answer()).client(&from_client(40)).client(&from_client(219));

@@ -323,3 +323,29 @@ fn odd_flags_begin_nothing() {
     trace.see(W().client(1).data(b"\0"));
     assert_eq!((trace.table.held(), trace.table.counters().stray), (0, 8));
 }
+
+#[test]
+fn packets_that_come_one_by_one_are_counted() {
+    let paced = |gap: i64, ask: bool| {
+        let mut trace = Trace::new();
+        trace.open(W()).see(W().client(1001).ack(5001).data(b"ask"));
+        for number in 0..5_u32 {
+            let (seq, at) = (5001 + 8 * number, 1_000 + gap * i64::from(number));
+            trace.see(W().server(seq).ack(1004).data(b"a packet").at(at)).see(W().client(1004).ack(seq + 8).at(at + 1));
+        }
+        if ask {
+            trace.see(W().client(1004).ack(5041).data(b"more").at(10_000)).see(W().server(5041).ack(1008).data(b"later").at(12_000));
+        }
+        trace.end();
+        trace.only().0.sides.server.paced
+    };
+    assert_eq!((paced(1_000, false), paced(250, true), paced(150, false)), (4, 4, 0));
+    // what is repeated, and what follows something that is still under way, waits for another reason
+    let mut trace = Trace::new();
+    trace.open(W()).see(W().client(1001).ack(5001).data(b"ask").at(10)).see(W().server(5001).ack(1004).data(b"one").at(20));
+    trace.see(W().server(5004).ack(1004).data(b"two").at(1_000)).see(W().server(5001).ack(1004).data(b"one").at(2_000));
+    trace.see(W().client(1004).ack(5007).at(2_001)).see(W().client(1004).ack(5007).fin().at(3_000));
+    trace.see(W().server(5007).ack(1005).data(b"late").at(3_001)).end();
+    let sides = &trace.only().0.sides;
+    assert_eq!((sides.server.paced, sides.client.heard_before_fin.map(|mark| mark.frame)), (0, Some(6)));
+}

@@ -318,6 +318,21 @@ fn a_servers_first_bytes_are_left_out_when_others_come_in_their_place() {
 }
 
 #[test]
+fn an_alert_that_the_client_took_is_denied_by_what_the_server_sends_in_its_place() {
+    let mut trace = Trace::new();
+    trace.open(W()).see(W().client(1001).ack(5001).data(HELLO)).see(W().server(5001).ack(1005).ttl(60).data(ALERTS[0]));
+    trace.see(W().client(1009).ack(5008)).see(W().server(5001).ack(1009)).see(W().client(1009).fin().ack(5008));
+    trace.see(W().server(5001).ack(1009).data(b"\x16\x03\x03the server's own")).see(W().client(1010).rst()).end();
+    let server = &trace.only().0.sides.server;
+    assert_eq!((server.differing_overlaps, server.alert_ttl.map(|(_, ttl)| ttl), server.ttl), (1, Some(60), Some(64)));
+    // the same alert again is the server's
+    let mut trace = Trace::new();
+    trace.open(W()).see(W().client(1001).ack(5001).data(HELLO)).see(W().server(5001).ack(1009).data(ALERTS[0]));
+    trace.see(W().client(1009).fin().ack(5008)).see(W().server(5001).ack(1009).data(ALERTS[0])).end();
+    assert_eq!(trace.only().0.sides.server.differing_overlaps, 0);
+}
+
+#[test]
 fn a_servers_first_bytes_count_once_the_client_takes_them_or_more_follows() {
     for (case, react) in [W().client(1009).ack(5008), W().client(1009).fin().ack(5008), W().client(1009).rst()].into_iter().enumerate() {
         let mut trace = Trace::new();
