@@ -216,7 +216,7 @@ fn a_capture_without_tls_says_what_was_there_instead() {
     summary.traffic = vec![row("HTTP", 80, 910), row("SSH", 22, 89)];
     let text = shown(&[Report::Summary(Box::new(summary))]);
     assert!(
-        text.starts_with("No TLS handshake was found in 12,040 frames, which carry HTTP (91 %, TCP port\n80) and SSH (8 %, TCP port 22)."),
+        text.starts_with("No TLS handshake was found in 12,040 frames, which carry HTTP (91 %, TCP\nport 80) and SSH (8 %, TCP port 22)."),
         "{text}"
     );
     assert!(text.contains("40 frames: 40 not-ip"), "{text}");

@@ -32,10 +32,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if awaited.side == Side::Client && view.waited() {
         return None;
     }
+    // Of messages that were cut nobody knows what the server made of them.
+    let cut = Side::BOTH.into_iter().any(|side| view.side(side).snaplen_cut > 0);
     Some(
         Finding::new(
             Cause::ServerAborted,
-            Confidence::Strong,
+            if cut { Confidence::Likely } else { Confidence::Strong },
             format!(
                 "{} {} the connection in the middle of the handshake, without an alert, {} after the last progress.",
                 view.target(),
@@ -48,7 +50,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(view.last_progress(), "last progress of the handshake")
         .shown_by(ending.mark, format!("the server's {}; the next message expected was {}", ending.name(), awaited.what))
         .or_else(if ending.reset.is_some() {
-            &[Cause::ResetInjected, Cause::InternalError]
+            &[Cause::ResetInjected, Cause::InternalError, Cause::ClientCertificateRejected]
         } else {
             &[Cause::InternalError, Cause::ClientCertificateRejected]
         })
