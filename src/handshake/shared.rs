@@ -130,10 +130,13 @@ impl Shared {
         self.keys = Some(keys);
     }
 
-    /// Whether an unanswered connection to this server is still reported on its own.
+    /// Whether an unanswered connection to this server is still reported on its own. Those whose SYN was sent again, which a flood's are not, take
+    /// nothing from the room of the others: which of them comes first depends on when the capture ends.
     pub(super) fn reports_unanswered(&mut self, server: (Site, Endpoint), repeated: bool) -> bool {
-        self.counts_unanswered(server, |unanswered| &mut unanswered.reported)
-            || repeated && self.counts_unanswered(server, |unanswered| &mut unanswered.repeated)
+        if repeated {
+            return self.counts_unanswered(server, 2, |unanswered| &mut unanswered.repeated);
+        }
+        self.counts_unanswered(server, 1, |unanswered| &mut unanswered.reported)
     }
 
     /// Whether it is told of one while it waits. What was told must be corrected, and is therefore reported in any case.
@@ -142,12 +145,12 @@ impl Shared {
             self.unanswered_since = now;
             self.unanswered.clear();
         }
-        self.counts_unanswered(server, |unanswered| &mut unanswered.flagged)
+        self.counts_unanswered(server, 1, |unanswered| &mut unanswered.flagged)
     }
 
-    fn counts_unanswered(&mut self, server: (Site, Endpoint), count: impl Fn(&mut Unanswered) -> &mut u32) -> bool {
+    fn counts_unanswered(&mut self, server: (Site, Endpoint), times: u32, count: impl Fn(&mut Unanswered) -> &mut u32) -> bool {
         let Some(unanswered) = self.unanswered_of(server) else { return false };
-        let most = unanswered.most();
+        let most = unanswered.most().saturating_mul(times);
         let count = count(unanswered);
         *count = count.saturating_add(1);
         *count <= most

@@ -182,10 +182,13 @@ fn contents(root: &Path) -> BTreeMap<String, Vec<u8>> {
     while let Some(directory) = next.pop() {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
+            // What a killed worker had begun stays under a name that nothing reads.
+            let begun = path.extension().is_some_and(|extension| extension == "part");
             if path.is_dir() {
                 next.push(path);
-            } else {
-                found.insert(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap());
+            } else if !begun && let Ok(bytes) = fs::read(&path) {
+                // One that is gone was renamed meanwhile.
+                found.insert(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(), bytes);
             }
         }
     }

@@ -69,17 +69,25 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         finding
     };
+    let mut finding = finding
+        .weight(if sure || crawls { Weight::Explains } else { Weight::Note })
+        .stopped_by(StoppedBy::Network)
+        .shown_by(first, "start of the server's answer");
+    if repeats > 0 {
+        finding = finding.noting(format!(
+            "{} from the server within {}",
+            counted(repeats, "retransmitted or out-of-order segment", "retransmitted or out-of-order segments"),
+            span_text(took)
+        ));
+    }
+    if others > 0 {
+        finding = finding.noting(format!(
+            "{others} with the same server for other names completed",
+            others = counted(others, "handshake", "handshakes")
+        ));
+    }
     Some(
         finding
-            .weight(if sure || crawls { Weight::Explains } else { Weight::Note })
-            .stopped_by(StoppedBy::Network)
-            .shown_by(first, "start of the server's answer")
-            .noting(format!(
-                "{} from the server within {}",
-                counted(repeats, "retransmitted or out-of-order segment", "retransmitted or out-of-order segments"),
-                span_text(took)
-            ))
-            .noting(format!("{others} with the same server for other names completed", others = counted(others, "handshake", "handshakes")))
             .or_else(&[Cause::PacketLoss])
             .advise("Compare the speed for this name with that for another name at the same address, with and without a VPN:")
             .advise(

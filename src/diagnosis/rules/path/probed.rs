@@ -8,6 +8,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
+use crate::packet::IcmpKind;
 use crate::time::Mark;
 use crate::transport::FlowEventKind;
 use crate::wording::{counted, times};
@@ -28,6 +29,10 @@ pub(super) struct Shrunk {
 
 /// What a side sent smaller in the end.
 pub(super) fn shrunk(handshake: &Handshake, side: Side) -> Option<Shrunk> {
+    // Told to send smaller packets, it did: the path works as it should.
+    if handshake.flow.icmp.iter().any(|note| matches!(note.kind, IcmpKind::TooBig(_))) {
+        return None;
+    }
     let view = View::new(handshake);
     let repeats = || {
         handshake.flow.events.iter().filter(move |event| event.side == side).filter_map(|event| match event.kind {
