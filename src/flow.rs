@@ -432,6 +432,11 @@ impl Path {
         self.layers.iter().map_while(|layer| *layer)
     }
 
+    /// What is seen of it lies inside the TLS of another connection.
+    pub fn is_inside_tls(&self) -> bool {
+        self.layers().any(|layer| layer == Layer::Tls)
+    }
+
     /// A number that keeps the same inner flow in two tunnels apart: zero for none, the same in both directions.
     pub fn identity(&self) -> u32 {
         let mut mixed: u64 = 0;

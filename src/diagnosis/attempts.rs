@@ -32,28 +32,32 @@ pub(super) struct Attempt {
     pub(super) site: Site,
     pub(super) client: Endpoint,
     pub(super) server: Endpoint,
+    /// It was made inside another's TLS, through a proxy: what became of that says nothing of this one.
+    pub(super) inside: bool,
     /// The tag of the name that was asked for.
     pub(super) name: u64,
     pub(super) related: Related,
 }
 
-/// A client's address and a server's, at a site.
+/// A client's address and a server's, at a site, inside TLS or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Pair {
     site: Site,
     client: IpAddr,
     server: IpAddr,
+    inside: bool,
 }
 
 impl Pair {
     pub(super) fn of(handshake: &Handshake) -> Self {
-        Self { site: handshake.flow.key.site, client: handshake.client.address, server: handshake.server.address }
+        let (client, server) = (handshake.client.address, handshake.server.address);
+        Self { site: handshake.flow.key.site, client, server, inside: handshake.flow.path.is_inside_tls() }
     }
 }
 
 impl Attempt {
     const fn pair(&self) -> Pair {
-        Pair { site: self.site, client: self.client.address, server: self.server.address }
+        Pair { site: self.site, client: self.client.address, server: self.server.address, inside: self.inside }
     }
 
     /// This handshake is the one that was entered.
@@ -77,12 +81,8 @@ impl Attempts {
     /// Enters the cause that was found for a handshake.
     pub(super) fn explain(&mut self, handshake: &Handshake, cause: Cause) {
         let pair = Pair::of(handshake);
-        let mut left = PER_CLIENT;
-        let own = self.row.find(self.hasher.hash_one(pair), |attempt| {
-            let counts = attempt.pair() == pair && left > 0;
-            left = left.saturating_sub(usize::from(counts));
-            counts && attempt.is(handshake)
-        });
+        // Those of another pair, whose hash is the same by accident, take their room.
+        let own = self.row.find_among(self.hasher.hash_one(pair), PER_CLIENT, |attempt| attempt.pair() == pair && attempt.is(handshake));
         if let Some(own) = own {
             own.related.cause = Some(cause);
         }
@@ -96,7 +96,7 @@ mod tests {
 
     /// An attempt by this client that begins with this frame.
     fn attempt(client: Endpoint, frame: u64) -> Attempt {
-        Attempt { site: Site::NONE, client, server: client, name: 1, related: related(at(frame, 0)) }
+        Attempt { site: Site::NONE, client, server: client, inside: false, name: 1, related: related(at(frame, 0)) }
     }
 
     fn frames(attempts: &Attempts, client: Endpoint) -> Vec<u64> {

@@ -55,7 +55,7 @@ const EXCHANGED: u32 = 2;
 /// The store.
 #[derive(Debug)]
 pub struct KnowledgeStore {
-    servers: Aged<(Site, Transport, Endpoint), Server>,
+    servers: Aged<Place, Server>,
     /// Chains that the servers served, as many as there is room for, the oldest first; and what they keep in memory.
     served: VecDeque<Arc<ChainFacts>>,
     pins: Pins,
@@ -294,8 +294,8 @@ impl KnowledgeStore {
 
     /// Whether the endpoint that this handshake went to has been seen to speak TLS over TCP.
     pub fn speaks_tls(&self, handshake: &Handshake) -> bool {
-        let (site, _, server) = place(handshake);
-        self.servers.get(&(site, Transport::Tcp, server)).is_some_and(|server| server.speaks_tls)
+        let (site, _, server, inside) = place(handshake);
+        self.servers.get(&(site, Transport::Tcp, server, inside)).is_some_and(|server| server.speaks_tls)
     }
 
     /// What is known that bears on one handshake, itself left out. What only explains failures is left out for one that completed.
@@ -499,7 +499,9 @@ impl KnowledgeStore {
             answered_in: handshake.server_hello_time(),
             unserved: ftp::unserved(handshake),
         };
-        self.attempts.enter(Attempt { site: handshake.flow.key.site, client: handshake.client, server: handshake.server, name, related });
+        let (site, client, server, inside) =
+            (handshake.flow.key.site, handshake.client, handshake.server, handshake.flow.path.is_inside_tls());
+        self.attempts.enter(Attempt { site, client, server, inside, name, related });
     }
 
     /// The attempts of its client at its server's address around it, itself left out.
@@ -536,9 +538,12 @@ fn used(handshake: &Handshake) -> u32 {
     u32::from(handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some())
 }
 
-/// A server as clients meet it: the same port over TCP and over UDP is two services.
-fn place(handshake: &Handshake) -> (Site, Transport, Endpoint) {
-    (handshake.flow.key.site, handshake.flow.key.transport, handshake.server)
+/// A server as clients meet it: the same port over TCP and over UDP is two services, and a proxy is another than those behind it that are met inside
+/// its TLS.
+type Place = (Site, Transport, Endpoint, bool);
+
+fn place(handshake: &Handshake) -> Place {
+    (handshake.flow.key.site, handshake.flow.key.transport, handshake.server, handshake.flow.path.is_inside_tls())
 }
 
 /// A client that comes to a server.

@@ -52,8 +52,13 @@ impl<T, const MOST: usize> Row<T, MOST> {
     }
 
     /// The latest thing of this hash that is wanted.
-    pub(crate) fn find(&mut self, hash: u64, mut is_wanted: impl FnMut(&T) -> bool) -> Option<&mut T> {
-        let found = self.places(hash).find(|place| self.things.get(*place).is_some_and(&mut is_wanted))?;
+    pub(crate) fn find(&mut self, hash: u64, is_wanted: impl FnMut(&T) -> bool) -> Option<&mut T> {
+        self.find_among(hash, MOST, is_wanted)
+    }
+
+    /// The same, among so many of the latest things of this hash.
+    pub(crate) fn find_among(&mut self, hash: u64, most: usize, mut is_wanted: impl FnMut(&T) -> bool) -> Option<&mut T> {
+        let found = self.places(hash).take(most).find(|place| self.things.get(*place).is_some_and(&mut is_wanted))?;
         self.things.get_mut(found)
     }
 
@@ -95,6 +100,8 @@ mod tests {
                     let expected: Vec<_> = all.iter().rev().take(16).filter(|(hash, _)| *hash == asked).collect();
                     prop_assert_eq!(row.of(asked).collect::<Vec<_>>(), expected.clone());
                     prop_assert_eq!(row.find(asked, |_| true).copied(), expected.first().map(|first| **first));
+                    let first_two = expected.iter().take(2).find(|(_, at)| at % 2 == 0);
+                    prop_assert_eq!(row.find_among(asked, 2, |(_, at)| at % 2 == 0).copied(), first_two.map(|first| **first));
                     prop_assert_eq!(row.find(asked, |(_, at)| at % 2 == 0).copied(), expected.iter().find(|(_, at)| at % 2 == 0).map(|first| **first));
                 }
                 prop_assert!(row.len() <= 16);

@@ -2,7 +2,7 @@
 
 use super::command::Command;
 use super::parts::{Host, Name, Piece, Target, Url};
-use crate::flow::{Endpoint, Layer};
+use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, Protocol};
 use crate::preamble::services::{Service, Upgradable, Use};
@@ -229,7 +229,7 @@ fn began_with_tls(handshake: &Handshake) -> bool {
 
 /// The handshake lies within another, whose records keys opened.
 fn is_wrapped(handshake: &Handshake) -> bool {
-    handshake.flow.path.layers().any(|layer| layer == Layer::Tls)
+    handshake.flow.path.is_inside_tls()
 }
 
 /// What the server's port, or that behind the proxy, is known for.
