@@ -135,6 +135,9 @@ pub const AUTHORITIES: usize = 32;
 /// Bytes of plaintext looked at before a connection is given up as not TLS.
 pub const PREAMBLE_BYTES: usize = 16 << 10;
 
+/// The same with a proxy that refused: the page in which it says why may be long, and the client may ask again behind it.
+pub const REFUSAL_BYTES: usize = 256 << 10;
+
 /// Lines of a plaintext dialogue kept for the report.
 pub const PREAMBLE_LINES: usize = 32;
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use super::text::{first_line, overwritten, printable, redacted, trim_end, words};
 use super::{Dialect, Line, PreambleFacts, Upgrade};
 use crate::flow::Side;
-use crate::limits::{PREAMBLE_LINE_LEN, PREAMBLE_LINES};
+use crate::limits::{PREAMBLE_BYTES, PREAMBLE_LINE_LEN, PREAMBLE_LINES};
 use crate::time::Mark;
 
 /// One dialect's state.
@@ -22,6 +22,11 @@ pub(super) trait Dialogue: Debug + Send + Sync {
     /// What the client says next belongs to the request that it has begun, and is no command sent ahead of TLS.
     fn negotiates(&self) -> bool {
         false
+    }
+
+    /// Bytes after which no TLS is to be expected any more.
+    fn most(&self) -> usize {
+        PREAMBLE_BYTES
     }
 
     /// The client begins TLS of its own accord.

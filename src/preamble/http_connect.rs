@@ -4,6 +4,7 @@ use super::dialogue::{Dialogue, Extent, Next, Said};
 use super::text::{number, printable, starts_with, words};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
+use crate::limits::{PREAMBLE_BYTES, REFUSAL_BYTES};
 
 /// Requests to a proxy and its answers.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub(super) struct HttpConnect {
     body: usize,
     /// A request line was seen that no response answered yet.
     requested: bool,
+    /// It refused once.
+    refused: bool,
 }
 
 /// A reason that speaks of the connection onwards, as proxies give it with 500 (`Unable to connect`), and not of themselves.
@@ -25,6 +28,10 @@ fn could_not(status: &str) -> bool {
 impl Dialogue for HttpConnect {
     fn extent(&self, side: Side, _: &[u8]) -> Extent {
         if side == Side::Server && self.body > 0 && self.status.is_none() { Extent::Exactly(self.body) } else { Extent::Until(b'\n') }
+    }
+
+    fn most(&self) -> usize {
+        if self.refused { REFUSAL_BYTES } else { PREAMBLE_BYTES }
     }
 
     fn message(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
@@ -71,6 +78,7 @@ impl Dialogue for HttpConnect {
                     500 if could_not(&first) => Upgrade::UpstreamFailed,
                     _ => Upgrade::Refused,
                 };
+                self.refused |= upgrade != Upgrade::Granted;
                 facts.decide(upgrade, first, Some(code), said.mark);
                 if upgrade == Upgrade::Granted { Next::Inner } else { Next::More }
             }

@@ -105,12 +105,17 @@ impl Preamble {
                 self.lanes.of_mut(side).remember(bytes.get(consumed..).unwrap_or_default());
                 Step::NotTls(plaintext.unwrap_or_else(|| self.name(side)))
             }
-            None if self.fed > PREAMBLE_BYTES => {
+            None if self.fed > self.most() => {
                 self.state = State::Over;
                 Step::NotTls(self.name(side))
             }
             None => Step::More,
         }
+    }
+
+    /// Bytes of both sides after which it is given up.
+    fn most(&self) -> usize {
+        if let State::Talking(dialogue) = &self.state { dialogue.most() } else { PREAMBLE_BYTES }
     }
 
     /// Bytes of a side are missing: framing starts anew with what comes next.

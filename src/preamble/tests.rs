@@ -390,6 +390,19 @@ fn http_connect() {
 }
 
 #[test]
+fn a_proxys_page_may_be_long() {
+    let page = "<p>Log in first.</p>\n".repeat(2_000);
+    let told = format!("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: {}\r\n\r\n{page}", page.len());
+    let untold = format!("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n{page}");
+    let ask: (bool, &[u8]) = (C, b"CONNECT www.lab.test:443 HTTP/1.1\r\n\r\n");
+    for answer in [told, untold] {
+        let cut: Vec<(bool, &[u8])> = answer.as_bytes().chunks(1448).map(|part| (S, part)).collect();
+        let again: (bool, &[u8]) = (C, b"CONNECT www.lab.test:443 HTTP/1.1\r\nProxy-Authorization: Basic Zm9vOmJhcg==\r\n\r\n");
+        granted(3128, Dialect::HttpConnect, &[&[ask][..], &cut, &[again, (S, b"HTTP/1.1 200 OK\r\n\r\n")]].concat());
+    }
+}
+
+#[test]
 fn a_tunnel_may_hold_another_dialogue_or_no_tls_at_all() {
     let ask: (bool, &[u8]) = (C, b"CONNECT mail:25 HTTP/1.1\r\n\r\n");
     let all: &[(bool, &[u8])] = &[
