@@ -20,7 +20,7 @@ use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::knowledge_store::KnowledgeStore;
 use crate::diagnosis::policy::Policy;
 use crate::diagnosis::visits::is_used;
-use crate::flow::PerSide;
+use crate::flow::{PerSide, Side};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Chain, Located, Outcome};
 use crate::handshake::relevance::{Relevance, relevance};
@@ -267,8 +267,10 @@ impl<'a> Collector<'a> {
         let mut held = Held { handshake, server, client, doubtful, ticket_refused, bytes };
         self.note_losses(&mut held);
         // What others show may tell whether that was a handshake at all, and why it failed: it is judged then, and not twice.
-        let goes_on = held.handshake.outcome == Outcome::Incomplete && held.handshake.quic.is_some();
-        if self.hold > Duration::ZERO && !held.handshake.provisional && (doubtful || goes_on || held.handshake.outcome.failed()) {
+        // It may go on elsewhere, or be one of a flood.
+        let facts = &held.handshake;
+        let open = facts.outcome == Outcome::Incomplete && (facts.quic.is_some() || facts.flow.side(Side::Server).packets == 0);
+        if self.hold > Duration::ZERO && !facts.provisional && (doubtful || open || facts.outcome.failed()) {
             return self.hold(held, now);
         }
         let verdict = self.judge(&held);
