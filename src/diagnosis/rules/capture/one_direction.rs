@@ -37,11 +37,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !(acknowledged || (incomplete || alone) && (spoke_on || answers)) {
         return None;
     }
-    // Each direction may have a tunnel of its own, and the capture more of the other than can be told to belong to it.
-    let tunnelled = !case.handshake.flow.path.is_empty();
     let finding = Finding::new(
         Cause::CaptureOneDirection,
-        if tunnelled || left && !acknowledged { Confidence::Likely } else { Confidence::Certain },
+        if left && !acknowledged { Confidence::Likely } else { Confidence::Certain },
         format!("Only the {seen}'s packets were captured on the connection to {}; what the {missing} sent is unknown.", view.target()),
     );
     let finding = if acknowledged {
@@ -51,13 +49,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         ))
     } else {
         finding.noting(format!("{} from the {seen}, none from the {missing}", counted(view.side(seen).packets, "packet", "packets")))
-    };
-    let finding = if tunnelled {
-        finding.advise(
-            "These packets came inside a VLAN or tunnel: look for the same addresses and ports in the others of this capture first.",
-        )
-    } else {
-        finding
     };
     Some(
         lacking(case, finding)
