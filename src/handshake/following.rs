@@ -242,7 +242,7 @@ impl Following {
         match preamble.feed(data.side, data.bytes, *data.mark) {
             Step::More => Interest::More,
             Step::Tls { before, consumed } => {
-                let unwrap = preamble.unwrap();
+                let unwrap = preamble.unwrapper();
                 let wrapped = unwrap.is_some();
                 if let Some(unwrap) = unwrap.filter(|_| self.wrapped.is_none()) {
                     self.wrapped = Some(Box::new(PerSide { client: unwrap.clone(), server: unwrap }));

@@ -143,7 +143,7 @@ impl Preamble {
     }
 
     /// Handshake records travel inside packets of the dialect: what takes them out of a side's bytes.
-    pub fn unwrap(&self) -> Option<Unwrap> {
+    pub fn unwrapper(&self) -> Option<Unwrap> {
         match self.facts.as_ref().filter(|_| self.is_granted())?.dialect {
             Dialect::Tds => Some(Unwrap(Packets::Tds(tds::Unwrap::default()))),
             Dialect::OpenVpn => {
