@@ -291,6 +291,8 @@ impl Transport {
 pub enum Layer {
     /// 802.1Q or 802.1ad tag: VLAN identifier.
     Vlan(u16),
+    /// 802.1ah service instance.
+    Pbb(u32),
     /// MPLS label.
     Mpls(u32),
     /// PPPoE session.
@@ -352,6 +354,7 @@ impl Layer {
             | Self::Eap(_)
             | Self::Tls
             | Self::OpenVpn(_) => 0,
+            Self::Pbb(id) => 2 << 40 | id as u64,
             Self::Pppoe(id) => 3 << 40 | id as u64,
             Self::Gre(Some(key)) => 4 << 40 | key as u64,
             Self::Vxlan(id) => 6 << 40 | id as u64,
@@ -365,6 +368,7 @@ impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Vlan(id) => write!(f, "vlan {id}"),
+            Self::Pbb(id) => write!(f, "pbb {id}"),
             Self::Mpls(label) => write!(f, "mpls {label}"),
             Self::Pppoe(id) => write!(f, "pppoe {id}"),
             Self::Gre(Some(key)) => write!(f, "gre {key}"),

@@ -106,6 +106,8 @@ pub struct Knowledge {
     pub icmp_unread: bool,
     /// How often this client looked in at this server without a word.
     pub rhythm: Option<Rhythm>,
+    /// Its SYN was answered from another address than it went to; or it is that answer.
+    pub stray_answer: Option<StrayAnswer>,
     /// Of an FTP control connection: connections to other ports of the server since, of which [`Related::unserved`] is true, the earliest first.
     pub unserved: Vec<Unserved>,
 }
@@ -126,6 +128,19 @@ pub struct Unserved {
     pub start: Mark,
     /// Where the client had finished its part, or else began.
     pub finished: Mark,
+}
+
+/// A SYN and its answer, which comes from somebody else than the SYN was sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StrayAnswer {
+    /// Where the SYN went.
+    pub asked: Endpoint,
+    /// The first SYN.
+    pub syn: Mark,
+    /// Where the SYN-ACK came from.
+    pub answered: Endpoint,
+    /// The first SYN-ACK.
+    pub answer: Mark,
 }
 
 /// A chain that was seen in clear.

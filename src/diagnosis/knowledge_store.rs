@@ -225,6 +225,7 @@ impl KnowledgeStore {
         }
         self.learn_client(handshake, tag);
         self.learn_host(handshake);
+        self.later.openings.enter(handshake);
         self.sources.touch(&handshake.flow.interface).enter(Heard::of(handshake));
         let visit = visit(handshake);
         if !visits::is_used(handshake) {
@@ -351,6 +352,7 @@ impl KnowledgeStore {
         knowledge.unheard = source.and_then(Hearing::unheard);
         if completed == 0 {
             knowledge.moved = self.later.moved(handshake);
+            knowledge.stray_answer = self.later.openings.other_half(handshake);
             let around: Vec<&Attempt> = self.around(handshake).collect();
             knowledge.fell_back = self.later.fell_back(handshake);
             knowledge.related = related(&around, handshake, tag);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::aged::Aged;
 use super::knowledge::Moved;
+use super::openings::Openings;
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::site::Site;
@@ -18,17 +19,20 @@ pub(super) struct Later {
     in_clear: Aged<(Site, IpAddr, Endpoint), BTreeMap<Mark, Mark>>,
     /// Where handshakes over QUIC went on, by the identifier that their servers gave themselves.
     moves: Aged<(Site, u64), Option<Moved>>,
+    /// Openings that met nobody.
+    pub(super) openings: Openings,
 }
 
 impl Default for Later {
     fn default() -> Self {
-        Self { in_clear: Aged::new(MOST), moves: Aged::new(MOST) }
+        Self { in_clear: Aged::new(MOST), moves: Aged::new(MOST), openings: Openings::default() }
     }
 }
 
 impl Later {
     /// Enters a connection that is not reported.
     pub(super) fn enter(&mut self, connection: &Handshake) {
+        self.openings.enter(connection);
         let (site, began) = (connection.flow.key.site, connection.flow.first);
         if let Some((to, quic)) = connection.quic.as_ref().and_then(|quic| Some((quic.went_on_to?, quic))) {
             let is_used = quic.shorts.client.count > 0 && quic.shorts.server.count > 0;

@@ -21,6 +21,7 @@ mod later;
 pub mod logged;
 pub mod manners;
 pub mod offer;
+mod openings;
 pub mod page;
 pub mod policy;
 pub mod quality;

@@ -39,6 +39,7 @@ pub fn syn(first: Mark, last: Mark, count: u32, ttl: u8) -> SynFacts {
         last,
         count,
         isn: 1,
+        answers: None,
         ttl,
         mss: Some(1460),
         window_scale: Some(7),

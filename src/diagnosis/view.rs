@@ -404,8 +404,8 @@ impl<'a> View<'a> {
     pub fn hole(&self, side: Side) -> Option<Hole> {
         let facts = self.side(side);
         if facts.stranded_bytes == 0 {
-            // A FIN stands behind the last byte sent.
-            let tail = facts.lost_before_fin();
+            // A FIN or a bare acknowledgment stands behind the last byte sent.
+            let tail = facts.lost_at_end();
             return (tail > 0).then_some(Hole { len: tail, stranded: 0 });
         }
         let unseen = facts.highest.saturating_sub(facts.bytes_seen).saturating_sub(facts.gap_bytes_acked);

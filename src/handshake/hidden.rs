@@ -102,6 +102,12 @@ impl Sizes {
         content >= finished + if resumed { usize::from(LEAST_EXTENSIONS) } else { LEAST_CERTIFIED }
     }
 
+    /// A side's records after its Finished without those at the end, so many at most, that have the size of an alert: any message of two bytes has it.
+    fn before_farewell(self, records: &[EncryptedRecord], padding: Option<u16>, most: usize) -> &[EncryptedRecord] {
+        let farewell = records.iter().rev().take(most).take_while(|record| self.is_alert(record.len, padding)).count();
+        records.get(..records.len() - farewell).unwrap_or_default()
+    }
+
     fn is_alert(self, len: u16, padding: Option<u16>) -> bool {
         match padding {
             Some(padding) => len == self.alert + padding,
@@ -119,12 +125,12 @@ pub(super) fn read(suite: CipherSuite, resumed: bool, early_data: bool, records:
     let client_end = read_client(sizes, early_data, &records.client, &mut reading);
 
     let client_finished = reading.finished.client;
-    let server_padding = reading.hidden.padding.server;
+    let padding = reading.hidden.padding;
     let mut client_spoke: Option<Mark> = None;
     if let Some(end) = client_end {
-        for record in
-            records.client.get(end + 1..).unwrap_or_default().iter().filter(|r| !sizes.is_alert(r.len, reading.hidden.padding.client))
-        {
+        let after = records.client.get(end + 1..).unwrap_or_default();
+        // That the user left may come before the goodbye (JSSE).
+        for record in sizes.before_farewell(after, padding.client, 2) {
             client_spoke.get_or_insert(record.mark);
             reading.application.client.get_or_insert(record.mark);
             reading.opening = reading.opening.or_else(|| record.len.checked_sub(sizes.overhead));
@@ -132,7 +138,9 @@ pub(super) fn read(suite: CipherSuite, resumed: bool, early_data: bool, records:
         }
     }
     if let Some(end) = server_end {
-        for record in records.server.get(end + 1..).unwrap_or_default().iter().filter(|r| !sizes.is_alert(r.len, server_padding)) {
+        let after = records.server.get(end + 1..).unwrap_or_default();
+        // Behind an alert that refuses nothing follows: what something follows was none, or was said of a connection that is up.
+        for record in sizes.before_farewell(after, padding.server, 1) {
             if client_finished.is_some_and(|finished| record.mark >= finished) {
                 reading.server_went_on = true;
             }
@@ -345,6 +353,20 @@ mod tests {
         assert!(got.hidden.certificate_requested.happened() && got.hidden.client_certificate_empty && !got.hidden.client_certificate_sent);
         assert!(!got.server_went_on);
         assert_eq!(got.last_is_alert.server.map(|(mark, after)| (mark.frame, after)), Some((9, true)));
+    }
+
+    #[test]
+    fn a_message_of_two_bytes_is_no_alert_when_another_follows() {
+        let flight = [(5, 23), (5, 91), (5, 832), (5, 281), (5, 53)];
+        let own = [(7, 400), (7, 281), (7, 53)];
+        let got = |more: &[(u64, u16)], said: &[(u64, u16)]| {
+            read(AES128, false, false, &flights(&[&flight[..], more].concat(), &[&own[..], said].concat()))
+        };
+        let (once, twice) = (got(&[(9, 19)], &[]), got(&[(9, 19), (30, 19)], &[]));
+        assert_eq!((once.server_went_on, once.tickets), (false, 0));
+        assert_eq!((twice.server_went_on, twice.tickets), (true, 1));
+        let talk = got(&[(9, 19), (11, 19)], &[(8, 19), (10, 19), (12, 19), (13, 19)]);
+        assert_eq!((talk.application_records.client, talk.application_records.server), (2, 1), "two may be a farewell");
     }
 
     #[test]

@@ -303,21 +303,24 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         let client_end = client_end.into_iter().flatten().min();
         let before_client = |mark: Mark| client_end.is_none_or(|end| mark < end);
         let late = |mark: Mark| taken_in_silence(h, h.flow, client, Some(mark)) || left_unused(h, h.flow, client, mark);
-        // One that cannot be read may be a farewell.
-        let refuses = |alert: &&AlertSeen| alert.alert.is_some() || !late(alert.mark);
+        let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
+        // One that cannot be read may be a farewell; it is one where the server had nothing to judge.
+        let refuses = |alert: &&AlertSeen| alert.alert.is_some() || asked && !late(alert.mark);
         let alert = alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
         if let Some(alert) = alert.filter(refuses) {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
         }
-        let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
         let Some(end) = h.first_end(Side::Server) else {
             // The server has yet to judge the client's certificate.
             let unjudged = asked && client_end.is_none() && !taken_in_silence(h, h.flow, client, None);
             return (!unjudged).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, done));
         };
-        // Where there is no certificate to judge, a Finished that is not taken ends it at once.
-        let idle = || h.flow.elapsed(client, end.mark) >= JUDGED || closed_in_answer(h, end, client);
-        if before_client(end.mark) && (end.reset || !late(end.mark)) && (asked || (h.application_data.client.is_none() && !idle())) {
+        // Where there is no certificate to judge, a Finished that is not taken ends it at once, without a farewell.
+        let idle = || alert.is_some() || h.flow.elapsed(client, end.mark) >= JUDGED || closed_in_answer(h, end, client);
+        // Who resets it and never acknowledged the Finished does not know the connection, whatever the client said behind it.
+        let stranger = end.reset && h.flow.side(Side::Client).acked_at.is_some_and(|acked| acked < client);
+        let ended = asked || stranger || h.application_data.client.is_none() && !idle();
+        if before_client(end.mark) && (end.reset || !late(end.mark)) && ended {
             let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
             return Some(Ending::new(outcome, Side::Server, end.mark));
         }

@@ -54,11 +54,12 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         (Some(client), None) if ALWAYS_ANSWERED.contains(&client.what.protocol) && turned_away(handshake) => Relevance::Report,
         // The server speaks the client's protocol, whatever its port is called: nobody wanted TLS.
         (Some(client), Some(server)) if server.what.answers_in_kind(&client.what) => Relevance::Other("plaintext"),
-        (Some(_), Some(server)) if server.what.demands_tls => Relevance::Report,
+        (Some(_), Some(server)) if server.what.says_tls() => Relevance::Report,
         (Some(_), Some(server)) if server.what.http_status.is_none_or(|status| status != 400) && !tls_port => Relevance::Other("plaintext"),
         (Some(_), _) | (None, Some(_)) => due,
         // Nothing could be read because the client's first bytes never came into view.
         (None, None) if flow.side(Side::Client).delivered == 0 => due,
+        (None, None) if Side::BOTH.into_iter().any(|side| flow.side(side).snaplen_cut > 0) => Relevance::Other("cut"),
         (None, None) => Relevance::Other("unrecognised"),
     }
 }

@@ -1,4 +1,4 @@
-//! What lies between the link layer and IP: Ethernet, 802.2 LLC and SNAP, VLAN tags (802.1Q, 802.1ad), MPLS (RFC 3032, 4448), PPP (RFC 1661),
+//! What lies between the link layer and IP: Ethernet, 802.2 LLC and SNAP, VLAN tags (802.1Q, 802.1ad, 802.1ah), rings (HSR), MPLS (RFC 3032, 4448), PPP (RFC 1661),
 //! `PPPoE` (RFC 2516).
 
 use crate::flow::Layer;
@@ -46,6 +46,16 @@ impl Walk<'_> {
                 self.descend()?;
                 let &[.., t0, t1] = self.rest.take::<8>()?;
                 Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
+            }
+            ether::HSR => {
+                self.descend()?;
+                let &[.., t0, t1] = self.rest.take::<6>()?;
+                Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
+            }
+            ether::SERVICE_INSTANCE => {
+                let &[_, i0, i1, i2] = self.rest.take::<4>()?;
+                self.push(Layer::Pbb(u32::from_be_bytes([0, i0, i1, i2])))?;
+                Ok(Next::Ethernet)
             }
             ether::MPLS | ether::MPLS_UPSTREAM => Ok(Next::Mpls),
             ether::PPPOE => Ok(Next::Pppoe),
@@ -210,6 +220,10 @@ pub(super) mod ether {
     pub(in crate::packet) const ERSPAN: u16 = 0x88be;
     /// EAPOL towards an access point that a station is not connected to yet (IEEE 802.11 section 12.6.10.2).
     pub(in crate::packet) const PREAUTHENTICATION: u16 = 0x88c7;
+    /// I-TAG of provider backbone bridges (802.1ah).
+    pub(in crate::packet) const SERVICE_INSTANCE: u16 = 0x88e7;
+    /// Tag of a redundant ring (HSR, IEC 62439-3).
+    pub(in crate::packet) const HSR: u16 = 0x892f;
     /// Cisco's security group tag.
     pub(in crate::packet) const SECURITY_GROUP: u16 = 0x8909;
     /// LLDP.

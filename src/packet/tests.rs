@@ -175,6 +175,9 @@ fn tags() {
     let snap = join(&[&[0xaa, 0xaa, 0x03, 0, 0, 0, 0x08, 0x00], &v4]);
     found(ETHERNET, &ethernet(u16::try_from(snap.len()).unwrap(), &join(&[&snap, &[0; 3]])), &[]);
     found(ETHERNET, &ethernet(0x8909, &join(&[&[1, 1, 0, 1, 0, 0x2a, 0x08, 0x00], &v4])), &[]);
+    found(ETHERNET, &ethernet(0x892f, &join(&[&[0, 52, 0, 1, 0x08, 0x00], &v4])), &[]);
+    let backbone = join(&[&[0, 0, 0x12, 0x34], &ethernet(0x8100, &join(&[&[0xe0, 7, 0x08, 0x00], &v4]))]);
+    found(ETHERNET, &ethernet(0x88e7, &backbone), &[Layer::Pbb(0x1234), Layer::Vlan(7)]);
     let pppoe = join(&[&[0x11, 0, 0, 9], &be16(v4.len() + 2), &[0x00, 0x21], &v4]);
     found(ETHERNET, &ethernet(0x8864, &pppoe), &[Layer::Pppoe(9)]);
     skipped(ETHERNET, &ethernet(0x8863, &[0x11, 9, 0, 0, 0, 0]), Skip::NotIp);
@@ -239,6 +242,9 @@ fn udp_tunnels() {
     for port in [4789, 8472] {
         found(RAW, &udp(50000, port, &join(&[&vxlan, &inner])), &[Layer::Vxlan(42)]);
     }
+    found(RAW, &udp(1, 4790, &join(&[&[12, 0, 0, 3, 0, 0, 42, 0], &inner])), &[Layer::Vxlan(42)]);
+    found(RAW, &udp(1, 4790, &join(&[&[12, 0, 0, 1, 0, 0, 42, 0], &v4])), &[Layer::Vxlan(42)]);
+    plain(&udp(1, 4790, &join(&[&[8, 0, 0, 3, 0, 0, 42, 0], &inner])));
     found(RAW, &udp(1, 6081, &join(&[&[1, 0, 0x65, 0x58, 0, 1, 0, 0, 1, 2, 3, 0], &inner])), &[Layer::Geneve(256)]);
     found(RAW, &udp(1, 6081, &join(&[&[0, 0, 0x86, 0xdd, 0, 0, 9, 0], &v6])), &[Layer::Geneve(9)]);
     let gtp = |flags: u8, more: &[u8]| join(&[&[flags, 0xff], &be16(more.len() + v4.len()), &[0, 0, 0, 1], more, &v4]);

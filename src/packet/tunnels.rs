@@ -71,6 +71,7 @@ impl Walk<'_> {
     pub(super) fn udp_tunnel(&mut self, from: u16, to: u16) -> Result<Option<Next>, Skip> {
         let tunnel = match (from, to) {
             (_, 4789 | 8472) => vxlan(self.rest),
+            (_, 4790) => vxlan_gpe(self.rest),
             (_, 6081) => geneve(self.rest),
             (_, 2152) | (2152, _) => gtpu(self.rest),
             (_, 3544) | (3544, _) => teredo(self.rest),
@@ -88,6 +89,18 @@ fn vxlan(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
     let &[flags, _, _, _, v0, v1, v2, _] = rest.take::<8>().ok()?;
     // Reserved bits are the receiver's to ignore, and extensions (group policy, generic protocol) put something of their own there.
     (flags & 0x08 != 0 && fits_ethernet(&rest)).then_some((Layer::Vxlan(u32::from_be_bytes([0, v0, v1, v2])), rest, Next::Ethernet))
+}
+
+/// The generic protocol extension names what it carries (draft-ietf-nvo3-vxlan-gpe section 3).
+fn vxlan_gpe(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
+    let &[flags, _, _, protocol, v0, v1, v2, _] = rest.take::<8>().ok()?;
+    let next = match protocol {
+        1 => fits_ip(&rest).filter(|next| *next == Next::Ipv4)?,
+        2 => fits_ip(&rest).filter(|next| *next == Next::Ipv6)?,
+        3 => fits_ethernet(&rest).then_some(Next::Ethernet)?,
+        _ => return None,
+    };
+    (flags & 0x0c == 0x0c).then_some((Layer::Vxlan(u32::from_be_bytes([0, v0, v1, v2])), rest, next))
 }
 
 fn geneve(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {

@@ -267,9 +267,10 @@ impl<'a> Collector<'a> {
         let mut held = Held { handshake, server, client, doubtful, ticket_refused, bytes };
         self.note_losses(&mut held);
         // What others show may tell whether that was a handshake at all, and why it failed: it is judged then, and not twice.
-        // It may go on elsewhere, or be one of a flood.
+        // It may go on elsewhere, be answered from elsewhere, or be one of a flood.
         let facts = &held.handshake;
-        let open = facts.outcome == Outcome::Incomplete && (facts.quic.is_some() || facts.flow.side(Side::Server).packets == 0);
+        let one_sided = || Side::BOTH.into_iter().any(|side| facts.flow.side(side).packets == 0);
+        let open = facts.outcome == Outcome::Incomplete && (facts.quic.is_some() || one_sided());
         if self.hold > Duration::ZERO && !facts.provisional && (doubtful || open || facts.outcome.failed()) {
             return self.hold(held, now);
         }

@@ -40,7 +40,7 @@ fn http(bytes: &[u8]) -> Option<Plaintext> {
         found.http_status = words(line).nth(1).and_then(number).and_then(|code| u16::try_from(code).ok());
         found.location = header(bytes, "Location").map(printable);
         found.software = header(bytes, "Server").map(printable);
-        found.title = title(bytes);
+        found.title = title(bytes).filter(|title| says_tls(title)).or_else(|| complaint(bytes)).or_else(|| title(bytes));
         let tls = |upgrade: &[u8]| contains(upgrade, "TLS/");
         found.demands_tls = found.http_status == Some(426) && header(bytes, "Upgrade").is_some_and(tls);
         if found.http_status == Some(101) && websocket(bytes) {
@@ -82,6 +82,24 @@ fn title(bytes: &[u8]) -> Option<String> {
     let end = memchr::memchr(b'<', text).unwrap_or(text.len());
     Some(printable(text.get(..end)?.trim_ascii())).filter(|title| !title.is_empty())
 }
+
+/// What servers of TLS say to HTTP in clear, wherever on the page it stands.
+fn complaint(bytes: &[u8]) -> Option<String> {
+    TLS_WANTED.iter().find(|words| contains(bytes, words)).map(|words| (*words).to_owned())
+}
+
+/// These words say that HTTP in clear met a server of TLS.
+pub(super) fn says_tls(text: &str) -> bool {
+    TLS_WANTED.iter().any(|words| contains(text.as_bytes(), words))
+}
+
+/// The fixed words of Go, nginx, Apache and Tomcat for that.
+const TLS_WANTED: [&str; 4] = [
+    "sent an HTTP request to an HTTPS server",
+    "plain HTTP request was sent to HTTPS port",
+    "speaking plain HTTP to an SSL-enabled server port",
+    "combination of host and port requires TLS",
+];
 
 fn text_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
     let line = first_line(bytes);
@@ -322,6 +340,9 @@ mod tests {
         let page = b"HTTP/1.1 302 Found\r\nServer: gate\r\nLocation: http://portal.example/login\r\n\r\n<html><title>Sign in</title>";
         let found = identify(page, Side::Server);
         assert_eq!((found.protocol, found.http_status), ("HTTP", Some(302)));
+        let complaint = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+        let found = identify(complaint, Side::Server);
+        assert_eq!((found.title.as_deref(), found.says_tls()), (Some("sent an HTTP request to an HTTPS server"), true));
         let demands = |header: &str| {
             identify(format!("HTTP/1.1 426 Upgrade Required\r\n{header}Content-Length: 0\r\n\r\n").as_bytes(), Side::Server).demands_tls
         };

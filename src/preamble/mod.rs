@@ -348,6 +348,11 @@ impl Plaintext {
         self.protocol == asked.protocol && self.protocol != "unknown" && fine && !self.complains()
     }
 
+    /// The answer says in fixed words that TLS is spoken here.
+    pub fn says_tls(&self) -> bool {
+        self.demands_tls || self.title.as_deref().is_some_and(identify::says_tls)
+    }
+
     /// The answer of a TLS server to plain HTTP: an error, or the way to where TLS is spoken.
     pub fn complains(&self) -> bool {
         let text = format!("{} {}", self.first, self.title.as_deref().unwrap_or_default()).to_ascii_lowercase();
@@ -380,7 +385,7 @@ pub struct Plaintext {
     pub demands_tls: bool,
     /// Location header of an HTTP redirect, where visible.
     pub location: Option<String>,
-    /// Title of the HTML page behind an HTTP header, where visible.
+    /// Title of the HTML page behind an HTTP header, or its words that say that TLS is spoken here, where visible.
     pub title: Option<String>,
     /// Who says it is speaking: Server header, version in the banner.
     pub software: Option<String>,

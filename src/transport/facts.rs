@@ -295,6 +295,8 @@ pub struct SideFacts {
     pub contradicted: Option<Contradicted>,
     /// Its last small segment that began with a TLS alert and was taken: where it came, and its TTL or hop limit.
     pub alert_ttl: Option<(Mark, u8)>,
+    /// The offset behind bytes not seen that a packet without payload names as its next; 0 where none did.
+    pub reached: u64,
     /// Packets of it that were captured twice, at two points or on two interfaces.
     pub copies: u32,
     /// Packets of it that came in fragments and never became whole: how many, and the first fragment of the first.
@@ -305,9 +307,9 @@ impl SideFacts {
     /// Bytes of it that each packet may touch.
     pub(super) const BUSY: usize = offset_of!(Self, syn);
 
-    /// Bytes that it sent before its FIN and of which the capture shows nothing: its FIN stands behind them, so they were sent.
-    pub fn lost_before_fin(&self) -> u64 {
-        self.fin.map_or(0, |(_, at)| at.saturating_sub(self.highest.max(self.acked)))
+    /// Bytes at its end of which the capture shows nothing: its FIN or a bare acknowledgment stands behind them, so they were sent.
+    pub fn lost_at_end(&self) -> u64 {
+        self.fin.map_or(self.reached, |(_, at)| at).saturating_sub(self.highest.max(self.acked))
     }
 
     /// Packets that it sent and that were not captured, as far as the IP identifications tell that it gives to its packets in a row. `None` where
@@ -389,6 +391,8 @@ pub struct SynFacts {
     pub count: u32,
     /// Its initial sequence number.
     pub isn: u32,
+    /// The initial sequence number of the SYN that it answers.
+    pub answers: Option<u32>,
     /// TTL or hop limit.
     pub ttl: u8,
     /// Announced maximum segment size in bytes.

@@ -16,6 +16,9 @@ impl<S: FlowSink> Connection<S> {
         let reach = self.reach(low);
         let pure = segment.payload_len == 0 && !segment.flags.syn() && !segment.flags.fin();
 
+        if pure {
+            self.note_reach(segment, reach);
+        }
         let undecided = self.facts.established().is_none() && !segment.flags.syn();
         let (stream, facts) = self.both(!low);
         if undecided
@@ -126,6 +129,14 @@ impl<S: FlowSink> Connection<S> {
             }
         }
         self.side_facts(low).sent_sack |= beyond;
+    }
+
+    /// A packet without payload may tell by its number that its sender sent more than was seen, one byte of which may be a FIN.
+    fn note_reach(&mut self, segment: &Segment<'_>, reach: u64) {
+        let (stream, facts) = self.both(segment.from_low);
+        let offset = stream.offset(segment.seq, facts.delivered).and_then(|offset| u64::try_from(offset).ok());
+        let ahead = offset.filter(|offset| (facts.highest + 2..=facts.highest.saturating_add(reach)).contains(offset));
+        facts.reached = ahead.unwrap_or(facts.reached);
     }
 
     /// How many bytes the other side can have sent beyond what was seen of it or acknowledged: the largest window of this one.

@@ -140,6 +140,7 @@ impl<S: FlowSink> Connection<S> {
             last: mark,
             count: 1,
             isn: segment.seq,
+            answers: is_answer.then(|| segment.ack.wrapping_sub(1)),
             ttl: segment.ip.ttl,
             mss: options.mss,
             window_scale: options.window_scale,

@@ -25,8 +25,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if Side::BOTH.into_iter().any(|side| view.side(side).packets == 0 && view.side(side).acked > 0) {
         return None;
     }
-    // Whoever sends a SYN of a flood waits for nothing.
-    if view.is_tcp() && !view.is_up() && case.knowledge.is_flooded() {
+    // Whoever sends a SYN of a flood waits for nothing, and nobody takes an answer from whom he did not ask.
+    if view.is_tcp() && !view.is_up() && (case.knowledge.is_flooded() || case.knowledge.stray_answer.is_some()) {
         return None;
     }
     let evicted = facts.close == Close::Evicted;

@@ -16,6 +16,9 @@ use super::lacking;
 pub(super) const RULE: Rule = Rule { cause: Cause::CaptureOneDirection, against: &[], page: page!("capture-one-direction"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
+    if case.knowledge.stray_answer.is_some() {
+        return None;
+    }
     let view = View::new(case.handshake);
     if let Some(finding) = like_all_others(case, view).or_else(|| over_udp(case, view)) {
         return Some(finding);

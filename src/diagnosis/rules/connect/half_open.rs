@@ -3,6 +3,7 @@
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
+use crate::diagnosis::knowledge::StrayAnswer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
@@ -29,7 +30,24 @@ fn disputed(case: &Case<'_>, answer: SynFacts) -> Finding {
         .advise("Capture on the client at the same time: the TTL of the SYN-ACK that it accepts tells where the device is. Typical: a SYN proxy that lost its state, two machines with one address.")
 }
 
+/// The answer comes from an address that was not asked: no client takes it.
+fn from_elsewhere(case: &Case<'_>, stray: StrayAnswer) -> Finding {
+    let client = case.handshake.client;
+    let StrayAnswer { asked, syn, answered, answer } = stray;
+    let summary = format!("{answered} answers the SYN that {client} sent to {asked}; the client takes an answer from nobody else.");
+    Finding::new(Cause::TcpHandshakeIncomplete, Confidence::Strong, summary)
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Network)
+        .shown_by(syn, format!("SYN to {asked}"))
+        .shown_by(answer, format!("SYN-ACK from {answered} that acknowledges it"))
+        .advise("The answer has to come back the way of the SYN, so that whoever changed the destination address changes it back: NAT without hairpin, a balancer that is not its servers' gateway, direct return without the virtual address on the loopback.")
+        .advise(remedy::route_to(client.address).operand("from").operand(answered.address))
+}
+
 fn check(case: &Case<'_>) -> Option<Finding> {
+    if let Some(stray) = case.knowledge.stray_answer {
+        return Some(from_elsewhere(case, stray));
+    }
     let view = View::new(case.handshake);
     if !view.failed_over_tcp() || case.handshake.flow.established().is_some() || view.spoke(Side::Client) || view.spoke(Side::Server) {
         return None;

@@ -7,6 +7,8 @@ use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
+use crate::packet::IcmpKind;
+use crate::transport::IcmpNote;
 
 mod accept_queue;
 mod fast_open;
@@ -43,6 +45,17 @@ pub const FAMILY: RuleFamily = RuleFamily {
 fn syn_ignored(view: View<'_>) -> bool {
     view.client().syn.is_some() && view.server().packets == 0 && !view.spoke(Side::Client)
 }
+
+/// The SYN was sent to die on its way, and did: systems give their packets 64 hops and more, traceroute as few as it asks about.
+fn died_as_meant<'a>(case: &Case<'a>) -> Option<&'a IcmpNote> {
+    let view = View::new(case.handshake);
+    let expired = |note: &&IcmpNote| note.kind == IcmpKind::TimeExceeded && note.code == 0 && note.about == Side::Client;
+    let syn = view.client().syn.filter(|syn| syn.ttl < FEWEST_HOPS && view.server().packets == 0 && !view.spoke(Side::Client))?;
+    case.handshake.flow.icmp.iter().find(expired).filter(|note| note.mark >= syn.first)
+}
+
+/// Hops of which a packet that began with 64 has left more wherever it is captured.
+const FEWEST_HOPS: u8 = 30;
 
 /// The client repeated its SYN: Linux and others do after a second.
 fn syn_repeated(view: View<'_>) -> bool {

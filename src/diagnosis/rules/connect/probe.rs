@@ -14,11 +14,11 @@ use crate::wording::{counted, times};
 pub(super) const RULE: Rule = Rule { cause: Cause::TcpProbe, against: &[], page: page!("tcp-probe"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
-    if let Some(finding) = scanned(case) {
-        return Some(finding);
-    }
     let facts = case.handshake;
     let view = View::new(facts);
+    if let Some(finding) = traced(case).or_else(|| scanned(case)) {
+        return Some(finding);
+    }
     let ending = view.left_without_a_word()?;
     let up = facts.flow.established().or_else(|| view.server().syn.map(|syn| syn.first)).unwrap_or(facts.flow.first);
     let stayed = ending.mark.time.since(up.time);
@@ -59,6 +59,29 @@ fn interval_text(every: Duration) -> String {
     let step = if every < Duration::from_secs(1) { 10 } else { 100 };
     let millis = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
     span_text(Duration::from_millis((millis + step / 2) / step * step))
+}
+
+/// One of the SYNs by which the hops to the server are counted.
+fn traced(case: &Case<'_>) -> Option<Finding> {
+    let note = super::died_as_meant(case)?;
+    let syn = View::new(case.handshake).client().syn?;
+    let (client, server) = (case.handshake.client.address, case.handshake.server);
+    let hops = counted(syn.ttl, "hop", "hops");
+    Some(
+        Finding::new(
+            Cause::TcpProbe,
+            Confidence::Strong,
+            format!(
+                "{client} sent {server} a SYN that was to live for {hops} more, and {} reported its end: a traceroute over TCP.",
+                note.reporter
+            ),
+        )
+        .weight(Weight::Unwanted)
+        .stopped_by(StoppedBy::Client)
+        .shown_by(syn.first, format!("SYN with {hops} to live"))
+        .shown_by(note.mark, format!("{} reports that it has expired", note.reporter))
+        .advise("Nothing failed."),
+    )
 }
 
 /// One of many handshakes of a scan: what became of it tells what the scan asked for, and nothing of those who want to be served.

@@ -16,7 +16,11 @@ pub(super) const RULE: Rule = Rule { cause: Cause::TcpSynUnanswered, against: &[
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if !view.is_tcp() || !syn_ignored(view) || view.client().packets > view.client().syn.map_or(0, |syn| syn.count) {
+    if !view.is_tcp()
+        || case.knowledge.stray_answer.is_some()
+        || !syn_ignored(view)
+        || view.client().packets > view.client().syn.map_or(0, |syn| syn.count)
+    {
         return None;
     }
     // One SYN alone tells little: its sender left, or the capture lacks the answer. Several such connections bear each other out.

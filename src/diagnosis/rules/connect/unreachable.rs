@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule { cause: Cause::IcmpUnreachable, against: &[]
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if !view.failed_over_tcp() || view.answer_begun() {
+    if !view.failed_over_tcp() || view.answer_begun() || super::died_as_meant(case).is_some() {
         return None;
     }
     let note = case.handshake.flow.icmp.iter().find(|note| {

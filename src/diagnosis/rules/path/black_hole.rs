@@ -94,10 +94,16 @@ fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
         return None;
     }
     let message = view.message_at(side, view.side(side).highest.saturating_sub(hole.len + hole.stranded));
+    let behind = match view.side(side).fin {
+        _ if hole.stranded > 0 => format!("the {}", counted(hole.stranded, "byte", "bytes")),
+        Some(_) => "a FIN".to_owned(),
+        None => "a bare acknowledgment".to_owned(),
+    };
     let finding = Finding::new(
         Cause::PathMtuBlackHole,
-        if view.silence().as_secs() >= 3 { Confidence::Strong } else { Confidence::Likely },
-        format!("Full-size packets from the {side} do not arrive: the {message} lacks {}, only {} after that arrived, and {} later the gap was still open.", counted(hole.len, "byte", "bytes"), if hole.stranded > 0 { format!("the {}", counted(hole.stranded, "byte", "bytes")) } else { "a FIN".to_owned() }, span_text(view.silence())),
+        // Where no packet of it arrived with data, it need not be the size.
+        if view.silence().as_secs() >= 3 && view.spoke(side) { Confidence::Strong } else { Confidence::Likely },
+        format!("Full-size packets from the {side} do not arrive: the {message} lacks {}, only {} after that arrived, and {} later the gap was still open.", counted(hole.len, "byte", "bytes"), behind, span_text(view.silence())),
     )
     .resting_on(Suspect::packet(side, view.stop(), view.mss(side).saturating_sub(TCP_OPTIONS)))
     .noting(format!("a gap of {} in the {side}'s stream was never filled", counted(hole.len, "byte", "bytes")))

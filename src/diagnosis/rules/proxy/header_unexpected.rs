@@ -37,13 +37,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             finding.weight(Weight::Overrides).shown_by(answer.first, format!("the server answered in clear: `{}`", answer.what.first));
         format!("answered `{}` in clear", answer.what.first)
     } else if let Some(alert) = handshake.alerts.iter().find(|alert| alert.from == Side::Server && !alert.consequence) {
-        if !alert.alert.is_some_and(|alert| MISREAD.contains(&alert.description)) {
+        let said = alert.alert?.description;
+        if said == AlertDescription::INTERNAL_ERROR {
+            finding.confidence = Confidence::Likely;
+            finding = finding.or_else(&[Cause::InternalError]);
+        } else if !MISREAD.contains(&said) {
             return None;
         }
         finding = finding.shown_by(alert.mark, "server sent an alert that means it could not read the record");
         "answered with a TLS alert".to_owned()
-    } else {
-        let ending = view.ended_by(Side::Server).filter(|_| view.server().bytes_seen == 0)?;
+    } else if view.server().bytes_seen > 0 {
+        return None;
+    } else if let Some(ending) = view.ended_by(Side::Server) {
         let after = ending.mark.time.since(sent.time);
         finding =
             finding.shown_by(ending.mark, format!("the server's {} {} later, with no byte before it", ending.name(), span_text(after)));
@@ -51,6 +56,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             finding.confidence = Confidence::Likely;
         }
         format!("{} without an answer", if ending.reset.is_some() { "reset the connection" } else { "closed the connection" })
+    } else {
+        // Its first bytes, read as the head of a record, promise one of many kilobytes, and some libraries wait for them.
+        if !view.waited() || !view.hello_acked() || case.knowledge.completed_with_proxy_header > 0 {
+            return None;
+        }
+        finding.confidence = Confidence::Likely;
+        finding = finding.or_else(&[Cause::ServerSilent, Cause::ServerFlightDropped]);
+        format!("waited for more and stayed silent for {}", span_text(view.silence()))
     };
     finding.summary = format!(
         "A {} header precedes the ClientHello, and {} did not expect it: the server {reaction}.",
@@ -101,9 +114,12 @@ mod tests {
     }
 
     #[test]
-    fn who_gives_up_on_a_silent_server_shows_nothing_about_the_header() {
+    fn a_server_that_waits_may_have_read_the_header_as_a_record() {
         let mut handshake = dialogue("192.0.2.1:443", &[(Client, HEADER), (Client, HELLO)], Outcome::Stalled, StoppedBy::Server);
         handshake.flow.sides.client.fin = Some((at(6, 30_000), 600));
-        assert_ne!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
+        handshake.flow.sides.client.acked = handshake.flow.sides.client.highest;
+        assert_eq!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
+        let taken = Knowledge { completed_with_proxy_header: 3, ..Knowledge::default() };
+        assert_ne!(verdict_knowing(&handshake, &taken).cause(), Some(Cause::ProxyProtocolUnexpected), "it took others");
     }
 }

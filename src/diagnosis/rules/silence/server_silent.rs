@@ -62,6 +62,7 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
         || !view.hello_whole()
         || view.answer_begun()
         || view.server_spoke_after_hello()
+        || view.hole(Side::Server).is_some()
         || facts.plaintext.server.is_some()
     {
         return None;
