@@ -321,7 +321,7 @@ impl Following {
 
     /// A server's answer to a client that asks it to go on in frames.
     fn answered(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>, dialect: Dialect) -> Interest {
-        let head = self.streams.of_mut(data.side).head(data);
+        let head = self.streams.of_mut(data.side).gather(data);
         let taken = match websocket::answer(head) {
             Answer::Wait if head.len() < limits::PREAMBLE_MESSAGE => return Interest::More,
             Answer::Taken(len) => Some(len),

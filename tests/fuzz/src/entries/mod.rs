@@ -18,6 +18,8 @@ pub use packets::{LINKS, START, frame, segments};
 #[allow(unused_imports, reason = "for cutting seeds")]
 pub use preambles::{PORTS, preamble};
 pub use streams::{certificate, hello, records};
+#[allow(unused_imports, reason = "for what must be found in seeds")]
+pub use tunnels::capture as tunnels_capture;
 pub use tunnels::tunnels;
 
 /// What a target runs.

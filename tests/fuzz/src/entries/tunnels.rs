@@ -10,6 +10,11 @@ use super::captures::pipeline;
 /// this one is missing, and whose next that this one cannot be opened; a byte of length, in units of what the lowest bits say; and the record's content.
 /// All of it goes through the whole program.
 pub fn tunnels(bytes: &[u8]) {
+    pipeline(&capture(bytes));
+}
+
+/// The capture that they stand for, its secrets included.
+pub fn capture(bytes: &[u8]) -> Vec<u8> {
     let mut wire = Wire::new();
     let mut rest = bytes;
     while let [turn, len, behind @ ..] = rest {
@@ -29,7 +34,7 @@ pub fn tunnels(bytes: &[u8]) {
         }
         wire.say(side, &record);
     }
-    pipeline(&wire.end());
+    wire.end()
 }
 
 /// A capture that is being written, and its one connection.
