@@ -71,7 +71,7 @@ impl Wire {
         let mut log = String::new();
         for (label, secret) in labels.iter().zip(1..) {
             let number = if label.contains('_') { "" } else { "_0" };
-            log.push_str(&format!("{label}_TRAFFIC_SECRET{number} {} {}\n", hex(RANDOM), hex(secret)));
+            log.extend([label, "_TRAFFIC_SECRET", number, " ", &hex(RANDOM), " ", &hex(secret), "\n"]);
         }
         wire.block(0x0a0d_0d0a, &[&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat());
         wire.block(1, &[101, 0, 0, 0, 0, 0, 0, 0]);
