@@ -154,6 +154,9 @@ pub const PREAMBLE_MESSAGE: usize = 4 << 10;
 /// Bytes of a side after which it is either recognised or unknown: a long greeting line.
 pub const PREAMBLE_OPENING: usize = 2048;
 
+/// Bytes of a side kept for naming what it speaks: an HTTP header and the title of its page.
+pub const PREAMBLE_FIRST: usize = 1024;
+
 /// Upgrades inside one another: a PROXY header, a proxy's tunnel and a STARTTLS dialogue are three.
 pub const PREAMBLE_DEPTH: usize = 5;
 
@@ -308,6 +311,30 @@ pub const OPENED_RECORDS: u64 = 512;
 
 /// Bytes of a tunnel inside opened records that are read for its handshake: a flight of either side with a long chain, twice.
 pub const TUNNELLED_BYTES: usize = 512 << 10;
+
+/// The same of all tunnels of a connection that may have several.
+pub const TUNNELS_BYTES: usize = 4 << 20;
+
+/// Records of a side decrypted where tunnels are followed in them.
+pub const TUNNELS_RECORDS: u64 = 4096;
+
+/// Tunnels followed in one HTTP/2 connection: a browser opens some dozens through its proxy.
+pub const HTTP2_STREAMS: usize = 64;
+
+/// Bytes of a block of HTTP/2 headers, all of its frames together.
+pub const HTTP2_BLOCK: usize = 16 << 10;
+
+/// Bytes of all those blocks of a side: what is read of them costs more than what travels.
+pub const HTTP2_HEADERS: usize = 64 << 10;
+
+/// Bytes of the table that both ends of HTTP/2 keep of headers: browsers allow as many.
+pub const HTTP2_TABLE: usize = 64 << 10;
+
+/// Bytes kept of one field of an HTTP/2 header, and of all that are told beside request and answer.
+pub const HTTP2_FIELD: usize = 1 << 10;
+
+/// Requests to an HTTP/2 proxy that open no tunnel, before the first that does.
+pub const HTTP2_OTHERS: usize = 16;
 
 /// Longest Certificate message that a compressed one may become: the length field's own limit (RFC 8879 section 4).
 pub const DECOMPRESSED_CERTIFICATE: usize = 1 << 24;

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::capture::Inventory;
 use crate::count::Count;
+use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::remedy::parts::FilePath;
 use crate::frame::LinkType;
+use crate::handshake::relevance::QUIC_UNREAD;
 use crate::packet::{Skip, link_name};
 use crate::report::{self, Carried, Command, Input, Summary, total_bytes};
 use crate::site::Observer;
@@ -40,6 +42,17 @@ pub(super) struct Totals {
     /// Handshakes for which there was no time at the end.
     pub(super) unjudged: u64,
     pub(super) other_flows: report::Counts,
+}
+
+impl Totals {
+    /// A handshake whose client's port changed was followed, under the other port, as a flow that shows no hello: it is known now to be none of its own.
+    pub(super) fn went_on(&mut self, known: Option<&Knowledge>) {
+        if known.is_some_and(|known| known.moved.is_some())
+            && let Some(count) = self.other_flows.get_mut(QUIC_UNREAD)
+        {
+            *count = count.saturating_sub(1);
+        }
+    }
 }
 
 pub(super) fn summary(

@@ -158,6 +158,10 @@ impl<S: FlowSink> Table<S> {
             self.room.counters.evicted_half_open += 1;
             S::evicted_half_open(shared, record.ended(now.frame));
             self.drop_half_open(id);
+            // In a flood the next one goes soon, and has left the cache long ago.
+            if let Some(next) = self.waiting.oldest() {
+                self.half_open.prefetch(next);
+            }
         }
     }
 
