@@ -8,7 +8,7 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ProxyProtocolUnexpected, against: &[], page: page!("proxy-protocol-unexpected"), check };
@@ -36,13 +36,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding =
             finding.weight(Weight::Overrides).shown_by(answer.first, format!("the server answered in clear: `{}`", answer.what.first));
         format!("answered `{}` in clear", answer.what.first)
-    } else if let Some(alert) = handshake.alerts.iter().find(|alert| alert.from == Side::Server && !alert.consequence) {
-        let said = alert.alert?.description;
-        if said == AlertDescription::INTERNAL_ERROR {
-            finding.confidence = Confidence::Likely;
+    } else if let Some(alert) = handshake.alerts.iter().find(|alert| alert.from == Side::Server && (!alert.consequence || misread(alert))) {
+        if !misread(alert) {
+            // what OpenSSL 3 says of the first bytes of version 1
             finding = finding.or_else(&[Cause::InternalError]);
-        } else if !MISREAD.contains(&said) {
-            return None;
+            finding.confidence = Confidence::Likely;
+            alert.alert.filter(|alert| alert.description == AlertDescription::INTERNAL_ERROR)?;
+        }
+        if alert.consequence || !misread(alert) {
+            finding = finding.weight(Weight::Overrides);
         }
         finding = finding.shown_by(alert.mark, "server sent an alert that means it could not read the record");
         "answered with a TLS alert".to_owned()
@@ -76,6 +78,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise("On the server, configure the listener to expect the header (nginx: `listen … ssl proxy_protocol;`); or on the load balancer, stop sending it (HAProxy: send-proxy).")
             .advise(remedy::curl(handshake, "-k")),
     )
+}
+
+/// The server could not read what it got, be it that it got no more.
+fn misread(seen: &AlertSeen) -> bool {
+    seen.alert.is_some_and(|alert| MISREAD.contains(&alert.description))
 }
 
 /// Alerts of a server that reads something else where a `ClientHello` should be.
