@@ -26,12 +26,15 @@ pub(super) struct Lookups {
     /// By the records' owner.
     records: Aged<(Site, Box<str>), Records>,
     /// By who asked, and for which port: the last name.
-    asked: Aged<(Site, IpAddr, u16), Option<(Mark, Box<str>)>>,
+    asked: Aged<(Site, IpAddr, u16), Asked>,
     /// By mail server: the domains that it takes mail of, the latest first.
     domains: Aged<(Site, Box<str>), VecDeque<Box<str>>>,
     /// By domain.
     policies: Aged<(Site, Box<str>), Policy>,
 }
+
+/// What was asked for last, if anything, and when.
+type Asked = Option<(Mark, Box<str>)>;
 
 #[derive(Debug, Default)]
 struct Records {
@@ -158,10 +161,11 @@ const AT_ONCE: Duration = Duration::from_secs(30);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::testing::{completed, dialogue};
+    use crate::diagnosis::testing::{Scene, dialogue, legacy, with};
     use crate::flow::Side::{Client, Server};
     use crate::handshake::facts::{Outcome, StoppedBy};
     use crate::time::Timestamp;
+    use crate::tls::registry::ProtocolVersion;
 
     fn heard(name: &str, found: Found, asker: IpAddr) -> Heard {
         let mark = Mark { frame: 0, time: Timestamp::MIN };
@@ -193,7 +197,10 @@ mod tests {
 
     #[test]
     fn who_asked_is_remembered() {
-        let handshake = completed("192.0.2.1:443", "www.example.test");
+        let name = b"www.example.test";
+        let body = [&[0, 19, 0, 0, 16][..], name].concat();
+        let handshake = Scene::hello(ProtocolVersion::TLS12, &legacy(), &with(0, &body, true)).handshake;
+        assert_eq!(handshake.server_name().as_deref(), Some("www.example.test"));
         let mut lookups = Lookups::default();
         lookups.hear(heard("_443._tcp.www.example.test", Found::Tlsa(vec![record()]), "203.0.113.9".parse().unwrap()));
         assert!(!lookups.before(&handshake).unwrap().tlsa.unwrap().by_client);
