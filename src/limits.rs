@@ -57,11 +57,15 @@ pub const RECENT_PACKETS: usize = 8;
 /// Different tunnels whose half-open connections are held in small records: as many as there are VLANs.
 pub const HALF_OPEN_PATHS: u16 = 4096;
 
-/// Flows in tunnels over TCP and over UDP each, in each partition and generation, that are known by their ends: for what comes between a SYN and its answer by another way.
-pub const TUNNELLED_LATELY: usize = 512;
+/// Directions of TCP connections in each partition that are known to belong to one which came by another way: seven eighths of a power of two, up to which
+/// a map does not grow.
+pub const WAYS_JOINED: usize = 7168;
 
-/// Directions of flows, in each partition and generation, that are known to belong to a flow which came by another way.
-pub const WAYS_JOINED: usize = 512;
+/// The same of UDP flows.
+pub const UDP_WAYS_JOINED: usize = 3584;
+
+/// Connections in each partition that may be copies of others.
+pub const WAYS_SUSPECTED: usize = 256;
 
 /// Quiet time after which a half-open connection is given up: Linux sends its last SYN after 63 s and waits 64 s more.
 pub const HALF_OPEN_IDLE: Duration = Duration::from_secs(130);
@@ -149,6 +153,9 @@ pub const PREAMBLE_MESSAGE: usize = 4 << 10;
 
 /// Bytes of a side after which it is either recognised or unknown: a long greeting line.
 pub const PREAMBLE_OPENING: usize = 2048;
+
+/// Bytes of a side kept for naming what it speaks: an HTTP header and the title of its page.
+pub const PREAMBLE_FIRST: usize = 1024;
 
 /// Upgrades inside one another: a PROXY header, a proxy's tunnel and a STARTTLS dialogue are three.
 pub const PREAMBLE_DEPTH: usize = 5;
@@ -308,6 +315,30 @@ pub const OPENED_RECORDS: u64 = 512;
 /// Bytes of a tunnel inside opened records that are read for its handshake: a flight of either side with a long chain, twice.
 pub const TUNNELLED_BYTES: usize = 512 << 10;
 
+/// The same of all tunnels of a connection that may have several.
+pub const TUNNELS_BYTES: usize = 4 << 20;
+
+/// Records of a side decrypted where tunnels are followed in them.
+pub const TUNNELS_RECORDS: u64 = 4096;
+
+/// Tunnels followed in one HTTP/2 connection: a browser opens some dozens through its proxy.
+pub const HTTP2_STREAMS: usize = 64;
+
+/// Bytes of a block of HTTP/2 headers, all of its frames together.
+pub const HTTP2_BLOCK: usize = 16 << 10;
+
+/// Bytes of all those blocks of a side: what is read of them costs more than what travels.
+pub const HTTP2_HEADERS: usize = 64 << 10;
+
+/// Bytes of the table that both ends of HTTP/2 keep of headers: browsers allow as many.
+pub const HTTP2_TABLE: usize = 64 << 10;
+
+/// Bytes kept of one field of an HTTP/2 header, and of all that are told beside request and answer.
+pub const HTTP2_FIELD: usize = 1 << 10;
+
+/// Requests to an HTTP/2 proxy that open no tunnel, before the first that does.
+pub const HTTP2_OTHERS: usize = 16;
+
 /// Longest Certificate message that a compressed one may become: the length field's own limit (RFC 8879 section 4).
 pub const DECOMPRESSED_CERTIFICATE: usize = 1 << 24;
 
@@ -451,8 +482,10 @@ const MARKER: usize = 96;
 /// A half-open connection with its place in the tables, in bytes.
 const HALF_OPEN_RECORD: usize = 256;
 
-/// What is known of a flow's way, with its places in a map that is half empty, in bytes.
-const WAY: usize = 64;
+/// What is known of the ways of flows in tunnels: maps of 8,192 and 4,096 places of 17 bytes, and the suspects, in each partition.
+const WAYS_BYTES: usize = 4 << 20;
+
+const _: () = assert!(((WAYS_JOINED + UDP_WAYS_JOINED) / 7 * 8 * 17 + WAYS_SUSPECTED * 16) * PARTITIONS <= WAYS_BYTES);
 
 /// A signature that is remembered, in bytes.
 const SIGNATURE_RECORD: usize = 128;
@@ -477,7 +510,7 @@ pub const BUDGETS: &[(&str, usize)] = &[
     ("UDP flows that are followed, likewise", UDP_BYTES),
     ("markers of settled connections", FLOWS * MARKER),
     ("half-open connections", HALF_OPEN * HALF_OPEN_RECORD),
-    ("ways of flows in tunnels", 4 * (TUNNELLED_LATELY + WAYS_JOINED) * PARTITIONS * WAY),
+    ("ways of flows in tunnels", WAYS_BYTES),
     ("bytes out of order", BUFFERED_TOTAL),
     ("IP fragments", FRAGMENT_BYTES),
     ("certificates", CERTIFICATE_BYTES),

@@ -154,10 +154,10 @@ struct Frames {
 }
 
 /// A handshake that was not asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Other {
-    /// Of the packets of each direction: two where these came by two ways.
-    keys: [FlowKey; 2],
+    /// Of its packets: several where these came by several ways.
+    keys: SmallVec<[FlowKey; 2]>,
     first: u64,
     last: u64,
     taken: bool,
@@ -170,13 +170,13 @@ impl Sink for Chosen {
         if !self.filter.takes(report, self.begin.get().copied()) {
             if self.others_held < OTHERS {
                 self.others_held = self.others_held.saturating_add(1);
-                let keys = [facts.flow.packets_key(), facts.flow.other_packets_key().unwrap_or_else(|| facts.flow.packets_key())];
+                let keys = iter::once(facts.flow.packets_key()).chain(facts.flow.other_packets_keys()).collect();
                 self.others.entry(report.server).or_default().push(Other { keys, first, last, taken: false });
             }
             return Ok(());
         }
         self.handshakes = self.handshakes.saturating_add(1);
-        for key in iter::once(facts.flow.packets_key()).chain(facts.flow.other_packets_key()) {
+        for key in iter::once(facts.flow.packets_key()).chain(facts.flow.other_packets_keys()) {
             self.add(key, Frames { first, last, quoted: last.max(facts.closed_at.frame) });
         }
         if let Some(looked_up) = &facts.looked_up {
@@ -232,16 +232,13 @@ impl Chosen {
                     continue;
                 }
                 self.context = self.context.saturating_add(1);
-                taken.push((other.keys, Frames { first: other.first, last: other.last, quoted: other.last }));
+                taken.push((other.keys.clone(), Frames { first: other.first, last: other.last, quoted: other.last }));
                 let why = "handshark: not asked for; it goes along because verdicts on others with this server rest on it";
                 self.comments.entry(other.first).or_default().push(why.to_owned());
             }
         }
-        for ([key, other], frames) in taken {
-            self.add(key, frames);
-            if other != key {
-                self.add(other, frames);
-            }
+        for (keys, frames) in taken {
+            keys.into_iter().for_each(|key| self.add(key, frames));
         }
         self.context > before
     }

@@ -51,7 +51,7 @@ pub(super) struct Pair {
 impl Pair {
     pub(super) fn of(handshake: &Handshake) -> Self {
         let (client, server) = (handshake.client.address, handshake.server.address);
-        Self { site: handshake.flow.key.site, client, server, inside: handshake.flow.path.is_inside_tls() }
+        Self { site: handshake.flow.key.site, client, server, inside: handshake.flow.path.is_inside_another() }
     }
 }
 

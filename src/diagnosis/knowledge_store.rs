@@ -515,7 +515,7 @@ impl KnowledgeStore {
             unserved: ftp::unserved(handshake),
         };
         let (site, client, server, inside) =
-            (handshake.flow.key.site, handshake.client, handshake.server, handshake.flow.path.is_inside_tls());
+            (handshake.flow.key.site, handshake.client, handshake.server, handshake.flow.path.is_inside_another());
         self.attempts.enter(Attempt { site, client, server, inside, name, related });
     }
 
@@ -558,7 +558,7 @@ fn used(handshake: &Handshake) -> u32 {
 type Place = (Site, Transport, Endpoint, bool);
 
 fn place(handshake: &Handshake) -> Place {
-    (handshake.flow.key.site, handshake.flow.key.transport, handshake.server, handshake.flow.path.is_inside_tls())
+    (handshake.flow.key.site, handshake.flow.key.transport, handshake.server, handshake.flow.path.is_inside_another())
 }
 
 /// A client that comes to a server.

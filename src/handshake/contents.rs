@@ -4,6 +4,8 @@
 
 use crate::flow::Side;
 
+use crate::preamble::http2::Http2;
+
 use super::messages::Place;
 
 /// A record's content.
@@ -20,8 +22,8 @@ pub(super) enum Contents {
     /// Nothing was said.
     #[default]
     Awaited,
-    /// It began as a tunnel does.
-    Wanted(Vec<Content>),
+    /// It began as a tunnel does. Whether the client has spoken.
+    Wanted(Vec<Content>, bool),
     /// It is no tunnel, or nothing more of it is wanted.
     Left,
     /// Records of it could not be opened, or are missing.
@@ -34,22 +36,31 @@ impl Contents {
         if bytes.is_empty() {
             return;
         }
-        if matches!(self, Self::Awaited) {
-            *self = if side == Side::Client && may_begin(bytes) { Self::Wanted(Vec::new()) } else { Self::Left };
+        let first = match self {
+            Self::Awaited => true,
+            Self::Wanted(_, spoke) => side == Side::Client && !*spoke,
+            Self::Left | Self::Lost => false,
+        };
+        if first {
+            *self = match std::mem::take(self) {
+                _ if !may_begin(side, bytes) => Self::Left,
+                Self::Wanted(contents, _) => Self::Wanted(contents, true),
+                _ => Self::Wanted(Vec::new(), side == Side::Client),
+            };
         }
-        if let Self::Wanted(contents) = self {
+        if let Self::Wanted(contents, _) = self {
             contents.push(Content { side, bytes: bytes.to_vec(), place });
         }
     }
 
     /// Somebody follows them: what comes later may change what is said of the tunnel.
     pub(super) const fn are_wanted(&self) -> bool {
-        matches!(self, Self::Wanted(_))
+        matches!(self, Self::Wanted(..))
     }
 
     /// What was added since the last time.
     pub(super) fn take(&mut self) -> Vec<Content> {
-        if let Self::Wanted(contents) = self { std::mem::take(contents) } else { Vec::new() }
+        if let Self::Wanted(contents, _) = self { std::mem::take(contents) } else { Vec::new() }
     }
 
     /// No more is wanted.
@@ -60,7 +71,7 @@ impl Contents {
     /// Records of either side are missing, or cannot be opened.
     pub(super) fn lose(&mut self) {
         *self = match self {
-            Self::Wanted(_) | Self::Lost => Self::Lost,
+            Self::Wanted(..) | Self::Lost => Self::Lost,
             Self::Awaited | Self::Left => Self::Left,
         };
     }
@@ -72,15 +83,20 @@ impl Contents {
 
     /// Bytes that it holds.
     pub(super) fn held_bytes(&self) -> usize {
-        let Self::Wanted(contents) = self else { return 0 };
+        let Self::Wanted(contents, _) = self else { return 0 };
         contents.iter().map(|content| size_of::<Content>() + content.bytes.capacity()).sum()
     }
 }
 
-/// Whether a client that begins so may be about to open a tunnel, or to begin TLS. Short pieces may yet become either.
-fn may_begin(content: &[u8]) -> bool {
+/// Whether a side that begins so may be about to open a tunnel, or to begin TLS. Short pieces may yet become either. A server that speaks first is
+/// one of HTTP/2.
+fn may_begin(side: Side, content: &[u8]) -> bool {
     let alike = |begin: &[u8]| content.iter().zip(begin).all(|(byte, due)| byte == due);
-    [&b"CONNECT "[..], b"\x05", b"\x04\x01", b"\x16\x03"].into_iter().any(alike)
+    let begun = |begin: &&[u8]| alike(begin);
+    // A request whose header is all there and asks for no upgrade is an ordinary one.
+    let asks = || alike(b"GET ") && (!content.ends_with(b"\r\n\r\n") || memchr::memmem::find(content, b"pgrade:").is_some());
+    let client = || [&b"CONNECT "[..], b"\x05", b"\x04\x01", b"\x16\x03"].iter().any(begun) || asks();
+    Http2::may_begin(side, content) || side == Side::Client && client()
 }
 
 #[cfg(test)]
@@ -118,6 +134,9 @@ mod tests {
         assert_eq!(kept(&[(Side::Client, b"\x05\x01\0"), (Side::Server, b"\x05\0")]), 2);
         assert_eq!(kept(&[(Side::Client, b"\x16\x03\x01\x02\0")]), 1);
         assert_eq!(kept(&[(Side::Client, b"GET / HTTP/1.1\r\n\r\n"), (Side::Client, b"CONNECT ")]), 0);
+        assert_eq!(kept(&[(Side::Client, b"GET / HTTP/1.1\r\nupgrade: websocket\r\n\r\n")]), 1);
+        assert_eq!(kept(&[(Side::Server, b"\0\0\x06\x04\0\0\0\0\0"), (Side::Client, b"PRI * HTTP/2.0\r\n")]), 2);
+        assert_eq!(kept(&[(Side::Server, b"\0\0\x06\x04\0\0\0\0\0"), (Side::Client, b"GET / HTTP/1.1\r\n\r\n")]), 0);
         assert_eq!(kept(&[(Side::Server, b"220 x\r\n"), (Side::Client, b"CONNECT ")]), 0);
     }
 }

@@ -78,7 +78,10 @@ impl Decryption {
     /// Enough was opened: the handshake is over, or never will be.
     pub(super) fn is_full(&self) -> bool {
         match &self.pending.keys {
-            Keys::Known(keys) => Side::BOTH.into_iter().any(|side| keys.opened(side) >= limits::OPENED_RECORDS),
+            Keys::Known(keys) => {
+                let most = if self.contents.are_wanted() { limits::TUNNELS_RECORDS } else { limits::OPENED_RECORDS };
+                Side::BOTH.into_iter().any(|side| keys.opened(side) >= most)
+            }
             Keys::Awaited => self.pending.is_full(),
             Keys::Useless => true,
         }

@@ -1,11 +1,13 @@
 //! What follows the payload of one connection: finds TLS in its bytes, reads records and messages, and enters what it sees into the facts.
 //!
 //! A connection begins undecided. Bytes that look like TLS start the record readers; other bytes go to a preamble, which says when TLS begins
-//! or that it never will. Where the connection's beginning was not captured, the readers look for a record header at the start of segments.
+//! or that it never will. Where the connection's beginning was not captured, the readers look for a record header at the start of segments. Where
+//! both sides agree to go on in frames (WebSocket), what is in them is read as if a connection began there.
 
 use crate::flow::{PerSide, Side};
 use crate::limits;
-use crate::preamble::dns::{self, Answer};
+use crate::preamble::dns;
+use crate::preamble::websocket::{self, Answer, Asked};
 use crate::preamble::{self, Dialect, Plaintext, Preamble, Step, Unwrap};
 use crate::tls::record::{Recognition, looks_like_tls};
 use crate::transport::{Data, FlowFacts, Gap, Interest};
@@ -26,12 +28,14 @@ pub(super) struct Following {
     preamble: Option<Box<Preamble>>,
     /// TLS inside packets of what led up to it.
     wrapped: Option<Box<PerSide<Unwrap>>>,
+    /// Both sides went on in frames, out of which `wrapped` takes a stream: what they are said to speak in clear if that is no TLS.
+    framed: Option<Box<PerSide<Spoken>>>,
     /// Where secrets are given.
     decryption: Option<Box<Decryption>>,
     /// Payload bytes looked at while nothing was recognised.
     fruitless: usize,
     /// What the server answered, if that was an answer of the DNS.
-    answer: Option<Box<Answer>>,
+    answer: Option<Box<dns::Answer>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,6 +48,9 @@ enum Mode {
     /// The beginning was not captured: records are looked for.
     Midstream,
 }
+
+/// What a side speaks in clear.
+type Spoken = Option<Box<Located<Plaintext>>>;
 
 /// What is done with a side's bytes once it is known what they are.
 type GoOn = fn(&mut Following, &mut Observed, &mut Shared, &Data<'_>) -> Interest;
@@ -63,11 +70,21 @@ impl Following {
 
     /// Bytes that came through such a tunnel.
     pub(super) fn tunnelled(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
-        if self.preamble.is_some() && !self.streams.of(data.side).started() {
-            self.feed_preamble(h, shared, data)
-        } else {
-            self.records(h, shared, data)
+        self.known(h, shared, data)
+    }
+
+    /// The client may ask, or have asked, a web server to go on in frames, and the server has yet to answer.
+    pub(super) fn may_go_on_in_frames(&self, h: &Observed) -> bool {
+        self.asked_for(h) != Asked::Other
+    }
+
+    /// What that is, if anything.
+    fn asked_for(&self, h: &Observed) -> Asked {
+        let Some(preamble) = &self.preamble else { return Asked::Other };
+        if h.plaintext.client.is_none() || h.plaintext.server.is_some() || self.framed.is_some() {
+            return Asked::Other;
         }
+        websocket::asks(preamble.first(Side::Client))
     }
 
     /// The content of records that were opened since the last time, where it may be a tunnel.
@@ -120,7 +137,7 @@ impl Following {
     }
 
     /// What the server answered, if that was an answer of the DNS.
-    pub(super) fn take_answer(&mut self) -> Option<Answer> {
+    pub(super) fn take_answer(&mut self) -> Option<dns::Answer> {
         self.answer.take().map(|answer| *answer)
     }
 
@@ -133,6 +150,7 @@ impl Following {
     pub(super) fn held_bytes(&self) -> usize {
         Side::BOTH.iter().map(|side| self.streams.of(*side).held_bytes()).sum::<usize>()
             + self.preamble.as_ref().map_or(0, |preamble| preamble.held_bytes())
+            + self.framed.as_ref().map_or(0, |framed| size_of_val(framed.as_ref()))
             + self.wrapped.as_ref().map_or(0, |wrapped| wrapped.client.held_bytes() + wrapped.server.held_bytes())
             + self.decryption.as_ref().map_or(0, |decryption| decryption.held_bytes())
     }
@@ -142,6 +160,9 @@ impl Following {
         self.judge_heads(observed, shared, flow);
         if let Some(decryption) = &mut self.decryption {
             decryption.finish(observed, shared);
+        }
+        if self.framed.is_some() && observed.protocol == Protocol::Other && self.preamble().is_some_and(Preamble::is_behind_frames) {
+            self.leave_frames(observed);
         }
         if let Some(preamble) = self.preamble.take() {
             keep_turned_away(observed, flow, &preamble);
@@ -167,8 +188,7 @@ impl Following {
     #[inline]
     pub(super) fn data(&mut self, h: &mut Observed, shared: &mut Shared, flow: &FlowFacts, data: &Data<'_>) -> Interest {
         match self.mode {
-            Mode::Known if self.preamble.is_some() && !self.streams.of(data.side).started() => self.feed_preamble(h, shared, data),
-            Mode::Known => self.records(h, shared, data),
+            Mode::Known => self.known(h, shared, data),
             Mode::Undecided => self.undecided(h, shared, flow, data),
             Mode::Midstream => {
                 let interest = self.records(h, shared, data);
@@ -178,6 +198,16 @@ impl Following {
                 self.fruitless = self.fruitless.saturating_add(data.bytes.len());
                 if self.fruitless > limits::PREAMBLE_BYTES { Interest::Settled } else { interest }
             }
+        }
+    }
+
+    /// Bytes of TLS, or of something that may lead up to it.
+    #[inline]
+    fn known(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
+        if self.preamble.is_some() && !self.streams.of(data.side).started() {
+            self.feed_preamble(h, shared, data)
+        } else {
+            self.records(h, shared, data)
         }
     }
 
@@ -242,6 +272,19 @@ impl Following {
 
     #[inline(never)]
     fn feed_preamble(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
+        if self.framed.is_some() && self.wrapped.is_some() {
+            return self.in_frames(h, shared, data);
+        }
+        if h.plaintext.client.is_some() && self.framed.is_none() {
+            if data.side == Side::Server
+                && let Asked::For(dialect) = self.asked_for(h)
+            {
+                return self.answered(h, shared, data, dialect);
+            }
+            if let (Side::Client, Some(preamble)) = (data.side, &mut self.preamble) {
+                preamble.remember(Side::Client, data.bytes);
+            }
+        }
         // The answer to a side that speaks plaintext is TLS or it is not; the preamble has said its word.
         if h.plaintext.of(data.side.other()).is_some() || self.streams.of(data.side).ignored() {
             return self.records(h, shared, data);
@@ -281,6 +324,68 @@ impl Following {
                 interest
             }
             Step::NotTls(plaintext) => self.speaks_plaintext(h, plaintext, data),
+        }
+    }
+
+    /// A server's answer to a client that asks it to go on in frames.
+    fn answered(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>, dialect: Dialect) -> Interest {
+        let head = self.streams.of_mut(data.side).gather(data);
+        let taken = match websocket::answer(head) {
+            Answer::Wait if head.len() < limits::PREAMBLE_MESSAGE => return Interest::More,
+            Answer::Taken(len) => Some(len),
+            Answer::Wait | Answer::Other => None,
+        };
+        let (preamble, asked) = (self.preamble.as_ref(), h.plaintext.client.as_ref().map_or(*data.mark, |said| said.mark));
+        let request = preamble.map(|preamble| preamble.first(Side::Client)).unwrap_or_default();
+        let answer = head.get(..taken.unwrap_or(head.len())).unwrap_or_default();
+        let facts = websocket::facts(dialect, (request, asked), (answer, *data.mark), taken.is_some());
+        // Datagrams are named, and not read.
+        let Some(facts) = facts.filter(|_| taken.is_none() || dialect == Dialect::WebSocket) else {
+            return self.with_head(h, shared, data, Self::records);
+        };
+        let port = preamble.map_or(0, |preamble| preamble.port());
+        let behind = taken.and_then(|len| head.get(len..)).unwrap_or_default().to_vec();
+        self.streams = PerSide::default();
+        let spoken = std::mem::take(&mut h.plaintext);
+        if taken.is_none() {
+            // Who was refused a tunnel was refused by a proxy, whatever else speaks HTTP.
+            self.preamble = Some(Box::new(Preamble::over(facts, port)));
+            self.streams.client.ignore();
+            self.streams.server.ignore();
+            return Interest::Settled;
+        }
+        self.preamble = Some(Box::new(Preamble::behind(facts, port)));
+        self.framed = Some(Box::new(spoken));
+        self.wrapped = Some(Box::new(PerSide { client: Unwrap::websocket(), server: Unwrap::websocket() }));
+        if behind.is_empty() { Interest::More } else { self.in_frames(h, shared, &Data { bytes: &behind, ..*data }) }
+    }
+
+    /// Bytes of a side that speaks in frames and has not begun with TLS.
+    fn in_frames(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
+        let Some(mut wrapped) = self.wrapped.take() else { return Interest::More };
+        let mut interest = Interest::More;
+        wrapped.of_mut(data.side).feed(data.bytes, |bytes| {
+            if interest == Interest::More {
+                interest = self.known(h, shared, &Data { bytes, ..*data });
+            }
+        });
+        let lost = wrapped.of(data.side).is_lost();
+        self.wrapped = Some(wrapped);
+        let in_clear = lost || h.plaintext.client.is_some() || h.plaintext.server.is_some();
+        if in_clear && h.protocol == Protocol::Other {
+            self.leave_frames(h);
+            return Interest::Settled;
+        }
+        interest
+    }
+
+    /// What is in the frames is no TLS and leads to none: the connection is what it was before.
+    fn leave_frames(&mut self, h: &mut Observed) {
+        if let Some(spoken) = self.framed.take() {
+            h.plaintext = *spoken;
+            (self.preamble, self.wrapped) = (None, None);
+            self.streams.client.ignore();
+            self.streams.server.ignore();
         }
     }
 

@@ -88,7 +88,7 @@ impl FlowSink for Machine {
         }
         let mut snapshot = self.snapshot(flow, now, shared.stall_after());
         match snapshot.outcome {
-            Outcome::Completed if quiet >= COMPLETED_QUIET && !self.following.is_listened_to() => return Interest::Settled,
+            Outcome::Completed if quiet >= COMPLETED_QUIET && self.is_heard_out() => return Interest::Settled,
             outcome if closed && outcome.failed() => return Interest::Settled,
             outcome
                 if !self.flagged
@@ -125,16 +125,19 @@ impl FlowSink for Machine {
         }
         // Keys that came last may have opened it only now.
         self.listen(shared);
-        let tunnelled = self.tunnelled.take().filter(|_| !self.following.lost_contents());
-        let within = tunnelled.and_then(|tunnelled| tunnelled.finish(shared, &flow, close));
+        let lost = self.following.lost_contents();
+        let within = self.tunnelled.take().map_or_else(Vec::new, |tunnelled| tunnelled.finish(shared, &flow, close, lost));
         conclude(observed, flow, shared, close, now);
-        if let Some((observed, flow)) = within {
+        for (observed, flow) in within {
             conclude(observed, flow, shared, close, now);
         }
     }
 
     fn count(&self, shared: &mut Shared, flow: &FlowFacts) -> Row {
-        let Self { observed: Some(observed), following, .. } = self else { return Row::NONE };
+        let Self { observed: Some(observed), following, tunnelled, .. } = self else { return Row::NONE };
+        if tunnelled.as_ref().is_some_and(|tunnelled| tunnelled.carries_datagrams()) {
+            return tally::add(shared, tally::MASQUE, flow);
+        }
         tally::flow(shared, observed, following.preamble(), flow)
     }
 
@@ -203,11 +206,16 @@ impl Machine {
         (observed, following)
     }
 
+    /// No tunnel inside it is followed that is not over.
+    fn is_heard_out(&self) -> bool {
+        !self.following.is_listened_to() || self.tunnelled.as_ref().is_some_and(|tunnelled| tunnelled.rests())
+    }
+
     /// Reads what was opened inside the connection's records.
     #[cold]
     fn listen(&mut self, shared: &mut Shared) {
         for content in self.following.contents() {
-            let tunnelled = self.tunnelled.get_or_insert_with(|| Box::new(Tunnelled::new(shared, content.place)));
+            let tunnelled = self.tunnelled.get_or_insert_with(|| Box::new(Tunnelled::new(shared, &content)));
             tunnelled.read(shared, &content);
             if !tunnelled.is_under_way() {
                 self.following.contents_are_left();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::flow::{PerSide, Side};
+use crate::flow::{Layer, PerSide, Side};
 use crate::preamble::{Dialect, Upgrade};
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::AlertDescription;
@@ -62,9 +62,12 @@ impl Handshake {
 
 /// Makes a handshake of what was observed: adds what the encrypted records show, and says which alerts count, how far it got, how it ended and by
 /// whom.
-pub(super) fn conclude(mut observed: Box<Observed>, flow: Box<FlowFacts>, closing: Closing, stall_after: Duration) -> Handshake {
+pub(super) fn conclude(mut observed: Box<Observed>, mut flow: Box<FlowFacts>, closing: Closing, stall_after: Duration) -> Handshake {
     let Closing { close, at: closed_at, concluded_at } = closing;
     let mut inferred = Vec::new();
+    if observed.preamble.as_ref().is_some_and(|facts| facts.layers().any(|layer| layer.dialect == Dialect::WebSocket)) {
+        flow.path.push(Layer::WebSocket);
+    }
     if !flow.is_udp() || observed.carried.is_some() {
         inferred = read_hidden(&mut observed, &flow);
     } else if let Some((from, mark)) = datagrams::inferred_alert(&Over { observed: &observed, flow: &flow, close, closed_at }) {
@@ -382,7 +385,7 @@ fn refused_later(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
 /// A STARTTLS or proxy dialogue that did not lead to TLS.
 fn refused_upgrade(h: &Over<'_>) -> Option<Ending> {
     let preamble = h.preamble.as_ref()?;
-    let proxy = matches!(preamble.dialect, Dialect::HttpConnect | Dialect::Socks4 | Dialect::Socks5);
+    let proxy = preamble.dialect.is_proxy();
     match preamble.upgrade {
         Upgrade::Refused | Upgrade::Unavailable | Upgrade::NotOffered | Upgrade::AuthRequired | Upgrade::UpstreamFailed => {
             let who = if proxy { StoppedBy::Network } else { StoppedBy::Server };

@@ -62,6 +62,11 @@ impl Stream {
         if self.head.is_none() && data.bytes.len() >= HEAD {
             return data.bytes;
         }
+        self.gather(data)
+    }
+
+    /// The same, kept in any case: more is to come.
+    pub(super) fn gather(&mut self, data: &Data<'_>) -> &[u8] {
         let head = self.head.get_or_insert_with(|| Box::new(Head { offset: data.offset, bytes: Vec::new(), mark: *data.mark }));
         head.bytes.extend_from_slice(data.bytes);
         head.mark = *data.mark;

@@ -11,6 +11,9 @@ use crate::transport::FlowFacts;
 
 use super::facts::{CarriedFacts, Handshake, Located, Observed, Protocol};
 
+/// The word for flows of QUIC whose hello is not there.
+pub const QUIC_UNREAD: &str = "quic-unread";
+
 /// Whether a connection is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relevance {
@@ -31,7 +34,7 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         return without_tls(handshake, carried);
     }
     if handshake.flow.is_udp() {
-        return Relevance::Other("quic-unread");
+        return Relevance::Other(QUIC_UNREAD);
     }
     let tls_port = is_implicit_tls(handshake.server.port);
     let due = if tls_port { Relevance::Report } else { Relevance::IfServerSpeaksTls };
@@ -144,7 +147,9 @@ fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
     let business_as_usual = Relevance::Other(preamble.dialect.name());
     match (preamble.dialect, preamble.upgrade) {
         (Dialect::HttpConnect | Dialect::ProxyV1 | Dialect::ProxyV2, _) => Relevance::Report,
-        (Dialect::Socks4 | Dialect::Socks5, Upgrade::NotAsked | Upgrade::Granted) => business_as_usual,
+        (Dialect::Socks4 | Dialect::Socks5 | Dialect::WebSocket | Dialect::ConnectUdp, Upgrade::NotAsked | Upgrade::Granted) => {
+            business_as_usual
+        }
         _ if tls_port || preamble.stripped.is_some() || preamble.wanted_tls() => Relevance::Report,
         // The upgrade was offered, and the client left without a word: it may not have seen the offer.
         (_, Upgrade::NotAsked) if preamble.offered == Some(true) && preamble.went_on.is_none() && !preamble.took_leave() => {

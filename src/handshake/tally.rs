@@ -95,6 +95,9 @@ fn name(observed: &Observed, preamble: Option<&Preamble>, port: u16, udp: bool) 
     }
 }
 
+/// TLS whose keys show that a proxy passes datagrams on.
+pub(super) const MASQUE: &str = "MASQUE over TLS";
+
 /// Messages between a client and a relay that carry no DTLS.
 pub(super) const STUN: &str = "STUN";
 

@@ -422,6 +422,7 @@ impl<'a> Collector<'a> {
         let alone = quick && held.server.is_none() && held.handshake.ftp.is_none();
         let alone = alone && !held.ticket_refused && !self.knowledge.is_scanned(&held.handshake);
         let known = (!alone).then(|| self.knowledge.view(&held.handshake));
+        self.totals.went_on(known.as_ref());
         let mut verdict = judge(&Case {
             handshake: &held.handshake,
             chain: held.server.as_deref(),

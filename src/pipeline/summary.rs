@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::capture::Inventory;
 use crate::count::Count;
+use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::remedy::parts::FilePath;
 use crate::frame::LinkType;
+use crate::handshake::relevance::QUIC_UNREAD;
 use crate::packet::{Skip, link_name};
 use crate::report::{self, Carried, Command, Input, Summary, total_bytes};
 use crate::site::Observer;
@@ -40,6 +42,17 @@ pub(super) struct Totals {
     /// Handshakes for which there was no time at the end.
     pub(super) unjudged: u64,
     pub(super) other_flows: report::Counts,
+}
+
+impl Totals {
+    /// A handshake whose client's port changed was followed, under the other port, as a flow that shows no hello: it is known now to be none of its own.
+    pub(super) fn went_on(&mut self, known: Option<&Knowledge>) {
+        if known.is_some_and(|known| known.moved.is_some())
+            && let Some(count) = self.other_flows.get_mut(QUIC_UNREAD)
+        {
+            *count = count.saturating_sub(1);
+        }
+    }
 }
 
 pub(super) fn summary(
@@ -180,6 +193,12 @@ fn notes(
         notes.push(format!(
             "{} of them because all connections together held too much (unfinished messages, hellos, certificates, records that wait for keys); the largest were dropped first.",
             table.evicted_for_bytes
+        ));
+    }
+    if table.ways_apart > 0 {
+        notes.push(format!(
+            "Not joined to stay within the memory limits: {} of connections whose packets come in two tunnels or VLANs, one for each direction. Such a connection may be told twice, each time with one direction.",
+            counted(table.ways_apart, "direction", "directions")
         ));
     }
     if inventory.interfaces_cut > 0 {

@@ -6,7 +6,7 @@ use super::services::Service;
 use super::text::{contains, first_line, starts_with, words};
 use super::{
     Dialect, amqp, ftp, http_connect, http_upgrade, imap, irc, ldap, mysql, nats, nntp, openvpn, pop3, postgres, proxy_v1, proxy_v2, rdp,
-    sieve, smtp, socks4, socks5, tds, vnc, xmpp,
+    sieve, smtp, socks4, socks5, tds, vnc, websocket, xmpp,
 };
 use crate::carriers::openvpn::{RESET_V2, RESET_V3};
 use crate::flow::Side;
@@ -58,6 +58,7 @@ pub(super) fn dialogue(dialect: Dialect) -> Box<dyn Dialogue> {
         Dialect::Sieve => Box::<sieve::Sieve>::default(),
         Dialect::Irc => Box::<irc::Irc>::default(),
         Dialect::HttpConnect => Box::<http_connect::HttpConnect>::default(),
+        Dialect::WebSocket | Dialect::ConnectUdp => Box::<websocket::Over>::default(),
         Dialect::Socks4 => Box::<socks4::Socks4>::default(),
         Dialect::Socks5 => Box::<socks5::Socks5>::default(),
         Dialect::ProxyV1 => Box::<proxy_v1::ProxyV1>::default(),

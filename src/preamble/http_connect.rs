@@ -1,7 +1,7 @@
-//! HTTP CONNECT (RFC 9110 section 9.3.6).
+//! HTTP CONNECT (RFC 9110 section 9.3.6); that of HTTP/2 comes in the same words (see [`super::http2`]).
 
 use super::dialogue::{Dialogue, Extent, Next, Said};
-use super::text::{number, printable, starts_with, words};
+use super::text::{contains, number, printable, starts_with, words};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 use crate::limits::{PREAMBLE_BYTES, REFUSAL_BYTES};
@@ -19,10 +19,22 @@ pub(super) struct HttpConnect {
     refused: bool,
 }
 
+/// What a status means that answers a request for a tunnel.
+pub(super) fn meaning(code: u32, line: &[u8]) -> Upgrade {
+    match code {
+        200..=299 => Upgrade::Granted,
+        407 => Upgrade::AuthRequired,
+        429 => Upgrade::Unavailable,
+        502..=504 | 520..=526 => Upgrade::UpstreamFailed,
+        // HTTP/2 has no words beside the number, and it is what proxies say most often with this one.
+        500 if could_not(line) || line.starts_with(b"HTTP/2") => Upgrade::UpstreamFailed,
+        _ => Upgrade::Refused,
+    }
+}
+
 /// A reason that speaks of the connection onwards, as proxies give it with 500 (`Unable to connect`), and not of themselves.
-fn could_not(status: &str) -> bool {
-    let status = status.to_ascii_lowercase();
-    ["connect", "resolve", "dns", "host", "upstream", "unreachable", "timed out"].iter().any(|word| status.contains(word))
+fn could_not(status: &[u8]) -> bool {
+    ["connect", "resolve", "dns", "host", "upstream", "unreachable", "timed out"].iter().any(|word| contains(status, word))
 }
 
 impl Dialogue for HttpConnect {
@@ -55,7 +67,8 @@ impl Dialogue for HttpConnect {
         match &self.status {
             None => {
                 // a body of unknown length may run right into the next response
-                let at = memchr::memmem::find(line, b"HTTP/1.").filter(|_| self.requested);
+                let version = |at: &usize| matches!(line.get(at + 5), Some(b'1' | b'2'));
+                let at = memchr::memmem::find(line, b"HTTP/").filter(|at| self.requested && version(at));
                 if let Some(line) = at.and_then(|at| line.get(at..)) {
                     facts.say(&Said { bytes: line, ..*said });
                     let code = words(line).nth(1).and_then(number).unwrap_or(0);
@@ -70,14 +83,7 @@ impl Dialogue for HttpConnect {
                     return Next::More;
                 }
                 self.requested = false;
-                let upgrade = match code {
-                    200..=299 => Upgrade::Granted,
-                    407 => Upgrade::AuthRequired,
-                    429 => Upgrade::Unavailable,
-                    502..=504 | 520..=526 => Upgrade::UpstreamFailed,
-                    500 if could_not(&first) => Upgrade::UpstreamFailed,
-                    _ => Upgrade::Refused,
-                };
+                let upgrade = meaning(code, first.as_bytes());
                 self.refused |= upgrade != Upgrade::Granted;
                 facts.decide(upgrade, first, Some(code), said.mark);
                 if upgrade == Upgrade::Granted { Next::Inner } else { Next::More }

@@ -43,8 +43,8 @@ fn http(bytes: &[u8]) -> Option<Plaintext> {
         found.title = title(bytes);
         let tls = |upgrade: &[u8]| contains(upgrade, "TLS/");
         found.demands_tls = found.http_status == Some(426) && header(bytes, "Upgrade").is_some_and(tls);
-        if found.http_status == Some(101) && websocket(bytes) {
-            found.protocol = "WebSocket";
+        if found.http_status == Some(101) {
+            found.protocol = upgraded(bytes).unwrap_or(found.protocol);
         }
         return Some(found);
     }
@@ -55,7 +55,7 @@ fn http(bytes: &[u8]) -> Option<Plaintext> {
         if contains(line, " RTSP/1.0") {
             return Some(plain("RTSP", bytes));
         }
-        return Some(plain(if websocket(bytes) { "WebSocket" } else { "HTTP" }, bytes));
+        return Some(plain(upgraded(bytes).unwrap_or("HTTP"), bytes));
     }
     // an error page without any header, as HTTP/0.9 clients get it
     let start = bytes.trim_ascii_start();
@@ -66,9 +66,9 @@ fn http(bytes: &[u8]) -> Option<Plaintext> {
     })
 }
 
-/// The header asks for, or agrees to, WebSocket (RFC 6455 section 4).
-fn websocket(bytes: &[u8]) -> bool {
-    header(bytes, "Upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(b"websocket"))
+/// What the header asks for, or agrees to, in the place of HTTP: WebSocket (RFC 6455 section 4), or datagrams through a proxy (MASQUE, RFC 9298 section 3).
+fn upgraded(bytes: &[u8]) -> Option<&'static str> {
+    super::websocket::upgrade(bytes).map(super::Dialect::title)
 }
 
 /// The first frame of an HTTP/2 server is SETTINGS on stream 0 (RFC 9113 sections 3.4 and 6.5).

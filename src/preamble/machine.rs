@@ -6,7 +6,7 @@ use super::identify::identify;
 use super::text::starts_with;
 use super::{Dialect, Packets, Plaintext, PreambleFacts, Unwrap, Upgrade, openvpn, tds};
 use crate::flow::{PerSide, Side};
-use crate::limits::{PREAMBLE_BYTES, PREAMBLE_DEPTH, PREAMBLE_MESSAGE, PREAMBLE_OPENING};
+use crate::limits::{PREAMBLE_BYTES, PREAMBLE_DEPTH, PREAMBLE_FIRST, PREAMBLE_MESSAGE, PREAMBLE_OPENING};
 use crate::time::Mark;
 
 /// A connection that began with something else than TLS.
@@ -86,6 +86,36 @@ impl Preamble {
     /// A connection to this port of the server; the port helps to tell dialects apart whose first words are alike.
     pub fn new(server_port: u16) -> Self {
         Self { port: server_port, lanes: PerSide::default(), state: State::Opening, facts: None, outer: None, depth: 0, fed: 0 }
+    }
+
+    /// What is said behind an upgrade that was read elsewhere.
+    pub fn behind(facts: PreambleFacts, server_port: u16) -> Self {
+        Self { outer: Some(Box::new(facts)), depth: 1, ..Self::new(server_port) }
+    }
+
+    /// A dialogue that was read elsewhere and is over.
+    pub fn over(facts: PreambleFacts, server_port: u16) -> Self {
+        Self { facts: Some(facts), state: State::Over, ..Self::new(server_port) }
+    }
+
+    /// Nothing was recognised behind the frames of WebSocket.
+    pub fn is_behind_frames(&self) -> bool {
+        self.facts.is_none() && self.outer.as_ref().is_some_and(|outer| outer.dialect == Dialect::WebSocket)
+    }
+
+    /// The server's port.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// More of what a side says that is known to be no TLS.
+    pub fn remember(&mut self, side: Side, bytes: &[u8]) {
+        self.lanes.of_mut(side).remember(bytes);
+    }
+
+    /// The first bytes of a side, for whoever reads them in another way.
+    pub fn first(&self, side: Side) -> &[u8] {
+        &self.lanes.of(side).first
     }
 
     /// Takes the next bytes of a side.
@@ -402,7 +432,7 @@ impl Preamble {
 
 impl Lane {
     fn remember(&mut self, bytes: &[u8]) {
-        let room = FIRST.saturating_sub(self.first.len());
+        let room = PREAMBLE_FIRST.saturating_sub(self.first.len());
         self.first.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
@@ -508,6 +538,3 @@ fn is_leaving(message: &[u8]) -> bool {
         || line.ends_with(b" LOGOUT")
         || matches!(line, [0x30, _, _, _, _, 0x42, ..])
 }
-
-/// Bytes of a side kept for naming what it speaks: an HTTP header and the title of its page.
-const FIRST: usize = 1024;

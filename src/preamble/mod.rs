@@ -12,6 +12,8 @@
 //! - [`services`]: the table of ports and of what is spoken there
 //! - `text`: bytes made printable, redaction of credentials
 //!
+//! Two roads lead through HTTP and are read apart from dialogues: the streams of [`http2`], and the frames of [`websocket`].
+//!
 //! Nested upgrades (a PROXY header before SMTP, CONNECT before IMAP) are kept in [`PreambleFacts::outer`].
 
 mod amqp;
@@ -20,6 +22,7 @@ mod detect;
 mod dialogue;
 pub mod dns;
 mod ftp;
+pub mod http2;
 mod http_connect;
 mod http_upgrade;
 mod identify;
@@ -46,6 +49,7 @@ mod tds;
 mod tests;
 mod text;
 mod vnc;
+pub mod websocket;
 mod xmpp;
 
 pub use datagrams::{GOOGLE_QUIC, name_datagram};
@@ -94,8 +98,12 @@ pub enum Dialect {
     Sieve,
     /// IRC `STARTTLS`.
     Irc,
-    /// HTTP CONNECT, RFC 9110 section 9.3.6.
+    /// HTTP CONNECT, RFC 9110 section 9.3.6, and RFC 9113 section 8.5.
     HttpConnect,
+    /// WebSocket that carries a stream of bytes, RFC 6455.
+    WebSocket,
+    /// UDP through an HTTP proxy, RFC 9298.
+    ConnectUdp,
     /// SOCKS 4 and 4a.
     Socks4,
     /// SOCKS 5, RFC 1928.
@@ -129,6 +137,8 @@ impl Dialect {
             Self::Sieve => "sieve",
             Self::Irc => "irc",
             Self::HttpConnect => "http-connect",
+            Self::WebSocket => "websocket",
+            Self::ConnectUdp => "connect-udp",
             Self::Socks4 => "socks4",
             Self::Socks5 => "socks5",
             Self::ProxyV1 => "proxy-v1",
@@ -158,6 +168,8 @@ impl Dialect {
             Self::Sieve => "ManageSieve",
             Self::Irc => "IRC",
             Self::HttpConnect => "HTTP CONNECT",
+            Self::WebSocket => "WebSocket",
+            Self::ConnectUdp => "CONNECT-UDP",
             Self::Socks4 => "SOCKS4",
             Self::Socks5 => "SOCKS5",
             Self::ProxyV1 => "PROXY protocol v1",
@@ -181,6 +193,8 @@ impl Dialect {
             Self::Vnc => "VeNCrypt",
             Self::OpenVpn => "hard reset",
             Self::HttpConnect => "CONNECT",
+            Self::WebSocket => "Upgrade: websocket",
+            Self::ConnectUdp => "Upgrade: connect-udp",
             Self::Socks4 | Self::Socks5 => "SOCKS CONNECT",
             Self::ProxyV1 | Self::ProxyV2 => "PROXY header",
         }
@@ -204,9 +218,9 @@ impl Dialect {
         }
     }
 
-    /// It leads to another host (HTTP CONNECT, SOCKS), and what is refused is refused by a proxy and not by the TLS server.
+    /// It leads to another host (HTTP CONNECT, SOCKS, WebSocket), and what is refused is refused by a proxy and not by the TLS server.
     pub const fn is_proxy(self) -> bool {
-        matches!(self, Self::HttpConnect | Self::Socks4 | Self::Socks5)
+        matches!(self, Self::HttpConnect | Self::WebSocket | Self::ConnectUdp | Self::Socks4 | Self::Socks5)
     }
 
     /// A PROXY protocol header.
@@ -228,14 +242,29 @@ pub struct Unwrap(Packets);
 enum Packets {
     Tds(tds::Unwrap),
     OpenVpn(openvpn::Unwrap),
+    WebSocket(websocket::Frames),
 }
 
 impl Unwrap {
+    /// Takes a stream of bytes out of the frames of WebSocket.
+    pub fn websocket() -> Self {
+        Self(Packets::WebSocket(websocket::Frames::default()))
+    }
+
+    /// It met something that it takes nothing out of, and takes no more.
+    pub const fn is_lost(&self) -> bool {
+        match &self.0 {
+            Packets::WebSocket(frames) => frames.is_lost(),
+            Packets::Tds(_) | Packets::OpenVpn(_) => false,
+        }
+    }
+
     /// Hands each run of TLS bytes in `bytes` to `out`, in order.
     pub fn feed(&mut self, bytes: &[u8], out: impl FnMut(&[u8])) {
         match &mut self.0 {
             Packets::Tds(unwrap) => unwrap.feed(bytes, out),
             Packets::OpenVpn(unwrap) => unwrap.feed(bytes, out),
+            Packets::WebSocket(frames) => frames.feed(bytes, out),
         }
     }
 
@@ -244,6 +273,7 @@ impl Unwrap {
         match &self.0 {
             Packets::Tds(_) => 0,
             Packets::OpenVpn(unwrap) => unwrap.held_bytes(),
+            Packets::WebSocket(frames) => frames.held_bytes(),
         }
     }
 }

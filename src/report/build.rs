@@ -52,7 +52,13 @@ impl Builder {
                 quality: verdict.quality,
             },
             handshake: Course {
-                id: id(self.scratch(), &handshake.client.text(), &handshake.server.text(), (flow.first.time, flow.key.site)),
+                id: id(
+                    self.scratch(),
+                    &handshake.client.text(),
+                    &handshake.server.text(),
+                    (flow.first.time, flow.key.site),
+                    flow.path.stream(),
+                ),
                 start: flow.first.time,
                 end: handshake.end.unwrap_or(flow.last).time,
                 outcome: verdict.outcome,
@@ -107,7 +113,7 @@ fn road(handshake: &Facts) -> Path {
 
 /// The same in every run, with any number of threads, and wherever the capture was split: endpoints, the first packet's time, and the site where
 /// one is named.
-fn id(scratch: &mut Vec<u8>, client: &EndpointText, server: &EndpointText, (first, site): (Timestamp, Site)) -> Id {
+fn id(scratch: &mut Vec<u8>, client: &EndpointText, server: &EndpointText, (first, site): (Timestamp, Site), stream: Option<u32>) -> Id {
     scratch.clear();
     scratch.extend_from_slice(client.as_bytes());
     scratch.push(b' ');
@@ -117,6 +123,11 @@ fn id(scratch: &mut Vec<u8>, client: &EndpointText, server: &EndpointText, (firs
     if let Some(site) = site.name() {
         scratch.push(b' ');
         scratch.extend_from_slice(site.as_bytes());
+    }
+    // Several may begin in one packet.
+    if let Some(stream) = stream {
+        scratch.push(b'/');
+        scratch.extend_from_slice(itoa::Buffer::new().format(stream).as_bytes());
     }
     Id::of(&Sha256::digest(scratch.as_slice()))
 }

@@ -138,6 +138,64 @@ fn a_handshake_within_another_is_told_by_itself() {
     assert_eq!(analyse_with_keys(&[&capture], &[&keys], 1).handshakes.len(), 1);
 }
 
+/// What a tunnel's path is behind `tls`, how the handshake in it ended and by which cause.
+type Way<'a> = (&'a [&'a str], &'a str, Option<&'a str>);
+
+/// The streams of one HTTP/2 connection, and the frames of WebSocket inside TLS, are roads like any other.
+#[test]
+fn tunnels_through_http2_and_websocket_are_followed() {
+    let folder = fixtures().join("captures/proxy");
+    let first = &["http2 stream 1"][..];
+    let rows: &[(&str, &str, &[Way<'_>])] = &[
+        ("proxy-over-http2-ok", "http-connect", &[(first, "completed", None)]),
+        ("proxy-over-http2-expired", "http-connect", &[(first, "completed", Some("certificate-expired"))]),
+        ("proxy-over-http2-login-required", "http-connect", &[(first, "plaintext", Some("proxy-auth-required"))]),
+        ("proxy-over-http2-refused", "http-connect", &[(first, "plaintext", Some("proxy-refused"))]),
+        ("proxy-over-http2-upstream-dead", "http-connect", &[(first, "plaintext", Some("proxy-upstream-failed"))]),
+        ("proxy-over-http2-login", "http-connect", &[(first, "completed", None)]),
+        (
+            "proxy-over-http2-three-tunnels",
+            "http-connect",
+            &[
+                (first, "completed", None),
+                (&["http2 stream 3"], "closed", Some("certificate-expired")),
+                (&["http2 stream 5"], "completed", None),
+            ],
+        ),
+        ("http2-web-ok", "", &[]),
+        ("websocket-over-tls-ok", "websocket", &[(&["websocket"], "completed", None)]),
+        ("websocket-over-tls-expired", "websocket", &[(&["websocket"], "alerted", Some("certificate-expired"))]),
+        ("websocket-over-tls-not-found", "", &[]),
+        ("masque-over-http1-ok", "", &[]),
+        ("masque-over-http2-ok", "", &[]),
+        ("masque-over-http2-refused", "connect-udp", &[(first, "plaintext", Some("proxy-refused"))]),
+    ];
+    for (name, preamble, tunnels) in rows {
+        let [capture, keys] = ["pcap", "keys"].map(|kind| folder.join(format!("{name}.{kind}")));
+        assert_eq!(analyse(&[&capture], 1).handshakes.len(), 1, "{name} without keys");
+        for threads in [1, 3] {
+            let said = analyse_with_keys(&[&capture], &[&keys], threads);
+            let (outer, inner) = said.handshakes.split_first().unwrap();
+            assert_eq!((outer.handshake.outcome.as_str(), outer.diagnosis.cause.as_deref()), ("completed", None), "{name}");
+            let mut seen: Vec<_> = inner
+                .iter()
+                .map(|inner| {
+                    assert_eq!((inner.network.path[0].as_str(), inner.handshake.preamble.as_deref()), ("tls", Some(*preamble)), "{name}");
+                    (inner.network.path[1..].to_vec(), inner.handshake.outcome.as_str(), inner.diagnosis.cause.as_deref())
+                })
+                .collect();
+            seen.sort();
+            let due: Vec<_> =
+                tunnels.iter().map(|(path, outcome, cause)| (path.iter().map(ToString::to_string).collect(), *outcome, *cause)).collect();
+            assert_eq!(seen, due, "{name}");
+            let named = said.lines.last().unwrap().contains("\"MASQUE over TLS\"");
+            assert_eq!(named, name.starts_with("masque") && !name.ends_with("refused"), "{name}: datagrams are named");
+            let ids: std::collections::BTreeSet<_> = said.handshakes.iter().map(|one| &one.handshake.id).collect();
+            assert_eq!(ids.len(), said.handshakes.len(), "{name}: each has a name of its own");
+        }
+    }
+}
+
 /// Shows its key log only when the capture is over.
 struct Late {
     inner: Box<dyn FrameSource>,

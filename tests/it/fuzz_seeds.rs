@@ -17,7 +17,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use crate::support::conversation::Conversation;
-use crate::support::{fixtures, open};
+use crate::support::{analyse, fixtures, open};
 
 #[path = "../fuzz/src/entries/mod.rs"]
 mod entries;
@@ -38,6 +38,25 @@ fn every_seed_goes_through_its_target() {
             let survived = std::panic::catch_unwind(|| run(&bytes));
             assert!(survived.is_ok(), "{} (see above)", path.display());
         }
+    }
+}
+
+/// The keys that the target makes up open what it says, so that what is fuzzed is what travels inside.
+#[test]
+fn seeds_of_tunnels_reach_the_handshakes_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for (seed, path) in [("connect", &["tls"][..]), ("http2_connect", &["tls", "http2 stream 1"]), ("websocket", &["tls", "websocket"])] {
+        let bytes = fs::read(fixtures().join("fuzz/tunnels").join(seed)).unwrap();
+        let capture = folder.path().join(format!("{seed}.pcapng"));
+        fs::write(&capture, entries::tunnels_capture(&bytes)).unwrap();
+        let said = analyse(&[&capture], 1);
+        let [outer, inner] = said.handshakes.as_slice() else { panic!("{seed}: {} handshakes", said.handshakes.len()) };
+        assert_eq!((outer.handshake.outcome.as_str(), outer.handshake.decrypted), ("completed", true), "{seed}");
+        assert_eq!(
+            (inner.network.path.as_slice(), inner.handshake.outcome.as_str()),
+            (&path.iter().map(ToString::to_string).collect::<Vec<_>>()[..], "alerted"),
+            "{seed}"
+        );
     }
 }
 

@@ -41,6 +41,25 @@ fn a_wireguard_tunnel_hides_the_handshake_in_it() {
     assert!(notes.contains("on the tunnel's own interface (`wg0`, `utun`)"), "{notes}");
 }
 
+/// What a client goes on to in the place of HTTP is named, and is no handshake: texts of a chat (websocat on both sides), and datagrams through a proxy.
+#[test]
+fn what_takes_the_place_of_http_is_named() {
+    for (name, protocol) in [("websocket_chat", "WebSocket"), ("masque_clear", "CONNECT-UDP")] {
+        let summary = summary(&fixtures().join(format!("tunnels/{name}.pcap")), 1);
+        assert_eq!((summary["traffic"][0]["protocol"].as_str(), summary["handshakes"].as_u64()), (Some(protocol), Some(0)), "{name}");
+    }
+}
+
+/// A handshake of QUIC that goes on from another port is one, and no flow beside it is unread.
+#[test]
+fn a_client_that_moves_is_counted_once() {
+    for name in ["client-moves-ok", "client-moves-amid-ok", "client-moves-late-ok"] {
+        let summary = summary(&fixtures().join(format!("captures/quic/{name}.pcap")), 1);
+        let unread = summary["other_flows"]["quic-unread"].as_u64().unwrap_or(0);
+        assert_eq!((summary["handshakes"].as_u64(), unread), (Some(1), 0), "{name}");
+    }
+}
+
 #[test]
 fn threads_count_the_same() {
     for name in ["load/load-client-idle.pcap", "encapsulation/encap-any-sll2-refused.pcap", "quic/quic-udp-blocked-tcp-fallback.pcap"] {

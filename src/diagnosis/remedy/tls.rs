@@ -133,6 +133,7 @@ pub fn curl(handshake: &Handshake, extra: &'static str) -> Option<Command> {
         (None, _) if wrapped => return None,
         (Some(facts), name) => {
             let via = match facts.dialect {
+                Dialect::WebSocket | Dialect::ConnectUdp => None,
                 Dialect::Socks4 | Dialect::Socks5 if wrapped => None,
                 Dialect::Socks4 => Some("socks4a://"),
                 Dialect::Socks5 => Some("socks5h://"),

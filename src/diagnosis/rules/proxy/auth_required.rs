@@ -36,6 +36,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .advise("On the client, configure credentials for the proxy, of a scheme that Proxy-Authenticate lists.")
             .advise(remedy::curl(handshake, "--proxy-anyauth --proxy-user <user>"))
+    } else if matches!(facts.dialect, Dialect::WebSocket | Dialect::ConnectUdp) {
+        finding.advise("On the client, give the credentials that the tunnel's server asks for.")
     } else {
         finding
             .or_else(&[Cause::SocksRefused])

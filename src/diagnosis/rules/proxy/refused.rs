@@ -15,18 +15,27 @@ pub(super) const RULE: Rule = Rule { cause: Cause::ProxyRefused, against: &[], p
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let facts = proxy(handshake)
-        .filter(|facts| facts.dialect == Dialect::HttpConnect && matches!(facts.upgrade, Upgrade::Refused | Upgrade::Unavailable))?;
+        .filter(|facts| matches!(facts.dialect, Dialect::HttpConnect | Dialect::WebSocket | Dialect::ConnectUdp))
+        .filter(|facts| matches!(facts.upgrade, Upgrade::Refused | Upgrade::Unavailable))?;
+    let through = match facts.dialect {
+        Dialect::WebSocket => "the WebSocket",
+        Dialect::ConnectUdp => "UDP",
+        _ => facts.dialect.request(),
+    };
     let answer = facts.answer.as_deref().unwrap_or("a refusal");
     let finding = Finding::new(
         Cause::ProxyRefused,
         Confidence::Certain,
-        format!("The proxy {} refused CONNECT to {}: `{answer}`.", handshake.server, target(facts)),
+        format!("The proxy {} refused {through} to {}: `{answer}`.", handshake.server, target(facts)),
     )
     .stopped_by(StoppedBy::Network);
     Some(
         quoting(finding, facts)
             .advise(match facts.code {
                 Some(403 | 451) => "On the proxy, allow this host and port; or on the client, bypass the proxy for it (NO_PROXY).",
+                _ if facts.dialect == Dialect::WebSocket => {
+                    "Check the path that the client asks for, and that every proxy before the tunnel's server passes Upgrade and Connection on (nginx: proxy_set_header)."
+                }
                 Some(400 | 404 | 405 | 501) => {
                     "Check that this really is a forward proxy that supports CONNECT: a web server answers like this."
                 }

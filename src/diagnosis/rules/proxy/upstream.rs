@@ -15,17 +15,22 @@ pub(super) const RULE: Rule = Rule { cause: Cause::ProxyUpstreamFailed, against:
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let facts = proxy(handshake).filter(|facts| facts.dialect == Dialect::HttpConnect && facts.upgrade == Upgrade::UpstreamFailed)?;
+    let facts = proxy(handshake)
+        .filter(|facts| matches!(facts.dialect, Dialect::HttpConnect | Dialect::WebSocket | Dialect::ConnectUdp))
+        .filter(|facts| facts.upgrade == Upgrade::UpstreamFailed)?;
     let answer = facts.answer.as_deref().unwrap_or("a gateway error");
     let took = facts.asked.zip(facts.answered).map(|(asked, answered)| answered.time.since(asked.time));
     let after = took.map_or_else(String::new, |took| format!(" after {}", span_text(took)));
+    // Without words a 500 may as well be about the proxy itself.
+    let silent = facts.code == Some(500) && answer.split(' ').count() < 3;
     let finding = Finding::new(
         Cause::ProxyUpstreamFailed,
-        Confidence::Certain,
+        if silent { Confidence::Likely } else { Confidence::Certain },
         format!("The proxy {} could not connect to {}: `{answer}`{after}.", handshake.server, target(facts)),
     )
     .stopped_by(StoppedBy::Network);
     let finding = quoting(finding, facts);
+    let finding = if silent { finding.or_else(&[Cause::ProxyRefused]) } else { finding };
     Some(
         finding
             .advise("On the proxy, try to reach the server:")

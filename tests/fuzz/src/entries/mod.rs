@@ -8,6 +8,7 @@ mod datagrams;
 mod packets;
 mod preambles;
 mod streams;
+mod tunnels;
 
 pub use captures::{capture, pipeline};
 pub use carriers::carriers;
@@ -17,6 +18,9 @@ pub use packets::{LINKS, START, frame, segments};
 #[allow(unused_imports, reason = "for cutting seeds")]
 pub use preambles::{PORTS, preamble};
 pub use streams::{certificate, hello, records};
+#[allow(unused_imports, reason = "for what must be found in seeds")]
+pub use tunnels::capture as tunnels_capture;
+pub use tunnels::tunnels;
 
 /// What a target runs.
 pub type Entry = fn(&[u8]);
@@ -35,4 +39,5 @@ pub const ALL: &[(&str, Entry)] = &[
     ("dtls", dtls),
     ("carriers", carriers),
     ("pipeline", pipeline),
+    ("tunnels", tunnels),
 ];
