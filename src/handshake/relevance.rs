@@ -61,6 +61,8 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         // The server speaks the client's protocol, whatever its port is called: nobody wanted TLS.
         (Some(client), Some(server)) if server.what.answers_in_kind(&client.what) => Relevance::Other("plaintext"),
         (Some(_), Some(server)) if server.what.says_tls() => Relevance::Report,
+        // Both spoke, and nothing that has a name here: a protocol of their own.
+        (Some(_) | None, Some(server)) if server.what.is_unknown() && speaks_own(handshake) => Relevance::Other("unrecognised"),
         (Some(_), Some(server)) if server.what.http_status.is_none_or(|status| status != 400) && !tls_port => Relevance::Other("plaintext"),
         (Some(_), _) | (None, Some(_)) => due,
         // Nothing could be read because the client's first bytes never came into view.
@@ -111,6 +113,12 @@ pub(super) fn keep_greeting(h: &mut Observed, flow: &FlowFacts, preamble: &Pream
     }
 }
 
+/// The client said something, at length or in short, that is no protocol with a name.
+fn speaks_own(handshake: &Handshake) -> bool {
+    let said = handshake.flow.side(Side::Client).delivered > 0;
+    said && handshake.plaintext.client.as_ref().is_none_or(|client| client.what.is_unknown())
+}
+
 /// What a proxy passes on, once it agreed to, need not be TLS: both ends spoke, and neither of them did.
 fn tunnels_other(handshake: &Handshake, preamble: &PreambleFacts) -> bool {
     let Some(agreed) = preamble.answered.filter(|_| preamble.dialect == Dialect::HttpConnect && preamble.upgrade == Upgrade::Granted)
@@ -151,6 +159,8 @@ fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
         (Dialect::Socks4 | Dialect::Socks5 | Dialect::WebSocket | Dialect::ConnectUdp, Upgrade::NotAsked | Upgrade::Granted) => {
             business_as_usual
         }
+        // The server takes part in the dialogue, whatever its port is for.
+        (_, Upgrade::NotAsked) if tls_port && preamble.went_on.is_some() && preamble.stripped.is_none() => business_as_usual,
         _ if tls_port || preamble.stripped.is_some() || preamble.wanted_tls() => Relevance::Report,
         // The upgrade was offered, and the client left without a word: it may not have seen the offer.
         (_, Upgrade::NotAsked) if preamble.offered == Some(true) && preamble.went_on.is_none() && !preamble.took_leave() => {

@@ -341,8 +341,8 @@ mod tests {
         let found = identify(page, Side::Server);
         assert_eq!((found.protocol, found.http_status), ("HTTP", Some(302)));
         let complaint = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-        let found = identify(complaint, Side::Server);
-        assert_eq!((found.title.as_deref(), found.says_tls()), (Some("sent an HTTP request to an HTTPS server"), true));
+        let refused = identify(complaint, Side::Server);
+        assert_eq!((refused.title.as_deref(), refused.says_tls()), (Some("sent an HTTP request to an HTTPS server"), true));
         let demands = |header: &str| {
             identify(format!("HTTP/1.1 426 Upgrade Required\r\n{header}Content-Length: 0\r\n\r\n").as_bytes(), Side::Server).demands_tls
         };

@@ -382,6 +382,11 @@ impl Plaintext {
         self.protocol == asked.protocol && self.protocol != "unknown" && fine && !self.complains()
     }
 
+    /// The bytes are those of no protocol with a name.
+    pub fn is_unknown(&self) -> bool {
+        self.protocol == "unknown"
+    }
+
     /// The answer says in fixed words that TLS is spoken here.
     pub fn says_tls(&self) -> bool {
         self.demands_tls || self.title.as_deref().is_some_and(identify::says_tls)

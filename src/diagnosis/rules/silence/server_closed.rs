@@ -10,6 +10,9 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
+use crate::handshake::facts::Located;
+use crate::tls::client_hello::ClientHello;
+use crate::tls::registry::CipherSuite;
 
 pub(super) const RULE: Rule =
     Rule { cause: Cause::ServerClosed, against: &[told(Contrary::OthersCompleted)], page: page!("server-closed"), check };
@@ -30,6 +33,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Cause::SniUnrecognized,
         Cause::NoCommonVersion,
     ]);
+    let falls_back = |hello: &Located<ClientHello>| hello.what.cipher_suites().any(|suite| suite == CipherSuite::FALLBACK_SCSV);
+    let finding = if facts.last_hello().is_some_and(falls_back) {
+        finding
+            .noting("the ClientHello says by TLS_FALLBACK_SCSV that it offers less than the client can")
+            .or_else(&[Cause::InappropriateFallback])
+    } else {
+        finding
+    };
     Some(
         super::or_split(case, finding)
             .advise(remedy::log(facts, Side::Server, "if a load balancer is in front, check its log too"))
