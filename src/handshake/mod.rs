@@ -4,6 +4,7 @@
 //! anything odd. What it gathers are the [`facts`]; it draws no conclusions beyond stage, outcome and who ended it, which follow from the
 //! facts by definition.
 
+mod concluding;
 mod contents;
 pub mod datagrams;
 mod decrypt;
@@ -20,6 +21,7 @@ mod notes;
 mod outcome;
 mod pending;
 mod records;
+mod relayed;
 pub mod relevance;
 pub mod renegotiation;
 pub mod shared;
