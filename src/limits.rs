@@ -57,11 +57,15 @@ pub const RECENT_PACKETS: usize = 8;
 /// Different tunnels whose half-open connections are held in small records: as many as there are VLANs.
 pub const HALF_OPEN_PATHS: u16 = 4096;
 
-/// Flows in tunnels over TCP and over UDP each, in each partition and generation, that are known by their ends: for what comes between a SYN and its answer by another way.
-pub const TUNNELLED_LATELY: usize = 512;
+/// Directions of TCP connections in each partition that are known to belong to one which came by another way: seven eighths of a power of two, up to which
+/// a map does not grow.
+pub const WAYS_JOINED: usize = 7168;
 
-/// Directions of flows, in each partition and generation, that are known to belong to a flow which came by another way.
-pub const WAYS_JOINED: usize = 512;
+/// The same of UDP flows.
+pub const UDP_WAYS_JOINED: usize = 3584;
+
+/// Connections in each partition that may be copies of others.
+pub const WAYS_SUSPECTED: usize = 256;
 
 /// Quiet time after which a half-open connection is given up: Linux sends its last SYN after 63 s and waits 64 s more.
 pub const HALF_OPEN_IDLE: Duration = Duration::from_secs(130);
@@ -212,6 +216,9 @@ pub const CHAIN_BYTES: usize = 24 << 20;
 
 /// The same of the chains of which is remembered that a server served them.
 pub const SERVED_BYTES: usize = 20 << 20;
+
+/// Names that were looked up in the DNS, of which is remembered what the answers said: as many mail servers as one writes to in an hour.
+pub const LOOKED_UP: usize = 1 << 12;
 
 /// Bytes of handshakes whose verdicts wait for what others show: beyond this the oldest is judged.
 pub const HELD_BYTES: usize = 64 << 20;
@@ -481,8 +488,10 @@ const MARKER: usize = 96;
 /// A half-open connection with its place in the tables, in bytes.
 const HALF_OPEN_RECORD: usize = 256;
 
-/// What is known of a flow's way, with its places in a map that is half empty, in bytes.
-const WAY: usize = 64;
+/// What is known of the ways of flows in tunnels: maps of 8,192 and 4,096 places of 17 bytes, and the suspects, in each partition.
+const WAYS_BYTES: usize = 4 << 20;
+
+const _: () = assert!(((WAYS_JOINED + UDP_WAYS_JOINED) / 7 * 8 * 17 + WAYS_SUSPECTED * 16) * PARTITIONS <= WAYS_BYTES);
 
 /// A signature that is remembered, in bytes.
 const SIGNATURE_RECORD: usize = 128;
@@ -507,7 +516,7 @@ pub const BUDGETS: &[(&str, usize)] = &[
     ("UDP flows that are followed, likewise", UDP_BYTES),
     ("markers of settled connections", FLOWS * MARKER),
     ("half-open connections", HALF_OPEN * HALF_OPEN_RECORD),
-    ("ways of flows in tunnels", 4 * (TUNNELLED_LATELY + WAYS_JOINED) * PARTITIONS * WAY),
+    ("ways of flows in tunnels", WAYS_BYTES),
     ("bytes out of order", BUFFERED_TOTAL),
     ("IP fragments", FRAGMENT_BYTES),
     ("certificates", CERTIFICATE_BYTES),

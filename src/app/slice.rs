@@ -129,6 +129,8 @@ struct Chosen {
     handshakes: u64,
     flows: HashMap<FlowKey, SmallVec<[Frames; 1]>, RandomState>,
     addresses: BTreeSet<IpAddr>,
+    /// Answers of the DNS on which verdicts rest.
+    answers: BTreeSet<u64>,
     /// By frame.
     comments: BTreeMap<u64, Vec<String>>,
     /// Randoms of their ClientHellos, where keys are to be kept: what those are found by.
@@ -152,10 +154,10 @@ struct Frames {
 }
 
 /// A handshake that was not asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Other {
-    /// Of the packets of each direction: two where these came by two ways.
-    keys: [FlowKey; 2],
+    /// Of its packets: several where these came by several ways.
+    keys: SmallVec<[FlowKey; 2]>,
     first: u64,
     last: u64,
     taken: bool,
@@ -168,14 +170,18 @@ impl Sink for Chosen {
         if !self.filter.takes(report, self.begin.get().copied()) {
             if self.others_held < OTHERS {
                 self.others_held = self.others_held.saturating_add(1);
-                let keys = [facts.flow.packets_key(), facts.flow.other_packets_key().unwrap_or_else(|| facts.flow.packets_key())];
+                let keys = iter::once(facts.flow.packets_key()).chain(facts.flow.other_packets_keys()).collect();
                 self.others.entry(report.server).or_default().push(Other { keys, first, last, taken: false });
             }
             return Ok(());
         }
         self.handshakes = self.handshakes.saturating_add(1);
-        for key in iter::once(facts.flow.packets_key()).chain(facts.flow.other_packets_key()) {
+        for key in iter::once(facts.flow.packets_key()).chain(facts.flow.other_packets_keys()) {
             self.add(key, Frames { first, last, quoted: last.max(facts.closed_at.frame) });
+        }
+        if let Some(looked_up) = &facts.looked_up {
+            let records = looked_up.tlsa.as_ref().map(|records| records.mark);
+            self.answers.extend(records.into_iter().chain(looked_up.policy.as_ref().map(|policy| policy.mark)).map(|mark| mark.frame));
         }
         let diagnosis = &report.diagnosis;
         let cause = diagnosis
@@ -206,6 +212,7 @@ impl Chosen {
             handshakes: 0,
             flows: HashMap::default(),
             addresses: BTreeSet::new(),
+            answers: BTreeSet::new(),
             comments: BTreeMap::new(),
             randoms: BTreeSet::new(),
             verdicts: BTreeMap::new(),
@@ -225,16 +232,13 @@ impl Chosen {
                     continue;
                 }
                 self.context = self.context.saturating_add(1);
-                taken.push((other.keys, Frames { first: other.first, last: other.last, quoted: other.last }));
+                taken.push((other.keys.clone(), Frames { first: other.first, last: other.last, quoted: other.last }));
                 let why = "handshark: not asked for; it goes along because verdicts on others with this server rest on it";
                 self.comments.entry(other.first).or_default().push(why.to_owned());
             }
         }
-        for ([key, other], frames) in taken {
-            self.add(key, frames);
-            if other != key {
-                self.add(other, frames);
-            }
+        for (keys, frames) in taken {
+            keys.into_iter().for_each(|key| self.add(key, frames));
         }
         self.context > before
     }
@@ -253,6 +257,7 @@ impl Chosen {
     fn take(&self, packet: &Packet<'_>, frame: u64) -> bool {
         match packet {
             Packet::Tcp(segment) => self.wants(&segment.key, frame, false),
+            Packet::Udp(_) if self.answers.contains(&frame) => true,
             Packet::Udp(datagram) | Packet::Eapol(datagram) => self.wants(&datagram.key, frame, false),
             Packet::IcmpError(error) => self.wants(&error.key, frame, true),
             Packet::Skipped(_) => false,

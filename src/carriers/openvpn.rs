@@ -100,13 +100,25 @@ impl<'a> Packet<'a> {
         self.kind == Kind::Data && self.rest.first_chunk::<4>().is_some_and(|number| (1..=2).contains(&u32::from_be_bytes(*number)))
     }
 
+    /// What is not encrypted behind the header and what protects it.
+    fn inside(&self, wrapping: Wrapping) -> Option<&'a [u8]> {
+        match wrapping {
+            Wrapping::None => Some(self.rest),
+            Wrapping::Auth(hmac) => self.rest.get(usize::from(hmac).checked_add(REPLAY)?..),
+            Wrapping::Crypt | Wrapping::CryptV2 => None,
+        }
+    }
+
+    /// The session of the other side whose packets it acknowledges, if any.
+    pub fn acknowledged(&self, wrapping: Wrapping) -> Option<&'a [u8; 8]> {
+        let (&acks, behind) = self.inside(wrapping)?.split_first()?;
+        let listed = usize::from(acks).saturating_mul(4);
+        behind.get(listed..)?.first_chunk().filter(|_| acks > 0 && acks <= MOST_ACKS)
+    }
+
     /// What it says. `None` where that is encrypted, or makes no sense.
     pub fn message(&self, wrapping: Wrapping) -> Option<Message<'a>> {
-        let inside = match wrapping {
-            Wrapping::None => self.rest,
-            Wrapping::Auth(hmac) => self.rest.get(usize::from(hmac).checked_add(REPLAY)?..)?,
-            Wrapping::Crypt | Wrapping::CryptV2 => return None,
-        };
+        let inside = self.inside(wrapping)?;
         let (&acks, behind) = inside.split_first()?;
         if acks > MOST_ACKS {
             return None;

@@ -14,6 +14,7 @@ use super::concluding::{conclude, concluded_at};
 use super::facts::{Handshake, Observed, Outcome};
 use super::following::Following;
 use super::outcome::{self, Closing};
+use super::overhear;
 use super::relayed::Relayed;
 use super::relevance::{Relevance, relevance};
 use super::shared::Shared;
@@ -126,6 +127,9 @@ impl FlowSink for Machine {
             return;
         };
         self.following.finish(&mut observed, shared, &flow);
+        if let Some(answer) = self.following.take_answer() {
+            overhear::hear_stream(shared, answer, &flow, concluded_at(close, now));
+        }
         // Keys that came last may have opened it only now.
         self.listen(shared, &flow);
         if let Some(relayed) = self.relayed.take() {

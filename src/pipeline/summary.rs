@@ -195,6 +195,12 @@ fn notes(
             table.evicted_for_bytes
         ));
     }
+    if table.ways_apart > 0 {
+        notes.push(format!(
+            "Not joined to stay within the memory limits: {} of connections whose packets come in two tunnels or VLANs, one for each direction. Such a connection may be told twice, each time with one direction.",
+            counted(table.ways_apart, "direction", "directions")
+        ));
+    }
     if inventory.interfaces_cut > 0 {
         notes.push(format!(
             "Names dropped to stay within the memory limits: {}.",

@@ -28,6 +28,8 @@ pub struct TableCounters {
     pub settled_packets: u64,
     /// Segments without payload and SYN (late ACKs, FINs, RSTs, keep-alives) of connections that are not followed.
     pub stray: u64,
+    /// Directions of connections that were not joined to the other ones, to stay within bounds.
+    pub ways_apart: u64,
     /// Datagrams of Google QUIC, whose handshake is not TLS.
     pub google_quic: u64,
 }
@@ -47,6 +49,7 @@ impl TableCounters {
             peak_flows: self.peak_flows + other.peak_flows,
             settled_packets: self.settled_packets + other.settled_packets,
             stray: self.stray + other.stray,
+            ways_apart: self.ways_apart + other.ways_apart,
             google_quic: self.google_quic + other.google_quic,
         }
     }

@@ -4,6 +4,8 @@ use std::mem::offset_of;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::packet::{IcmpKind, LostFragments};
 use crate::time::Mark;
@@ -33,8 +35,10 @@ pub struct FlowFacts {
     pub key: FlowKey,
     /// The tunnels around the first packet.
     pub path: Path,
-    /// [`FlowKey::path`] of the packets of one side, where they came by another way than the first packet.
-    pub other_path: Option<u32>,
+    /// [`FlowKey::path`] of packets that came by other ways than the first one, bounded.
+    pub other_paths: SmallVec<[u32; 2]>,
+    /// There are packets with the same ends in another tunnel that may be the other side's, or another connection's.
+    pub unclear: bool,
     /// The first packet.
     pub first: Mark,
     /// What each side sent.
@@ -68,7 +72,8 @@ impl FlowFacts {
             client_is_low,
             roles,
             path,
-            other_path: None,
+            other_paths: SmallVec::new(),
+            unclear: false,
             first,
             last: first,
             interface,
@@ -107,11 +112,6 @@ impl FlowFacts {
     /// The key of the packets that bring it.
     pub fn packets_key(&self) -> FlowKey {
         self.carried_by.as_deref().copied().unwrap_or(self.key)
-    }
-
-    /// The same of the side whose packets came by another way.
-    pub fn other_packets_key(&self) -> Option<FlowKey> {
-        self.other_path.map(|path| FlowKey { path, ..self.packets_key() })
     }
 
     /// One side's facts.

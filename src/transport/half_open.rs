@@ -11,6 +11,7 @@ use crate::packet::{IpFacts, Segment, TcpFlags, tcp_options};
 use crate::time::{Mark, Timestamp};
 use crate::transport::sink::HalfOpenEnd;
 use crate::transport::stream::Stream;
+use crate::transport::ways::Lot;
 
 /// A connection of which at most two bare packets were seen: SYN or SYN-ACK, and one more of those or RST.
 #[derive(Debug)]
@@ -27,6 +28,12 @@ pub(super) struct HalfOpen {
     pub(super) path: u16,
     /// [`FlowKey::path`] of the other side's packets, where they came by another way.
     pub(super) other_path: Option<u32>,
+    /// It began with the number of another with the same ends: unless more comes of it, it is a copy.
+    pub(super) suspect: bool,
+    /// It answers one of several with the same ends.
+    pub(super) answers: bool,
+    /// That may be so, or others may answer it or another.
+    pub(super) unclear: bool,
     /// Repeats that were only counted, of [`FlowKey::low`] and of [`FlowKey::high`].
     pub(super) repeats: [u8; 2],
     opening: Bare,
@@ -56,7 +63,26 @@ impl HalfOpen {
     pub(super) fn new(segment: &Segment<'_>, hash: u64, interface: u32, path: u16) -> Option<Self> {
         let first = segment.mark;
         let bare = Bare::new(segment, first).filter(|_| segment.flags.syn() && !segment.flags.rst())?;
-        Some(Self { key: segment.key, hash, first, interface, path, other_path: None, repeats: [0; 2], opening: bare, answer: None })
+        Some(Self {
+            key: segment.key,
+            hash,
+            first,
+            interface,
+            path,
+            other_path: None,
+            suspect: false,
+            answers: false,
+            unclear: false,
+            repeats: [0; 2],
+            opening: bare,
+            answer: None,
+        })
+    }
+
+    /// The same with what is known of those with the same ends.
+    pub(super) fn with_lot(self, lot: Lot) -> Self {
+        let (suspect, answers) = (lot == Lot::Suspect, lot == Lot::Unclear);
+        Self { suspect, answers, unclear: answers, ..self }
     }
 
     /// Keeps one more packet; false when there is no room or it is none of SYN, SYN-ACK and RST.
@@ -146,6 +172,48 @@ impl HalfOpen {
         fits && self.packets().all(|bare| bare.is_from_low() != segment.from_low)
     }
 
+    /// This segment echoes a timestamp of the other side's packets.
+    pub(super) fn is_echoed_by(&self, segment: &Segment<'_>) -> bool {
+        let echoed = tcp_options(segment.options).timestamps.map(|(_, echoed)| echoed);
+        let set = |bare: &Bare| tcp_options(bare.kept_options()).timestamps.map(|(own, _)| own);
+        let mut asking = self.packets().filter(|bare| bare.is_from_low() != segment.from_low);
+        echoed.is_some() && asking.any(|bare| set(bare) == echoed)
+    }
+
+    /// It has a SYN or SYN-ACK with the numbers of this segment; and whether that is the same packet for certain, by what changes from one to the next.
+    pub(super) fn twin_of(&self, segment: &Segment<'_>) -> Option<bool> {
+        let set = |options: &[u8]| tcp_options(options).timestamps.map(|(own, _)| own);
+        let same = |bare: &&Bare| {
+            let flags = TcpFlags(bare.flags);
+            let numbers = (bare.seq, bare.ack, bare.is_from_low()) == (segment.seq, segment.ack, segment.from_low);
+            numbers && flags.syn() && flags.ack() == segment.flags.ack()
+        };
+        let bare = self.packets().find(same)?;
+        let id = bare.has(HAS_ID).then_some(bare.ip_id).filter(|id| *id != 0);
+        let set = set(bare.kept_options()).filter(|known| set(segment.options) == Some(*known));
+        Some(id.is_some() && id == segment.ip.id || set.is_some())
+    }
+
+    /// The first packet is this end's, and opens with this number.
+    pub(super) fn begins_with(&self, low: bool, isn: Option<u32>) -> bool {
+        isn.is_some() && self.opening.is_from_low() == low && Some(self.opening.seq) == isn
+    }
+
+    /// This end's initial sequence number.
+    pub(super) fn isn(&self, low: bool) -> Option<u32> {
+        self.packets().find(|bare| bare.is_from_low() == low && TcpFlags(bare.flags).syn()).map(|bare| bare.seq)
+    }
+
+    /// Nothing was seen of the other end.
+    pub(super) fn is_all_from(&self, low: bool) -> bool {
+        self.packets().all(|bare| bare.is_from_low() == low)
+    }
+
+    /// It began with the number of another, and nothing was seen of the other end.
+    pub(super) fn is_copy(&self) -> bool {
+        self.suspect && self.is_all_from(self.opening.is_from_low())
+    }
+
     /// A RST was seen.
     pub(super) fn was_refused(&self) -> bool {
         self.answer.is_some_and(|bare| TcpFlags(bare.flags).rst())
@@ -209,10 +277,14 @@ impl Bare {
             ack: self.ack,
             flags: TcpFlags(self.flags),
             window: self.window,
-            options: self.options.get(..self.options_len.into()).unwrap_or_default(),
+            options: self.kept_options(),
             payload: &[],
             payload_len: 0,
         }
+    }
+
+    fn kept_options(&self) -> &[u8] {
+        self.options.get(..self.options_len.into()).unwrap_or_default()
     }
 
     /// Where it was seen, given the first packet.

@@ -52,6 +52,7 @@ mod stream;
 mod support;
 mod table;
 pub mod udp;
+mod ways;
 
 pub use bounds::{NEVER, TableCounters, TableLimits, Tick};
 pub use facts::{

@@ -57,7 +57,26 @@ pub(super) struct Stream {
     pub(super) aside: Option<Box<Aside>>,
     /// An alert in its name that was taken.
     pub(super) alert: Option<Box<Aside>>,
+    /// The first bytes that were seen of it.
+    pub(super) first: Option<First>,
     prints: [Print; limits::RECENT_PACKETS],
+}
+
+/// The bytes with which a side begins, and where they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct First {
+    seq: u32,
+    /// Of as many as hold the random of a hello.
+    digest: u64,
+}
+
+impl First {
+    /// Those of a segment.
+    #[cold]
+    pub(super) fn of(segment: &Segment<'_>) -> Self {
+        let bytes = segment.payload.get(..BEGINNING).unwrap_or(segment.payload);
+        Self { seq: segment.seq, digest: digest(bytes) }
+    }
 }
 
 /// A segment that waits to be believed.
@@ -158,19 +177,7 @@ impl Stream {
     /// Without an IP identification (Linux sends SYN-ACKs and RSTs with 0) it is no copy if the other side sent something in between, which it
     /// may answer: `peer_packets` is how many packets the other side has sent.
     pub(super) fn is_duplicate(&mut self, segment: &Segment<'_>, peer_packets: u32) -> bool {
-        let id = segment.ip.id.unwrap_or(0);
-        let print = Print {
-            time: segment.mark.time,
-            seq: segment.seq,
-            ack: segment.ack,
-            len: segment.payload_len,
-            options: if id == 0 { options_digest(segment) } else { 0 },
-            peer_packets: if id == 0 { peer_packets } else { 0 },
-            window: segment.window,
-            id,
-            flags: segment.flags,
-            ttl: segment.ip.ttl,
-        };
+        let print = Print::of(segment, peer_packets);
         // An acknowledgment and the payload after it have the same numbers and another length.
         let numbers = segment.seq ^ segment.ack.rotate_left(16) ^ segment.payload_len.rotate_left(8);
         if self.recent.contains(&numbers) && self.prints.iter().any(|known| known.is_twin(&print)) {
@@ -182,6 +189,12 @@ impl Stream {
         }
         self.newest = u8::try_from((newest + 1) % limits::RECENT_PACKETS).unwrap_or(0);
         false
+    }
+
+    /// This packet was captured before, as its identification says.
+    pub(super) fn was_shown(&self, segment: &Segment<'_>) -> bool {
+        let print = Print::of(segment, 0);
+        print.id != 0 && self.prints.iter().any(|known| known.is_twin(&print))
     }
 
     /// Notes the acknowledgment and window that a segment of this side announces. True when both are those of the one before.
@@ -303,6 +316,23 @@ impl Default for Print {
 }
 
 impl Print {
+    #[inline]
+    fn of(segment: &Segment<'_>, peer_packets: u32) -> Self {
+        let id = segment.ip.id.unwrap_or(0);
+        Self {
+            time: segment.mark.time,
+            seq: segment.seq,
+            ack: segment.ack,
+            len: segment.payload_len,
+            options: if id == 0 { options_digest(segment) } else { 0 },
+            peer_packets: if id == 0 { peer_packets } else { 0 },
+            window: segment.window,
+            id,
+            flags: segment.flags,
+            ttl: segment.ip.ttl,
+        }
+    }
+
     fn is_twin(&self, new: &Self) -> bool {
         let same = (self.seq, self.ack, self.len) == (new.seq, new.ack, new.len)
             && self.window == new.window
@@ -363,6 +393,9 @@ fn digest_words(words: &[u64]) -> u64 {
 pub(super) const fn low_bits(value: u64) -> u32 {
     value as u32
 }
+
+/// Bytes by which a side's beginning is told from others.
+const BEGINNING: usize = 64;
 
 /// Bytes of a segment by which it is told from another in its place: who forges one does not begin it with the same 64 bytes.
 const COMPARED: usize = 64;

@@ -12,7 +12,7 @@ use crate::packet::Datagram;
 use crate::time::Mark;
 use crate::tls::message::Alert;
 use crate::tls::registry::{ContentType, ExtensionType, HandshakeType};
-use crate::transport::udp::{self, Hearing};
+use crate::transport::udp::{self, Answers, Hearing};
 use crate::transport::{FlowEvent, FlowEventKind, FlowFacts};
 
 use super::facts::Hole;
@@ -73,6 +73,26 @@ fn random_of(datagram: &[u8]) -> Option<&[u8]> {
         return None;
     }
     datagram.get(RANDOM)
+}
+
+/// Whether a datagram may be a server's first answer to the hello at hand: no field of it returns what only that client sent, but the suite that it chooses
+/// must have been offered.
+pub(super) fn is_answered_by(h: &Observed, datagram: &[u8]) -> Answers {
+    let payload = demux::unwrap(datagram);
+    match handshake_type(payload).map(HandshakeType) {
+        // Either end may begin.
+        Some(HELLO_VERIFY_REQUEST | HandshakeType::CLIENT_HELLO) => Answers::Perhaps,
+        Some(HandshakeType::SERVER_HELLO) => {
+            let chosen =
+                payload.get(SESSION_ID).and_then(|len| payload.get(SESSION_ID.saturating_add(1).saturating_add(usize::from(*len))..));
+            let chosen = chosen.and_then(|rest| rest.first_chunk::<2>()).map(|suite| u16::from_be_bytes(*suite));
+            let denied =
+                chosen.zip(h.last_hello()).is_some_and(|(chosen, hello)| !hello.what.cipher_suites().any(|suite| suite.0 == chosen));
+            if denied { Answers::No } else { Answers::Perhaps }
+        }
+        None if payload.first() == Some(&ContentType::ALERT.0) && records(payload, 0).next().is_some() => Answers::Perhaps,
+        _ => Answers::No,
+    }
 }
 
 impl Dtls {
@@ -413,3 +433,5 @@ const SEALED: usize = 2 * limits::ENCRYPTED_RECORDS;
 const MESSAGE_SEQ: std::ops::Range<usize> = 17..19;
 const FRAGMENT_OFFSET: std::ops::Range<usize> = 19..22;
 const RANDOM: std::ops::Range<usize> = 27..59;
+/// The same of a `ServerHello`'s session, behind which its suite stands.
+const SESSION_ID: usize = 59;

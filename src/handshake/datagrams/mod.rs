@@ -23,7 +23,7 @@ use crate::packet::Datagram;
 use crate::preamble::PreambleFacts;
 use crate::time::{Mark, Timestamp};
 use crate::traffic::{Row, Volume};
-use crate::transport::udp::{DatagramSink, Hearing, Opening};
+use crate::transport::udp::{Answers, DatagramSink, Hearing, Opening};
 use crate::transport::{Close, FlowFacts};
 
 use super::concluding::conclude;
@@ -142,6 +142,19 @@ impl DatagramSink for DatagramMachine {
             Speaker::Radius(radius) => radius.datagram(shared, facts, datagram),
             Speaker::Eapol(eapol) => eapol.datagram(shared, facts, datagram),
             Speaker::OpenVpn(openvpn) => openvpn.datagram(&mut self.observed, shared, facts, side, datagram),
+        }
+    }
+
+    fn is_answered_by(&self, datagram: &Datagram<'_>) -> Answers {
+        match &self.speaker {
+            Speaker::Quic(quic) => quic.is_answered_by(&self.observed, datagram.payload),
+            Speaker::Dtls(_) => dtls::is_answered_by(&self.observed, datagram.payload),
+            Speaker::Radius(radius) => radius.is_answered_by(datagram),
+            Speaker::OpenVpn(openvpn) => openvpn.is_answered_by(datagram.payload),
+            Speaker::Turn(_) | Speaker::Eapol(_) => match Self::opens(datagram) {
+                Some(_) => Answers::Perhaps,
+                None => Answers::No,
+            },
         }
     }
 

@@ -24,6 +24,7 @@ use opened::connection_close;
 use protected::Unsealing;
 use resets::Resets;
 
+mod answers;
 mod early;
 mod moved;
 mod opened;
@@ -39,6 +40,8 @@ pub(super) struct Quic {
     derived: u32,
     /// The client's first destination connection identifier.
     original: Vec<u8>,
+    /// The identifier that the client gave itself.
+    client_cid: Vec<u8>,
     /// Identifiers that the server gave itself: the client sends to these with the keys it has.
     server_cids: Vec<Vec<u8>>,
     /// A Retry or Version Negotiation was answered last: the client's hello is sent again on purpose.
@@ -149,6 +152,7 @@ impl Quic {
             keys: Vec::new(),
             derived: 0,
             original,
+            client_cid: Vec::new(),
             server_cids: Vec::new(),
             replay: false,
             sides: Sides::default(),
@@ -262,7 +266,10 @@ impl Quic {
             self.again.due |= !matches!(packet, Packet::Long(Long { kind: LongKind::Initial, .. }));
             new |= match packet {
                 Packet::Long(long) => match long.kind {
-                    LongKind::Initial => self.initial(&mut heard, flow, &long, datagram),
+                    LongKind::Initial => {
+                        self.named_itself(side, long.scid);
+                        self.initial(&mut heard, flow, &long, datagram)
+                    }
                     LongKind::ZeroRtt => {
                         if side == Side::Client {
                             self.zero_rtt(&mut heard, &long);
@@ -270,6 +277,7 @@ impl Quic {
                         true
                     }
                     LongKind::Handshake => {
+                        self.named_itself(side, long.scid);
                         self.again.handshake += long.protected_len();
                         (self.again.contents.0, self.again.cid_len) = (long.protected_len(), long.dcid.len());
                         self.handshake(&mut heard, &long)
@@ -277,7 +285,8 @@ impl Quic {
                 },
                 Packet::Retry(retry) => self.retry(heard.h, side, mark, &retry),
                 Packet::VersionNegotiation(negotiation) => self.version_negotiation(heard.h, side, mark, &negotiation),
-                Packet::Unknown(_) => {
+                Packet::Unknown(unknown) => {
+                    self.named_itself(side, unknown.scid);
                     self.again.asks = side == Side::Client && flow.first != mark;
                     side == Side::Client && !self.again.asks
                 }

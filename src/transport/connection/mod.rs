@@ -59,6 +59,8 @@ pub(super) struct Connection<S> {
     pub(super) grew: bool,
     /// Nothing is amiss: segments may take the [short way](plain).
     calm: bool,
+    /// Only one side was seen so far, which may be a copy of another's.
+    pub(super) lonely: bool,
     /// A long pause ended, and whether it was one is for the timestamps to say.
     paused: bool,
     streams: PerSide<Stream>,
@@ -126,6 +128,7 @@ impl<S: FlowSink> Connection<S> {
             bare: false,
             grew: false,
             calm: false,
+            lonely: false,
             streams: PerSide::default(),
             latest: segment.mark.time,
             packets: 0,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Connection, Step};
+use super::{Connection, Room, Step};
 use crate::flow::Side;
 use crate::limits;
 use crate::packet::{Segment, tcp_options, tcp_timestamps};
@@ -10,7 +10,7 @@ use crate::time::Mark;
 use crate::transport::facts::{FlowEventKind, Roles, SynFacts};
 use crate::transport::half_open::Bare;
 use crate::transport::sink::FlowSink;
-use crate::transport::stream::low_bits;
+use crate::transport::stream::{First, low_bits};
 
 /// What a segment says about who owns the addresses and ports from now on.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +75,65 @@ impl<S: FlowSink> Connection<S> {
         let within = stream.offset(segment.ack, sent).is_some_and(|offset| (0..=sent.cast_signed().saturating_add(1)).contains(&offset));
         let acknowledges = if segment.flags.ack() { within } else { stream.last_ack == Some(own) };
         goes_on && acknowledges && self.facts.side(asker.other()).packets == 0
+    }
+
+    /// By its numbers this segment goes on where both sides are.
+    pub(in crate::transport) fn goes_on_with(&self, segment: &Segment<'_>) -> bool {
+        let (own, other) = (self.side(segment.from_low), self.side(!segment.from_low));
+        let (facts, others) = (self.facts.side(own), self.facts.side(other));
+        let flags = segment.flags;
+        if !flags.ack() || flags.syn() || facts.packets == 0 || others.packets == 0 {
+            return false;
+        }
+        let within = |at: Option<i64>, from: u64, span: u64| {
+            at.and_then(|at| u64::try_from(at).ok()).is_some_and(|at| (from..=from + span).contains(&at))
+        };
+        let next = facts.delivered.max(facts.acked);
+        let unacked = others.highest.saturating_sub(others.acked);
+        within(self.streams.of(own).offset(segment.seq, next), next, FLIGHT)
+            && within(self.streams.of(other).offset(segment.ack, others.highest), others.acked, unacked)
+    }
+
+    /// This segment echoes the timestamp of the other side's SYN.
+    pub(in crate::transport) fn is_echoed_by(&self, segment: &Segment<'_>) -> bool {
+        let set = self.facts.side(self.side(!segment.from_low)).syn.and_then(|syn| syn.timestamp);
+        set.is_some() && set == tcp_options(segment.options).timestamps.map(|(_, echoed)| echoed)
+    }
+
+    /// This segment acknowledges all that the other side has sent, and no more.
+    pub(in crate::transport) fn is_acknowledged_by(&self, segment: &Segment<'_>) -> bool {
+        let asker = self.side(!segment.from_low);
+        let sent = self.facts.side(asker).highest;
+        sent > 0 && segment.flags.ack() && self.streams.of(asker).offset(segment.ack, sent) == Some(sent.cast_signed())
+    }
+
+    /// The first bytes of this side.
+    pub(in crate::transport) const fn first(&self, low: bool) -> Option<First> {
+        self.streams.of(self.side(low)).first
+    }
+
+    /// This very packet was captured just now, by its identification.
+    pub(in crate::transport) fn was_shown(&self, segment: &Segment<'_>) -> bool {
+        self.streams.of(self.side(segment.from_low)).was_shown(segment)
+    }
+
+    /// What this side acknowledged last.
+    pub(in crate::transport) const fn last_ack(&self, low: bool) -> Option<u32> {
+        self.streams.of(self.side(low)).last_ack
+    }
+
+    /// Packets of this side are captured twice that were taken for another connection's.
+    pub(in crate::transport) fn add_copies(&mut self, low: bool, packets: u32) {
+        self.facts.duplicates = self.facts.duplicates.saturating_add(packets);
+        let facts = self.side_facts(low);
+        facts.copies = facts.copies.saturating_add(packets);
+    }
+
+    /// It is given up without a word. Gives how many packets it had.
+    pub(in crate::transport) fn give_back(&self, room: &mut Room) -> u32 {
+        let waiting: usize = Side::BOTH.iter().map(|side| self.streams.of(*side).assembler.cost()).sum();
+        room.buffered = room.buffered.saturating_sub(waiting);
+        Side::BOTH.iter().map(|side| self.facts.side(*side).packets).fold(self.facts.duplicates, u32::saturating_add)
     }
 
     /// After a long pause this segment does not go on where its side left off.
@@ -203,6 +262,9 @@ const QUIET_ENOUGH_FOR_REUSE: Duration = Duration::from_secs(5);
 
 /// How far the first packet that is seen of a side may be from what the other one acknowledges: a window.
 const MISSED_AT_MOST: u32 = 1 << 20;
+
+/// Bytes under way at the beginning of a connection, at most.
+const FLIGHT: u64 = 1 << 16;
 
 /// Sequence numbers further than this from the expected one are those of another connection: larger than any window in use.
 const FARTHEST: u32 = 64 << 20;

@@ -11,7 +11,7 @@ use crate::time::{Mark, Timestamp};
 use crate::transport::assembler::{Chunk, slice};
 use crate::transport::facts::{Contradicted, FlowEventKind, GapCause};
 use crate::transport::sink::{Data, FlowSink, Gap};
-use crate::transport::stream::{self, Aside};
+use crate::transport::stream::{self, Aside, First};
 
 /// A run of payload bytes that has its place: `bytes`, then more up to `end` that the snapshot length cut off.
 #[derive(Debug, Clone, Copy)]
@@ -169,6 +169,7 @@ impl<S: FlowSink> Connection<S> {
         }
         if facts.first_data.is_none() {
             facts.first_data = Some(mark);
+            stream.first = Some(First::of(segment));
         }
         stream.begins_tls |= start == 0 && bytes.first() == Some(&HANDSHAKE);
         facts.highest = facts.highest.max(end);

@@ -7,7 +7,7 @@ use crate::limits;
 use crate::packet::{Segment, TcpFlags, tcp_options_are_plain};
 use crate::transport::facts::{FlowEventKind, SideFacts};
 use crate::transport::sink::{Data, FlowSink};
-use crate::transport::stream::{Stream, digest, low_bits};
+use crate::transport::stream::{First, Stream, digest, low_bits};
 
 impl<S: FlowSink> Connection<S> {
     /// Takes in a segment if it may take the short way. `None` when it has to take the long one, and nothing was done.
@@ -53,7 +53,10 @@ impl<S: FlowSink> Connection<S> {
         stream.sent(offset, end, segment, Some(digest(bytes)));
         stream.ttl_of_data = true;
         facts.ttl = Some(segment.ip.ttl);
-        facts.first_data.get_or_insert(segment.mark);
+        if facts.first_data.is_none() {
+            facts.first_data = Some(segment.mark);
+            stream.first = Some(First::of(segment));
+        }
         facts.last_data = Some(segment.mark);
         facts.highest = end;
         facts.bytes_seen = facts.bytes_seen.saturating_add(bytes.len() as u64);

@@ -21,6 +21,7 @@ impl<S: FlowSink> Table<S> {
     /// A step of packet time ([`crate::transport::TableLimits::step`]) has passed: looks at all timers. Connections are looked at in the order of their first frames.
     pub fn tick(&mut self, shared: &mut S::Shared, now: Mark) {
         self.forget_markers(now.time.seconds());
+        self.settle_suspects(now.time);
         let bounds = self.room.limits;
         if let Some(watch) = bounds.half_open_watch {
             self.watch_half_open(shared, now, watch);
@@ -58,6 +59,7 @@ impl<S: FlowSink> Table<S> {
     /// The same, in the order of the first frames, but for SYNs that nothing answered and that are to be told: a report takes far more than what is
     /// held of one, and there may be very many. Gives their first frames and numbers, in order; [`Table::end_syn`] is to be called for each.
     pub fn end_but_syns(&mut self, shared: &mut S::Shared, now: Mark) -> Vec<(u64, u32)> {
+        self.settle_suspects(Timestamp::MAX);
         let mut syns = Vec::new();
         let half_open = self.half_open.ids().filter_map(|id| Some((self.half_open.get(id)?.first.frame, Due::Waiting(id))));
         let followed = self.connections.ids().filter_map(|id| Some((self.connections.get(id)?.facts.first.frame, Due::Followed(id))));

@@ -67,6 +67,18 @@ impl Index {
         self.entries.get(found).map(|entry| entry.place())
     }
 
+    /// Where flows are that have this hash, or one that cannot be told from it.
+    pub(in crate::transport) fn all(&self, hash: u64) -> impl Iterator<Item = Place> {
+        let hash = low_bits(hash);
+        let mut at = self.home(hash);
+        let entries = std::iter::from_fn(move || {
+            let entry = self.entries.get(at).filter(|entry| **entry != Entry::FREE)?;
+            at = self.next(at);
+            Some(entry)
+        });
+        entries.filter(move |entry| entry.hash == hash).map(|entry| entry.place())
+    }
+
     /// Where a flow's state seems to be, without a look at what is there.
     #[inline]
     pub(in crate::transport) fn guess(&self, hash: u64) -> Option<Place> {

@@ -3,14 +3,15 @@
 mod approach;
 mod expiry;
 pub(in crate::transport) mod index;
+mod other_way;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
-pub(in crate::transport) mod ways;
+#[cfg(test)]
+mod way_tests;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::iter;
 use std::sync::Arc;
 
 use super::bounds::{TableCounters, TableLimits};
@@ -19,14 +20,15 @@ use super::half_open::HalfOpen;
 use super::ledger::Ledger;
 use super::sink::{Close, FlowSink};
 use super::slab::{List, Slab};
+use super::ways::{Lot, Names, Ways};
 use crate::flow::FlowKey;
+use crate::limits;
 use crate::packet::{IcmpError, LostFragments, Segment, TcpFlags};
 use crate::time::Mark;
 use crate::traffic::{Row, Volume};
 use crate::watch::Watch;
 pub(crate) use approach::{Ask, Expected};
 use index::{Index, Paths, Place};
-use ways::Ways;
 
 /// The connections of one partition. See the [module](super) for what becomes of them.
 #[derive(Debug)]
@@ -60,6 +62,8 @@ pub struct Table<S: FlowSink> {
 struct Marker {
     /// Of the flow's key, which is not kept: a busy minute leaves hundreds of thousands of markers, and no two of them share these 64 bits.
     hash: u64,
+    /// The same outside of tunnels.
+    bare: u64,
     /// The initial sequence numbers of [`crate::flow::FlowKey::low`] and its `high`.
     isn: [Option<u32>; 2],
     /// Their FINs were seen.
@@ -79,7 +83,7 @@ impl<S: FlowSink> Table<S> {
         Self {
             index: Index::new(),
             paths: Paths::new(),
-            ways: Ways::new(),
+            ways: Ways::new(limits::WAYS_JOINED),
             half_open: Slab::new(),
             waiting: List::new(),
             refused: List::new(),
@@ -150,17 +154,26 @@ impl<S: FlowSink> Table<S> {
     /// Takes in a segment of the flow whose key has this hash and whose state is there.
     #[inline]
     fn segment_at(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, (hash, place): (u64, Option<Place>)) {
-        match place.or_else(|| self.find_by_other_way(segment, hash)) {
-            Some(Place::Followed(id)) => self.followed(shared, interface, segment, id),
-            Some(Place::Marker(id)) => self.marked(shared, interface, segment, id),
-            Some(Place::HalfOpen(id)) => self.half_open(shared, interface, segment, id),
-            None => self.begin(shared, interface, segment, hash),
+        match place.map_or_else(|| self.find_by_other_way(segment, hash), Ok) {
+            Ok(place) => self.segment_of(shared, interface, segment, place),
+            Err(lot) => self.begin(shared, interface, segment, hash, lot),
+        }
+    }
+
+    /// Takes in a segment of the flow whose state is there.
+    #[inline]
+    fn segment_of(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, place: Place) {
+        match place {
+            Place::Followed(id) => self.followed(shared, interface, segment, id),
+            Place::Marker(id) => self.marked(shared, interface, segment, id),
+            Place::HalfOpen(id) => self.half_open(shared, interface, segment, id),
         }
     }
 
     /// Takes in an ICMP error. One that quotes a connection which is not followed tells nothing.
     pub fn icmp(&mut self, shared: &mut S::Shared, error: &IcmpError) {
-        let id = match self.find_by_any_way(self.index.hash(&error.key)) {
+        let hash = self.index.hash(&error.key);
+        let id = match self.find_by_any_way(hash).or_else(|| self.find_quoted(&error.key, hash)) {
             Some(Place::Followed(id)) => Some(id),
             Some(Place::HalfOpen(id)) => self.promote(shared, id, error.mark),
             Some(Place::Marker(_)) | None => None,
@@ -209,52 +222,6 @@ impl<S: FlowSink> Table<S> {
         self.index.find(hash, |place| self.holds(place, hash))
     }
 
-    /// The same, whichever of its ways a flow is named by.
-    fn find_by_any_way(&self, hash: u64) -> Option<Place> {
-        self.find(hash).or_else(|| self.find(self.ways.joined_either(hash)?))
-    }
-
-    /// Where the state of the flow is that a segment belongs to which came by another way than the rest of it.
-    #[inline]
-    fn find_by_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Option<Place> {
-        if segment.key.path == 0 && self.ways.is_empty() { None } else { self.look_for_other_way(segment, hash) }
-    }
-
-    #[cold]
-    fn look_for_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Option<Place> {
-        let low = segment.from_low;
-        if let Some(place) = self.ways.joined(hash, low).and_then(|other| self.find(other)) {
-            self.ways.keep(hash);
-            self.note_other_way(place, segment.key.path);
-            return Some(place);
-        }
-        let bare = self.bare_hash(&segment.key);
-        let answered = |place: &Place| match *place {
-            Place::HalfOpen(id) => self.half_open.get(id).is_some_and(|record| record.is_answered_by(segment)),
-            Place::Followed(id) => self.connections.get(id).is_some_and(|connection| connection.is_answered_by(segment)),
-            Place::Marker(_) => false,
-        };
-        let mut ways = iter::once(bare).chain(self.ways.alike(bare)).filter(|other| *other != hash);
-        let (other, place) = ways.find_map(|other| Some((other, self.find(other).filter(answered)?)))?;
-        self.ways.join(hash, low, other);
-        self.note_other_way(place, segment.key.path);
-        Some(place)
-    }
-
-    fn note_other_way(&mut self, place: Place, path: u32) {
-        match place {
-            Place::HalfOpen(id) => self.half_open.get_mut(id).map(|record| &mut record.other_path),
-            Place::Followed(id) => self.connections.get_mut(id).map(|connection| &mut connection.facts.other_path),
-            Place::Marker(_) => None,
-        }
-        .map(|known| known.replace(path));
-    }
-
-    /// The hash of a flow's key outside of its tunnels.
-    fn bare_hash(&self, key: &FlowKey) -> u64 {
-        self.index.hash(&FlowKey { path: 0, ..*key })
-    }
-
     /// The state at this place is that of the flow with this hash.
     #[inline]
     fn holds(&self, place: Place, hash: u64) -> bool {
@@ -266,7 +233,7 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// A segment of no connection that is known.
-    fn begin(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, hash: u64) {
+    fn begin(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, hash: u64, lot: Lot) {
         let flags = segment.flags;
         let begins = flags.syn() && !flags.rst() && !flags.fin();
         // a single byte without PSH is a keep-alive of a connection that is idle, or a hello cut into the smallest pieces
@@ -279,21 +246,27 @@ impl<S: FlowSink> Table<S> {
             self.evict(shared, segment.mark);
         }
         self.room.counters.flows += 1;
+        let names = Names::of(&self.index, &segment.key, hash);
         if segment.key.path != 0 {
-            self.ways.began(self.bare_hash(&segment.key), hash);
+            self.make_known(&segment.key, names);
+        }
+        if lot == Lot::Suspect {
+            self.ways.suspect(segment.mark.time, hash);
         }
         let record = self.paths.number(segment.path).filter(|_| begins).and_then(|path| HalfOpen::new(segment, hash, interface, path));
-        if let Some(record) = record {
+        if let Some(record) = record.map(|record| record.with_lot(lot)) {
             if self.half_open.len() >= self.room.limits.half_open {
                 self.evict_half_open(shared, segment.mark);
             }
             if let Some(id) = self.half_open.insert(&mut self.waiting, record) {
-                self.index.insert(hash, Place::HalfOpen(id));
+                names.enter(&mut self.index, Place::HalfOpen(id));
             }
         } else {
-            let connection = Connection::begun(shared, segment, interface, hash);
+            let mut connection = Connection::begun(shared, segment, interface, hash);
+            connection.facts.unclear = lot == Lot::Unclear;
+            connection.lonely = lot != Lot::Alone;
             if let Some(id) = self.connections.insert(&mut self.followed, connection) {
-                self.index.insert(hash, Place::Followed(id));
+                names.enter(&mut self.index, Place::Followed(id));
                 self.weigh(id);
                 self.feed(shared, segment, id);
             }
@@ -307,8 +280,14 @@ impl<S: FlowSink> Table<S> {
         let Some(record) = self.half_open.get_mut(id) else { return };
         if record.is_replaced_by(segment) {
             self.finish_half_open(shared, id, Close::Reused, segment.mark);
-            return self.begin(shared, interface, segment, self.index.hash(&segment.key));
+            return self.begin(shared, interface, segment, self.index.hash(&segment.key), Lot::Alone);
         }
+        if record.answers
+            && let Some(asked) = self.answered_by(id, segment)
+        {
+            return self.answer(shared, interface, segment, id, asked);
+        }
+        let Some(record) = self.half_open.get_mut(id) else { return };
         let was_refused = record.was_refused();
         if record.push(segment) || (crowded && record.count(segment)) {
             match (was_refused, record.was_refused()) {
@@ -329,13 +308,13 @@ impl<S: FlowSink> Table<S> {
             Reuse::No => self.feed(shared, segment, id),
             Reuse::Yes => {
                 self.close(shared, id, Close::Reused, segment.mark, None);
-                self.begin(shared, interface, segment, self.index.hash(&segment.key));
+                self.begin(shared, interface, segment, self.index.hash(&segment.key), Lot::Alone);
             }
             Reuse::Since(syn, first) => {
                 let (key, path) = (connection.facts.key, connection.facts.path);
                 self.close(shared, id, Close::Reused, segment.mark, None);
                 let syn = syn.retell(key, path, first);
-                self.begin(shared, interface, &syn, self.index.hash(&key));
+                self.begin(shared, interface, &syn, self.index.hash(&key), Lot::Alone);
                 self.segment(shared, interface, segment);
             }
         }
@@ -350,7 +329,7 @@ impl<S: FlowSink> Table<S> {
         let long_ago = segment.mark.time.seconds().saturating_sub(marker.touched) >= LONG_AGO;
         if flags.syn() && !flags.rst() && (other_number || long_ago && !flags.ack()) {
             self.forget_marker(id);
-            return self.begin(shared, interface, segment, self.index.hash(&segment.key));
+            return self.begin(shared, interface, segment, self.index.hash(&segment.key), Lot::Alone);
         }
         self.room.counters.settled_packets += 1;
         S::count_late(shared, marker.row, Volume::packet(segment.payload_len));
@@ -372,6 +351,7 @@ impl<S: FlowSink> Table<S> {
     /// Gives a segment to its connection, and does what follows from it.
     fn feed(&mut self, shared: &mut S::Shared, segment: &Segment<'_>, id: u32) {
         let Some(connection) = self.connections.get_mut(id) else { return };
+        let lonely = connection.lonely;
         if connection.segment(shared, &mut self.room, segment).is_break() {
             return self.close(shared, id, Close::Settled, segment.mark, Some(segment));
         }
@@ -411,6 +391,9 @@ impl<S: FlowSink> Table<S> {
         if self.ledger.is_over() {
             self.shed(shared, segment.mark);
         }
+        if lonely {
+            self.settle_lonely(id, segment.from_low);
+        }
     }
 
     /// Makes a whole connection of a half-open one. `None` when its sink had seen enough at once.
@@ -421,7 +404,7 @@ impl<S: FlowSink> Table<S> {
         self.bare += 1;
         connection.bare = true;
         let id = self.connections.insert(&mut self.followed, connection)?;
-        self.index.replace(record.hash, from, Place::Followed(id));
+        Names::of(&self.index, &record.key, record.hash).replace(&mut self.index, from, Place::Followed(id));
         self.weigh(id);
         if step.is_break() {
             self.close(shared, id, Close::Settled, now, None);
@@ -433,6 +416,9 @@ impl<S: FlowSink> Table<S> {
 
     /// Ends a half-open connection with a report.
     fn finish_half_open(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
+        if self.half_open.get(id).is_some_and(HalfOpen::is_copy) {
+            return self.drop_copied_half_open(id);
+        }
         let summed_up = self.sum_up(shared, id, now.frame);
         if summed_up != Some(true) {
             self.tell_half_open(shared, id, summed_up.is_some(), close, now);
@@ -457,7 +443,7 @@ impl<S: FlowSink> Table<S> {
     /// Ends a half-open connection with a report, which may be `decided` on.
     fn tell_half_open(&mut self, shared: &mut S::Shared, id: u32, decided: bool, close: Close, now: Mark) {
         let Some(record) = self.take_half_open(id) else { return };
-        self.index.remove(record.hash, Place::HalfOpen(id));
+        Names::of(&self.index, &record.key, record.hash).remove(&mut self.index, Place::HalfOpen(id));
         let (mut connection, step) = self.revive(shared, &record);
         if decided {
             connection.sink.is_told();
@@ -476,10 +462,10 @@ impl<S: FlowSink> Table<S> {
     /// Forgets a half-open connection: a flood ends so many that not even their records are copied.
     fn drop_half_open(&mut self, id: u32) {
         let Some(record) = self.half_open.get(id) else { return };
-        let (hash, refused) = (record.hash, record.was_refused());
+        let (names, refused) = (Names::of(&self.index, &record.key, record.hash), record.was_refused());
         let list = if refused { &mut self.refused } else { &mut self.waiting };
         self.half_open.discard(list, id);
-        self.index.remove(hash, Place::HalfOpen(id));
+        names.remove(&mut self.index, Place::HalfOpen(id));
     }
 
     /// The connection that the packets of a record make.
@@ -488,7 +474,9 @@ impl<S: FlowSink> Table<S> {
         let mut step = Step::Continue(());
         let opening = record.opening().retell(record.key, path, record.first);
         let mut connection = Connection::begun(shared, &opening, record.interface, record.hash);
-        connection.facts.other_path = record.other_path;
+        connection.facts.other_paths.extend(record.other_path);
+        connection.facts.unclear = record.unclear;
+        connection.lonely = record.answers || record.suspect;
         for bare in record.packets() {
             if step.is_continue() {
                 step = connection.segment(shared, &mut self.room, &bare.retell(record.key, path, record.first));
@@ -505,10 +493,10 @@ impl<S: FlowSink> Table<S> {
         let Some(mut connection) = self.connections.remove(&mut self.followed, id) else { return };
         let first_frame = connection.facts.first.frame;
         self.ledger.note(&mut connection.noted, 0, first_frame, id);
-        let (hash, from) = (connection.hash, Place::Followed(id));
+        let (names, from) = (Names::of(&self.index, &connection.facts.key, connection.hash), Place::Followed(id));
         self.bare -= usize::from(connection.bare);
         let marker = matches!(close, Close::Settled | Close::Ended).then(|| {
-            let mut marker = Marker::of(&connection, hash, now);
+            let mut marker = Marker::of(&connection, names, now);
             if let Some(segment) = last {
                 marker.note(segment);
             }
@@ -520,11 +508,11 @@ impl<S: FlowSink> Table<S> {
             let marker = Marker { row, ..marker };
             let list = if marker.is_ended { &mut self.ended } else { &mut self.settled };
             match self.markers.insert(list, marker) {
-                Some(id) => self.index.replace(hash, from, Place::Marker(id)),
-                None => self.index.remove(hash, from),
+                Some(id) => names.replace(&mut self.index, from, Place::Marker(id)),
+                None => names.remove(&mut self.index, from),
             }
         } else {
-            self.index.remove(hash, from);
+            names.remove(&mut self.index, from);
         }
     }
 
@@ -532,17 +520,18 @@ impl<S: FlowSink> Table<S> {
         let Some(is_ended) = self.markers.get(id).map(|marker| marker.is_ended) else { return };
         let list = if is_ended { &mut self.ended } else { &mut self.settled };
         if let Some(marker) = self.markers.remove(list, id) {
-            self.index.remove(marker.hash, Place::Marker(id));
+            Names { own: marker.hash, bare: marker.bare }.remove(&mut self.index, Place::Marker(id));
         }
     }
 }
 
 impl Marker {
-    fn of<S: FlowSink>(connection: &Connection<S>, hash: u64, now: Mark) -> Self {
+    fn of<S: FlowSink>(connection: &Connection<S>, names: Names, now: Mark) -> Self {
         let facts = &connection.facts;
         let by_end = |low: bool| facts.side(connection.side(low));
         Self {
-            hash,
+            hash: names.own,
+            bare: names.bare,
             isn: [true, false].map(|low| by_end(low).syn.map(|syn| syn.isn)),
             fin: [true, false].map(|low| by_end(low).fin.is_some()),
             reset: false,

@@ -20,7 +20,7 @@ use super::roles;
 use super::sink::Close;
 use super::slab::{List, Slab};
 use super::table::index::{Index, Place};
-use super::table::ways::Ways;
+use super::ways::{Lot, Ways};
 use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
 use crate::packet::{Datagram, IcmpError, LostFragments};
@@ -54,6 +54,23 @@ pub enum Hearing {
     Settled(Option<u64>),
 }
 
+/// Whether a datagram answers others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// It belongs to something else.
+    No,
+    /// It looks like an answer, and holds nothing that tells to what.
+    Perhaps,
+    /// It holds what only an answer holds.
+    Yes,
+}
+
+impl From<bool> for Answers {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+}
+
 /// What follows a UDP flow on the floors above.
 pub trait DatagramSink: Sized {
     /// What all sinks of a partition share.
@@ -84,6 +101,12 @@ pub trait DatagramSink: Sized {
 
     /// A datagram of this side. The sink adds to `facts` what only the payload tells: retransmissions, events.
     fn datagram(&mut self, shared: &mut Self::Shared, facts: &mut FlowFacts, side: Side, datagram: &Datagram<'_>) -> Hearing;
+
+    /// Whether this datagram, in another tunnel, answers what the client said: by what both of them hold.
+    fn is_answered_by(&self, datagram: &Datagram<'_>) -> Answers {
+        let _ = datagram;
+        Answers::Perhaps
+    }
 
     /// Bytes that it holds besides its own.
     fn weight(&self) -> usize {
@@ -132,10 +155,21 @@ struct Flow<S> {
     touched: i64,
     /// The last datagrams of each side, to know those that were captured twice.
     recent: PerSide<[(u64, Timestamp); RECENT]>,
+    /// The first datagram of each.
+    first_print: PerSide<Option<u64>>,
     /// When the latest datagram was captured.
     latest: Timestamp,
     /// Bytes that the table knows it to take.
     noted: usize,
+}
+
+/// What was there before a flow begins.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    /// Whether the lesser end was the client in the handshake before this one.
+    client_is_low: Option<bool>,
+    /// What is known of those with the same ends.
+    lot: Lot,
 }
 
 /// What is kept of a flow that is not looked into any more.
@@ -154,7 +188,7 @@ impl<S: DatagramSink> UdpTable<S> {
     pub fn new(most: usize) -> Self {
         Self {
             index: Index::new(),
-            ways: Ways::new(),
+            ways: Ways::new(limits::UDP_WAYS_JOINED),
             flows: Slab::new(),
             followed: List::new(),
             ledger: Ledger::new(limits::UDP_BYTES / limits::PARTITIONS),
@@ -208,12 +242,13 @@ impl<S: DatagramSink> UdpTable<S> {
     /// A datagram of no flow that is known by its key.
     fn unknown(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>) {
         let opening = S::opens(datagram);
-        let other = if opening.is_some() || self.ways.has_joined() { self.find_by_other_way(datagram, opening) } else { None };
+        let other = self.find_by_other_way(datagram, opening);
         match (other, opening) {
-            (Some(Place::Followed(id)), _) => self.followed(shared, interface, datagram, id),
-            (Some(Place::Marker(id)), _) => self.marked(shared, interface, datagram, id),
-            (_, Some(opening)) => self.begin(shared, interface, datagram, opening, None),
-            (_, None) => S::pass_by(shared, datagram),
+            (Ok(Place::Followed(id)), _) => self.followed(shared, interface, datagram, id),
+            (Ok(Place::Marker(id)), _) => self.marked(shared, interface, datagram, id),
+            (Ok(Place::HalfOpen(_)), _) => {}
+            (Err(lot), Some(opening)) => self.begin(shared, interface, datagram, opening, Before { client_is_low: None, lot }),
+            (Err(_), None) => S::pass_by(shared, datagram),
         }
     }
 
@@ -222,7 +257,7 @@ impl<S: DatagramSink> UdpTable<S> {
         if self.held() == 0 {
             return;
         }
-        let Some(Place::Followed(id)) = self.find_by_any_way(&error.key) else { return };
+        let Some(Place::Followed(id)) = self.find_by_any_way(&error.key).or_else(|| self.find_quoted(&error.key)) else { return };
         let Some(flow) = self.flows.get_mut(id) else { return };
         let facts = &mut flow.facts;
         if facts.icmp.len() >= limits::ICMP_NOTES {
@@ -335,8 +370,8 @@ impl<S: DatagramSink> UdpTable<S> {
         })
     }
 
-    /// `before`: whether the lesser end was the client in the handshake before this one.
-    fn begin(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>, opening: Opening, before: Option<bool>) {
+    fn begin(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>, opening: Opening, before: Before) {
+        let Before { client_is_low: before, lot } = before;
         if self.held() >= self.most {
             if let Some(id) = self.settled.oldest() {
                 self.forget(id);
@@ -346,8 +381,9 @@ impl<S: DatagramSink> UdpTable<S> {
             }
         }
         self.counters.flows += 1;
+        let names = self.names(&datagram.key);
         if datagram.key.path != 0 {
-            self.ways.began(self.bare_hash(&datagram.key), self.index.hash(&datagram.key));
+            self.make_known(&datagram.key, names);
         }
         let (source, destination) =
             if datagram.from_low { (datagram.key.low, datagram.key.high) } else { (datagram.key.high, datagram.key.low) };
@@ -357,6 +393,7 @@ impl<S: DatagramSink> UdpTable<S> {
         let roles = if opening.sender == Some(Side::Client) || before.is_some() { Roles::Handshake } else { Roles::Guessed };
         let mut facts = FlowFacts::new(datagram.key, datagram.from_low == sent_by_client, roles, datagram.path, datagram.mark, interface);
         facts.successor = before.is_some();
+        facts.unclear = lot == Lot::Unclear;
         let sink = S::new(shared, datagram);
         let never = (0, Timestamp::MIN);
         let flow = Flow {
@@ -364,11 +401,12 @@ impl<S: DatagramSink> UdpTable<S> {
             sink,
             touched: datagram.mark.time.seconds(),
             recent: PerSide { client: [never; RECENT], server: [never; RECENT] },
+            first_print: PerSide::default(),
             latest: datagram.mark.time,
             noted: 0,
         };
         if let Some(id) = self.flows.insert(&mut self.followed, Box::new(flow)) {
-            self.index.insert(self.index.hash(&datagram.key), Place::Followed(id));
+            names.enter(&mut self.index, Place::Followed(id));
             self.counters.peak_flows = self.counters.peak_flows.max(self.held() as u64);
             self.followed(shared, interface, datagram, id);
         }
@@ -384,10 +422,10 @@ impl<S: DatagramSink> UdpTable<S> {
         }
         let hearing = flow.sink.datagram(shared, &mut flow.facts, side, datagram);
         if hearing == Hearing::Anew {
-            let before = flow.facts.client_is_low;
+            let before = (flow.facts.key, flow.facts.client_is_low);
             self.close(shared, id, Close::Reused, datagram.mark);
             if let Some(opening) = S::opens(datagram) {
-                self.begin(shared, interface, datagram, opening, Some(before));
+                self.begin_anew(shared, interface, datagram, opening, before);
             }
             return;
         }
@@ -398,6 +436,7 @@ impl<S: DatagramSink> UdpTable<S> {
         let side = if hearing == Hearing::Swap {
             flow.facts.swap_sides();
             flow.recent.swap();
+            flow.first_print.swap();
             side.other()
         } else {
             side
@@ -429,7 +468,7 @@ impl<S: DatagramSink> UdpTable<S> {
         let row = self.close(shared, id, close, now);
         if let Some(id) = self.markers.insert(&mut self.settled, Marker { key, identity, client_is_low, row, touched: now.time.seconds() })
         {
-            self.index.insert(self.index.hash(&key), Place::Marker(id));
+            self.names(&key).enter(&mut self.index, Place::Marker(id));
         }
     }
 
@@ -437,10 +476,9 @@ impl<S: DatagramSink> UdpTable<S> {
         let Some(marker) = self.markers.get_mut(id) else { return };
         self.counters.settled_packets += 1;
         if let Some(opening) = S::opens(datagram).filter(|opening| opening.identity.is_some() && opening.identity != marker.identity) {
-            let before = marker.client_is_low;
+            let before = (marker.key, marker.client_is_low);
             self.forget(id);
-            self.begin(shared, interface, datagram, opening, Some(before));
-            return;
+            return self.begin_anew(shared, interface, datagram, opening, before);
         }
         S::count_late(shared, marker.row, Volume::packet(datagram.payload_len));
         let second = datagram.mark.time.seconds();
@@ -454,7 +492,7 @@ impl<S: DatagramSink> UdpTable<S> {
         let Some(mut flow) = self.flows.remove(&mut self.followed, id) else { return Row::NONE };
         let first_frame = flow.facts.first.frame;
         self.ledger.note(&mut flow.noted, 0, first_frame, id);
-        self.index.remove(self.index.hash(&flow.facts.key), Place::Followed(id));
+        self.names(&flow.facts.key).remove(&mut self.index, Place::Followed(id));
         if close != Close::Settled {
             flow.facts.unheard_from = self.watch.lapse(flow.facts.interface, flow.facts.last.frame);
         }
@@ -465,7 +503,7 @@ impl<S: DatagramSink> UdpTable<S> {
 
     fn forget(&mut self, id: u32) {
         if let Some(marker) = self.markers.remove(&mut self.settled, id) {
-            self.index.remove(self.index.hash(&marker.key), Place::Marker(id));
+            self.names(&marker.key).remove(&mut self.index, Place::Marker(id));
         }
     }
 }
@@ -474,12 +512,6 @@ impl<S: DatagramSink> Flow<S> {
     /// Bytes that it takes with all that it holds.
     fn weight(&self) -> usize {
         size_of::<Self>() + self.facts.events.capacity() * size_of::<FlowEvent>() + self.sink.weight() + limits::FLOW_OVERHEAD
-    }
-
-    /// Its client asked just now, and nothing was seen of the sender of this datagram.
-    fn is_answered_by(&self, datagram: &Datagram<'_>) -> bool {
-        let from_server = datagram.from_low != self.facts.client_is_low;
-        from_server && self.facts.sides.server.packets == 0 && datagram.mark.time.since(self.latest) <= ANSWERED
     }
 
     /// The same datagram captured twice: a stack that sends again gives another packet or record number, and takes longer.
@@ -494,6 +526,7 @@ impl<S: DatagramSink> Flow<S> {
         if let Some(slot) = recent.first_mut() {
             *slot = (print, now);
         }
+        self.first_print.of_mut(side).get_or_insert(print);
         false
     }
 
@@ -554,8 +587,6 @@ fn fingerprint(datagram: &Datagram<'_>) -> u64 {
 
 /// Datagrams of a side remembered.
 const RECENT: usize = 4;
-/// An answer comes no later than this: a client repeats itself sooner.
-const ANSWERED: std::time::Duration = std::time::Duration::from_secs(5);
 /// Two captures of one datagram lie no further apart.
 const DUPLICATE: std::time::Duration = std::time::Duration::from_millis(5);
 /// A clock that steps back by less is the shuffling of several queues.

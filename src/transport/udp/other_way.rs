@@ -1,11 +1,13 @@
-//! UDP flows whose directions come by two ways; see [`Ways`](crate::transport::table::ways::Ways).
+//! UDP flows whose directions come by several ways; see [`ways`](crate::transport::ways).
 
-use std::iter;
+use std::time::Duration;
 
-use super::{DatagramSink, Opening, UdpTable};
-use crate::flow::{FlowKey, Side};
+use super::{Answers, Before, DatagramSink, Flow, Marker, Opening, UdpTable, fingerprint};
+use crate::flow::{Endpoint, FlowKey, Side};
 use crate::packet::Datagram;
+use crate::time::Timestamp;
 use crate::transport::table::index::Place;
+use crate::transport::ways::{self, Alike, COPIED, Kin, List, Lot, Names};
 
 impl<S: DatagramSink> UdpTable<S> {
     /// The same, whichever of its ways a flow is named by.
@@ -15,46 +17,182 @@ impl<S: DatagramSink> UdpTable<S> {
 
     /// Where the state of the flow is whose key has this hash.
     fn find_hashed(&self, hash: u64) -> Option<Place> {
-        self.index.find(hash, |place| match place {
-            Place::Followed(id) => self.flows.get(id).is_some_and(|flow| self.index.hash(&flow.facts.key) == hash),
-            Place::Marker(id) => self.markers.get(id).is_some_and(|marker| self.index.hash(&marker.key) == hash),
-            Place::HalfOpen(_) => false,
-        })
+        self.index.find(hash, |place| self.key_at(place).is_some_and(|key| self.index.hash(key) == hash))
     }
 
-    /// Where the state of the flow is that a datagram belongs to which came by another way than the rest of it: an answer to a handshake that began just
-    /// now, and of whose server nothing else was seen.
-    #[cold]
-    pub(super) fn find_by_other_way(&mut self, datagram: &Datagram<'_>, opening: Option<Opening>) -> Option<Place> {
-        let (hash, low) = (self.index.hash(&datagram.key), datagram.from_low);
-        if let Some(place) = self.ways.joined(hash, low).and_then(|other| self.find_hashed(other)) {
-            self.ways.keep(hash);
+    /// Where the state of the only flow is that has these ends, in another tunnel: what speaks of a packet comes back by the way of the answers.
+    pub(super) fn find_quoted(&self, key: &FlowKey) -> Option<Place> {
+        let list = if key.path != 0 || self.ways.any() { self.alike(key, self.index.hash(key)) } else { List::new() };
+        list.first().filter(|_| list.len() == 1).map(|one| one.place)
+    }
+
+    /// Another handshake begins in a flow with this key, whose client was [`FlowKey::low`] or was not, by whichever of its ways.
+    pub(super) fn begin_anew(
+        &mut self,
+        shared: &mut S::Shared,
+        interface: u32,
+        datagram: &Datagram<'_>,
+        opening: Opening,
+        (key, client_is_low): (FlowKey, bool),
+    ) {
+        let before = Before { client_is_low: Some(client_is_low), lot: Lot::Alone };
+        self.begin(shared, interface, &Datagram { key, ..*datagram }, opening, before);
+        if let Some(place) = self.find(&key) {
             self.note_other_way(place, datagram.key.path);
-            return Some(place);
         }
-        opening.filter(|opening| opening.sender != Some(Side::Client))?;
-        let bare = self.bare_hash(&datagram.key);
-        let answered = |place: &Place| match *place {
-            Place::Followed(id) => self.flows.get(id).is_some_and(|flow| flow.is_answered_by(datagram)),
-            Place::Marker(_) | Place::HalfOpen(_) => false,
+    }
+
+    fn key_at(&self, place: Place) -> Option<&FlowKey> {
+        match place {
+            Place::Followed(id) => self.flows.get(id).map(|flow| &flow.facts.key),
+            Place::Marker(id) => self.markers.get(id).map(|marker| &marker.key),
+            Place::HalfOpen(_) => None,
+        }
+    }
+
+    /// The hashes by which a flow is found.
+    pub(super) fn names(&self, key: &FlowKey) -> Names {
+        Names::of(&self.index, key, self.index.hash(key))
+    }
+
+    /// Where the state of the flow is that a datagram belongs to which came by another way than the rest of it; or what becomes of it.
+    #[inline]
+    pub(super) fn find_by_other_way(&mut self, datagram: &Datagram<'_>, opening: Option<Opening>) -> Result<Place, Lot> {
+        let known = self.held() > 0 && (datagram.key.path != 0 || self.ways.any());
+        if known { self.look_for_other_way(datagram, opening) } else { Err(Lot::Alone) }
+    }
+
+    #[cold]
+    fn look_for_other_way(&mut self, datagram: &Datagram<'_>, opening: Option<Opening>) -> Result<Place, Lot> {
+        let (hash, low) = (self.index.hash(&datagram.key), datagram.from_low);
+        if let Some(place) = self.ways.joined(hash, low).and_then(|flow| self.find_hashed(flow)) {
+            self.note_other_way(place, datagram.key.path);
+            return Ok(place);
+        }
+        if let Some((flow, place)) = self.ways.joined(hash, !low).and_then(|flow| Some((flow, self.find_hashed(flow)?)))
+            && self.join(hash, low, flow)
+        {
+            self.note_other_way(place, datagram.key.path);
+            return Ok(place);
+        }
+        let alike = self.alike(&datagram.key, hash);
+        let kin: Vec<Kin> = alike.iter().map(|one| self.kin(one.place, datagram, opening)).collect();
+        match ways::choose(&kin, false) {
+            Lot::Way(way) => {
+                let one = alike.get(way).copied().filter(|one| self.join(hash, low, one.names.own));
+                let Some(one) = one else { return Err(Lot::Unclear) };
+                self.set_unclear(one.place, false);
+                self.note_other_way(one.place, datagram.key.path);
+                Ok(one.place)
+            }
+            Lot::Unclear => {
+                for (one, _) in alike.iter().zip(&kin).filter(|(_, kin)| matches!(kin, Kin::Doubtful | Kin::Perhaps | Kin::Answer)) {
+                    self.set_unclear(one.place, true);
+                }
+                Err(Lot::Unclear)
+            }
+            lot => Err(lot),
+        }
+    }
+
+    /// Flows with the same ends, the oldest first, but for the one with this hash.
+    fn alike(&self, key: &FlowKey, hash: u64) -> List {
+        let bare = Names::of(&self.index, key, hash).bare;
+        let one = |place: Place| {
+            let known = self.key_at(place).filter(|known| ways::have_same_ends(known, key))?;
+            let first = if let Place::Followed(id) = place { self.flows.get(id)?.facts.first.frame } else { 0 };
+            Some(Alike { first, names: self.names(known), place }).filter(|one| one.names.own != hash)
         };
-        let mut ways = iter::once(bare).chain(self.ways.alike(bare)).filter(|other| *other != hash);
-        let (other, place) = ways.find_map(|other| Some((other, self.find_hashed(other).filter(answered)?)))?;
-        self.ways.join(hash, low, other);
-        self.note_other_way(place, datagram.key.path);
-        Some(place)
+        let mut list: List = self.index.all(bare).filter_map(one).collect();
+        list.sort_unstable_by_key(|one| one.first);
+        list
+    }
+
+    /// A flow in a tunnel begins: makes it known to those with the same ends.
+    pub(super) fn make_known(&mut self, key: &FlowKey, names: Names) {
+        let alike = self.alike(key, names.own);
+        if let Some(one) = self.ways.began(names, &alike) {
+            self.index.remove(one.names.bare, one.place);
+        }
+    }
+
+    fn kin(&self, place: Place, datagram: &Datagram<'_>, opening: Option<Opening>) -> Kin {
+        let kin = match place {
+            Place::Followed(id) => self.flows.get(id).map(|flow| flow.kin(datagram)),
+            Place::Marker(id) => self.markers.get(id).map(|marker| marker.kin(datagram, opening)),
+            Place::HalfOpen(_) => None,
+        };
+        kin.unwrap_or(Kin::Stranger)
+    }
+
+    /// What this end says by this way belongs to a flow from now on. False where there is no room.
+    fn join(&mut self, way: u64, from_low: bool, flow: u64) -> bool {
+        let mut ways = std::mem::replace(&mut self.ways, ways::Ways::new(0));
+        let joined = ways.join(way, from_low, flow, |flow| self.find_hashed(flow).is_some());
+        self.ways = ways;
+        self.counters.ways_apart += u64::from(!joined);
+        joined
     }
 
     fn note_other_way(&mut self, place: Place, path: u32) {
         if let Place::Followed(id) = place
             && let Some(flow) = self.flows.get_mut(id)
         {
-            flow.facts.other_path = Some(path);
+            flow.facts.note_other_way(path);
         }
     }
 
-    /// The hash of a flow's key outside of its tunnels.
-    pub(super) fn bare_hash(&self, key: &FlowKey) -> u64 {
-        self.index.hash(&FlowKey { path: 0, ..*key })
+    /// A datagram may answer this flow or another.
+    fn set_unclear(&mut self, place: Place, unclear: bool) {
+        if let Place::Followed(id) = place
+            && let Some(flow) = self.flows.get_mut(id)
+        {
+            flow.facts.unclear = unclear;
+        }
     }
 }
+
+impl<S: DatagramSink> Flow<S> {
+    /// How a datagram of a flow with the same ends is related to it.
+    fn kin(&self, datagram: &Datagram<'_>) -> Kin {
+        let from_server = datagram.from_low != self.facts.client_is_low;
+        let side = if from_server { Side::Server } else { Side::Client };
+        let now = datagram.mark.time;
+        let print = fingerprint(datagram);
+        let known = self.recent.of(side).iter().any(|(known, _)| *known == print) || *self.first_print.of(side) == Some(print);
+        if known && now.since(self.latest) <= COPIED {
+            return Kin::Copy;
+        }
+        let asked = from_server && self.facts.sides.server.packets == 0;
+        if !asked || now.since(self.latest) > ANSWERED {
+            return Kin::Stranger;
+        }
+        match self.sink.is_answered_by(datagram) {
+            Answers::Yes => Kin::Answer,
+            Answers::No => Kin::Stranger,
+            // Of two clients whose systems choose their ports, hardly any two have the same at a time.
+            Answers::Perhaps if is_chosen(self.facts.ends()) => Kin::Perhaps,
+            Answers::Perhaps => Kin::Doubtful,
+        }
+    }
+}
+
+impl Marker {
+    fn kin(&self, datagram: &Datagram<'_>, opening: Option<Opening>) -> Kin {
+        let identity = opening.and_then(|opening| opening.identity);
+        let same = identity.is_some() && identity == self.identity;
+        if same && self.is_recent(datagram.mark.time) { Kin::Copy } else { Kin::Stranger }
+    }
+
+    fn is_recent(&self, now: Timestamp) -> bool {
+        now.seconds().saturating_sub(self.touched) <= i64::try_from(COPIED.as_secs()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The client's port is one that its system chose.
+const fn is_chosen((client, server): (Endpoint, Endpoint)) -> bool {
+    client.port >= 1024 && client.port != server.port
+}
+
+/// An answer comes no later than this: a client repeats itself sooner.
+const ANSWERED: Duration = Duration::from_secs(5);

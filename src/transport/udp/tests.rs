@@ -202,8 +202,8 @@ fn icmp_errors_are_noted_at_their_flow() {
 fn directions_in_two_tunnels_are_one_flow() {
     for (there, back) in [(7, 8), (0, 8), (7, 0)] {
         let mut trace = Trace::new(10);
-        trace.see_in(there, 1, true, b"c1", 0).see_in(back, 1, false, b"s22", 10).see_in(there, 1, true, b"a", 20);
-        trace.see_in(back, 1, false, b"a", 30).see_in(back, 1, false, b"x", 40).see_in(back, 1, false, b"late", 50).end();
+        trace.see_in(there, 40_000, true, b"c1", 0).see_in(back, 40_000, false, b"s22", 10).see_in(there, 40_000, true, b"a", 20);
+        trace.see_in(back, 40_000, false, b"a", 30).see_in(back, 40_000, false, b"x", 40).see_in(back, 40_000, false, b"late", 50).end();
         assert_eq!((trace.book.heard.as_str(), trace.table.counters().flows), ("(CsAax)", 1), "{there} {back}");
         assert_eq!(trace.table.counters().settled_packets, 1);
     }
@@ -213,11 +213,36 @@ fn directions_in_two_tunnels_are_one_flow() {
 fn networks_with_the_same_addresses_stay_apart() {
     // each whole
     let mut trace = Trace::new(10);
-    trace.see_in(7, 1, true, b"c1", 0).see_in(8, 1, true, b"c1", 1).see_in(8, 1, false, b"s", 2).see_in(7, 1, false, b"s", 3).end();
+    trace.see_in(7, 40_000, true, b"c1", 0).see_in(8, 40_000, true, b"c2", 1);
+    trace.see_in(8, 40_000, false, b"s1", 2).see_in(7, 40_000, false, b"s2", 3).end();
     let packets: Vec<_> = trace.book.ended.iter().map(|(flow, ..)| (flow.sides.client.packets, flow.sides.server.packets)).collect();
     assert_eq!(packets, [(1, 1), (1, 1)]);
     // what comes long after is no answer
     let mut trace = Trace::new(10);
-    trace.see_in(7, 1, true, b"c1", 0).see_in(8, 1, false, b"s", 9_000).end();
+    trace.see_in(7, 40_000, true, b"c1", 0).see_in(8, 40_000, false, b"s", 9_000).end();
     assert_eq!(trace.table.counters().flows, 2);
+    // of two clients alike nobody knows whom an answer is for, nor where both ends have the ports that everybody has there
+    let mut trace = Trace::new(10);
+    trace.see_in(7, 40_000, true, b"c1", 0).see_in(8, 40_000, true, b"c2", 1).see_in(9, 40_000, false, b"s", 2).end();
+    assert!(trace.book.ended.len() == 3 && trace.book.ended.iter().all(|(flow, ..)| flow.unclear));
+    let mut trace = Trace::new(10);
+    trace.see_in(7, 443, true, b"c1", 0).see_in(8, 443, false, b"s", 1).end();
+    assert!(trace.book.ended.len() == 2 && trace.book.ended.iter().all(|(flow, ..)| flow.unclear));
+}
+
+#[test]
+fn a_way_that_is_shown_twice_is_no_flow_of_its_own() {
+    let mut trace = Trace::new(10);
+    trace.see_in(7, 40_000, true, b"c1", 0).see_in(8, 40_000, true, b"c1", 1).see_in(9, 40_000, false, b"s1", 2);
+    for more in 0..8 {
+        trace.see_in(9, 40_000, false, &[b'a', more], 3);
+    }
+    trace.see_in(10, 40_000, false, b"s1", 4);
+    for more in 0..8 {
+        trace.see_in(10, 40_000, false, &[b'a', more], 5);
+    }
+    trace.see_in(8, 40_000, true, b"r", 6).end();
+    let (flow, ..) = &trace.book.ended[0];
+    assert_eq!((trace.book.ended.len(), trace.table.counters().flows, flow.sides.client.packets, flow.unclear), (1, 1, 2, false));
+    assert_eq!(flow.duplicates, 1, "those of the last datagrams");
 }

@@ -22,7 +22,7 @@ pub struct Capture {
     pub frames: Vec<Taken>,
 }
 
-const ETHERNET: u32 = 1;
+pub(super) const ETHERNET: u32 = 1;
 const FIN: u8 = 1;
 const SYN: u8 = 2;
 const RST: u8 = 4;
@@ -60,7 +60,7 @@ impl Capture {
         out
     }
 
-    fn with(&self, frames: Vec<Taken>) -> Self {
+    pub(super) fn with(&self, frames: Vec<Taken>) -> Self {
         Self { link: self.link, frames }
     }
 
@@ -186,6 +186,12 @@ impl Capture {
         })
     }
 
+    /// Whether a packet goes from the lesser end to the greater, by its addresses and, where these are the same, its ports; what speaks of a packet goes the other
+    /// way than that.
+    pub(super) fn goes_up(&self, frame: &Taken) -> Option<bool> {
+        self.packet(&frame.bytes)?.goes_up()
+    }
+
     /// The IP packet directly inside the link layer.
     fn packet<'a>(&self, bytes: &'a [u8]) -> Option<IpPacket<'a>> {
         let word = |at: usize| bytes.get(at..at + 2).map(|two| u16::from_be_bytes([two[0], two[1]]));
@@ -253,6 +259,19 @@ impl IpPacket<'_> {
     fn port(&self, number: usize) -> Option<u16> {
         let port = self.bytes.get(self.at + self.header_len() + number * 2..)?.get(..2)?;
         matches!(self.protocol(), 6 | 17).then(|| u16::from_be_bytes([port[0], port[1]]))
+    }
+
+    fn goes_up(&self) -> Option<bool> {
+        let behind = self.at + self.header_len();
+        if matches!(self.protocol(), 1 | 58) {
+            let quoted = IpPacket { bytes: self.bytes, at: behind + 8 };
+            return (self.bytes.len() >= quoted.at + 40).then(|| quoted.goes_up().map(|up| !up)).flatten();
+        }
+        let ports = || self.source_port().zip(self.destination_port());
+        match self.source().cmp(&self.destination()) {
+            std::cmp::Ordering::Equal => ports().map(|(from, to)| from < to),
+            order => Some(order.is_lt()),
+        }
     }
 
     fn header_len(&self) -> usize {
@@ -370,7 +389,7 @@ fn set_word(bytes: &mut [u8], at: usize, sums: &[usize], change: impl Fn(u16) ->
     }
 }
 
-fn checksum(header: &[u8]) -> u16 {
+pub(super) fn checksum(header: &[u8]) -> u16 {
     let sum: u32 = header.chunks(2).map(|two| u32::from(u16::from_be_bytes([two[0], *two.get(1).unwrap_or(&0)]))).sum();
     let sum = (sum & 0xffff) + (sum >> 16);
     let sum = (sum & 0xffff) + (sum >> 16);

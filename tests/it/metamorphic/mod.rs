@@ -4,6 +4,7 @@
 //! yet stands in `known.txt`, a line each: the change and the capture. A line whose change holds must go.
 
 mod capture;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,6 +18,7 @@ use handshark::diagnosis::cause::{Cause, Family};
 use crate::support::report::HandshakeReport;
 use crate::support::{analyse, analyse_bytes, analyse_with_keys, fixtures};
 use capture::Capture;
+use ways::Way;
 
 /// What does not hold yet.
 const KNOWN: &str = include_str!("known.txt");
@@ -205,6 +207,39 @@ fn a_vlan_tag_changes_no_verdict() {
 #[test]
 fn a_tunnel_changes_no_verdict() {
     holds("in VXLAN", Capture::tunnelled);
+}
+
+/// Each direction by a way of its own, as taps and mirror ports of routed interfaces show them.
+fn holds_by_ways(what: &str, ways: impl Fn(bool) -> Vec<Way>) {
+    holds(what, |capture| capture.by_ways(&ways));
+}
+
+#[test]
+fn a_vlan_for_each_direction_changes_no_verdict() {
+    holds_by_ways("each direction in a VLAN", |up| vec![Way::Vlan(if up { 41 } else { 42 })]);
+    holds_by_ways("one direction in a VLAN", |up| vec![if up { Way::Vlan(41) } else { Way::Plain }]);
+}
+
+#[test]
+fn a_tunnel_for_each_direction_changes_no_verdict() {
+    holds_by_ways("each direction in VXLAN or GENEVE", |up| vec![if up { Way::Vxlan(41) } else { Way::Geneve(42) }]);
+    holds_by_ways("each direction in GRE", |up| vec![Way::GreKey(if up { 41 } else { 42 })]);
+    holds_by_ways("each direction in two VLANs or none", |up| vec![if up { Way::Plain } else { Way::Qinq(7, 42) }]);
+}
+
+#[test]
+fn labels_and_tunnel_ends_of_each_direction_change_no_verdict() {
+    holds_by_ways("each direction in MPLS", |up| vec![Way::Mpls(if up { 41 } else { 42 })]);
+    holds_by_ways("each direction in IP in IP", |up| vec![Way::IpInIp(if up { 1 } else { 2 })]);
+}
+
+#[test]
+fn copies_in_other_tags_change_no_verdict() {
+    holds_by_ways("one direction in two VLANs", |up| if up { vec![Way::Vlan(41), Way::Vlan(43)] } else { vec![Way::Vlan(42)] });
+    holds_by_ways(
+        "both directions by two ways",
+        |up| if up { vec![Way::Vlan(41), Way::Vxlan(43)] } else { vec![Way::Plain, Way::GreKey(44)] },
+    );
 }
 
 #[test]

@@ -23,6 +23,14 @@ pub const FAMILY: RuleFamily = RuleFamily {
     rules: Rules::Each(&[&one_direction::RULE, &snaplen::RULE, &started_late::RULE, &gaps::RULE, &ended::RULE]),
 };
 
+/// The other side may be in the capture, in another tunnel, and nothing tells whether it is.
+const fn unclear(case: &Case<'_>) -> bool {
+    case.handshake.flow.unclear
+}
+
+/// What is said of it.
+const ELSEWHERE: &str = "packets between the same addresses and ports in another tunnel or VLAN may be the other direction, or another connection; nothing in them tells";
+
 /// What the capture lacks, for its place in the verdict: of a handshake whose end is not in the capture it is the cause, and of one that failed it
 /// is the reserve, for then the end is known and only the reason may be missing.
 fn lacking(case: &Case<'_>, finding: Finding) -> Finding {

@@ -11,7 +11,7 @@ use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::wording::counted;
 
-use super::lacking;
+use super::{ELSEWHERE, lacking, unclear};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::CaptureOneDirection, against: &[], page: page!("capture-one-direction"), check };
 
@@ -39,7 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let finding = Finding::new(
         Cause::CaptureOneDirection,
-        if left && !acknowledged { Confidence::Likely } else { Confidence::Certain },
+        if left && !acknowledged || unclear(case) { Confidence::Likely } else { Confidence::Certain },
         format!("Only the {seen}'s packets were captured on the connection to {}; what the {missing} sent is unknown.", view.target()),
     );
     let finding = if acknowledged {
@@ -50,6 +50,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         finding.noting(format!("{} from the {seen}, none from the {missing}", counted(view.side(seen).packets, "packet", "packets")))
     };
+    let finding = if unclear(case) { finding.noting(ELSEWHERE) } else { finding };
     Some(
         lacking(case, finding)
             .advise("Capture both directions: mirror both directions of the switch port, or capture on a host with a filter that names no direction.")
@@ -72,13 +73,14 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     }
     let finding = Finding::new(
         Cause::CaptureOneDirection,
-        if seen == Side::Server || went_on { Confidence::Strong } else { Confidence::Likely },
+        if (seen == Side::Server || went_on) && !unclear(case) { Confidence::Strong } else { Confidence::Likely },
         format!(
             "Only the {seen}'s datagrams were captured on the connection to {}; what the {} sent is unknown.",
             view.target(),
             seen.other()
         ),
     );
+    let finding = if unclear(case) { finding.noting(ELSEWHERE) } else { finding };
     Some(
         lacking(case, finding)
             .noting(if went_on {

@@ -8,7 +8,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-use super::lacking;
+use super::{ELSEWHERE, lacking, unclear};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::CaptureStartedLate, against: &[], page: page!("capture-started-late"), check };
 
@@ -19,9 +19,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let finding = Finding::new(
         Cause::CaptureStartedLate,
-        Confidence::Certain,
+        if unclear(case) { Confidence::Likely } else { Confidence::Certain },
         format!("The capture lacks the start of the connection to {}: its ClientHello is missing.", view.target()),
     );
+    let finding = if unclear(case) { finding.noting(ELSEWHERE) } else { finding };
     let finding = if case.handshake.outcome == Outcome::Completed {
         finding.weight(Weight::Note).stopped_by(StoppedBy::Nobody)
     } else {

@@ -11,7 +11,7 @@ use crate::handshake::shared::Shared;
 use crate::limits;
 use crate::packet::Datagram;
 use crate::time::Mark;
-use crate::transport::udp::{self, Hearing, Opening};
+use crate::transport::udp::{self, Answers, Hearing, Opening};
 use crate::transport::{Data, FlowEvent, FlowEventKind, FlowFacts, Interest};
 
 use super::super::number_of;
@@ -91,6 +91,19 @@ impl OpenVpn {
     pub(in crate::handshake::datagrams) fn held_bytes(&self) -> usize {
         let early = self.lanes.client.early.len() + self.lanes.server.early.len();
         size_of::<Self>() + self.following.held_bytes() + self.waiting + early * EARLY_RECORD
+    }
+
+    /// Whether this datagram answers the session that began: it acknowledges packets of that session, where that can be read.
+    pub(in crate::handshake::datagrams) fn is_answered_by(&self, datagram: &[u8]) -> Answers {
+        let Some(packet) =
+            Packet::parse(datagram).filter(|packet| packet.kind == self.reset_of(Side::Server) && packet.key == self.own.key)
+        else {
+            return Answers::No;
+        };
+        if self.own.wrapping.is_opaque() {
+            return Answers::Perhaps;
+        }
+        packet.acknowledged(self.own.wrapping).map_or(Answers::Perhaps, |session| (*session == self.session).into())
     }
 
     /// A session that is there gets new keys.

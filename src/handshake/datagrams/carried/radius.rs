@@ -11,7 +11,7 @@ use crate::handshake::shared::Shared;
 use crate::limits;
 use crate::packet::Datagram;
 use crate::time::Mark;
-use crate::transport::udp::{Hearing, Opening};
+use crate::transport::udp::{Answers, Hearing, Opening};
 use crate::transport::{Close, FlowFacts, Roles};
 
 use super::conversation::{Conversation, text};
@@ -59,6 +59,13 @@ impl Radius {
     /// Bytes that it holds.
     pub(in crate::handshake::datagrams) fn held_bytes(&self) -> usize {
         size_of::<Self>() + self.conversations.held_bytes() + self.joined.capacity() + self.ended.capacity() * size_of::<Asked>()
+    }
+
+    /// Whether this datagram may answer a request: its number is that of one. What signs it is a secret of both ends.
+    pub(in crate::handshake::datagrams) fn is_answered_by(&self, datagram: &Datagram<'_>) -> Answers {
+        let answer = Packet::parse(datagram.payload, datagram.payload_len).filter(|packet| packet.code != Code::Request);
+        let asked = |identifier: u8| self.conversations.place(|open| !open.own.answered && open.own.asked.identifier == identifier);
+        if answer.is_some_and(|packet| asked(packet.identifier).is_some()) { Answers::Perhaps } else { Answers::No }
     }
 
     pub(in crate::handshake::datagrams) fn datagram(&mut self, shared: &mut Shared, whole: &FlowFacts, datagram: &Datagram<'_>) -> Hearing {
