@@ -217,6 +217,9 @@ pub const CHAIN_BYTES: usize = 24 << 20;
 /// The same of the chains of which is remembered that a server served them.
 pub const SERVED_BYTES: usize = 20 << 20;
 
+/// Names that were looked up in the DNS, of which is remembered what the answers said: as many mail servers as one writes to in an hour.
+pub const LOOKED_UP: usize = 1 << 12;
+
 /// Bytes of handshakes whose verdicts wait for what others show: beyond this the oldest is judged.
 pub const HELD_BYTES: usize = 64 << 20;
 

@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 use self::text::Known;
 use crate::flow::{Endpoint, PerSide, Shown, read_address, station_of};
 use crate::report::{
-    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Dtls, Eap, Evidence, Finding, Handshake, Id, Incident, Network, Observer,
-    Quic, Renaming, Site, Step, Summary, Tls, TlsClient, TlsServer, community_id,
+    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Dns, Dtls, Eap, Evidence, Finding, Handshake, Id, Incident, Network,
+    Observer, Quic, Renaming, Site, Step, Summary, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// What the pseudonyms depend on.
@@ -108,6 +108,7 @@ impl Anonymizer {
         let source = self.source(&report.capture.source, known);
         let tls = report.tls.as_ref().map(|tls| self.tls(tls, known));
         let eap = report.eap.as_ref().map(|eap| self.eap(eap, known));
+        let dns = report.dns.as_ref().map(|dns| Box::new(self.dns(dns, known)));
         // What is known by name is complete from here on.
         let text = |text: &str| self.text(text, known);
         let close = |closes: &[ClosedBy]| -> Vec<_> {
@@ -137,6 +138,7 @@ impl Anonymizer {
             dtls: report.dtls.map(|dtls| Dtls { relay: dtls.relay.map(|relay| self.endpoint(relay)), ..dtls }),
             eap,
             openvpn: report.openvpn,
+            dns,
             diagnosis: diagnosis(&report.diagnosis, &text),
             timeline: report.timeline.iter().map(|step| Step { text: text(&step.text), ..step.clone() }).collect(),
             facts: None,
@@ -163,6 +165,12 @@ impl Anonymizer {
         let server = tls.server.as_ref().map(|server| TlsServer {
             answer: Arc::clone(&server.answer),
             certificates: self.certificates(&server.certificates, known),
+            raw_key: server.raw_key.map(|key| {
+                let fingerprint = data_encoding::HEXLOWER.encode(&key);
+                let pseudonym = mac(&self.key, "certificate", fingerprint.as_bytes());
+                known.add(fingerprint, data_encoding::HEXLOWER.encode(&pseudonym));
+                pseudonym
+            }),
             ..*server
         });
         Tls { next_protocol: tls.next_protocol.clone(), client, server, alerts: tls.alerts.clone(), ..*tls }
@@ -174,6 +182,15 @@ impl Anonymizer {
             let pseudonym = self.value(name);
             known.add(name.to_string(), pseudonym.clone());
             Cow::Owned(pseudonym)
+        })
+    }
+
+    /// Names, and hashes that everybody can look up.
+    fn dns(&self, dns: &Dns, known: &mut Known) -> Dns {
+        dns.map(|text| {
+            let pseudonym = self.value(text);
+            known.add(text.to_owned(), pseudonym.clone());
+            pseudonym
         })
     }
 

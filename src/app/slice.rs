@@ -129,6 +129,8 @@ struct Chosen {
     handshakes: u64,
     flows: HashMap<FlowKey, SmallVec<[Frames; 1]>, RandomState>,
     addresses: BTreeSet<IpAddr>,
+    /// Answers of the DNS on which verdicts rest.
+    answers: BTreeSet<u64>,
     /// By frame.
     comments: BTreeMap<u64, Vec<String>>,
     /// Randoms of their ClientHellos, where keys are to be kept: what those are found by.
@@ -177,6 +179,10 @@ impl Sink for Chosen {
         for key in iter::once(facts.flow.packets_key()).chain(facts.flow.other_packets_keys()) {
             self.add(key, Frames { first, last, quoted: last.max(facts.closed_at.frame) });
         }
+        if let Some(looked_up) = &facts.looked_up {
+            let records = looked_up.tlsa.as_ref().map(|records| records.mark);
+            self.answers.extend(records.into_iter().chain(looked_up.policy.as_ref().map(|policy| policy.mark)).map(|mark| mark.frame));
+        }
         let diagnosis = &report.diagnosis;
         let cause = diagnosis
             .cause
@@ -206,6 +212,7 @@ impl Chosen {
             handshakes: 0,
             flows: HashMap::default(),
             addresses: BTreeSet::new(),
+            answers: BTreeSet::new(),
             comments: BTreeMap::new(),
             randoms: BTreeSet::new(),
             verdicts: BTreeMap::new(),
@@ -250,6 +257,7 @@ impl Chosen {
     fn take(&self, packet: &Packet<'_>, frame: u64) -> bool {
         match packet {
             Packet::Tcp(segment) => self.wants(&segment.key, frame, false),
+            Packet::Udp(_) if self.answers.contains(&frame) => true,
             Packet::Udp(datagram) | Packet::Eapol(datagram) => self.wants(&datagram.key, frame, false),
             Packet::IcmpError(error) => self.wants(&error.key, frame, true),
             Packet::Skipped(_) => false,

@@ -19,6 +19,11 @@ impl<K: Eq + Hash, V: Default> Aged<K, V> {
         Self { young: HashMap::default(), old: HashMap::default(), most }
     }
 
+    /// Nothing was entered yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.young.is_empty()
+    }
+
     /// An entry, without touching it.
     pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where

@@ -265,6 +265,8 @@ causes! {
     InsufficientSecurity = "insufficient-security" in Parameters,
     /// Alert handshake_failure and nothing in the capture says more.
     HandshakeFailure = "handshake-failure" in Parameters,
+    /// The server's certificate matches none of the TLSA records in the DNS.
+    DaneMismatch = "dane-mismatch" in Certificate,
     /// The server's certificate had expired when it was served.
     CertificateExpired = "certificate-expired" in Certificate,
     /// The server's certificate was not yet valid (or the client's clock is wrong).

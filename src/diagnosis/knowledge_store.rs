@@ -4,19 +4,18 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use crate::condensate::Elsewhere;
 use crate::flow::{Endpoint, PerSide, Side, Transport};
 use crate::handshake::Handshake;
-use crate::handshake::facts::Outcome;
+use crate::handshake::facts::{LookedUp, Outcome};
+use crate::handshake::lookups;
 use crate::limits;
 use crate::site::Site;
 use crate::time::Timestamp;
@@ -33,9 +32,14 @@ use super::hearing::{Heard, Hearing, both_sides};
 use super::issuers::{Issuers, Shown};
 use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::later::Later;
+use super::lookups::Lookups;
 use super::tickets::{self, Tickets};
 use super::ttls::Ttls;
 use super::visits::{self, Visits};
+
+mod tags;
+
+use tags::{UNNAMED, answer_tag, spread, tag};
 
 /// Server endpoints remembered.
 const SERVERS: usize = 8192;
@@ -43,8 +47,6 @@ const SERVERS: usize = 8192;
 const PER_SERVER: usize = 64;
 /// Attempts of one client within this time belong together.
 const RELATED_WITHIN: Duration = Duration::from_secs(10);
-/// The tag of no name.
-const UNNAMED: u64 = 0;
 /// A flood is counted within this time around a handshake.
 const FLOOD_WINDOW: i64 = 10;
 /// A server that says nothing for so long does not serve.
@@ -66,6 +68,7 @@ pub struct KnowledgeStore {
     /// Who came without wanting a handshake, by client and server. Only of those that left something undone.
     visits: Aged<(Site, IpAddr, Endpoint), Visits>,
     later: Later,
+    lookups: Lookups,
     /// Hosts that serve, whatever the port.
     hosts: Aged<(Site, IpAddr), Host>,
     /// What the interfaces lose.
@@ -209,6 +212,7 @@ impl Default for KnowledgeStore {
             hosts: Aged::new(SERVERS),
             sources: Aged::new(SERVERS),
             later: Later::default(),
+            lookups: Lookups::default(),
             icmp_unread: false,
         }
     }
@@ -225,6 +229,7 @@ impl KnowledgeStore {
         }
         self.learn_client(handshake, tag);
         self.learn_host(handshake);
+        self.lookups.learn(handshake, name);
         self.sources.touch(&handshake.flow.interface).enter(Heard::of(handshake));
         let visit = visit(handshake);
         if !visits::is_used(handshake) {
@@ -243,6 +248,16 @@ impl KnowledgeStore {
             self.learn_client(connection, UNNAMED);
             self.learn_host(connection);
         }
+    }
+
+    /// Enters an answer of the DNS.
+    pub fn hear(&mut self, answer: lookups::Heard) {
+        self.lookups.hear(answer);
+    }
+
+    /// What was looked up before a handshake and bears on it.
+    pub fn looked_up(&self, handshake: &Handshake) -> Option<Box<LookedUp>> {
+        self.lookups.before(handshake)
     }
 
     /// ICMP errors were cut before the ports of the packet that they quote.
@@ -549,21 +564,6 @@ fn place(handshake: &Handshake) -> Place {
 /// A client that comes to a server.
 fn visit(handshake: &Handshake) -> (Site, IpAddr, Endpoint) {
     (handshake.flow.key.site, handshake.client.address, handshake.server)
-}
-
-/// Stands for a name where two hundred thousand are counted, the same in every run. Two names that share one share their counts.
-fn tag(name: Option<&str>) -> u64 {
-    name.map_or(UNNAMED, |name| FixedState::default().hash_one(name) | 1)
-}
-
-/// Stands for the way in which a server answers; never 0.
-fn answer_tag(answer: impl Hash) -> u32 {
-    u32::try_from(FixedState::default().hash_one(answer) >> 32).unwrap_or(0) | 1
-}
-
-/// Where a tag lies in a table: its lowest bit says nothing.
-const fn spread(tag: u64) -> u64 {
-    tag.rotate_right(1)
 }
 
 /// `RSA`, `EC`, `Ed25519`…

@@ -12,6 +12,7 @@ use crate::tls::message::OcspStatus;
 use super::case::Case;
 use super::chain::{ChainFacts, Trust};
 use super::policy::Policy;
+use super::published;
 
 /// A set of signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,7 +76,8 @@ impl Signs {
         let handshake = case.handshake;
         let mut signs = Self::of_course(handshake).or(Self::of_messages(handshake));
         signs.set(Self::SLOW, took_long(case));
-        signs.set(Self::FLAWED_CHAIN, case.chain.is_some_and(|chain| is_flawed(handshake, chain, case.policy)));
+        let flawed = case.chain.is_some_and(|chain| is_flawed(handshake, chain, case.policy));
+        signs.set(Self::FLAWED_CHAIN, flawed || published::fit(handshake) == Some(false));
         let suspected = case.knowledge.one_key_for_many || case.knowledge.other_issuer_for_name.is_some();
         signs.set(Self::INSPECTION, suspected || case.chain.map_or_else(|| handshake.leaf().is_some(), |chain| chain.inspected));
         signs

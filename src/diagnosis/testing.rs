@@ -343,7 +343,7 @@ impl Scene {
     }
 
     fn chain(&mut self, certificates: &[Arc<Certificate>]) -> Located<Chain> {
-        self.seen(Chain { certificates: certificates.to_vec(), message_len: 600, dropped: 0 })
+        self.seen(Chain { certificates: certificates.to_vec(), message_len: 600, ..Chain::default() })
     }
 
     /// A side sends a fatal alert in clear, which ends the handshake.

@@ -12,19 +12,21 @@ use crate::flow::{Endpoint, PerSide, Side};
 use crate::limits;
 use crate::preamble::{Plaintext, PreambleFacts};
 use crate::time::Mark;
-use crate::tls::certificate::Certificate;
+use crate::tls::certificate::{Certificate, RawKey};
 use crate::tls::client_hello::ClientHello;
-use crate::tls::message::{Alert, CertificateRequest, EncryptedExtensions, OcspStaple, ServerKeyExchange, SessionTicket};
+use crate::tls::message::{CertificateRequest, EncryptedExtensions, OcspStaple, ServerKeyExchange, SessionTicket};
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::traffic::UNKNOWN;
 use crate::transport::{Close, FlowFacts};
 
+pub use super::alerts::{AlertSeen, ReadAlert};
 pub use super::datagrams::carried::facts::{CarriedFacts, Carrier, EapFacts, EapResult, EapRoad, OpenVpnFacts};
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
 pub use super::fact::Fact;
 pub use super::ftp::{FtpReplies, FtpReply, FtpSaid};
 pub use super::history::History;
+pub use super::lookups::{LookedUp, MailPolicy, TlsaRecords};
 use super::renegotiation::Renegotiation;
 
 /// Something, and where it was seen: the frame that carried its last byte.
@@ -151,6 +153,8 @@ pub struct Handshake {
     pub provisional: bool,
     /// Packets that the capture lost on this interface while it was under way, where that is known: some may have been its own.
     pub capture_losses: u64,
+    /// What was looked up before it.
+    pub looked_up: Option<Box<LookedUp>>,
     /// Alerts of both sides in order: those that were read, and one that size, place or silence show.
     pub alerts: Vec<AlertSeen>,
     /// How far it got.
@@ -188,6 +192,8 @@ pub struct Chain {
     pub message_len: usize,
     /// Certificates beyond [`crate::limits::CHAIN_LEN`].
     pub dropped: usize,
+    /// A public key alone, in the place of certificates.
+    pub raw_key: Option<Box<RawKey>>,
 }
 
 /// A message that was begun and never completed.
@@ -258,36 +264,6 @@ pub struct EncryptedRecord {
     pub len: u16,
     /// The frame of its last byte.
     pub mark: Mark,
-}
-
-/// An alert as it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadAlert {
-    /// Who sent it.
-    pub from: Side,
-    /// Level and description; `None` when encrypted and not decrypted.
-    pub alert: Option<Alert>,
-    /// It travelled encrypted.
-    pub encrypted: bool,
-    /// Where.
-    pub mark: Mark,
-}
-
-/// An alert, and what it was worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AlertSeen {
-    /// Who sent it.
-    pub from: Side,
-    /// Level and description; `None` when encrypted and not decrypted.
-    pub alert: Option<Alert>,
-    /// It travelled encrypted.
-    pub encrypted: bool,
-    /// Where.
-    pub mark: Mark,
-    /// It came after the handshake was complete.
-    pub after_handshake: bool,
-    /// The other side had already closed (FIN or RST) or alerted before: this one is a consequence.
-    pub consequence: bool,
 }
 
 /// What the encrypted part of a TLS 1.3 handshake shows by sizes and order (without keys).
@@ -584,6 +560,7 @@ impl Handshake {
             concluded_at: u64::MAX,
             provisional: false,
             capture_losses: 0,
+            looked_up: None,
             alerts: Vec::new(),
             stage: Stage::Connect,
             outcome: Outcome::Incomplete,

@@ -6,6 +6,7 @@
 
 use crate::flow::{PerSide, Side};
 use crate::limits;
+use crate::preamble::dns;
 use crate::preamble::websocket::{self, Answer, Asked};
 use crate::preamble::{self, Dialect, Plaintext, Preamble, Step, Unwrap};
 use crate::tls::record::{Recognition, looks_like_tls};
@@ -33,6 +34,8 @@ pub(super) struct Following {
     decryption: Option<Box<Decryption>>,
     /// Payload bytes looked at while nothing was recognised.
     fruitless: usize,
+    /// What the server answered, if that was an answer of the DNS.
+    answer: Option<Box<dns::Answer>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -131,6 +134,11 @@ impl Following {
     /// What leads up to TLS, or stands in its place.
     pub(super) fn preamble(&self) -> Option<&Preamble> {
         self.preamble.as_deref()
+    }
+
+    /// What the server answered, if that was an answer of the DNS.
+    pub(super) fn take_answer(&mut self) -> Option<dns::Answer> {
+        self.answer.take().map(|answer| *answer)
     }
 
     /// Bytes of a side were not seen, and nobody knows how many: what follows them begins somewhere in a record.
@@ -419,6 +427,9 @@ impl Following {
             Recognition::Yes => self.with_head(h, shared, data, Self::first_records),
             Recognition::No => {
                 let what = preamble::identify(head, data.side);
+                if data.side == Side::Server && self.answer.is_none() {
+                    self.answer = dns::framed(head).and_then(dns::read).map(Box::new);
+                }
                 self.speaks_plaintext(h, what, data);
                 // Both sides in clear: nothing about TLS will follow.
                 if self.streams.client.ignored() && self.streams.server.ignored() { Interest::Settled } else { Interest::More }

@@ -10,7 +10,7 @@ use crate::time::Mark;
 use crate::tls::message::EncryptedExtensions;
 use crate::tls::registry::CipherSuite;
 
-use super::facts::{EncryptedRecord, EncryptedRecords, Fact, Hidden, Observed};
+use super::facts::{EncryptedRecord, EncryptedRecords, Fact, Handshake, Hidden, Observed};
 
 impl Observed {
     /// Bytes by which a side's records are longer than their content, where its cipher makes all of them longer by as many; padding of TLS 1.3 is not
@@ -20,13 +20,17 @@ impl Observed {
         // Up to TLS 1.2 the first encrypted record holds a Finished.
         if self.is_tls13() { Some(tag + 1) } else { self.encrypted.of(side).first()?.len.checked_sub(OLD_FINISHED) }
     }
+}
 
+impl Handshake {
     /// The client asked a mail server for TLS, and then all that it said is no longer than QUIT: where it did. EHLO, which is expected, is longer.
-    /// Scripts that look at certificates leave so as well; their libraries send the server's name, which mail servers do not.
+    /// Scripts that look at certificates leave so as well; their libraries send the server's name, which mail servers do only where they go by TLSA records
+    /// or by the domain's policy.
     pub fn quits_at_once(&self) -> Option<Mark> {
         let asked = |facts: &PreambleFacts| facts.dialect == Dialect::Smtp && facts.upgrade == Upgrade::Granted;
         let named = self.hello().is_some_and(|hello| hello.server_name().is_some());
-        let alone = self.opening == Some(QUIT) && self.application_records.client == 1 && !named;
+        let bound = || self.looked_up.as_ref().is_some_and(|looked_up| looked_up.bind_the_client());
+        let alone = self.opening == Some(QUIT) && self.application_records.client == 1 && (!named || bound());
         self.application_data.client.filter(|_| alone && self.preamble.as_deref().is_some_and(asked))
     }
 }

@@ -13,6 +13,7 @@ use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, HalfOpe
 use super::facts::{Handshake, Observed, Outcome};
 use super::following::Following;
 use super::outcome::{self, Closing};
+use super::overhear;
 use super::relevance::{Relevance, relevance};
 use super::shared::Shared;
 use super::tally;
@@ -119,6 +120,9 @@ impl FlowSink for Machine {
             return;
         };
         self.following.finish(&mut observed, shared, &flow);
+        if let Some(answer) = self.following.take_answer() {
+            overhear::hear_stream(shared, answer, &flow, concluded_at(close, now));
+        }
         // Keys that came last may have opened it only now.
         self.listen(shared);
         let lost = self.following.lost_contents();

@@ -4,10 +4,11 @@ use crate::anomaly::AnomalyKind;
 use crate::flow::Side;
 use crate::limits;
 use crate::time::Mark;
+use crate::tls::certificate::RawKey;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::message::{
-    CertificateRequest, OcspStaple, ServerKeyExchange, SessionTicket, certificate_list, certificate_list_13, decompress_certificate,
-    entry_extensions,
+    CertificateRequest, EncryptedExtensions, OcspStaple, ServerKeyExchange, SessionTicket, certificate_list, certificate_list_13,
+    decompress_certificate, entry_extensions,
 };
 use crate::tls::registry::{ExtensionType, HandshakeType, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
@@ -148,8 +149,12 @@ pub(super) fn on_decrypted(h: &mut Observed, shared: &mut Shared, side: Side, ki
 /// A Certificate of TLS 1.3, with the staple of its first entry.
 fn certificate_13(h: &mut Observed, shared: &mut Shared, side: Side, body: &[u8], place: Place) -> bool {
     let mut chain = Chain { message_len: body.len(), ..Chain::default() };
+    let raw = || h.encrypted_extensions.as_ref().and_then(|seen| EncryptedExtensions::parse(&seen.what));
+    let raw = raw().is_some_and(|chosen| chosen.extensions().any(|extension| is_raw_key(side, extension)));
     for (index, (der, extensions)) in certificate_list_13(body).enumerate() {
-        if chain.certificates.len() < limits::CHAIN_LEN {
+        if raw {
+            chain.raw_key.get_or_insert_with(|| Box::new(RawKey::of(der)));
+        } else if chain.certificates.len() < limits::CHAIN_LEN {
             chain.certificates.push(intern(shared, der));
         } else {
             chain.dropped += 1;
@@ -164,8 +169,9 @@ fn certificate_13(h: &mut Observed, shared: &mut Shared, side: Side, body: &[u8]
     h.held_bytes += weight(&chain);
     match side {
         Side::Client => {
-            h.hidden.client_certificate_empty |= chain.certificates.is_empty();
-            h.hidden.client_certificate_sent |= !chain.certificates.is_empty();
+            let empty = chain.certificates.is_empty() && chain.raw_key.is_none();
+            h.hidden.client_certificate_empty |= empty;
+            h.hidden.client_certificate_sent |= !empty;
             h.client_chain.get_or_insert_with(|| place.seen(chain));
         }
         Side::Server => {
@@ -259,7 +265,12 @@ fn server_hello(h: &mut Observed, body: &[u8], place: Place) -> bool {
 
 fn certificate(h: &mut Observed, shared: &mut Shared, side: Side, body: &[u8], place: Place) -> bool {
     let mut chain = Chain { message_len: body.len(), ..Chain::default() };
-    for der in certificate_list(body) {
+    let chosen = h.server_hello.as_ref().map(|hello| &hello.what);
+    if chosen.is_some_and(|hello| hello.extensions().any(|(kind, body)| is_raw_key(side, (kind, body)))) {
+        // It stands where the list of certificates would.
+        chain.raw_key = body.get(3..).filter(|der| !der.is_empty()).map(|der| Box::new(RawKey::of(der)));
+    }
+    for der in certificate_list(body).filter(|_| chain.raw_key.is_none()) {
         if chain.certificates.len() < limits::CHAIN_LEN {
             chain.certificates.push(intern(shared, der));
         } else {
@@ -274,6 +285,18 @@ fn certificate(h: &mut Observed, shared: &mut Shared, side: Side, body: &[u8], p
     slot.get_or_insert_with(|| place.seen(chain));
     true
 }
+
+/// Whether this is the server's word that a side sends a public key in the place of certificates (RFC 7250 section 4).
+fn is_raw_key(side: Side, (kind, body): (ExtensionType, &[u8])) -> bool {
+    let about = match side {
+        Side::Client => ExtensionType::CLIENT_CERTIFICATE_TYPE,
+        Side::Server => ExtensionType::SERVER_CERTIFICATE_TYPE,
+    };
+    kind == about && body == [RAW_PUBLIC_KEY]
+}
+
+/// A type of certificate (RFC 7250 section 3).
+const RAW_PUBLIC_KEY: u8 = 2;
 
 fn server_key_exchange(h: &mut Observed, body: &[u8], place: Place) -> bool {
     let (Some(suite), Some(version)) = (h.cipher(), h.version()) else { return true };

@@ -4,6 +4,7 @@
 //! anything odd. What it gathers are the [`facts`]; it draws no conclusions beyond stage, outcome and who ended it, which follow from the
 //! facts by definition.
 
+pub mod alerts;
 mod contents;
 pub mod datagrams;
 mod decrypt;
@@ -14,10 +15,12 @@ pub mod ftp;
 mod hidden;
 mod history;
 mod later_auth;
+pub mod lookups;
 pub mod machine;
 mod messages;
 mod notes;
 mod outcome;
+pub mod overhear;
 mod pending;
 mod records;
 pub mod relevance;

@@ -92,6 +92,7 @@ pub(super) fn conclude(mut observed: Box<Observed>, mut flow: Box<FlowFacts>, cl
         concluded_at,
         provisional: false,
         capture_losses: 0,
+        looked_up: None,
         alerts,
         stage,
         outcome: ending.outcome,
@@ -390,7 +391,7 @@ fn refused_upgrade(h: &Over<'_>) -> Option<Ending> {
             let who = if proxy { StoppedBy::Network } else { StoppedBy::Server };
             Some(Ending::new(Outcome::Plaintext, who, preamble.answered))
         }
-        Upgrade::NotAsked | Upgrade::Asked | Upgrade::Granted => None,
+        Upgrade::NotAsked | Upgrade::Asked | Upgrade::Granted | Upgrade::Hidden => None,
     }
 }
 

@@ -42,6 +42,9 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         if tunnels_other(handshake, preamble) {
             return Relevance::Other("plaintext");
         }
+        if preamble.upgrade == Upgrade::Hidden && !broke_off(handshake) {
+            return Relevance::Other(preamble.dialect.name());
+        }
         return upgrade(preamble, tls_port);
     }
     let flow = &handshake.flow;
@@ -114,6 +117,15 @@ fn tunnels_other(handshake: &Handshake, preamble: &PreambleFacts) -> bool {
         return false;
     };
     Side::BOTH.into_iter().all(|side| handshake.flow.side(side).last_data.is_some_and(|last| last > agreed))
+}
+
+/// A side ended the connection right after the other's last words: where these are hidden, it did not like them. What goes on, or ends later, may be
+/// a session that is up and has nothing to carry.
+fn broke_off(handshake: &Handshake) -> bool {
+    let sides = Side::BOTH.map(|side| handshake.flow.side(side));
+    let last = sides.iter().filter_map(|side| side.last_data).max();
+    let end = handshake.end.filter(|_| handshake.outcome.failed() && sides.iter().all(|side| side.gap_bytes == 0 && side.snaplen_cut == 0));
+    end.zip(last).is_some_and(|(end, last)| end.time.since(last.time) <= AT_ONCE)
 }
 
 /// The server ended the connection right after the client's first bytes, without one of its own.

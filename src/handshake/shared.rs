@@ -17,6 +17,7 @@ use crate::tls::certificate::{Certificate, CertificateStore};
 use crate::traffic::Traffic;
 
 use super::facts::Handshake;
+use super::lookups::Heard;
 
 /// What the machines of a partition share.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct Shared {
     pub concluded: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and are summed up instead of reported.
     pub half_open: Vec<HalfOpen>,
+    /// What answers of the DNS said.
+    pub heard: Vec<Heard>,
     /// By site and server, what became of the connections that it did not answer, since this moment.
     unanswered: HashMap<(Site, Endpoint), Unanswered, RandomState>,
     unanswered_since: Timestamp,
@@ -97,6 +100,7 @@ impl Shared {
             traffic: Traffic::default(),
             concluded: Vec::new(),
             half_open: Vec::new(),
+            heard: Vec::new(),
             unanswered: HashMap::default(),
             unanswered_since: Timestamp::MIN,
             shard: None,

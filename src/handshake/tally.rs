@@ -8,6 +8,7 @@ use crate::traffic::{Bearer, Kind, Row, UNKNOWN, Volume};
 use crate::transport::FlowFacts;
 
 use super::facts::{Observed, Protocol};
+use super::overhear;
 use super::shared::Shared;
 
 /// Counts a connection or flow that is about to end. Gives the row for its late packets.
@@ -52,6 +53,7 @@ fn count(shared: &mut Shared, protocol: &'static str, flow: &FlowFacts, connecti
 
 /// Counts a datagram of no flow that is followed.
 pub(super) fn pass_by(shared: &mut Shared, datagram: &Datagram<'_>) {
+    overhear::hear(shared, datagram);
     if shared.counts(&datagram.key) {
         let row = shared.traffic.row(passing(datagram));
         shared.traffic.packet(row, datagram.payload_len);

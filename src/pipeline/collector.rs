@@ -2,7 +2,6 @@
 //!
 //! A verdict that other handshakes of the capture could improve waits for them, within bounds; everything else is emitted at once.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +22,7 @@ use crate::diagnosis::visits::is_used;
 use crate::flow::{PerSide, Side};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Chain, Located, Outcome};
+use crate::handshake::lookups::Heard;
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::handshake::shared::HalfOpen;
 use crate::incident::{Judged, Observation, Tracker};
@@ -31,7 +31,7 @@ use crate::logs::Logs;
 use crate::origins::Origins;
 use crate::owners::Desk;
 use crate::packet::Skip;
-use crate::report::{self, Files, Sink, Summary};
+use crate::report::{self, Sink, Summary};
 use crate::shard::Shard;
 use crate::site::Observer;
 use crate::time::{Clock, Timestamp};
@@ -41,7 +41,7 @@ use crate::wording::counted;
 
 use super::batch::Entry;
 use super::elsewhere::{Others, sight};
-use super::held::{Held, Unnamed};
+use super::held::{Held, Unnamed, report};
 use super::listening::{self, Listening};
 use super::options::Options;
 use super::point::CapturePoint;
@@ -81,6 +81,7 @@ pub(super) struct Collector<'a> {
     #[expect(clippy::vec_box, reason = "handshakes are large and sorted by their boxes")]
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
+    heard: Vec<Heard>,
     held: VecDeque<Held>,
     /// Those that are judged and wait to be told whose their ends are.
     unnamed: VecDeque<Unnamed>,
@@ -127,6 +128,7 @@ impl<'a> Collector<'a> {
             emit,
             pending: Vec::new(),
             half_open: Vec::new(),
+            heard: Vec::new(),
             held: VecDeque::new(),
             unnamed: VecDeque::new(),
             owners: options.owners.as_ref(),
@@ -155,6 +157,7 @@ impl<'a> Collector<'a> {
     pub(super) fn add(&mut self, mut drained: Drained) {
         self.pending.append(&mut drained.handshakes);
         self.half_open.append(&mut drained.half_open);
+        self.heard.append(&mut drained.heard);
         if let Some(own) = self.shard {
             self.others.add(own, drained.told);
         }
@@ -179,9 +182,10 @@ impl<'a> Collector<'a> {
                 }
             }
         }
-        if self.pending.is_empty() && self.half_open.is_empty() && self.others.is_empty() {
+        if self.pending.is_empty() && self.half_open.is_empty() && self.heard.is_empty() && self.others.is_empty() {
             return Ok(());
         }
+        self.heard.sort_by_key(|heard| Reverse((heard.known_at, heard.mark.frame, heard.site)));
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
         for handshake in self.pending.drain(..) {
@@ -198,6 +202,7 @@ impl<'a> Collector<'a> {
                 }
                 waits
             });
+            self.listen(upto.concluded_at);
             return Ok(());
         }
         let later_first = |half_open: &HalfOpen| Reverse((half_open.known_at, half_open.first.frame, half_open.site, half_open.server));
@@ -208,13 +213,22 @@ impl<'a> Collector<'a> {
                 self.be_told(entry)?;
             }
             self.learn_half_open(handshake.concluded_at);
+            self.listen(handshake.concluded_at);
             self.take(handshake)?;
         }
         while let Some(entry) = self.others.upto(upto) {
             self.be_told(entry)?;
         }
         self.learn_half_open(upto.concluded_at);
+        self.listen(upto.concluded_at);
         Ok(())
+    }
+
+    /// Learns of the answers that are known when something is concluded at this frame. They are sorted, the first at the end.
+    fn listen(&mut self, at: u64) {
+        while let Some(heard) = self.heard.pop_if(|heard| heard.known_at <= at) {
+            self.knowledge.hear(heard);
+        }
     }
 
     /// Learns of the half-open connections that are known when something is concluded at this frame. They are sorted, the first at the end.
@@ -224,7 +238,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn take(&mut self, handshake: Box<Handshake>) -> std::io::Result<()> {
+    fn take(&mut self, mut handshake: Box<Handshake>) -> std::io::Result<()> {
+        handshake.looked_up = self.knowledge.looked_up(&handshake);
         let doubtful = match relevance(&handshake) {
             Relevance::Other(word) => {
                 self.knowledge.overhear(&handshake);
@@ -571,29 +586,4 @@ fn learn(knowledge: &mut KnowledgeStore, totals: &mut Totals, half_open: &HalfOp
 fn count(counts: &mut report::Counts, what: &'static str, more: u64) {
     let count = counts.entry(what).or_default();
     *count = count.saturating_add(more);
-}
-
-/// What is to be said of a handshake. `points`: the capture's interfaces, and which file each frame comes from.
-fn report<'a>(
-    reports: &mut report::Builder,
-    (points, origins): (&'a [CapturePoint], Option<&Origins>),
-    observer: &Observer,
-    timeline: bool,
-    held: &'a Held,
-    verdict: &'a Verdict,
-) -> report::Handshake<'a> {
-    let handshake = held.handshake.as_ref();
-    let point = points.get(handshake.flow.interface as usize);
-    let mut report = reports.handshake(
-        handshake,
-        verdict,
-        point.map_or("", |point| &point.source),
-        point.map_or(observer, |point| point.observer(observer)),
-    );
-    report.capture.interface = point.and_then(|point| point.interface.as_deref()).map(Cow::Borrowed);
-    report.capture.files = origins.map(Files::new);
-    if timeline {
-        report.timeline = report::timeline(handshake);
-    }
-    report
 }

@@ -25,6 +25,7 @@ use crate::diagnosis::policy::Policy;
 use crate::error::{Error, Result};
 use crate::flow::FlowKey;
 use crate::frame::{Block, Frame, FrameHead};
+use crate::handshake::overhear;
 use crate::limits;
 use crate::packet::{self, Packet, Skip};
 use crate::shard::Shard;
@@ -277,15 +278,17 @@ impl Pass {
                     return;
                 };
                 let ends = kind == Kind::Within && worker.ends_settled(routed);
+                // What the DNS says of servers bears on all of them.
+                let heard = kind == Kind::Within && overhear::is_heard(packet);
                 let followed = worker.knows(routed);
                 let firsts = worker.take_for(routed);
-                let own = ends || firsts.into_iter().flatten().any(|first: Mark| window.holds(first.time));
+                let own = ends || heard || firsts.into_iter().flatten().any(|first: Mark| window.holds(first.time));
                 if let Some(seen) = (place as usize).checked_sub(places.start).and_then(|at| seen.get_mut(at)) {
                     let [was, is] = firsts;
                     seen.state = if own { State::Needed } else { State::Idle };
                     seen.begins = begins(was, is);
                     let within = kind == Kind::Within;
-                    seen.shards = if own && *shards > 1 { packet.key().map(|key| Shard::holding(key, *shards)) } else { None };
+                    seen.shards = if own && !heard && *shards > 1 { packet.key().map(|key| Shard::holding(key, *shards)) } else { None };
                     seen.part = if own != within || own && seen.begins { Part::of(packet, followed) } else { None };
                 }
             });

@@ -1,11 +1,17 @@
 //! Handshakes that wait: for a verdict, or to be told whose their ends are.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::judge::Verdict;
 use crate::handshake::Handshake;
+use crate::origins::Origins;
+use crate::report::{self, Files};
+use crate::site::Observer;
 use crate::time::Timestamp;
+
+use super::point::CapturePoint;
 
 /// A handshake whose verdict waits.
 pub(super) struct Held {
@@ -24,4 +30,29 @@ pub(super) struct Unnamed {
     pub(super) held: Held,
     pub(super) verdict: Verdict,
     pub(super) since: Timestamp,
+}
+
+/// What is to be said of a handshake. `points`: the capture's interfaces, and which file each frame comes from.
+pub(super) fn report<'a>(
+    reports: &mut report::Builder,
+    (points, origins): (&'a [CapturePoint], Option<&Origins>),
+    observer: &Observer,
+    timeline: bool,
+    held: &'a Held,
+    verdict: &'a Verdict,
+) -> report::Handshake<'a> {
+    let handshake = held.handshake.as_ref();
+    let point = points.get(handshake.flow.interface as usize);
+    let mut report = reports.handshake(
+        handshake,
+        verdict,
+        point.map_or("", |point| &point.source),
+        point.map_or(observer, |point| point.observer(observer)),
+    );
+    report.capture.interface = point.and_then(|point| point.interface.as_deref()).map(Cow::Borrowed);
+    report.capture.files = origins.map(Files::new);
+    if timeline {
+        report.timeline = report::timeline(handshake);
+    }
+    report
 }

@@ -8,6 +8,7 @@ use crate::diagnosis::policy::Policy;
 use crate::flow::{FlowKey, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::DatagramMachine;
+use crate::handshake::lookups::Heard;
 use crate::handshake::machine::Machine;
 use crate::handshake::shared::{HalfOpen, Shared};
 use crate::limits;
@@ -289,6 +290,7 @@ impl Worker {
         for Partition { shared, .. } in &mut self.partitions {
             drained.handshakes.append(&mut shared.concluded);
             drained.half_open.append(&mut shared.half_open);
+            drained.heard.append(&mut shared.heard);
         }
         if let Some(shard) = self.shard {
             drained.handshakes.retain(|handshake| shard.judges(&handshake.flow.packets_key(), handshake.server.address));
@@ -336,6 +338,8 @@ pub(super) struct Drained {
     pub(super) handshakes: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and were given up to stay within bounds.
     pub(super) half_open: Vec<HalfOpen>,
+    /// What answers of the DNS said.
+    pub(super) heard: Vec<Heard>,
     /// Handshakes of other shards.
     pub(super) told: Vec<Entry>,
 }
@@ -343,6 +347,6 @@ pub(super) struct Drained {
 impl Drained {
     /// Nothing was concluded.
     pub(super) const fn is_empty(&self) -> bool {
-        self.handshakes.is_empty() && self.half_open.is_empty() && self.told.is_empty()
+        self.handshakes.is_empty() && self.half_open.is_empty() && self.heard.is_empty() && self.told.is_empty()
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Dialect, amqp, ftp, http_connect, http_upgrade, imap, irc, ldap, mysql, nats, nntp, openvpn, pop3, postgres, proxy_v1, proxy_v2, rdp,
     sieve, smtp, socks4, socks5, tds, vnc, websocket, xmpp,
 };
-use crate::carriers::openvpn::RESET_V2;
+use crate::carriers::openvpn::{RESET_V2, RESET_V3};
 use crate::flow::Side;
 
 /// What the first bytes of a side say.
@@ -114,6 +114,11 @@ fn client(bytes: &[u8], port: u16) -> Detected {
         [0, len] if openvpn::may_begin(*len, RESET_V2) => return Wait,
         [0, len, first, ..] if openvpn::may_begin(*len, *first) => {
             return need(bytes, usize::from(*len) + 2, |bytes| openvpn::wrapping(bytes).is_some(), Dialect::OpenVpn);
+        }
+        // A client's own key comes with its first packet, which is longer for it.
+        [1..=3, _, RESET_V3, ..] => {
+            let len = be16(bytes, 0).map_or(0, usize::from);
+            return need(bytes, len + 2, |bytes| openvpn::wrapping(bytes).is_some(), Dialect::OpenVpn);
         }
         [0, 0, ..] => {
             return need(

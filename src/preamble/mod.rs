@@ -8,6 +8,7 @@
 //! - `dialogue`: what a dialect is; one file for each dialect
 //! - `detect`: which dialect is spoken, from the first bytes and the port
 //! - `identify`: names any protocol from its first bytes; `datagrams`: what a UDP datagram carries that begins no handshake
+//! - [`dns`]: what answers of the DNS say of servers that TLS is spoken with
 //! - [`services`]: the table of ports and of what is spoken there
 //! - `text`: bytes made printable, redaction of credentials
 //!
@@ -19,6 +20,7 @@ mod amqp;
 mod datagrams;
 mod detect;
 mod dialogue;
+pub mod dns;
 mod ftp;
 pub mod http2;
 mod http_connect;
@@ -285,6 +287,8 @@ pub enum Upgrade {
     Asked,
     /// Granted (or, for PROXY headers, sent): TLS is next.
     Granted,
+    /// Granted, and what follows is encrypted as a whole (OpenVPN behind tls-crypt): both sides are at it.
+    Hidden,
     /// Refused; the answer is in [`PreambleFacts::answer`].
     Refused,
     /// Refused for now (454, 421, 503 and the like).

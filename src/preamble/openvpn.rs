@@ -4,13 +4,17 @@
 use super::dialogue::{Dialogue, Extent, Next, Said, be16};
 use super::{PreambleFacts, Upgrade};
 use crate::carriers::openvpn::{Kind, Packet, RESET_V2, Wrapping, opening};
-use crate::flow::Side;
+use crate::flow::{PerSide, Side};
 use crate::limits;
 
 /// How a session begins.
 #[derive(Debug, Default)]
 pub(super) struct OpenVpn {
     wrapping: Wrapping,
+    /// Bytes of packets since the server answered, where all of TLS is encrypted.
+    hidden: usize,
+    /// Which sides have taken part in that.
+    took_part: PerSide<bool>,
 }
 
 /// What protects the control channel of a connection whose client begins so; `None` where that is no OpenVPN.
@@ -33,6 +37,10 @@ impl Dialogue for OpenVpn {
         }
     }
 
+    fn most(&self) -> usize {
+        2 * HIDDEN_BYTES
+    }
+
     fn message(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
         let kind = Packet::parse(said.bytes.get(2..).unwrap_or_default()).map(|packet| packet.kind);
         match (said.side, kind) {
@@ -45,11 +53,25 @@ impl Dialogue for OpenVpn {
                 }
                 Next::More
             }
-            // What tls-crypt encrypts is never seen.
+            // What tls-crypt encrypts is never seen, but for that both sides use the tunnel in the end, or that one of them leaves before.
             (Side::Server, Some(Kind::HardReset(Side::Server))) if self.wrapping.is_opaque() => {
                 facts.describe(said, "hard reset in answer".to_owned());
                 (facts.upgrade, facts.asked) = (Upgrade::NotAsked, None);
-                Next::Never
+                self.hidden = 1;
+                Next::More
+            }
+            (_, Some(kind)) if self.hidden > 0 => {
+                self.hidden = self.hidden.saturating_add(said.bytes.len());
+                if kind == Kind::Data || self.hidden > HIDDEN_BYTES {
+                    facts.upgrade = Upgrade::NotAsked;
+                    return Next::Never;
+                }
+                *self.took_part.of_mut(said.side) |= kind == Kind::Control;
+                if self.took_part.client && self.took_part.server {
+                    facts.upgrade = Upgrade::Hidden;
+                }
+                facts.describe(said, if kind == Kind::Control { "control packet".to_owned() } else { "acknowledgment".to_owned() });
+                Next::More
             }
             (Side::Server, Some(Kind::HardReset(Side::Server))) if facts.upgrade == Upgrade::Asked => {
                 facts.describe(said, "hard reset in answer".to_owned());
@@ -115,6 +137,9 @@ impl Unwrap {
     }
 }
 
+/// A handshake that is hidden takes no more, with the settings that the server pushes.
+const HIDDEN_BYTES: usize = 64 << 10;
+
 /// Bytes of a first packet without HMAC, and with that of SHA-512.
 const LEAST: u8 = 14;
 const MOST: u8 = 14 + 8 + 64;
@@ -122,6 +147,8 @@ const MOST: u8 = 14 + 8 + 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preamble::Preamble;
+    use crate::time::{Mark, Timestamp};
     use proptest::prelude::*;
 
     /// Two packets of control with an acknowledgment and a packet of data between them.
@@ -133,6 +160,50 @@ mod tests {
         let ack = [&[0, 22, 0x28][..], &[7; 8], &[1, 0, 0, 0, 0], &[9; 8]].concat();
         let data = [&[0, 5, 0x48][..], &[1; 4]].concat();
         [control(1, b"first "), ack, data, control(2, b"second")].concat()
+    }
+
+    /// A packet behind its length.
+    fn framed(packet: &[u8]) -> Vec<u8> {
+        [&u16::try_from(packet.len()).unwrap().to_be_bytes()[..], packet].concat()
+    }
+
+    /// How far a session got behind tls-crypt, of version 2 or not, whose sides say this once both have begun.
+    fn hidden(version_2: bool, packets: &[(Side, u8)]) -> (String, Upgrade) {
+        let (key, first) = if version_2 { ([&[0xcc; 300][..], &302u16.to_be_bytes()].concat(), 0x50) } else { (Vec::new(), 0x38) };
+        let begins = [&[first][..], &[7; 8], &[0, 0, 0, 1, 0x69, 0, 0, 0], &[0xbb; 32], &[7; 5], &key].concat();
+        let mut preamble = Preamble::new(1194);
+        let mut feed = |side, packet: &[u8]| {
+            let mark = Mark { frame: 1, time: Timestamp::MIN };
+            let _ = preamble.feed(side, &framed(packet), mark);
+        };
+        feed(Side::Client, &begins);
+        feed(Side::Server, &[&[0x40][..], &[8; 8], &[0xbb; 53]].concat());
+        for (side, kind) in packets {
+            feed(*side, &[&[*kind][..], &[9; 8], &[0xbb; 200]].concat());
+        }
+        let facts = preamble.facts().unwrap();
+        (facts.detail.unwrap(), facts.upgrade)
+    }
+
+    #[test]
+    fn what_is_hidden_is_over_with_the_first_packet_of_the_tunnel() {
+        use Side::{Client, Server};
+        const CONTROL: u8 = 0x20;
+        const DATA: u8 = 0x48;
+        for (version_2, name) in [(false, "tls-crypt"), (true, "tls-crypt-v2")] {
+            let upgrade = |packets: &[(Side, u8)]| {
+                let (detail, upgrade) = hidden(version_2, packets);
+                assert_eq!(detail, name);
+                upgrade
+            };
+            assert_eq!(upgrade(&[]), Upgrade::NotAsked);
+            assert_eq!(upgrade(&[(Client, CONTROL), (Client, CONTROL)]), Upgrade::NotAsked, "one side alone");
+            assert_eq!(upgrade(&[(Client, CONTROL), (Server, CONTROL)]), Upgrade::Hidden);
+            assert_eq!(upgrade(&[(Client, CONTROL), (Server, CONTROL), (Client, DATA)]), Upgrade::NotAsked, "it is up");
+            assert_eq!(upgrade(&[(Client, CONTROL), (Server, CONTROL), (Client, DATA), (Client, CONTROL)]), Upgrade::NotAsked);
+        }
+        let long: Vec<(Side, u8)> = [(Client, CONTROL), (Server, CONTROL)].repeat(HIDDEN_BYTES / 400);
+        assert_eq!(hidden(false, &long).1, Upgrade::NotAsked, "no handshake is so long");
     }
 
     proptest! {

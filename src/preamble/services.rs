@@ -100,6 +100,9 @@ impl Service {
     }
 }
 
+/// Where servers of the DNS answer in clear.
+pub const DNS_PORT: u16 = 53;
+
 const SERVICES: &[Service] = &[
     service(
         "HTTP",
@@ -124,7 +127,7 @@ const SERVICES: &[Service] = &[
     service("MySQL", &[3306, 3307], &[]).by(Dialect::Mysql).greets(),
     service("RDP", &[3389], &[]).by(Dialect::Rdp),
     service("TDS", &[1433], &[]).by(Dialect::Tds).alpn("tds/8.0"),
-    service("DNS", &[53], &[853]).alpn("dot"),
+    service("DNS", &[DNS_PORT], &[853]).alpn("dot"),
     service("MQTT", &[1883], &[8883, 8884]),
     service("AMQP", &[5672], &[5671]),
     service("Redis", &[6379], &[6380]),

@@ -22,6 +22,7 @@ use crate::tls::fingerprint::Carrier;
 use crate::tls::registry::{ExtensionType, SrtpProfile};
 
 use super::code::{Code, CommunityId, Id};
+use super::dns::Dns;
 use super::shared::{Builder, Certificate};
 use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Timing, Tls, TlsClient, TlsServer};
 
@@ -81,6 +82,7 @@ impl Builder {
             dtls: handshake.dtls.as_deref().map(|facts| dtls(handshake, facts)),
             openvpn: handshake.carried.as_ref().and_then(|carried| carried.openvpn()).map(openvpn),
             eap: handshake.carried.as_ref().and_then(|carried| carried.eap()).map(eap),
+            dns: Dns::of(handshake),
             diagnosis: Diagnosis {
                 cause: cause.map(|finding| finding.cause),
                 stopped_by: verdict.stopped_by,
@@ -182,6 +184,7 @@ fn tls<'a>(builder: &mut Builder, h: &'a Facts, unverified: Option<Unverified>) 
         answer: builder.answer(server_hello),
         stack: stack::of_server(h),
         certificates: certificates(builder, h.server_chain.as_ref().map(|seen| &seen.what)),
+        raw_key: h.server_chain.as_ref().and_then(|seen| seen.what.raw_key.as_ref()).map(|key| key.sha256),
         unverified,
         staple: h.staple.as_ref().and_then(|seen| seen.what.status),
     });

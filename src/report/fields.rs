@@ -2,6 +2,8 @@
 //!
 //! This is the one list of the schema's fields: JSON lines, columns and the variables of a condition are all made by it.
 
+use data_encoding::HEXLOWER;
+
 use crate::carriers::eap::Method;
 use crate::diagnosis::finding::{Evidence, Finding};
 use crate::flow::{Endpoint, Shown, Side, station_of};
@@ -10,6 +12,7 @@ use crate::handshake::stack::Speaker;
 use crate::quic::close;
 use crate::time::Timestamp;
 
+use super::dns::Dns;
 use super::handshake::{
     AlertSeen, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
 };
@@ -76,6 +79,9 @@ impl Handshake<'_> {
         }
         if let Some(openvpn) = self.openvpn {
             w.object(key!("openvpn"), |w| self::openvpn(w, openvpn));
+        }
+        if let Some(dns) = &self.dns {
+            w.object(key!("dns"), |w| self::dns(w, dns));
         }
         w.object(key!("diagnosis"), |w| self.write_diagnosis(w));
         if !self.timeline.is_empty() {
@@ -271,7 +277,7 @@ impl Offer<'_> {
 }
 
 fn server(w: &mut impl Writer, server: &TlsServer) {
-    let TlsServer { answer, stack, certificates, unverified, staple } = server;
+    let TlsServer { answer, stack, certificates, raw_key, unverified, staple } = server;
     w.shared(&answer.rendered, |w| self::answer(w, answer));
     self::stack(w, *stack);
     if !certificates.is_empty() {
@@ -279,6 +285,9 @@ fn server(w: &mut impl Writer, server: &TlsServer) {
     }
     if let Some(certificate) = certificates.first() {
         ecs::leaf(w, certificate);
+    }
+    if let Some(raw_key) = raw_key {
+        w.text(key!("raw_public_key"), &HEXLOWER.encode(raw_key));
     }
     w.word_if_any(key!("unverified"), unverified.map(Unverified::name));
     w.word_if_any(key!("staple"), staple.map(OcspStatus::name));
@@ -384,6 +393,23 @@ fn openvpn(w: &mut impl Writer, openvpn: OpenVpn) {
     w.number(key!("client_resets"), openvpn.client_resets.into());
     w.number(key!("server_resets"), openvpn.server_resets.into());
     w.flag(key!("tunnel"), openvpn.tunnel);
+}
+
+fn dns(w: &mut impl Writer, dns: &Dns) {
+    if let Some(tlsa) = &dns.tlsa {
+        w.text(key!("tlsa_name"), &tlsa.name);
+        w.texts(key!("tlsa"), tlsa.records.iter().map(String::as_str));
+        w.word(key!("tlsa_security"), tlsa.security.name());
+        w.flag(key!("tlsa_asked_by_client"), tlsa.by_client);
+        if let Some(matched) = tlsa.matched {
+            w.flag(key!("tlsa_matched"), matched);
+        }
+        w.number(key!("tlsa_frame"), tlsa.frame);
+    }
+    if let Some((domain, fetched)) = &dns.mail_policy {
+        w.text(key!("mta_sts"), domain);
+        w.flag(key!("mta_sts_fetched"), *fetched);
+    }
 }
 
 /// A frame: its number in its file; of several files, which, and its number over all.

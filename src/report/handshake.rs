@@ -26,6 +26,7 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile
 
 use super::class::Class;
 use super::code::{CommunityId, Id};
+use super::dns::Dns;
 use super::owner::Owner;
 use super::place::{Files, Place};
 use super::shared::{Certificate, Offer, ServerAnswer};
@@ -60,6 +61,8 @@ pub struct Handshake<'a> {
     pub eap: Option<Eap<'a>>,
     /// What OpenVPN's packets show around it; present for its control channel over UDP.
     pub openvpn: Option<OpenVpn>,
+    /// What the DNS had said of the server.
+    pub dns: Option<Box<Dns>>,
     /// Why it ended as it did, and what to do.
     pub diagnosis: Diagnosis<'a>,
     /// What happened, packet by packet; only where asked for.
@@ -206,6 +209,8 @@ pub struct TlsServer {
     pub stack: Option<Speaker>,
     /// Its certificates as sent, leaf first.
     pub certificates: Vec<Arc<Certificate>>,
+    /// SHA-256 of the public key that it sent in the place of certificates (RFC 7250).
+    pub raw_key: Option<[u8; 32]>,
     /// Why the chain was not verified to its end, if it was not.
     pub unverified: Option<Unverified>,
     /// The stapled OCSP status.
@@ -468,6 +473,7 @@ impl Handshake<'_> {
             dtls,
             eap,
             openvpn,
+            dns,
             diagnosis,
             timeline,
             facts: _,
@@ -485,6 +491,7 @@ impl Handshake<'_> {
             quic: quic.as_ref().map(|quic| Quic { server_versions: owned(&*quic.server_versions), closes: owned(&*quic.closes), ..*quic }),
             dtls: *dtls,
             openvpn: *openvpn,
+            dns: dns.clone(),
             eap: eap.as_ref().map(|eap| eap.map(|name| owned(&**name))),
             diagnosis: Diagnosis {
                 summary: diagnosis.summary.as_deref().map(owned),

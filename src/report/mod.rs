@@ -5,6 +5,7 @@
 //!
 //! - `handshake`, `incident`, `tally`, `heartbeat`, `sensor`, `summary`: the kinds; `shared`: parts that many handshakes have in common, made once;
 //! - `answer`: the run in one sentence; `class`: what a handshake counts as; `place`: where a frame stands; `step`: what happened, packet by packet;
+//! - `dns`: what the DNS had said of the server;
 //! - `owner`: who on the capturing host owns an end of a connection;
 //! - `sighting`: what a handshake says of its two sides, as a report or a row of NDJSON tells it;
 //! - `build`, `timeline`: from facts and verdict to a [`Handshake`];
@@ -16,6 +17,7 @@ mod answer;
 mod build;
 mod class;
 mod code;
+mod dns;
 mod ecs;
 mod ends;
 mod fields;
@@ -45,6 +47,7 @@ pub use answer::{Answer, TRAFFIC_ANSWERED};
 pub use build::community_id;
 pub use class::{Class, Classes};
 pub use code::{Code, CommunityId, Id, hexadecimal};
+pub use dns::{Dns, Tlsa};
 pub use handshake::{
     AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
     word,

@@ -127,6 +127,7 @@ fn base(minute: i64, second: i64, client_port: u16) -> Handshake<'static> {
         dtls: None,
         eap: None,
         openvpn: None,
+        dns: None,
         tls: Some(Tls {
             version: Some(ProtocolVersion::TLS13),
             cipher: Some(CipherSuite(0x1302)),

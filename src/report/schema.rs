@@ -13,6 +13,7 @@ use crate::diagnosis::finding::Confidence;
 use crate::flow::{Side, Transport};
 use crate::handshake::facts::{EapResult, Outcome, Protocol, Stage, StoppedBy};
 use crate::handshake::stack::Certainty;
+use crate::preamble::dns::Security;
 use crate::tls::message::OcspStatus;
 use crate::traffic::Bearer;
 
@@ -194,6 +195,19 @@ pub const HANDSHAKE: &[Field] = &[
             always("tunnel", Kind::Flag),
         ]),
     ),
+    maybe(
+        "dns",
+        Kind::Object(&[
+            maybe("tlsa_name", Kind::Text),
+            maybe("tlsa", TEXTS),
+            maybe("tlsa_security", Kind::Word(|| Security::ALL.map(Security::name).to_vec())),
+            maybe("tlsa_asked_by_client", Kind::Flag),
+            maybe("tlsa_matched", Kind::Flag),
+            maybe("tlsa_frame", Kind::Integer),
+            maybe("mta_sts", Kind::Text),
+            maybe("mta_sts_fetched", Kind::Flag),
+        ]),
+    ),
     always("diagnosis", Kind::Object(DIAGNOSIS)),
     maybe("timeline", Kind::List(&Kind::Object(STEP))),
 ];
@@ -289,6 +303,7 @@ const TLS_SERVER: &[Field] = &[
         ]),
     ),
     maybe("hash", Kind::Object(&[always("sha256", Kind::Text)])),
+    maybe("raw_public_key", Kind::Text),
     maybe("unverified", Kind::Word(|| Unverified::ALL.map(Unverified::name).to_vec())),
     maybe("staple", Kind::Word(|| OcspStatus::ALL.map(OcspStatus::name).to_vec())),
 ];

@@ -34,8 +34,8 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     (
         "openssl",
         "-min_protocol -max_protocol -ciphersuites -sigalgs -verify_hostname -keylogfile -accept -cert2 -key2 -Verify -config -extensions -newkey -pkeyopt \
-         -keyout -days -subj -md -keyfile -startdate -enddate -connect -servername -starttls -xmpphost -proxy -alpn -cipher -groups -CAfile -cert -cert_chain -key -psk -psk_identity -purpose -in -out -ext -mtu -port -maxfraglen",
-        "-fallback_scsv -ign_eof -no_ticket -no_etm -verify_return_error -servername_fatal -www -x509 -new -nodes -batch -notext -selfsign -showcerts -noservername -dtls -dtls1_2 -quic -tls1 -tls1_1 -tls1_2 -tls1_3 -msg -status -reconnect -legacy_server_connect -noout -text -dates \
+         -keyout -days -subj -md -keyfile -startdate -enddate -connect -servername -starttls -xmpphost -proxy -alpn -cipher -groups -CAfile -cert -cert_chain -key -psk -psk_identity -purpose -in -out -ext -mtu -port -maxfraglen -outform",
+        "-fallback_scsv -ign_eof -no_ticket -no_etm -verify_return_error -servername_fatal -www -x509 -new -nodes -batch -notext -selfsign -showcerts -noservername -dtls -dtls1_2 -quic -tls1 -tls1_1 -tls1_2 -tls1_3 -msg -status -reconnect -legacy_server_connect -noout -text -dates -pubkey -pubin -sha256 \
          -subject -issuer -serial -enddate -lastupdate -nextupdate",
     ),
     ("ping", "-c -M -s", "-6"),

@@ -143,11 +143,18 @@ fn openssl(traits: &Traits<'_>) -> Option<Speaker> {
 /// Whose list of suites it is, and whose application protocols.
 fn program(traits: &Traits<'_>) -> Option<Program> {
     let middle = traits.suites.get(3..).unwrap_or_default();
-    if starts(middle.iter().copied(), &[0xc02c, 0xc030, 0xc02b, 0xc02f, 0xcca9, 0xcca8]) && middle.len() < 20 {
+    // Others ask for the modern six alone (getdns, say): in Python's list more follow.
+    let more = middle.get(6).is_some_and(|suite| *suite != SIGNALLING);
+    if starts(middle.iter().copied(), &[0xc02c, 0xc030, 0xc02b, 0xc02f, 0xcca9, 0xcca8]) && more && middle.len() < 20 {
         return Some(Program::Python);
     }
+    // Both lists begin with Mozilla's of 2014. Behind it PHP has all that is ephemeral and GCM, Node.js that with CBC and SHA-256.
     if starts(middle.iter().copied(), &[0xc02f, 0xc02b, 0xc030, 0xc02c, 0x009e]) {
-        return Some(Program::Node);
+        return match middle.get(5) {
+            Some(0x009f | 0x00a2 | 0x00a3) => Some(Program::Php),
+            Some(0xc027) => Some(Program::Node),
+            _ => None,
+        };
     }
     traits.hello.alpn().eq([&b"h2"[..], b"http/1.1"]).then_some(Program::Curl)
 }
@@ -182,6 +189,9 @@ const ML_DSA: [u16; 3] = [0x0904, 0x0905, 0x0906];
 
 /// Extensions that depend on what the client is about to do and on what it remembers.
 const PASSING: [E; 6] = [E::SERVER_NAME, E::ALPN, E::PADDING, E::PRE_SHARED_KEY, E::EARLY_DATA, E::STATUS_REQUEST];
+
+/// `TLS_EMPTY_RENEGOTIATION_INFO_SCSV`.
+const SIGNALLING: u16 = 0x00ff;
 
 /// Entries of a list that are looked at.
 const MOST: usize = 128;
@@ -220,6 +230,15 @@ mod tests {
         );
         let python = [&TLS13[..], &[0xc02c, 0xc030, 0xc02b, 0xc02f, 0xcca9, 0xcca8, 0xc024, 0x00ff]].concat();
         assert_eq!(who(&python, curl), Some((Stack::OpenSsl, Some(Program::Python), Certainty::Strong)));
+        for end in [&[][..], &[0x00ff]] {
+            let getdns = [&TLS13[..], &[0xc02c, 0xc030, 0xc02b, 0xc02f, 0xcca9, 0xcca8], end].concat();
+            assert_eq!(who(&getdns, plain), Some((Stack::OpenSsl, None, Certainty::Strong)), "they ask for no more than that");
+        }
+        for (next, program) in [(&[0xc027, 0x0067][..], Some(Program::Node)), (&[0x00a2, 0x00a3, 0x009f], Some(Program::Php)), (&[], None)]
+        {
+            let suites = [&TLS13[..], &[0xc02f, 0xc02b, 0xc030, 0xc02c, 0x009e], next].concat();
+            assert_eq!(who(&suites, plain), Some((Stack::OpenSsl, program, Certainty::Strong)), "{next:04x?}");
+        }
     }
 
     #[test]

@@ -94,8 +94,10 @@ pub enum Program {
     Curl,
     /// Python's ssl module. It has names compared within the handshake.
     Python,
-    /// Node.js or PHP, whose default suites are the same. Both look at the certificate when the handshake is done.
+    /// Node.js. It looks at the certificate when the handshake is done.
     Node,
+    /// PHP's streams. They compare names themselves, when the handshake is done.
+    Php,
     /// Chromium and its kin.
     Chromium,
     /// Firefox.
@@ -110,7 +112,8 @@ impl Program {
         match self {
             Self::Curl => "curl",
             Self::Python => "Python",
-            Self::Node => "Node.js or PHP",
+            Self::Node => "Node.js",
+            Self::Php => "PHP",
             Self::Chromium => "Chromium",
             Self::Firefox => "Firefox",
             Self::Safari => "Safari",

@@ -10,6 +10,8 @@ mod store;
 
 use std::net::IpAddr;
 
+use sha2::{Digest, Sha256, Sha512};
+
 use crate::time::Timestamp;
 
 pub use signature::Claim;
@@ -89,6 +91,22 @@ pub struct Certificate {
     pub scts: usize,
     /// Issuer and subject names are equal.
     pub self_issued: bool,
+}
+
+/// A public key that is sent in the place of a certificate (RFC 7250): what its subjectPublicKeyInfo hashes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawKey {
+    /// SHA-256.
+    pub sha256: [u8; 32],
+    /// SHA-512.
+    pub sha512: [u8; 64],
+}
+
+impl RawKey {
+    /// That of a subjectPublicKeyInfo, DER.
+    pub fn of(der: &[u8]) -> Self {
+        Self { sha256: Sha256::digest(der).into(), sha512: Sha512::digest(der).into() }
+    }
 }
 
 /// Kind and size of a public key.
@@ -237,6 +255,11 @@ impl Certificate {
         let names = lists.into_iter().chain(constraints).map(text).sum::<usize>() + self.ip_addresses.capacity() * size_of::<IpAddr>();
         let subject = self.subject.capacity() + self.subject_der.len() + self.issuer.capacity() + self.issuer_der.len();
         size_of::<Self>() + self.der.len() + subject + names
+    }
+
+    /// SHA-512 of the DER, or of the subjectPublicKeyInfo, which is seldom asked for. `None` where it does not parse.
+    pub fn sha512(&self, of_key: bool) -> Option<[u8; 64]> {
+        parse::sha512(&self.der, of_key)
     }
 
     /// Covers this DNS name or IP literal by RFC 9525 section 6: subjectAltName only, a wildcard in the left-most label only and for

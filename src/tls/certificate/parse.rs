@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::der_parser::asn1_rs::{Any, Oid};
 use x509_parser::extensions::{GeneralName, GeneralSubtree, ParsedExtension, X509Extension};
@@ -45,6 +45,15 @@ pub(super) fn parse(der: &[u8]) -> Certificate {
     }
     out.self_issued = out.subject_der == out.issuer_der;
     out
+}
+
+/// SHA-512 of a certificate, or of its subjectPublicKeyInfo. `None` where it does not parse.
+pub(super) fn sha512(der: &[u8], of_key: bool) -> Option<[u8; 64]> {
+    if !of_key {
+        return Some(Sha512::digest(der).into());
+    }
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    Some(Sha512::digest(parsed.public_key().raw).into())
 }
 
 /// Policies of the CA/Browser Forum.

@@ -10,11 +10,15 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{CarriedFacts, OpenVpnFacts, Outcome, StoppedBy};
+use crate::preamble::{PreambleFacts, Upgrade};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::OpenvpnRefused, against: &[], page: page!("openvpn-refused"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
+    if let Some(preamble) = super::openvpn_over_tcp(facts).filter(|preamble| preamble.upgrade == Upgrade::Hidden) {
+        return unseen_over_tcp(facts, preamble);
+    }
     let over_tcp = super::openvpn_over_tcp(facts).is_some();
     if !over_tcp {
         let carried = facts.carried.as_ref()?;
@@ -92,11 +96,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// All of TLS is encrypted, both sides take part, and one says nothing more. A session that is there worked before: what changed since is most
-/// often a certificate or the user's leave. Of one that only begins nothing is known.
+/// often a certificate or the user's leave.
 fn unseen(facts: &Handshake, carried: &CarriedFacts, openvpn: &OpenVpnFacts) -> Option<Finding> {
     let ended = matches!(facts.outcome, Outcome::Stalled | Outcome::Closed);
     let took_part = Side::BOTH.into_iter().all(|side| carried.datagrams.of(side).count > openvpn.resets.of(side).count);
-    if !ended || !openvpn.renews() || !took_part || openvpn.is_up() {
+    if !ended || !took_part || openvpn.is_up() {
         return None;
     }
     let unanswered = Side::BOTH.into_iter().find_map(|side| carried.talk.unanswered.of(side).map(|sent| (side, sent.last)));
@@ -111,16 +115,28 @@ fn unseen(facts: &Handshake, carried: &CarriedFacts, openvpn: &OpenVpnFacts) -> 
         Side::Client => format!("the OpenVPN client {}", facts.client.address),
     };
     let other = silent.other();
-    let gave_up = facts.outcome == Outcome::Closed;
+    let gave_up = facts.outcome == Outcome::Closed && openvpn.abandoned.is_some();
+    let (which, since) = if openvpn.renews() {
+        ("for new keys (soft reset, encrypted by", " any more, which it did before (expired, revoked)")
+    } else {
+        ("with which the session begins (encrypted by", "")
+    };
     let summary = format!(
-        "In the handshake for new keys (soft reset, encrypted by {}) {who} {}: most often it does not accept the {other}'s certificate or login any more, which it did before (expired, revoked).",
+        "In the handshake {which} {}) {who} {}: most often it does not accept the {other}'s certificate or login{since}.",
         openvpn.wrapping.name(),
         if gave_up { "gave the session up" } else { "stopped answering" },
     );
     Some(
         Finding::new(Cause::OpenvpnRefused, Confidence::Likely, summary)
             .stopped_by(StoppedBy::from(silent))
-            .shown_by(begun, format!("{} asks for new keys (P_CONTROL_SOFT_RESET_V1, keys {})", openvpn.begun_by(), openvpn.key))
+            .shown_by(
+                begun,
+                if openvpn.renews() {
+                    format!("{} asks for new keys (P_CONTROL_SOFT_RESET_V1, keys {})", openvpn.begun_by(), openvpn.key)
+                } else {
+                    "client begins (P_CONTROL_HARD_RESET_CLIENT)".to_owned()
+                },
+            )
             .shown_by(
                 last,
                 if gave_up {
@@ -135,9 +151,39 @@ fn unseen(facts: &Handshake, carried: &CarriedFacts, openvpn: &OpenVpnFacts) -> 
             })
             .advise(remedy::log(facts, silent, "it says `VERIFY ERROR` or `AUTH_FAILED` with the reason, and `TLS handshake failed`"))
             .advise(match silent {
-                Side::Server => "Check the dates of the client's certificate, `crl-verify` on the server, and whether the login is a one-time password (then `auth-gen-token` on the server).",
-                Side::Client => "Check the dates of the server's certificate.",
+                Side::Server if openvpn.renews() => "Check the dates of the client's certificate, `crl-verify` on the server, and whether the login is a one-time password (then `auth-gen-token` on the server).",
+                Side::Server => "On the server, check `ca`, `crl-verify` and `remote-cert-tls client` against the client's certificate.",
+                Side::Client if openvpn.renews() => "Check the dates of the server's certificate.",
+                Side::Client => "On the client, check `ca`, `remote-cert-tls server` and `verify-x509-name` against the server's certificate.",
             }),
+    )
+}
+
+/// Over TCP: both sides took part in what is hidden, and one of them closes before either uses the tunnel.
+fn unseen_over_tcp(facts: &Handshake, preamble: &PreambleFacts) -> Option<Finding> {
+    let view = View::new(facts);
+    let ending = view.first_end().filter(|_| facts.outcome.failed())?;
+    let begun = preamble.lines.first()?.mark;
+    let wrapping = preamble.detail.as_deref().unwrap_or_default();
+    let (who, other) = match ending.side {
+        Side::Server => (format!("The OpenVPN server {}", facts.server), "client's certificate or login"),
+        Side::Client => (format!("The OpenVPN client {}", facts.client.address), "server's certificate, or the server not its login"),
+    };
+    let summary = format!(
+        "{who} {} the connection before the session was up ({wrapping} hides the handshake): most often it does not accept the {other}.",
+        if ending.reset.is_some() { "reset" } else { "closed" }
+    );
+    Some(
+        Finding::new(Cause::OpenvpnRefused, Confidence::Likely, summary)
+            .stopped_by(StoppedBy::from(ending.side))
+            .shown_by(begun, "client begins (P_CONTROL_HARD_RESET_CLIENT)")
+            .shown_by(ending.mark, format!("the {}'s {}; neither side has used the tunnel", ending.side, ending.name()))
+            .or_else(match ending.side {
+                Side::Server => &[Cause::ClientCertificateRejected, Cause::ClientCertificateUntrusted, Cause::ClientAborted],
+                Side::Client => &[Cause::ServerCertificateRejected, Cause::CertificateUntrustedCa, Cause::ClientAborted],
+            })
+            .advise(remedy::log(facts, ending.side, "it says `VERIFY ERROR` or `AUTH_FAILED` with the reason, and `TLS handshake failed`"))
+            .advise("Check `ca`, `remote-cert-tls`, `verify-x509-name` and `crl-verify` on both sides, and the login."),
     )
 }
 

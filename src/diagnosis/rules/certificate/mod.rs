@@ -16,6 +16,7 @@ use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription;
 
 mod authority;
+mod dane;
 mod dates;
 mod identity;
 mod name;
@@ -39,6 +40,7 @@ pub const FAMILY: RuleFamily = RuleFamily {
 
 /// What can be wrong with a served chain, in the order in which it is told; an earlier one wins a tie.
 static FAULTS: &[&Fault] = &[
+    &dane::MISMATCH,
     &dates::EXPIRED,
     &dates::NOT_YET_VALID,
     &dates::INTERMEDIATE_EXPIRED,
@@ -76,6 +78,8 @@ struct Fault {
     said_by: Option<AlertDescription>,
     /// Hardly any client takes such a chain, so that one which leaves without a word is taken to mean it.
     firm: bool,
+    /// What the client did before it left is what those do that look for this.
+    plain: fn(&CertificateView<'_>) -> bool,
     /// Clients that say this (`None`: what cannot be read) often mean something else by it.
     doubtful: fn(&CertificateView<'_>, Option<AlertDescription>) -> bool,
     /// The words for it. `None`: another cause says it better.
@@ -100,6 +104,7 @@ impl Fault {
             may_explain: |_| true,
             said_by: None,
             firm: false,
+            plain: |_| false,
             doubtful: |_, _| false,
             tell,
             nearly: |_| None,

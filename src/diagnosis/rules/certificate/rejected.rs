@@ -9,6 +9,7 @@ use crate::diagnosis::chain::{ChainFacts, Trust};
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::knowledge::KnownChain;
 use crate::diagnosis::page::page;
+use crate::diagnosis::published;
 use crate::diagnosis::remedy;
 use crate::handshake::facts::Protocol;
 use crate::tls::certificate::Certificate;
@@ -61,6 +62,13 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
         finding =
             finding.noting(format!("the server's encrypted Certificate message takes {len}{unlike}", len = counted(len, "byte", "bytes")));
     }
+    let records = published::records(view.case.handshake).filter(|_| view.chain.is_none() && !view.raw_key());
+    if let Some(records) = records {
+        finding.alternatives.insert(0, Cause::DaneMismatch);
+        finding = finding
+            .advise(format!("Compare the server's certificate with its TLSA records ({}), which are in the DNS:", records.owner))
+            .advise(published::look_up(records));
+    }
     if matches!(view.reaction, Reaction::LeftAfter { quit: true, .. }) {
         finding = finding.advise("On the sending mail server, look for `Server certificate not verified` or the like in the log, and for the policy behind it (MTA-STS, DANE, smtp_tls_policy_maps): it says which name and authority are expected. On the receiving one, serve a certificate for the name in the MX record.");
     }
@@ -69,7 +77,7 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
         .advise(remedy::s_client(view.case.handshake, "-showcerts"));
     // Up to TLS 1.2 there is nothing more to see; QUIC has no older version to retry with.
     let facts = view.case.handshake;
-    if facts.is_tls13() && view.source == Source::Hidden {
+    if facts.is_tls13() && view.source == Source::Hidden && !view.raw_key() {
         let or = if facts.protocol == Protocol::Quic { "" } else { ", or retry once with TLS 1.2" };
         finding = finding.advise(format!("To see the reason in a capture, supply a key log (SSLKEYLOGFILE){or}."));
     }

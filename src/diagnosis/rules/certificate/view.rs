@@ -70,7 +70,8 @@ impl<'a> CertificateView<'a> {
     pub(super) fn new(case: &'a Case<'a>) -> Option<Self> {
         let handshake = case.handshake;
         let reaction = reaction(case);
-        if reaction == Reaction::WentOn && case.chain.is_none() {
+        let raw_key = handshake.server_chain.as_ref().is_some_and(|seen| seen.what.raw_key.is_some());
+        if reaction == Reaction::WentOn && case.chain.is_none() && !raw_key {
             return None;
         }
         if handshake.resumption.is_some() && case.chain.is_none() {
@@ -106,9 +107,20 @@ impl<'a> CertificateView<'a> {
         }
     }
 
+    /// The server sent its public key alone.
+    pub(super) fn raw_key(&self) -> bool {
+        self.case.handshake.server_chain.as_ref().is_some_and(|seen| seen.what.raw_key.is_some())
+    }
+
     /// Why the certificate cannot be read, where it cannot: what is true of it here.
     pub(super) fn hidden(&self) -> &'static str {
-        if self.case.handshake.is_tls13() { "was encrypted" } else { "is not in this capture" }
+        if self.raw_key() {
+            "is its public key alone"
+        } else if self.case.handshake.is_tls13() {
+            "was encrypted"
+        } else {
+            "is not in this capture"
+        }
     }
 
     /// What it takes to read it.
@@ -125,14 +137,14 @@ impl<'a> CertificateView<'a> {
     pub(super) fn standing(&self, fault: &Fault) -> Option<Standing> {
         match self.chosen {
             Some((chosen, confidence)) if chosen == fault.cause => Some(Standing::Chosen(confidence)),
-            _ => (self.is_seen() && (fault.is_true)(self)).then_some(Standing::AlsoTrue),
+            _ => ((self.is_seen() || self.raw_key()) && (fault.is_true)(self)).then_some(Standing::AlsoTrue),
         }
     }
 
     /// The cause that explains what the client did, and how sure.
     fn choose(&self) -> Option<(Cause, Confidence)> {
         let found = self.candidates.iter().find(|fault| (fault.is_true)(self) && (fault.may_explain)(self));
-        let Some(fault) = found.filter(|_| self.chain.is_some()) else { return self.by_code() };
+        let Some(fault) = found.filter(|_| self.chain.is_some() || self.raw_key()) else { return self.by_code() };
         let most = match self.source {
             Source::Known { sole: true } => Confidence::Strong,
             Source::Known { sole: false } => Confidence::Likely,
@@ -247,6 +259,7 @@ impl<'a> CertificateView<'a> {
             Reaction::HiddenAlert { .. } if (fault.doubtful)(self, None) => Confidence::Likely,
             Reaction::Alert { .. } | Reaction::HiddenAlert { .. } => Confidence::Strong,
             Reaction::Left { .. } | Reaction::Waited { .. } if fault.firm => Confidence::Strong,
+            Reaction::LeftAfter { .. } if (fault.plain)(self) => Confidence::Strong,
             Reaction::Left { .. } | Reaction::Waited { .. } | Reaction::LeftAfter { .. } | Reaction::WentOn => Confidence::Likely,
         }
     }

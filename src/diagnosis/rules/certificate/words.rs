@@ -8,6 +8,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{self, ChainFacts};
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::offer;
+use crate::diagnosis::published;
 use crate::handshake::facts::StoppedBy;
 use crate::handshake::stack::{Program, Stack};
 use crate::tls::certificate::Certificate;
@@ -122,6 +123,10 @@ impl<'a> CertificateView<'a> {
             return finding;
         }
         finding = finding.stopped_by(StoppedBy::Client);
+        // A record that it does not fit is told where that is the cause.
+        if cause != Cause::DaneMismatch {
+            finding = published::obliging(finding, self.case.handshake);
+        }
         if let Some(note) = self.habit(cause) {
             finding = finding.noting(note);
         }

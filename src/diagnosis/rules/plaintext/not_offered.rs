@@ -5,6 +5,7 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
+use crate::diagnosis::published;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
@@ -57,6 +58,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         if facts.asked.is_none() && facts.stripped.is_none() && !hello_begun(handshake) {
             return Some(finding.weight(Weight::Note));
         }
+    }
+    let mut finding = published::obliging(finding, handshake);
+    if let Some(obligation) = published::obligation(handshake).filter(|_| facts.went_on.is_none()) {
+        finding = finding.advise(format!("Until the server offers {request} again, senders keep their mail back, for they are bound to use TLS by {obligation}. To withdraw that instead takes as long as senders remember it."));
     }
     finding = finding.advise(match (&facts.stripped, facts.dialect) {
         (Some(_), Dialect::Smtp) => {
