@@ -15,11 +15,8 @@ fn by(wire: &mut Wire, vlan: u16, side: Side, payload: &[u8]) {
     let (key, from_low) = FlowKey::new(Transport::Udp, source, destination, path.identity());
     let payload_len = u32::try_from(payload.len()).unwrap();
     let ip = IpFacts { ttl: 64, id: None, dont_fragment: true, total_len: payload_len + 28, was_fragmented: false };
-    wire.table.datagram(
-        &mut wire.shared,
-        0,
-        &Datagram { mark: wire.mark(), key, from_low, path, ip, payload, payload_len, stations: None },
-    );
+    let mark = wire.mark();
+    wire.table.datagram(&mut wire.shared, 0, &Datagram { mark, key, from_low, path, ip, payload, payload_len, stations: None });
 }
 
 /// The client's and the server's packets of each flow, and whether it is unclear which others are the other side's.
