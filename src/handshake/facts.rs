@@ -50,6 +50,8 @@ pub struct Observed {
     pub protocol: Protocol,
     /// Something was decrypted with keys.
     pub decrypted: bool,
+    /// The server took the hello that the client had encrypted (ECH): the name in clear is not the one that it answered for.
+    pub ech_accepted: bool,
     /// Early data was offered.
     pub early_data_offered: bool,
     /// Resumed: how, or `None` for a full handshake or one that did not get so far.

@@ -21,7 +21,7 @@ pub(super) const RULE: Rule = Rule { cause: Cause::EchRejected, against: &[], pa
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let hello = handshake.last_hello().filter(|hello| hello.what.ech().is_some())?;
+    let hello = handshake.last_hello().filter(|hello| hello.what.ech().is_some() && !handshake.ech_accepted)?;
     let retry = retry_configurations(case);
     let said = handshake
         .alerts
@@ -78,8 +78,8 @@ fn left_unused(case: &Case<'_>) -> Option<Mark> {
     said.filter(|_| unused && left_first(case)).map(|seen| seen.mark)
 }
 
-/// The client is of a kind that offers ECH only where it has a key: browsers send a random one to everybody (GREASE).
+/// The client is of a kind that offers ECH only where it has a key: browsers send a random one to everybody (GREASE), which rustls does only for who tells it to.
 fn means_it(case: &Case<'_>) -> bool {
     let speaker = stack::of_client(case.handshake);
-    speaker.is_some_and(|speaker| matches!(speaker.stack, Stack::Go) && !speaker.program.is_some_and(Program::is_browser))
+    speaker.is_some_and(|speaker| matches!(speaker.stack, Stack::Go | Stack::Rustls) && !speaker.program.is_some_and(Program::is_browser))
 }
