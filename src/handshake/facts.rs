@@ -26,7 +26,7 @@ pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, Qui
 pub use super::fact::Fact;
 pub use super::ftp::{FtpReplies, FtpReply, FtpSaid};
 pub use super::history::History;
-pub use super::lookups::{LookedUp, MailPolicy, TlsaRecords};
+pub use super::lookups::{EchRecord, LookedUp, MailPolicy, TlsaRecords};
 use super::renegotiation::Renegotiation;
 
 /// Something, and where it was seen: the frame that carried its last byte.

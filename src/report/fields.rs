@@ -407,6 +407,7 @@ fn dns(w: &mut impl Writer, dns: &Dns) {
         }
         w.number(key!("tlsa_frame"), tlsa.frame);
     }
+    w.text_if_any(key!("ech_name"), dns.ech.as_deref());
     if let Some((domain, fetched)) = &dns.mail_policy {
         w.text(key!("mta_sts"), domain);
         w.flag(key!("mta_sts_fetched"), *fetched);

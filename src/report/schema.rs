@@ -205,6 +205,7 @@ pub const HANDSHAKE: &[Field] = &[
             maybe("tlsa_asked_by_client", Kind::Flag),
             maybe("tlsa_matched", Kind::Flag),
             maybe("tlsa_frame", Kind::Integer),
+            maybe("ech_name", Kind::Text),
             maybe("mta_sts", Kind::Text),
             maybe("mta_sts_fetched", Kind::Flag),
         ]),
