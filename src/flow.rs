@@ -333,6 +333,8 @@ pub enum Layer {
     Http2(u32),
     /// The frames of WebSocket.
     WebSocket,
+    /// Datagrams through an HTTP proxy.
+    ConnectUdp,
 }
 
 impl Layer {
@@ -357,6 +359,7 @@ impl Layer {
             | Self::Tls
             | Self::Http2(_)
             | Self::WebSocket
+            | Self::ConnectUdp
             | Self::OpenVpn(_) => 0,
             Self::Pppoe(id) => 3 << 40 | id as u64,
             Self::Gre(Some(key)) => 4 << 40 | key as u64,
@@ -394,6 +397,7 @@ impl fmt::Display for Layer {
             Self::Tls => f.write_str("tls"),
             Self::Http2(stream) => write!(f, "http2 stream {stream}"),
             Self::WebSocket => f.write_str("websocket"),
+            Self::ConnectUdp => f.write_str("connect-udp"),
         }
     }
 }
@@ -447,7 +451,7 @@ impl Path {
 
     /// What is seen of it lies inside something that is spoken with the same server, and whose other end need not be its own.
     pub fn is_inside_another(&self) -> bool {
-        self.layers().any(|layer| matches!(layer, Layer::Tls | Layer::Http2(_) | Layer::WebSocket))
+        self.layers().any(|layer| matches!(layer, Layer::Tls | Layer::Http2(_) | Layer::WebSocket | Layer::ConnectUdp))
     }
 
     /// The stream of HTTP/2 that it lies in.

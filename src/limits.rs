@@ -339,6 +339,12 @@ pub const HTTP2_TABLE: usize = 64 << 10;
 /// Bytes kept of one field of an HTTP/2 header, and of all that are told beside request and answer.
 pub const HTTP2_FIELD: usize = 1 << 10;
 
+/// Bytes of a capsule that may hold a datagram: QUIC sends some 1,500, and on a local link up to 9,000.
+pub const CAPSULE: usize = 16 << 10;
+
+/// Datagrams through a proxy that are no handshake, before the first that is.
+pub const DATAGRAMS_UNREAD: usize = 16;
+
 /// Requests to an HTTP/2 proxy that open no tunnel, before the first that does.
 pub const HTTP2_OTHERS: usize = 16;
 

@@ -6,9 +6,11 @@
 
 use crate::flow::{PerSide, Side};
 use crate::limits;
+use crate::preamble::capsules::Capsules;
 use crate::preamble::dns;
 use crate::preamble::websocket::{self, Answer, Asked};
 use crate::preamble::{self, Dialect, Plaintext, Preamble, Step, Unwrap};
+use crate::time::Mark;
 use crate::tls::record::{Recognition, looks_like_tls};
 use crate::transport::{Data, FlowFacts, Gap, Interest};
 
@@ -30,6 +32,8 @@ pub(super) struct Following {
     wrapped: Option<Box<PerSide<Unwrap>>>,
     /// Both sides went on in frames, out of which `wrapped` takes a stream: what they are said to speak in clear if that is no TLS.
     framed: Option<Box<PerSide<Spoken>>>,
+    /// Both sides went on in datagrams, likewise.
+    passing: Option<Box<Passing>>,
     /// Where secrets are given.
     decryption: Option<Box<Decryption>>,
     /// Payload bytes looked at while nothing was recognised.
@@ -49,11 +53,33 @@ enum Mode {
     Midstream,
 }
 
+/// Datagrams that go through it: what takes them out of each side's bytes, and those that nobody looked at yet.
+#[derive(Debug, Default)]
+struct Passing {
+    lanes: PerSide<Capsules>,
+    waiting: Vec<Passed>,
+}
+
+/// One of them.
+pub(super) type Passed = (Side, Mark, Vec<u8>);
+
 /// What a side speaks in clear.
 type Spoken = Option<Box<Located<Plaintext>>>;
 
 /// What is done with a side's bytes once it is known what they are.
 type GoOn = fn(&mut Following, &mut Observed, &mut Shared, &Data<'_>) -> Interest;
+
+impl Passing {
+    fn take(&mut self, data: &Data<'_>) {
+        let Self { lanes, waiting } = self;
+        lanes.of_mut(data.side).feed(data.bytes, |datagram| waiting.push((data.side, *data.mark, datagram.to_vec())));
+    }
+
+    fn held_bytes(&self) -> usize {
+        let waiting = self.waiting.iter().map(|(.., datagram)| size_of::<Passed>() + datagram.capacity());
+        size_of::<Self>() + self.lanes.client.held_bytes() + self.lanes.server.held_bytes() + waiting.sum::<usize>()
+    }
+}
 
 impl Following {
     /// Of what is known to be TLS from its first byte on. What travels inside it is not followed.
@@ -71,6 +97,16 @@ impl Following {
     /// Bytes that came through such a tunnel.
     pub(super) fn tunnelled(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
         self.known(h, shared, data)
+    }
+
+    /// Datagrams go through it.
+    pub(super) const fn relays(&self) -> bool {
+        self.passing.is_some()
+    }
+
+    /// Those that came since the last time.
+    pub(super) fn datagrams(&mut self) -> Vec<Passed> {
+        self.passing.as_mut().map_or_else(Vec::new, |passing| std::mem::take(&mut passing.waiting))
     }
 
     /// The client may ask, or have asked, a web server to go on in frames, and the server has yet to answer.
@@ -111,7 +147,13 @@ impl Following {
 
     /// Bytes of a side are missing.
     pub(super) fn gap(&mut self, observed: &mut Observed, shared: &mut Shared, gap: Gap) {
-        let Self { streams, decryption, .. } = self;
+        let Self { streams, decryption, wrapped, passing, .. } = self;
+        if let Some(wrapped) = wrapped {
+            wrapped.of_mut(gap.side).lose();
+        }
+        if let Some(passing) = passing {
+            passing.lanes.of_mut(gap.side).lose();
+        }
         let stream = streams.of_mut(gap.side);
         if stream.started() {
             stream.gap(observed, shared, decryption.as_deref_mut(), gap);
@@ -150,6 +192,7 @@ impl Following {
     pub(super) fn held_bytes(&self) -> usize {
         Side::BOTH.iter().map(|side| self.streams.of(*side).held_bytes()).sum::<usize>()
             + self.preamble.as_ref().map_or(0, |preamble| preamble.held_bytes())
+            + self.passing.as_ref().map_or(0, |passing| passing.held_bytes())
             + self.framed.as_ref().map_or(0, |framed| size_of_val(framed.as_ref()))
             + self.wrapped.as_ref().map_or(0, |wrapped| wrapped.client.held_bytes() + wrapped.server.held_bytes())
             + self.decryption.as_ref().map_or(0, |decryption| decryption.held_bytes())
@@ -161,7 +204,7 @@ impl Following {
         if let Some(decryption) = &mut self.decryption {
             decryption.finish(observed, shared);
         }
-        if self.framed.is_some() && observed.protocol == Protocol::Other && self.preamble().is_some_and(Preamble::is_behind_frames) {
+        if self.framed.is_some() && observed.protocol == Protocol::Other && self.preamble().is_some_and(Preamble::is_only_behind) {
             self.leave_frames(observed);
         }
         if let Some(preamble) = self.preamble.take() {
@@ -275,6 +318,10 @@ impl Following {
         if self.framed.is_some() && self.wrapped.is_some() {
             return self.in_frames(h, shared, data);
         }
+        if let Some(passing) = &mut self.passing {
+            passing.take(data);
+            return Interest::More;
+        }
         if h.plaintext.client.is_some() && self.framed.is_none() {
             if data.side == Side::Server
                 && let Asked::For(dialect) = self.asked_for(h)
@@ -338,15 +385,17 @@ impl Following {
         let (preamble, asked) = (self.preamble.as_ref(), h.plaintext.client.as_ref().map_or(*data.mark, |said| said.mark));
         let request = preamble.map(|preamble| preamble.first(Side::Client)).unwrap_or_default();
         let answer = head.get(..taken.unwrap_or(head.len())).unwrap_or_default();
+        let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
+        let said = Some(Box::new(Located { what: preamble::identify(answer, Side::Server), mark: *data.mark, first: *data.mark, span }));
         let facts = websocket::facts(dialect, (request, asked), (answer, *data.mark), taken.is_some());
-        // Datagrams are named, and not read.
-        let Some(facts) = facts.filter(|_| taken.is_none() || dialect == Dialect::WebSocket) else {
+        let Some(facts) = facts else {
             return self.with_head(h, shared, data, Self::records);
         };
         let port = preamble.map_or(0, |preamble| preamble.port());
         let behind = taken.and_then(|len| head.get(len..)).unwrap_or_default().to_vec();
         self.streams = PerSide::default();
-        let spoken = std::mem::take(&mut h.plaintext);
+        let mut spoken = std::mem::take(&mut h.plaintext);
+        spoken.server = said;
         if taken.is_none() {
             // Who was refused a tunnel was refused by a proxy, whatever else speaks HTTP.
             self.preamble = Some(Box::new(Preamble::over(facts, port)));
@@ -354,8 +403,15 @@ impl Following {
             self.streams.server.ignore();
             return Interest::Settled;
         }
-        self.preamble = Some(Box::new(Preamble::behind(facts, port)));
         self.framed = Some(Box::new(spoken));
+        if dialect == Dialect::ConnectUdp {
+            let mut passing = Passing::default();
+            passing.take(&Data { bytes: &behind, ..*data });
+            self.passing = Some(Box::new(passing));
+            self.preamble = Some(Box::new(Preamble::behind(facts, port)));
+            return Interest::More;
+        }
+        self.preamble = Some(Box::new(Preamble::behind(facts, port)));
         self.wrapped = Some(Box::new(PerSide { client: Unwrap::websocket(), server: Unwrap::websocket() }));
         if behind.is_empty() { Interest::More } else { self.in_frames(h, shared, &Data { bytes: &behind, ..*data }) }
     }

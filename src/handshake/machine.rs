@@ -10,10 +10,12 @@ use crate::traffic::{Row, Volume};
 use crate::transport::prefetch_front;
 use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, HalfOpenEnd, Interest};
 
+use super::concluding::{conclude, concluded_at};
 use super::facts::{Handshake, Observed, Outcome};
 use super::following::Following;
 use super::outcome::{self, Closing};
 use super::overhear;
+use super::relayed::Relayed;
 use super::relevance::{Relevance, relevance};
 use super::shared::Shared;
 use super::tally;
@@ -30,6 +32,8 @@ pub struct Machine {
     following: Following,
     /// What is spoken inside records that were opened, where that is a tunnel.
     tunnelled: Option<Box<Tunnelled>>,
+    /// What goes through it in datagrams.
+    relayed: Option<Box<Relayed>>,
     /// It is reported in any case: its stall was told while it lasted, or others that were as unanswered were few.
     flagged: bool,
 }
@@ -45,6 +49,7 @@ impl FlowSink for Machine {
         self.observed.as_ref().map_or(0, |observed| observed.weight())
             + self.following.held_bytes()
             + self.tunnelled.as_ref().map_or(0, |tunnelled| tunnelled.held_bytes())
+            + self.relayed.as_ref().map_or(0, |relayed| relayed.held_bytes())
     }
 
     #[inline]
@@ -58,7 +63,9 @@ impl FlowSink for Machine {
         let (observed, following) = self.begun(shared);
         let interest = following.data(observed, shared, flow, &data);
         if following.is_listened_to() {
-            self.listen(shared);
+            self.listen(shared, flow);
+        } else if following.relays() && interest == Interest::More {
+            return self.relayed.get_or_insert_default().hear(shared, &mut self.following, flow, flow.path);
         }
         interest
     }
@@ -124,9 +131,12 @@ impl FlowSink for Machine {
             overhear::hear_stream(shared, answer, &flow, concluded_at(close, now));
         }
         // Keys that came last may have opened it only now.
-        self.listen(shared);
+        self.listen(shared, &flow);
+        if let Some(relayed) = self.relayed.take() {
+            relayed.finish(shared, &flow, (close, now), false);
+        }
         let lost = self.following.lost_contents();
-        let within = self.tunnelled.take().map_or_else(Vec::new, |tunnelled| tunnelled.finish(shared, &flow, close, lost));
+        let within = self.tunnelled.take().map_or_else(Vec::new, |tunnelled| tunnelled.finish(shared, &flow, (close, now), lost));
         conclude(observed, flow, shared, close, now);
         for (observed, flow) in within {
             conclude(observed, flow, shared, close, now);
@@ -179,21 +189,6 @@ fn is_unacknowledged(flow: &FlowFacts) -> bool {
     bare && server.fin.is_none() && server.resets.is_empty() && flow.icmp.is_empty()
 }
 
-/// The place of an end among others. What the end of the capture closed comes after everything that its last frame closed.
-const fn concluded_at(close: Close, now: Mark) -> u64 {
-    if matches!(close, Close::EndOfCapture) { u64::MAX } else { now.frame }
-}
-
-/// The end of a handshake: what follows from its facts, and its place among those that are concluded.
-pub(super) fn conclude(observed: Box<Observed>, flow: Box<FlowFacts>, shared: &mut Shared, close: Close, now: Mark) {
-    let concluded_at = concluded_at(close, now);
-    let closing = match flow.unheard_from {
-        Some(lapse) => Closing { close: Close::EndOfCapture, at: lapse, concluded_at },
-        None => Closing { close, at: now, concluded_at },
-    };
-    shared.concluded.push(Box::new(outcome::conclude(observed, flow, closing, shared.stall_after())));
-}
-
 impl Machine {
     /// What follows the connection's payload, made for the first of it.
     #[inline]
@@ -213,10 +208,10 @@ impl Machine {
 
     /// Reads what was opened inside the connection's records.
     #[cold]
-    fn listen(&mut self, shared: &mut Shared) {
+    fn listen(&mut self, shared: &mut Shared, flow: &FlowFacts) {
         for content in self.following.contents() {
             let tunnelled = self.tunnelled.get_or_insert_with(|| Box::new(Tunnelled::new(shared, &content)));
-            tunnelled.read(shared, &content);
+            tunnelled.read(shared, flow, &content);
             if !tunnelled.is_under_way() {
                 self.following.contents_are_left();
             }

@@ -5,6 +5,7 @@
 //! facts by definition.
 
 pub mod alerts;
+mod concluding;
 mod contents;
 pub mod datagrams;
 mod decrypt;
@@ -23,6 +24,7 @@ mod outcome;
 pub mod overhear;
 mod pending;
 mod records;
+mod relayed;
 pub mod relevance;
 pub mod renegotiation;
 pub mod shared;

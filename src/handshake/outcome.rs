@@ -6,7 +6,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::flow::{Layer, PerSide, Side};
-use crate::preamble::{Dialect, Upgrade};
+use crate::preamble::{Dialect, PreambleFacts, Upgrade};
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::AlertDescription;
 use crate::transport::{Close, FlowFacts, Outstanding};
@@ -65,8 +65,13 @@ impl Handshake {
 pub(super) fn conclude(mut observed: Box<Observed>, mut flow: Box<FlowFacts>, closing: Closing, stall_after: Duration) -> Handshake {
     let Closing { close, at: closed_at, concluded_at } = closing;
     let mut inferred = Vec::new();
-    if observed.preamble.as_ref().is_some_and(|facts| facts.layers().any(|layer| layer.dialect == Dialect::WebSocket)) {
-        flow.path.push(Layer::WebSocket);
+    let taken = |layer: &&PreambleFacts| layer.upgrade == Upgrade::Granted;
+    for layer in observed.preamble.iter().flat_map(|facts| facts.layers()).filter(taken) {
+        match layer.dialect {
+            Dialect::WebSocket => flow.path.push(Layer::WebSocket),
+            Dialect::ConnectUdp => flow.path.push(Layer::ConnectUdp),
+            _ => {}
+        }
     }
     if !flow.is_udp() || observed.carried.is_some() {
         inferred = read_hidden(&mut observed, &flow);

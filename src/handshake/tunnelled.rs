@@ -4,7 +4,7 @@
 //! What the outer connection carries is read as if it were a connection, with facts of its own, and is a handshake of its own in the end. Its offsets
 //! are those of the outer records, lest what was acknowledged be held against them.
 
-use crate::flow::{Layer, PerSide, Side};
+use crate::flow::{Layer, Path, PerSide, Side};
 use crate::limits;
 use crate::preamble::Dialect;
 use crate::preamble::http2::{Http2, Outlook, Word};
@@ -15,6 +15,7 @@ use super::contents::Content;
 use super::facts::{Observed, Protocol};
 use super::following::Following;
 use super::messages::Place;
+use super::relayed::Relayed;
 use super::shared::Shared;
 
 /// What is spoken inside records that were opened.
@@ -40,6 +41,8 @@ enum Road {
 struct Tunnel {
     observed: Box<Observed>,
     following: Following,
+    /// What goes through it in datagrams.
+    relayed: Option<Box<Relayed>>,
     /// The record with which it began.
     began: Place,
     /// Bytes read.
@@ -83,7 +86,8 @@ impl Tunnelled {
     /// A client asked for UDP through a proxy.
     pub(super) fn carries_datagrams(&self) -> bool {
         let asks = |tunnel: &Tunnel| {
-            tunnel.observed.plaintext.client.as_ref().is_some_and(|said| said.what.protocol == Dialect::ConnectUdp.title())
+            let asked = || tunnel.observed.plaintext.client.as_ref().is_some_and(|said| said.what.protocol == Dialect::ConnectUdp.title());
+            tunnel.following.relays() || asked()
         };
         match &self.road {
             Road::Straight(tunnel) => asks(tunnel),
@@ -111,7 +115,7 @@ impl Tunnelled {
     }
 
     /// The content of one more record.
-    pub(super) fn read(&mut self, shared: &mut Shared, content: &Content) {
+    pub(super) fn read(&mut self, shared: &mut Shared, outer: &FlowFacts, content: &Content) {
         if self.over {
             return;
         }
@@ -119,7 +123,7 @@ impl Tunnelled {
         self.read = self.read.saturating_add(bytes.len());
         match &mut self.road {
             Road::Straight(tunnel) => {
-                tunnel.read(shared, *side, bytes, place);
+                tunnel.read(shared, (outer, None), *side, bytes, place);
                 self.over = tunnel.state != State::UnderWay;
             }
             Road::Http2(wire, tunnels) => {
@@ -130,7 +134,7 @@ impl Tunnelled {
                     });
                     let Some((_, tunnel)) = tunnels.get_mut(at) else { return };
                     match word {
-                        Word::Bytes(bytes) => tunnel.read(shared, *side, bytes, place),
+                        Word::Bytes(bytes) => tunnel.read(shared, (outer, Some(stream)), *side, bytes, place),
                         Word::Ended => tunnel.end(*side, place.mark, false),
                         // Who has no use for it any more says so in this way (RFC 9113 section 7).
                         Word::Reset(code) => tunnel.end(*side, place.mark, !matches!(code, NO_ERROR | CANCEL)),
@@ -148,12 +152,19 @@ impl Tunnelled {
 
     /// What is to be said of it, the outer connection being over: facts as of connections of their own. Where content was lost, only of what was over
     /// before.
-    pub(super) fn finish(self, shared: &mut Shared, outer: &FlowFacts, close: Close, lost: bool) -> Vec<(Box<Observed>, Box<FlowFacts>)> {
+    pub(super) fn finish(
+        self,
+        shared: &mut Shared,
+        outer: &FlowFacts,
+        (close, now): (Close, Mark),
+        lost: bool,
+    ) -> Vec<(Box<Observed>, Box<FlowFacts>)> {
         let cut = lost || close == Close::Settled;
+        let end = (close, now);
         match self.road {
-            Road::Straight(tunnel) => tunnel.finish(shared, outer, cut, None).into_iter().collect(),
+            Road::Straight(tunnel) => tunnel.finish(shared, outer, end, cut, None).into_iter().collect(),
             Road::Http2(_, tunnels) => {
-                tunnels.into_iter().filter_map(|(stream, tunnel)| tunnel.finish(shared, outer, cut, Some(stream))).collect()
+                tunnels.into_iter().filter_map(|(stream, tunnel)| tunnel.finish(shared, outer, end, cut, Some(stream))).collect()
             }
         }
     }
@@ -164,6 +175,7 @@ impl Tunnel {
         Self {
             observed: Box::default(),
             following: Following::of_a_tunnel(shared),
+            relayed: None,
             began,
             read: 0,
             state: State::UnderWay,
@@ -175,10 +187,13 @@ impl Tunnel {
     }
 
     fn held_bytes(&self) -> usize {
-        size_of::<Self>() + self.observed.weight() + self.following.held_bytes()
+        size_of::<Self>()
+            + self.observed.weight()
+            + self.following.held_bytes()
+            + self.relayed.as_ref().map_or(0, |relayed| relayed.held_bytes())
     }
 
-    fn read(&mut self, shared: &mut Shared, side: Side, bytes: &[u8], place: &Place) {
+    fn read(&mut self, shared: &mut Shared, (outer, stream): (&FlowFacts, Option<u32>), side: Side, bytes: &[u8], place: &Place) {
         if self.state != State::UnderWay {
             return;
         }
@@ -192,7 +207,10 @@ impl Tunnel {
         let said = self.said.of_mut(side);
         let data = Data { side, offset: if self.shares { *said } else { place.span.0 }, bytes, mark: &place.mark };
         *said = said.saturating_add(bytes.len() as u64);
-        let interest = self.following.tunnelled(&mut self.observed, shared, &data);
+        let mut interest = self.following.tunnelled(&mut self.observed, shared, &data);
+        if self.following.relays() && interest == Interest::More {
+            interest = self.relayed.get_or_insert_default().hear(shared, &mut self.following, outer, road(outer, stream));
+        }
         let in_clear = self.observed.plaintext.client.is_some()
             && self.observed.protocol == Protocol::Other
             && !self.following.may_go_on_in_frames(&self.observed);
@@ -217,12 +235,22 @@ impl Tunnel {
         gave_up(Side::Client) || gave_up(Side::Server) || self.ended.client.is_some() && self.ended.server.is_some()
     }
 
-    fn finish(self, shared: &mut Shared, outer: &FlowFacts, cut: bool, stream: Option<u32>) -> Option<(Box<Observed>, Box<FlowFacts>)> {
+    fn finish(
+        self,
+        shared: &mut Shared,
+        outer: &FlowFacts,
+        end: (Close, Mark),
+        cut: bool,
+        stream: Option<u32>,
+    ) -> Option<(Box<Observed>, Box<FlowFacts>)> {
         if self.state == State::GivenUp || self.state == State::UnderWay && cut && !self.is_shut() {
             return None;
         }
         let flow = Box::new(self.flow(outer, stream));
-        let Self { mut observed, mut following, .. } = self;
+        let Self { mut observed, mut following, relayed, .. } = self;
+        if let Some(relayed) = relayed {
+            relayed.finish(shared, outer, end, cut);
+        }
         following.finish(&mut observed, shared, &flow);
         let turned_away = observed.preamble.as_ref().is_some_and(|facts| facts.dialect.is_proxy() && facts.denied());
         (observed.protocol != Protocol::Other || turned_away).then_some((observed, flow))
@@ -232,9 +260,10 @@ impl Tunnel {
     fn flow(&self, outer: &FlowFacts, stream: Option<u32>) -> FlowFacts {
         let mut flow = outer.clone();
         flow.first = self.began.first;
-        flow.path.push(Layer::Tls);
-        let Some(stream) = stream else { return flow };
-        flow.path.push(Layer::Http2(stream));
+        flow.path = road(outer, stream);
+        if stream.is_none() {
+            return flow;
+        }
         for side in Side::BOTH {
             let facts = flow.sides.of_mut(side);
             let spoke = *self.spoke.of(side);
@@ -250,6 +279,16 @@ impl Tunnel {
         }
         flow
     }
+}
+
+/// What a tunnel in a connection travels in.
+fn road(outer: &FlowFacts, stream: Option<u32>) -> Path {
+    let mut path = outer.path;
+    path.push(Layer::Tls);
+    if let Some(stream) = stream {
+        path.push(Layer::Http2(stream));
+    }
+    path
 }
 
 /// Error codes of HTTP/2 that mean no error.

@@ -98,9 +98,9 @@ impl Preamble {
         Self { facts: Some(facts), state: State::Over, ..Self::new(server_port) }
     }
 
-    /// Nothing was recognised behind the frames of WebSocket.
-    pub fn is_behind_frames(&self) -> bool {
-        self.facts.is_none() && self.outer.as_ref().is_some_and(|outer| outer.dialect == Dialect::WebSocket)
+    /// Nothing was recognised behind an upgrade that was read elsewhere.
+    pub fn is_only_behind(&self) -> bool {
+        self.facts.is_none() && self.outer.as_ref().is_some_and(|outer| matches!(outer.dialect, Dialect::WebSocket | Dialect::ConnectUdp))
     }
 
     /// The server's port.

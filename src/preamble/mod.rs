@@ -12,11 +12,12 @@
 //! - [`services`]: the table of ports and of what is spoken there
 //! - `text`: bytes made printable, redaction of credentials
 //!
-//! Two roads lead through HTTP and are read apart from dialogues: the streams of [`http2`], and the frames of [`websocket`].
+//! Roads that lead through HTTP are read apart from dialogues: the streams of [`http2`], the frames of [`websocket`], and the datagrams of [`capsules`].
 //!
 //! Nested upgrades (a PROXY header before SMTP, CONNECT before IMAP) are kept in [`PreambleFacts::outer`].
 
 mod amqp;
+pub mod capsules;
 mod datagrams;
 mod detect;
 mod dialogue;
@@ -249,6 +250,13 @@ impl Unwrap {
     /// Takes a stream of bytes out of the frames of WebSocket.
     pub fn websocket() -> Self {
         Self(Packets::WebSocket(websocket::Frames::default()))
+    }
+
+    /// Bytes are missing.
+    pub const fn lose(&mut self) {
+        if let Packets::WebSocket(frames) = &mut self.0 {
+            frames.lose();
+        }
     }
 
     /// It met something that it takes nothing out of, and takes no more.

@@ -2,7 +2,7 @@
 //! and UDP through a proxy (MASQUE, RFC 9298).
 //!
 //! Request and answer are read here as a whole. What follows in a WebSocket are frames, out of which [`Frames`] takes the binary ones. Behind CONNECT-UDP
-//! come datagrams, which are not read.
+//! come datagrams (see [`super::capsules`]).
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
@@ -213,6 +213,11 @@ impl Frames {
         // Reserved bits mean an extension, which compresses. A text, and whatever is reserved, is no piece of a stream; nor is a control frame long.
         let control = first & 0x0f >= 8;
         self.lost = first & 0x70 != 0 || !matches!(first & 0x0f, 0 | 2 | 8 | 9 | 10) || control && self.left > 125 || self.left >> 63 != 0;
+    }
+
+    /// Bytes are missing: where the next frame begins nobody knows.
+    pub(super) const fn lose(&mut self) {
+        self.lost = true;
     }
 
     /// Nothing more can be taken out of it.

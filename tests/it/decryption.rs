@@ -210,8 +210,9 @@ fn tunnels_through_http2_and_websocket_are_followed() {
         ("websocket-over-tls-ok", "websocket", &[(&["websocket"], "completed", None)]),
         ("websocket-over-tls-expired", "websocket", &[(&["websocket"], "alerted", Some("certificate-expired"))]),
         ("websocket-over-tls-not-found", "", &[]),
-        ("masque-over-http1-ok", "", &[]),
-        ("masque-over-http2-ok", "", &[]),
+        ("masque-over-http1-ok", "connect-udp", &[(&["connect-udp"], "completed", None)]),
+        ("masque-over-http2-ok", "connect-udp", &[(&["http2 stream 1", "connect-udp"], "completed", None)]),
+        ("masque-over-http2-expired", "connect-udp", &[(&["http2 stream 1", "connect-udp"], "alerted", Some("certificate-expired"))]),
         ("masque-over-http2-refused", "connect-udp", &[(first, "plaintext", Some("proxy-refused"))]),
     ];
     for (name, preamble, tunnels) in rows {
@@ -219,7 +220,9 @@ fn tunnels_through_http2_and_websocket_are_followed() {
         assert_eq!(analyse(&[&capture], 1).handshakes.len(), 1, "{name} without keys");
         for threads in [1, 3] {
             let said = analyse_with_keys(&[&capture], &[&keys], threads);
-            let (outer, inner) = said.handshakes.split_first().unwrap();
+            // What is over first is told first.
+            let (outer, inner): (Vec<_>, Vec<_>) = said.handshakes.iter().partition(|one| one.network.path.is_empty());
+            let [outer] = outer.as_slice() else { panic!("{name}: {} outer handshakes", outer.len()) };
             assert_eq!((outer.handshake.outcome.as_str(), outer.diagnosis.cause.as_deref()), ("completed", None), "{name}");
             let mut seen: Vec<_> = inner
                 .iter()

@@ -13,6 +13,7 @@ use handshark::tls::joiner::Joiner;
 use handshark::tls::message::certificate_list;
 use handshark::tls::record::{Item, RecordReader};
 use handshark::tls::registry::{ContentType, HandshakeType};
+use proptest::prelude::*;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -57,6 +58,28 @@ fn seeds_of_tunnels_reach_the_handshakes_in_them() {
             (&path.iter().map(ToString::to_string).collect::<Vec<_>>()[..], "alerted"),
             "{seed}"
         );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    /// What travels inside may be damaged in any way.
+    #[test]
+    fn damaged_tunnels_do_no_harm(
+        seed in any::<prop::sample::Index>(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in any::<prop::sample::Index>(),
+        whole in any::<bool>(),
+    ) {
+        let seeds = seeds("tunnels");
+        let (_, mut bytes) = seeds[seed.index(seeds.len())].clone();
+        for (at, byte) in edits {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let len = if whole { bytes.len() } else { cut.index(bytes.len()) };
+        entries::tunnels(&bytes[..len]);
     }
 }
 

@@ -41,12 +41,14 @@ fn a_wireguard_tunnel_hides_the_handshake_in_it() {
     assert!(notes.contains("on the tunnel's own interface (`wg0`, `utun`)"), "{notes}");
 }
 
-/// What a client goes on to in the place of HTTP is named, and is no handshake: texts of a chat (websocat on both sides), and datagrams through a proxy.
+/// What a client goes on to in the place of HTTP is named, texts of a chat (websocat on both sides) or datagrams through a proxy, and no handshake but
+/// what is inside.
 #[test]
 fn what_takes_the_place_of_http_is_named() {
-    for (name, protocol) in [("websocket_chat", "WebSocket"), ("masque_clear", "CONNECT-UDP")] {
-        let summary = summary(&fixtures().join(format!("tunnels/{name}.pcap")), 1);
-        assert_eq!((summary["traffic"][0]["protocol"].as_str(), summary["handshakes"].as_u64()), (Some(protocol), Some(0)), "{name}");
+    for (name, protocol, handshakes) in [("tunnels/websocket_chat", "WebSocket", 0), ("captures/proxy/masque-ok", "CONNECT-UDP", 1)] {
+        let summary = summary(&fixtures().join(format!("{name}.pcap")), 1);
+        let told = (summary["traffic"][0]["protocol"].as_str(), summary["handshakes"].as_u64());
+        assert_eq!(told, (Some(protocol), Some(handshakes)), "{name}");
     }
 }
 

@@ -20,13 +20,14 @@ use crate::dtls::{demux, record};
 use crate::flow::{PerSide, Side};
 use crate::limits;
 use crate::packet::Datagram;
+use crate::preamble::PreambleFacts;
 use crate::time::{Mark, Timestamp};
 use crate::traffic::{Row, Volume};
 use crate::transport::udp::{Answers, DatagramSink, Hearing, Opening};
 use crate::transport::{Close, FlowFacts};
 
+use super::concluding::conclude;
 use super::facts::{Handshake, Observed, Outcome, Protocol};
-use super::machine::conclude;
 use super::outcome::{self, Closing};
 use super::relevance::{Relevance, relevance};
 use super::shared::Shared;
@@ -248,6 +249,13 @@ impl DatagramSink for DatagramMachine {
 }
 
 impl DatagramMachine {
+    /// Of a flow that begins with this datagram, behind what led up to it.
+    pub(super) fn behind(shared: &mut Shared, datagram: &Datagram<'_>, facts: Option<PreambleFacts>) -> Self {
+        let mut machine = Self::new(shared, datagram);
+        machine.observed.preamble = facts.map(Box::new);
+        machine
+    }
+
     /// The handshake as if it ended now.
     fn snapshot(&self, shared: &mut Shared, facts: &FlowFacts, now: Mark) -> Handshake {
         let mut observed = self.observed.clone();

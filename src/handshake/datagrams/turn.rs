@@ -3,8 +3,8 @@
 use crate::dtls::demux::{self, Relayed};
 use crate::dtls::record::handshake_type;
 use crate::flow::{Endpoint, FlowKey, Layer, Side, Transport};
+use crate::handshake::concluding::conclude;
 use crate::handshake::facts::Observed;
-use crate::handshake::machine::conclude;
 use crate::handshake::shared::Shared;
 use crate::limits;
 use crate::packet::Datagram;

@@ -2,9 +2,9 @@
 
 use crate::carriers::eap::{Body, Code, Eap, Part};
 use crate::flow::{Layer, PerSide, Side};
+use crate::handshake::concluding::conclude;
 use crate::handshake::facts::{Handshake, Observed, Outcome, Protocol};
 use crate::handshake::following::Following;
-use crate::handshake::machine::conclude;
 use crate::handshake::outcome::{self, Closing};
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::handshake::shared::Shared;
