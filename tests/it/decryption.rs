@@ -79,11 +79,14 @@ fn every_suite_and_version_is_opened() {
     }
 }
 
+/// What became of an encrypted hello, and the cause.
+type Fate<'a> = (Option<&'a str>, Option<&'a str>);
+
 /// Where the server took the encrypted hello, the log files the secrets under that one's random: what became of ECH is told for each connection.
 #[test]
 fn what_became_of_encrypted_hellos_is_told() {
     let folder = fixtures().join("captures/ech");
-    let rows: &[(&str, &[(Option<&str>, Option<&str>)])] = &[
+    let rows: &[(&str, &[Fate<'_>])] = &[
         ("ok_ech_accepted_rustls", &[(Some("accepted"), None)]),
         ("ok_ech_accepted_chromium", &[(Some("accepted"), None); 2]),
         ("ok_ech_grease_rustls", &[(Some("retry-configurations"), None)]),
@@ -106,7 +109,7 @@ fn what_became_of_encrypted_hellos_is_told() {
         for threads in [1, 3] {
             let said = analyse_with_keys(&[&capture], &[&keys], threads);
             assert!(said.handshakes.iter().all(|report| report.handshake.decrypted), "{name}");
-            let mut found: Vec<(Option<&str>, Option<&str>)> = said
+            let mut found: Vec<Fate<'_>> = said
                 .handshakes
                 .iter()
                 .map(|report| (report.tls.as_ref().unwrap().ech.as_deref(), report.diagnosis.cause.as_deref()))
