@@ -82,6 +82,8 @@ pub struct Observed {
     pub preamble: Option<Box<PreambleFacts>>,
     /// A side spoke something else than TLS where a TLS record was due.
     pub plaintext: PerSide<Option<Box<Located<Plaintext>>>>,
+    /// Where what is said lies in frames, when each side last said any of it: what goes on around it are words of the frames.
+    pub in_frames: Option<Box<PerSide<Option<Mark>>>>,
     /// Bytes of a ClientHello whose rest never came: how many there were and how many its length field promised.
     pub partial_client_hello: Option<PartialMessage>,
     /// The same for the message the server was sending when its bytes ended.
