@@ -217,6 +217,9 @@ pub const CHAIN_BYTES: usize = 24 << 20;
 /// The same of the chains of which is remembered that a server served them.
 pub const SERVED_BYTES: usize = 20 << 20;
 
+/// Secrets of a key log that are tried on connections whose true hello is encrypted (ECH), in each partition: together they take less than a second.
+pub const KEY_TRIES: u32 = 1 << 12;
+
 /// Names that were looked up in the DNS, of which is remembered what the answers said: as many mail servers as one writes to in an hour.
 pub const LOOKED_UP: usize = 1 << 12;
 

@@ -181,7 +181,8 @@ impl Sink for Chosen {
         }
         if let Some(looked_up) = &facts.looked_up {
             let records = looked_up.tlsa.as_ref().map(|records| records.mark);
-            self.answers.extend(records.into_iter().chain(looked_up.policy.as_ref().map(|policy| policy.mark)).map(|mark| mark.frame));
+            let records = records.into_iter().chain(looked_up.ech.as_ref().map(|record| record.mark));
+            self.answers.extend(records.chain(looked_up.policy.as_ref().map(|policy| policy.mark)).map(|mark| mark.frame));
         }
         let diagnosis = &report.diagnosis;
         let cause = diagnosis

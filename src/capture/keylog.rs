@@ -3,6 +3,7 @@
 //! A program that is still running appends to its log: whatever has come since the last look is read before each block of frames, so that in
 //! live capture a connection's secrets are there when its records are, or soon after.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -50,8 +51,19 @@ struct Tail {
     file: File,
     /// The beginning of a line whose end has not been written.
     partial: Vec<u8>,
+    /// How its characters are stored, known from its first line on.
+    form: Option<Form>,
     /// The file could not be read on.
     broken: bool,
+}
+
+/// How the characters of a key log are stored, all of which are ASCII's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// In a byte each.
+    Bytes,
+    /// In two bytes each, of which one is zero: UTF-16, which PowerShell's `>` writes.
+    Wide,
 }
 
 /// Puts key logs beside a capture. They are read as far as they go, now and before each block.
@@ -73,7 +85,7 @@ impl KeyLogs {
             let mut tail = Tail::open(path)?;
             tail.read_on(&mut logs.known)?;
             // The last line of a finished file may lack its end. If it is the beginning of a line that grows, it comes again, whole.
-            logs.known.add(&tail.partial);
+            logs.known.add(tail.line().trim_ascii());
             logs.files.push(tail);
         }
         Ok(logs)
@@ -112,7 +124,21 @@ impl KeyLogLines {
 impl Tail {
     fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), file, partial: Vec::new(), broken: false })
+        Ok(Self { path: path.to_owned(), file, partial: Vec::new(), form: None, broken: false })
+    }
+
+    /// The line at hand in bytes, without the mark of its encoding (`Out-File` of Windows sets one for UTF-8, too).
+    fn line(&mut self) -> Cow<'_, [u8]> {
+        let line = self.partial.as_slice();
+        let wide = matches!(line, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..]);
+        if self.form.is_none() && line.len() > 1 {
+            self.form = Some(if wide { Form::Wide } else { Form::Bytes });
+        }
+        let line = MARKS.iter().find_map(|mark| line.strip_prefix(*mark)).unwrap_or(line);
+        match self.form {
+            Some(Form::Wide) => line.iter().copied().filter(|byte| *byte != 0).collect(),
+            _ => Cow::Borrowed(line),
+        }
     }
 
     /// Reads what has been appended.
@@ -127,7 +153,7 @@ impl Tail {
                     self.partial.extend_from_slice(piece);
                 }
                 if piece.ends_with(b"\n") {
-                    known.add(self.partial.trim_ascii());
+                    known.add(self.line().trim_ascii());
                     self.partial.clear();
                 }
             }
@@ -172,6 +198,9 @@ impl FrameSource for WithKeyLogs {
         Some(&self.known)
     }
 }
+
+/// Byte order marks: of UTF-16 and of UTF-8.
+const MARKS: [&[u8]; 3] = [&[0xff, 0xfe], &[0xfe, 0xff], &[0xef, 0xbb, 0xbf]];
 
 /// Bytes read at a time: some dozen lines.
 const READ: usize = 16 << 10;
@@ -222,6 +251,26 @@ mod tests {
         let source = with_key_logs(Box::new(Nothing(Inventory::default())), &[file.path().to_owned()]).unwrap();
         assert_eq!(lines(source.as_ref()), ["last"]);
         assert_eq!(source.key_log().unwrap().left_out, 1);
+    }
+
+    #[test]
+    fn what_windows_writes_is_read() {
+        let text = "one 0a0A\r\n\u{d}\ntwo\r\nthree";
+        let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+        let marked = format!("\u{feff}{text}");
+        for bytes in [little(&marked), big(&marked), little(text), big(text), marked.clone().into_bytes(), text.as_bytes().to_vec()] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            let (half, rest) = bytes.split_at(5);
+            file.write_all(half).unwrap();
+            let mut source = with_key_logs(Box::new(Nothing(Inventory::default())), &[file.path().to_owned()]).unwrap();
+            source.fill(&mut Block::default()).unwrap();
+            file.write_all(rest).unwrap();
+            source.fill(&mut Block::default()).unwrap();
+            assert_eq!(lines(source.as_ref()), ["one 0a0A", "two"], "{bytes:02x?}");
+            let whole = with_key_logs(Box::new(Nothing(Inventory::default())), &[file.path().to_owned()]).unwrap();
+            assert_eq!(lines(whole.as_ref()), ["one 0a0A", "two", "three"], "{bytes:02x?}");
+        }
     }
 
     #[test]

@@ -263,6 +263,7 @@ mod tests {
         let packet = Packet::parse(&answer).unwrap();
         assert_eq!((packet.kind, packet.session), (Kind::Control, Some(&SESSION)));
         assert_eq!(packet.message(Wrapping::None), Some(Message { number: Some(3), acks: 2, data: b"TLS" }));
+        assert_eq!((packet.acknowledged(Wrapping::None), packet.acknowledged(Wrapping::Crypt)), (Some(&[9; 8]), None));
         let ack = [&[0x28][..], &SESSION, &[1, 0, 0, 0, 5], &[9; 8]].concat();
         let message = Packet::parse(&ack).unwrap().message(Wrapping::None).unwrap();
         assert_eq!((message.number, message.acks), (None, 1));
@@ -275,6 +276,7 @@ mod tests {
             let _ = (opening(&bytes), renewal(&bytes));
             if let Some(packet) = Packet::parse(&bytes) {
                 for wrapping in [Wrapping::None, Wrapping::Auth(hmac), Wrapping::Crypt] {
+                    let _ = packet.acknowledged(wrapping);
                     prop_assert!(packet.message(wrapping).is_none_or(|message| message.data.len() < bytes.len()));
                 }
             }

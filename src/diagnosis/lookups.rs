@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::flow::Side;
 use crate::handshake::Handshake;
-use crate::handshake::facts::{LookedUp, MailPolicy, TlsaRecords};
+use crate::handshake::facts::{EchRecord, LookedUp, MailPolicy, TlsaRecords};
 use crate::handshake::lookups::Heard;
 use crate::limits;
 use crate::preamble::Dialect;
@@ -29,9 +29,14 @@ pub(super) struct Lookups {
     asked: Aged<(Site, IpAddr, u16), Asked>,
     /// By mail server: the domains that it takes mail of, the latest first.
     domains: Aged<(Site, Box<str>), VecDeque<Box<str>>>,
+    /// By public name and the key's number: the record.
+    keys: Aged<(Site, Box<str>, u8), Key>,
     /// By domain.
     policies: Aged<(Site, Box<str>), Policy>,
 }
+
+/// Who asked for a record with a key, and the record.
+type Key = Option<(IpAddr, EchRecord)>;
 
 /// What was asked for last, if anything, and when.
 type Asked = Option<(Mark, Box<str>)>;
@@ -53,7 +58,13 @@ struct Policy {
 impl Default for Lookups {
     fn default() -> Self {
         let most = limits::LOOKED_UP;
-        Self { records: Aged::new(most), asked: Aged::new(most), domains: Aged::new(most), policies: Aged::new(most) }
+        Self {
+            records: Aged::new(most),
+            asked: Aged::new(most),
+            domains: Aged::new(most),
+            keys: Aged::new(most),
+            policies: Aged::new(most),
+        }
     }
 }
 
@@ -71,6 +82,12 @@ impl Lookups {
                 put_first(&mut known.askers, asker);
             }
             Found::Exchanges(hosts) => hosts.into_iter().for_each(|host| put_first(self.domains.touch(&(site, host)), name.clone())),
+            Found::Ech(keys) => {
+                for key in keys {
+                    let record = EchRecord { owner: name.clone(), mark };
+                    *self.keys.touch(&(site, key.public_name, key.config_id)) = Some((asker, record));
+                }
+            }
             Found::MailPolicy => {
                 if let Some(domain) = policy_domain(&name) {
                     self.policies.touch(&(site, domain.into())).heard = Some(mark);
@@ -93,13 +110,14 @@ impl Lookups {
     /// What bears on a handshake.
     pub(super) fn before(&self, handshake: &Handshake) -> Option<Box<LookedUp>> {
         // Nearly no capture holds any.
-        if self.records.is_empty() && self.policies.is_empty() {
+        if self.records.is_empty() && self.policies.is_empty() && self.keys.is_empty() {
             return None;
         }
         let names = self.names(handshake);
         let looked_up = LookedUp {
             tlsa: names.iter().find_map(|name| self.tlsa(handshake, name)),
             policy: names.iter().find_map(|name| self.policy(handshake, name)),
+            ech: names.iter().find_map(|name| self.ech(handshake, name)),
         };
         (looked_up != LookedUp::default()).then(|| Box::new(looked_up))
     }
@@ -128,6 +146,13 @@ impl Lookups {
         let (mark, records, security) = known.latest.as_ref()?;
         let by_client = known.askers.contains(&handshake.client.address);
         Some(TlsaRecords { owner: key.1, records: records.clone(), security: *security, mark: *mark, by_client })
+    }
+
+    /// The record that the client itself had asked for and whose key it used.
+    fn ech(&self, handshake: &Handshake, name: &str) -> Option<EchRecord> {
+        let config_id = handshake.hello()?.ech()?.config_id;
+        let known = self.keys.get(&(handshake.flow.key.site, Box::from(name), config_id))?.as_ref()?;
+        (known.0 == handshake.client.address).then(|| known.1.clone())
     }
 
     /// Of a server that takes mail.

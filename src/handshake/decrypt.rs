@@ -156,6 +156,7 @@ impl Decryption {
     pub(super) fn finish(&mut self, h: &mut Observed, shared: &mut Shared) {
         if self.awaits_keys() && !self.pending.is_empty() {
             self.look_up(h, shared);
+            self.look_behind_ech(h, shared);
             self.replay(h, shared);
         }
         self.fill_from_sizes(h);
@@ -199,6 +200,21 @@ impl Decryption {
         let Some(parameters) = parameters(h) else { return };
         if let Some(ring) = self.pending.news(shared) {
             self.pending.found(ring, ring.keys(parameters));
+        }
+    }
+
+    /// Where the server took the hello that the client encrypted (ECH), the secrets are filed under that one's random, which nobody sees.
+    fn look_behind_ech(&mut self, h: &mut Observed, shared: &mut Shared) {
+        let offered = h.is_tls13() && h.hello().is_some_and(|hello| hello.ech().is_some());
+        if !offered || !self.awaits_keys() {
+            return;
+        }
+        let (Some(parameters), Some(ring)) = (parameters(h), shared.keys.clone()) else { return };
+        let Some(Encrypted::Record { side: Side::Server, content_type, version, body, .. }) = self.pending.first() else { return };
+        let sealed = Sealed { content_type: *content_type, version: *version, body };
+        if let Some(keys) = ring.keys_that_open(parameters, sealed, &mut shared.tries) {
+            self.pending.keys = Keys::Known(Box::new(keys));
+            h.ech_accepted = true;
         }
     }
 

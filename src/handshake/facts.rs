@@ -26,7 +26,7 @@ pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, Qui
 pub use super::fact::Fact;
 pub use super::ftp::{FtpReplies, FtpReply, FtpSaid};
 pub use super::history::History;
-pub use super::lookups::{LookedUp, MailPolicy, TlsaRecords};
+pub use super::lookups::{EchRecord, LookedUp, MailPolicy, TlsaRecords};
 use super::renegotiation::Renegotiation;
 
 /// Something, and where it was seen: the frame that carried its last byte.
@@ -50,6 +50,8 @@ pub struct Observed {
     pub protocol: Protocol,
     /// Something was decrypted with keys.
     pub decrypted: bool,
+    /// The server took the hello that the client had encrypted (ECH): the name in clear is not the one that it answered for.
+    pub ech_accepted: bool,
     /// Early data was offered.
     pub early_data_offered: bool,
     /// Resumed: how, or `None` for a full handshake or one that did not get so far.
@@ -80,6 +82,8 @@ pub struct Observed {
     pub preamble: Option<Box<PreambleFacts>>,
     /// A side spoke something else than TLS where a TLS record was due.
     pub plaintext: PerSide<Option<Box<Located<Plaintext>>>>,
+    /// Where what is said lies in frames, when each side last said any of it: what goes on around it are words of the frames.
+    pub in_frames: Option<Box<PerSide<Option<Mark>>>>,
     /// Bytes of a ClientHello whose rest never came: how many there were and how many its length field promised.
     pub partial_client_hello: Option<PartialMessage>,
     /// The same for the message the server was sending when its bytes ended.

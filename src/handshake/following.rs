@@ -421,6 +421,7 @@ impl Following {
         let Some(mut wrapped) = self.wrapped.take() else { return Interest::More };
         let mut interest = Interest::More;
         wrapped.of_mut(data.side).feed(data.bytes, |bytes| {
+            *h.in_frames.get_or_insert_default().of_mut(data.side) = Some(*data.mark);
             if interest == Interest::More {
                 interest = self.known(h, shared, &Data { bytes, ..*data });
             }
@@ -438,7 +439,7 @@ impl Following {
     /// What is in the frames is no TLS and leads to none: the connection is what it was before.
     fn leave_frames(&mut self, h: &mut Observed) {
         if let Some(spoken) = self.framed.take() {
-            h.plaintext = *spoken;
+            (h.plaintext, h.in_frames) = (*spoken, None);
             (self.preamble, self.wrapped) = (None, None);
             self.streams.client.ignore();
             self.streams.server.ignore();
@@ -517,10 +518,13 @@ impl Following {
     /// The same where the records lie inside packets.
     #[cold]
     fn read_wrapped(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
-        let Self { streams, wrapped: Some(wrapped), decryption, .. } = self else { return Interest::More };
+        let Self { streams, wrapped: Some(wrapped), decryption, framed, .. } = self else { return Interest::More };
         let stream = streams.of_mut(data.side);
         let mut interest = Interest::More;
         wrapped.of_mut(data.side).feed(data.bytes, |bytes| {
+            if framed.is_some() {
+                *h.in_frames.get_or_insert_default().of_mut(data.side) = Some(*data.mark);
+            }
             if interest == Interest::More {
                 interest = stream.read(h, shared, decryption.as_deref_mut(), &Data { bytes, ..*data });
             }

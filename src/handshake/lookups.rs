@@ -31,6 +31,17 @@ pub struct LookedUp {
     pub tlsa: Option<TlsaRecords>,
     /// The policy for mail of the domain that it is for.
     pub policy: Option<MailPolicy>,
+    /// Where the key comes from with which the client encrypted its hello.
+    pub ech: Option<EchRecord>,
+}
+
+/// An HTTPS record with the key whose number the client repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EchRecord {
+    /// Whose: the name that the client wants.
+    pub owner: Box<str>,
+    /// The answer.
+    pub mark: Mark,
 }
 
 /// The TLSA records of the server's name and port.

@@ -65,6 +65,11 @@ impl Handshake {
 pub(super) fn conclude(mut observed: Box<Observed>, mut flow: Box<FlowFacts>, closing: Closing, stall_after: Duration) -> Handshake {
     let Closing { close, at: closed_at, concluded_at } = closing;
     let mut inferred = Vec::new();
+    for side in Side::BOTH {
+        if let Some(last) = observed.in_frames.as_ref().and_then(|spoke| *spoke.of(side)) {
+            flow.sides.of_mut(side).last_data = Some(last);
+        }
+    }
     let taken = |layer: &&PreambleFacts| layer.upgrade == Upgrade::Granted;
     for layer in observed.preamble.iter().flat_map(|facts| facts.layers()).filter(taken) {
         match layer.dialect {

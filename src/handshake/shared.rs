@@ -28,6 +28,8 @@ pub struct Shared {
     pub(super) keys: Option<Arc<KeyRing>>,
     /// Buffers for records that span segments, at rest.
     pub(super) buffers: Vec<Vec<u8>>,
+    /// How many secrets may still be tried on connections that are not theirs by name.
+    pub(super) tries: u32,
     stall_after: Duration,
     /// Handshakes are watched while they happen: stalls are told at once, and what has completed is not waited for.
     live: bool,
@@ -94,6 +96,7 @@ impl Shared {
         Self {
             certificates: CertificateStore::default(),
             keys: None,
+            tries: limits::KEY_TRIES,
             buffers: Vec::new(),
             stall_after,
             live,

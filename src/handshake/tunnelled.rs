@@ -270,7 +270,10 @@ impl Tunnel {
             (facts.first_data, facts.last_data) = (spoke.map(|(first, _)| first), spoke.map(|(_, last)| last));
             let said = *self.said.of(side);
             (facts.highest, facts.acked, facts.delivered, facts.bytes_seen) = (said, said, said, said);
-            let Some((mark, reset)) = *self.ended.of(side) else { continue };
+            let Some((mark, reset)) = *self.ended.of(side) else {
+                facts.fin = facts.fin.map(|(mark, _)| (mark, said));
+                continue;
+            };
             facts.resets.clear();
             facts.fin = (!reset).then_some((mark, facts.highest));
             if reset {

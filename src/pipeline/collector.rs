@@ -260,7 +260,8 @@ impl<'a> Collector<'a> {
         if !handshake.provisional {
             self.turn_page(handshake.flow.first.time, handshake.flow.last.time)?;
         }
-        let name = handshake.name();
+        // The name in clear is not the one that was asked for where another was encrypted, and the server took that.
+        let name = handshake.name().filter(|_| !handshake.ech_accepted);
         let at = handshake.server_chain.as_ref().map_or(handshake.flow.first.time, |seen| seen.mark.time);
         let occasion = Occasion { now: handshake.closed_at.time, server: handshake.server.address };
         let server = self.chain(handshake.server_chain.as_ref(), name.as_deref(), at, Purpose::Server, occasion);

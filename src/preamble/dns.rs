@@ -28,6 +28,8 @@ pub enum Found {
     Tlsa(Vec<Tlsa>),
     /// The servers that take the mail of a domain; never empty.
     Exchanges(Vec<Box<str>>),
+    /// The keys with which clients encrypt their hello (ECH), of an HTTPS record; never empty.
+    Ech(Vec<EchKey>),
     /// A domain has a policy for mail: the name that was asked for is `_mta-sts.` and the domain.
     MailPolicy,
 }
@@ -55,6 +57,15 @@ impl Security {
             Self::Validated => "validated",
         }
     }
+}
+
+/// A key with which a client encrypts its hello (RFC 9849 section 4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EchKey {
+    /// Its number, which the client repeats in clear.
+    pub config_id: u8,
+    /// The name that stands in clear.
+    pub public_name: Box<str>,
 }
 
 /// A TLSA record.
@@ -88,7 +99,7 @@ pub fn read(message: &[u8]) -> Option<Answer> {
     }
     let end = skip_name(message, HEADER)?;
     let kind = be16(message, end)?;
-    if !matches!(kind, TLSA | MX | TXT) {
+    if !matches!(kind, TLSA | MX | TXT | HTTPS) {
         return None;
     }
     let name = name(message, HEADER)?;
@@ -96,7 +107,7 @@ pub fn read(message: &[u8]) -> Option<Answer> {
         return None;
     }
     let mut at = end.checked_add(4)?;
-    let (mut signed, mut tlsa, mut exchanges, mut policy) = (false, Vec::new(), Vec::new(), false);
+    let (mut signed, mut tlsa, mut exchanges, mut ech, mut policy) = (false, Vec::new(), Vec::new(), Vec::new(), false);
     for _ in 0..answers.min(MOST_RECORDS) {
         at = skip_name(message, at)?;
         let (found, len) = (be16(message, at)?, usize::from(be16(message, at.checked_add(8)?)?));
@@ -107,6 +118,7 @@ pub fn read(message: &[u8]) -> Option<Answer> {
             RRSIG => signed |= be16(body, 0) == Some(kind),
             TLSA if kind == TLSA => tlsa.push(record(body)?),
             MX if kind == MX => exchanges.push(self::name(message, data.checked_add(2)?)?),
+            HTTPS if kind == HTTPS => ech.extend(ech_keys(message, data, at)),
             TXT if kind == TXT => policy |= body.get(1..).is_some_and(|text| text.starts_with(POLICY)),
             _ => {}
         }
@@ -121,11 +133,17 @@ pub fn read(message: &[u8]) -> Option<Answer> {
     let found = match kind {
         TLSA => Some(Found::Tlsa(tlsa)).filter(|_| is_service(&name)),
         MX => Some(Found::Exchanges(exchanges)),
+        HTTPS => Some(Found::Ech(ech)),
         _ => policy.then_some(Found::MailPolicy),
     };
-    let found = found.filter(|found| !matches!(found, Found::Tlsa(list) if list.is_empty()))?;
-    let is_empty = matches!(&found, Found::Exchanges(list) if list.is_empty());
-    (!is_empty).then_some(Answer { name, found, security })
+    let is_empty = |found: &Found| match found {
+        Found::Tlsa(list) => list.is_empty(),
+        Found::Exchanges(list) => list.is_empty(),
+        Found::Ech(list) => list.is_empty(),
+        Found::MailPolicy => false,
+    };
+    let found = found.filter(|found| !is_empty(found))?;
+    Some(Answer { name, found, security })
 }
 
 /// The first message of a stream, behind its length (RFC 1035 section 4.2.2).
@@ -149,6 +167,42 @@ pub fn service(name: &str) -> Option<(u16, &str)> {
 
 fn is_service(name: &str) -> bool {
     service(name).is_some()
+}
+
+/// The keys in the parameters of an HTTPS record (RFC 9460 section 2.2, RFC 9848) between these places; none where it is an alias or has none.
+fn ech_keys(message: &[u8], start: usize, end: usize) -> Vec<EchKey> {
+    let list = || {
+        let mut rest = message.get(skip_name(message, start.checked_add(2)?)?..end)?;
+        loop {
+            let (number, len) = (be16(rest, 0)?, usize::from(be16(rest, 2)?));
+            let value = rest.get(4..len.checked_add(4)?)?;
+            if number == ECH {
+                return value.get(2..);
+            }
+            rest = rest.get(len.checked_add(4)?..)?;
+        }
+    };
+    let mut rest = list().unwrap_or_default();
+    let mut keys = Vec::new();
+    while let Some((version, len)) = be16(rest, 0).zip(be16(rest, 2)).filter(|_| keys.len() < MOST_KEYS) {
+        let (config, behind) = rest.get(4..).and_then(|rest| rest.split_at_checked(usize::from(len))).unwrap_or_default();
+        if version == ECH_CONFIG {
+            keys.extend(ech_key(config));
+        }
+        rest = behind;
+    }
+    keys
+}
+
+/// Number, KEM, public key, suites, the longest name, and the public name.
+fn ech_key(config: &[u8]) -> Option<EchKey> {
+    let key = usize::from(be16(config, 3)?).checked_add(5)?;
+    let suites = usize::from(be16(config, key)?).checked_add(key)?.checked_add(2)?;
+    let len = usize::from(*config.get(suites.checked_add(1)?)?);
+    let start = suites.checked_add(2)?;
+    let name = std::str::from_utf8(config.get(start..start.checked_add(len)?)?).ok()?;
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    plain.then(|| EchKey { config_id: config.first().copied().unwrap_or_default(), public_name: name.to_ascii_lowercase().into() })
 }
 
 fn record(body: &[u8]) -> Option<Tlsa> {
@@ -220,6 +274,13 @@ const MX: u16 = 15;
 const TXT: u16 = 16;
 const RRSIG: u16 = 46;
 const TLSA: u16 = 52;
+const HTTPS: u16 = 65;
+
+/// The parameter `ech`, and the version of what is in it.
+const ECH: u16 = 5;
+const ECH_CONFIG: u16 = 0xfe0d;
+/// Keys of one record that are read.
+const MOST_KEYS: usize = 8;
 
 const POLICY_PREFIX: &str = "_mta-sts.";
 const POLICY: &[u8] = b"v=STSv1";
@@ -299,6 +360,26 @@ mod tests {
         assert_eq!((policy_domain(&answer.name), answer.found), (Some("example.test"), Found::MailPolicy));
         assert_eq!(policy(b"\x06v=spf1", name), None);
         assert_eq!(policy(b"\x13v=STSv1; id=20260101", b"\x07example\x04test\0"), None, "another name");
+    }
+
+    #[test]
+    fn keys_for_the_encrypted_hello() {
+        let config = |id: u8, name: &[u8]| {
+            let len = u8::try_from(name.len()).unwrap();
+            let body = [&[id, 0, 0x20, 0, 2, 7, 7, 0, 4, 0, 1, 0, 1, 32, len][..], name, &[0, 0]].concat();
+            [&[0xfe, 0x0d][..], &u16::try_from(body.len()).unwrap().to_be_bytes(), &body].concat()
+        };
+        let list = [config(7, b"Public.example.test"), vec![0xfe, 0x0a, 0, 1, 9], config(8, b"p.test"), config(9, b"bad name")].concat();
+        let list = [&u16::try_from(list.len()).unwrap().to_be_bytes()[..], &list].concat();
+        let service = |parameters: &[u8]| [&[0, 1, 0][..], parameters].concat();
+        let ech = [&[0, 1, 0, 3, 2, b'h', b'2', 0, 5][..], &u16::try_from(list.len()).unwrap().to_be_bytes(), &list].concat();
+        let read = |record: &[u8]| read(&message(0x8180, b"\x06secret\x04test\0", HTTPS, &[(HTTPS, record)]));
+        let answer = read(&service(&ech)).unwrap();
+        let key = |config_id, name: &str| EchKey { config_id, public_name: name.into() };
+        assert_eq!((&*answer.name, answer.found), ("secret.test", Found::Ech(vec![key(7, "public.example.test"), key(8, "p.test")])));
+        assert_eq!(read(&service(&[0, 1, 0, 3, 2, b'h', b'2'])), None, "no keys");
+        assert_eq!(read(&[0, 0, 4, b't', b'e', b's', b't', 0]), None, "an alias");
+        assert!((0..ech.len()).all(|len| read(&service(&ech[..len])).is_none_or(|answer| matches!(answer.found, Found::Ech(_)))));
     }
 
     #[test]

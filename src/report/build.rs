@@ -19,12 +19,15 @@ use crate::site::{Observer, Site};
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::fingerprint::Carrier;
-use crate::tls::registry::{ExtensionType, SrtpProfile};
+use crate::tls::message::EncryptedExtensions;
+use crate::tls::registry::{AlertDescription, ExtensionType, SrtpProfile};
 
 use super::code::{Code, CommunityId, Id};
 use super::dns::Dns;
 use super::shared::{Builder, Certificate};
-use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Timing, Tls, TlsClient, TlsServer};
+use super::{
+    AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Ech, Handshake, Loss, Network, OpenVpn, Quic, Timing, Tls, TlsClient, TlsServer,
+};
 
 impl Builder {
     /// What is to be said of one handshake. `source` names the file or interface.
@@ -194,8 +197,25 @@ fn tls<'a>(builder: &mut Builder, h: &'a Facts, unverified: Option<Unverified>) 
         curve: h.group(),
         next_protocol: h.next_protocol().map(String::from_utf8_lossy),
         client: h.hello().map(|hello| client(builder, h, hello)),
+        ech: ech(h),
         server,
         alerts: h.alerts.iter().map(alert).collect(),
+    }
+}
+
+fn ech(h: &Facts) -> Option<Ech> {
+    h.hello()?.ech()?;
+    let required = |seen: &facts::AlertSeen| seen.alert.is_some_and(|alert| alert.description == AlertDescription::ECH_REQUIRED);
+    let retry = || {
+        let chosen = EncryptedExtensions::parse(&h.encrypted_extensions.as_ref()?.what)?;
+        chosen.extensions().find(|(kind, _)| *kind == ExtensionType::ENCRYPTED_CLIENT_HELLO).map(|_| Ech::Retry)
+    };
+    if h.ech_accepted {
+        Some(Ech::Accepted)
+    } else if h.alerts.iter().any(|seen| seen.from == Side::Client && required(seen)) {
+        Some(Ech::Rejected)
+    } else {
+        retry()
     }
 }
 

@@ -9,6 +9,8 @@ use crate::preamble::dns::Security;
 pub struct Dns {
     /// The TLSA records of the server's name and port.
     pub tlsa: Option<Tlsa>,
+    /// Whose HTTPS record holds the key with which the client encrypted its hello.
+    pub ech: Option<String>,
     /// The domain whose policy for mail (MTA-STS) was looked up, and that the client fetched it.
     pub mail_policy: Option<(String, bool)>,
 }
@@ -43,7 +45,8 @@ impl Dns {
             frame: records.mark.frame,
         });
         let mail_policy = looked_up.policy.as_ref().map(|policy| (policy.domain.to_string(), policy.fetched.is_some()));
-        Some(Box::new(Self { tlsa, mail_policy }))
+        let ech = looked_up.ech.as_ref().map(|record| record.owner.to_string());
+        Some(Box::new(Self { tlsa, ech, mail_policy }))
     }
 
     /// The same with every name and record changed by this.
@@ -54,6 +57,7 @@ impl Dns {
             records: tlsa.records.iter().map(|record| change(record)).collect(),
             ..tlsa.clone()
         });
-        Self { tlsa, mail_policy: self.mail_policy.as_ref().map(|(domain, fetched)| (change(domain), *fetched)) }
+        let ech = self.ech.as_ref().map(|owner| change(owner));
+        Self { tlsa, ech, mail_policy: self.mail_policy.as_ref().map(|(domain, fetched)| (change(domain), *fetched)) }
     }
 }

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 use super::dns::Dns;
 use super::handshake::{
-    AlertSeen, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
+    AlertSeen, Course, Diagnosis, Dtls, Eap, Ech, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
 };
 use super::incident::{Incident, State};
 use super::owner::CommonOwner;
@@ -208,7 +208,7 @@ impl Loss {
 }
 
 fn tls(w: &mut impl Writer, tls: &Tls<'_>, handshake: &Handshake<'_>) {
-    let Tls { version, cipher, curve, next_protocol, client, server, alerts } = tls;
+    let Tls { version, cipher, curve, next_protocol, client, ech, server, alerts } = tls;
     if let Some(version) = *version {
         w.word(key!("version"), &word(version.name(), version));
     }
@@ -224,6 +224,7 @@ fn tls(w: &mut impl Writer, tls: &Tls<'_>, handshake: &Handshake<'_>) {
     if let Some(client) = client {
         w.object(key!("client"), |w| self::client(w, client));
     }
+    w.word_if_any(key!("ech"), ech.map(Ech::name));
     if let Some(server) = server {
         w.object(key!("server"), |w| self::server(w, server));
     }
@@ -406,6 +407,7 @@ fn dns(w: &mut impl Writer, dns: &Dns) {
         }
         w.number(key!("tlsa_frame"), tlsa.frame);
     }
+    w.text_if_any(key!("ech_name"), dns.ech.as_deref());
     if let Some((domain, fetched)) = &dns.mail_policy {
         w.text(key!("mta_sts"), domain);
         w.flag(key!("mta_sts_fetched"), *fetched);

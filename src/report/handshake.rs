@@ -177,6 +177,8 @@ pub struct Tls<'a> {
     pub next_protocol: Option<Cow<'a, str>>,
     /// What the client said.
     pub client: Option<TlsClient<'a>>,
+    /// What became of Encrypted ClientHello, where that shows.
+    pub ech: Option<Ech>,
     /// What the server said.
     pub server: Option<TlsServer>,
     /// Alerts of both sides in order.
@@ -215,6 +217,31 @@ pub struct TlsServer {
     pub unverified: Option<Unverified>,
     /// The stapled OCSP status.
     pub staple: Option<OcspStatus>,
+}
+
+/// What became of Encrypted ClientHello, as keys show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ech {
+    /// The server opened the client's inner hello and answered that.
+    Accepted,
+    /// The client said that the server did not.
+    Rejected,
+    /// The server could not open it, as it cannot what a client made up (GREASE), and sent configurations to retry with.
+    Retry,
+}
+
+impl Ech {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Accepted, Self::Rejected, Self::Retry];
+
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Retry => "retry-configurations",
+        }
+    }
 }
 
 /// An alert.

@@ -49,8 +49,8 @@ pub use class::{Class, Classes};
 pub use code::{Code, CommunityId, Id, hexadecimal};
 pub use dns::{Dns, Tlsa};
 pub use handshake::{
-    AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient, TlsServer,
-    word,
+    AlertSeen, Capture, Course, Diagnosis, Dtls, Eap, Ech, Handshake, Loss, Network, OpenVpn, Quic, Severity, Timing, Tls, TlsClient,
+    TlsServer, word,
 };
 pub use heartbeat::{Heartbeat, InterfaceCounts};
 pub use incident::{Incident, Scope, State};

@@ -141,6 +141,7 @@ fn base(minute: i64, second: i64, client_port: u16) -> Handshake<'static> {
                 stack: None,
                 certificates: vec![],
             }),
+            ech: None,
             server: Some(TlsServer::default()),
             alerts: vec![],
         }),

@@ -18,7 +18,7 @@ use crate::tls::message::OcspStatus;
 use crate::traffic::Bearer;
 
 use self::owners::{COMMON_OWNERS, OWNER};
-use super::{Class, Scope, SensorState, Severity, State};
+use super::{Class, Ech, Scope, SensorState, Severity, State};
 
 /// A field of an object.
 #[derive(Debug, Clone, Copy)]
@@ -147,6 +147,7 @@ pub const HANDSHAKE: &[Field] = &[
             always("established", Kind::Flag),
             always("resumed", Kind::Flag),
             maybe("client", Kind::Object(TLS_CLIENT)),
+            maybe("ech", Kind::Word(|| Ech::ALL.map(Ech::name).to_vec())),
             maybe("server", Kind::Object(TLS_SERVER)),
             maybe("alerts", Kind::List(&Kind::Object(ALERT))),
         ]),
@@ -204,6 +205,7 @@ pub const HANDSHAKE: &[Field] = &[
             maybe("tlsa_asked_by_client", Kind::Flag),
             maybe("tlsa_matched", Kind::Flag),
             maybe("tlsa_frame", Kind::Integer),
+            maybe("ech_name", Kind::Text),
             maybe("mta_sts", Kind::Text),
             maybe("mta_sts_fetched", Kind::Flag),
         ]),

@@ -126,6 +126,11 @@ impl KeyLog {
         self.connections.get(random).map(Box::as_ref)
     }
 
+    /// The secrets of connections, those that came last first.
+    pub fn latest(&self) -> impl Iterator<Item = &Secrets> {
+        self.order.iter().rev().filter_map(|random| self.connections.get(random)).map(Box::as_ref)
+    }
+
     /// What was in the lines so far.
     pub const fn counts(&self) -> SecretCounts {
         self.counts

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use super::connection::{ConnectionKeys, Parameters, Unusable};
+use super::connection::{ConnectionKeys, Opened, Parameters, Unusable};
 use super::datagram::DatagramKeys;
-use super::keylog::{KeyLog, Label};
+use super::keylog::{KeyLog, Label, Secrets};
+use super::record::Sealed;
 use crate::flow::Side;
 use crate::quic::protection::{Connection, KeyProvider, Level, PacketKeys};
 
@@ -60,6 +61,18 @@ impl KeyRing {
         let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
         let secrets = log.get(parameters.client_random)?;
         Some(ConnectionKeys::new(secrets, parameters))
+    }
+
+    /// The keys that open a server's first record of a connection whose secrets are filed under another random than that of its ClientHello: where the
+    /// server took the encrypted one (ECH), it is that one's. `tries` are what is left to try; `None` where none of them does.
+    pub fn keys_that_open(&self, parameters: Parameters<'_>, sealed: Sealed<'_>, tries: &mut u32) -> Option<ConnectionKeys> {
+        let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
+        let usable = |secrets: &&Secrets| secrets.get(Label::ServerHandshake).is_some();
+        log.latest().filter(usable).find_map(|secrets| {
+            *tries = tries.checked_sub(1)?;
+            let opened = ConnectionKeys::new(secrets, parameters).ok()?.open(Side::Server, sealed);
+            matches!(opened, Opened::Content(..)).then(|| ConnectionKeys::new(secrets, parameters).ok()).flatten()
+        })
     }
 
     /// The keys of a DTLS association; `None` while its secrets are not known.

@@ -66,16 +66,19 @@ pub(super) struct Stream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct First {
     seq: u32,
-    /// Of as many as hold the random of a hello.
+    /// Of as many as hold the random of a hello, and how many there are.
     digest: u64,
 }
 
 impl First {
     /// Those of a segment.
-    #[cold]
     pub(super) fn of(segment: &Segment<'_>) -> Self {
-        let bytes = segment.payload.get(..BEGINNING).unwrap_or(segment.payload);
-        Self { seq: segment.seq, digest: digest(bytes) }
+        Self::with(segment, digest(segment.payload))
+    }
+
+    /// Those of a segment whose payload has this digest.
+    pub(super) const fn with(segment: &Segment<'_>, digest: u64) -> Self {
+        Self { seq: segment.seq, digest }
     }
 }
 
@@ -393,9 +396,6 @@ fn digest_words(words: &[u64]) -> u64 {
 pub(super) const fn low_bits(value: u64) -> u32 {
     value as u32
 }
-
-/// Bytes by which a side's beginning is told from others.
-const BEGINNING: usize = 64;
 
 /// Bytes of a segment by which it is told from another in its place: who forges one does not begin it with the same 64 bytes.
 const COMPARED: usize = 64;

@@ -87,11 +87,36 @@ pub(super) enum Lot {
     Way(usize),
 }
 
+/// How a flow begins among those with the same ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    pub(super) lot: Lot,
+    /// One that is not to be found by its ends any more: there are too many.
+    pub(super) crowded_out: Option<Alike>,
+}
+
+impl Start {
+    /// There are no others.
+    pub(super) const ALONE: Self = Self { lot: Lot::Alone, crowded_out: None };
+
+    /// One begins among these, the oldest first.
+    pub(super) fn among(alike: &[Alike], lot: Lot) -> Self {
+        let in_tunnels = || alike.iter().filter(|one| one.names.own != one.names.bare);
+        Self { lot, crowded_out: in_tunnels().next().filter(|_| in_tunnels().count() >= ALIKE).copied() }
+    }
+}
+
 impl Names {
     /// Those of a key whose hash is known.
     #[inline]
     pub(super) fn of(index: &Index, key: &FlowKey, own: u64) -> Self {
         Self { own, bare: if key.path == 0 { own } else { bare_hash(index, key) } }
+    }
+
+    /// Those of a key with the same ends as one with this bare hash.
+    #[inline]
+    pub(super) const fn alike(bare: u64, key: &FlowKey, own: u64) -> Self {
+        Self { own, bare: if key.path == 0 { own } else { bare } }
     }
 
     /// Enters a flow.
@@ -160,12 +185,10 @@ impl Ways {
         self.any
     }
 
-    /// A flow with these names begins, and those with the same ends are these, the oldest first. Gives one that is not to be found by its ends any more, where
-    /// there are too many.
-    pub(super) fn began(&mut self, names: Names, alike: &[Alike]) -> Option<Alike> {
-        self.any |= names.own != names.bare;
-        let in_tunnels = || alike.iter().filter(|one| one.names.own != one.names.bare);
-        in_tunnels().next().filter(|_| in_tunnels().count() >= ALIKE).copied()
+    /// A flow in a tunnel begins.
+    #[inline]
+    pub(super) const fn began(&mut self) {
+        self.any = true;
     }
 
     /// The flow that what this end says by this way belongs to.
@@ -233,8 +256,9 @@ const fn directed(way: u64, from_low: bool) -> u64 {
 /// Flows in tunnels with the same ends that are found by these: before and behind some routers.
 const ALIKE: usize = 4;
 
-/// A list of those and of one outside.
+/// A list of those and of one outside, and how a packet is related to them.
 pub(super) type List = SmallVec<[Alike; ALIKE + 1]>;
+pub(super) type Kinship = SmallVec<[Kin; ALIKE + 1]>;
 
 /// Ways of one flow, besides its own, that are told.
 const OTHER_WAYS: usize = 4;

@@ -36,6 +36,19 @@ fn write(dir: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 #[test]
+fn the_line_of_a_handshake_says_that_it_lies_inside_another() {
+    let keys = fs::read_to_string(capture("proxy/proxy-over-tls-ok.keys")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    // As PowerShell writes a key log, too.
+    let wide: Vec<u8> = format!("\u{feff}{keys}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for keys in [write(&dir, "narrow.keys", keys.as_bytes()), write(&dir, "wide.keys", &wide)] {
+        let said = stdout(&run(&["--all", "--keylog", keys.to_str().unwrap()], &capture("proxy/proxy-over-tls-ok.pcap")));
+        let lines: Vec<bool> = said.lines().filter(|line| line.contains(" → ")).map(|line| line.contains("inside tls")).collect();
+        assert!(lines.len() == 2 && said.matches("inside tls").count() == 1, "{said}");
+    }
+}
+
+#[test]
 fn text_says_the_cause_and_the_fix() {
     let output = handshark().arg(capture(EXPIRED)).assert().success().stderr("").get_output().clone();
     let text = stdout(&output);

@@ -79,6 +79,53 @@ fn every_suite_and_version_is_opened() {
     }
 }
 
+/// What became of an encrypted hello, and the cause.
+type Fate<'a> = (Option<&'a str>, Option<&'a str>);
+
+/// Where the server took the encrypted hello, the log files the secrets under that one's random: what became of ECH is told for each connection.
+#[test]
+fn what_became_of_encrypted_hellos_is_told() {
+    let folder = fixtures().join("captures/ech");
+    let rows: &[(&str, &[Fate<'_>])] = &[
+        ("ok_ech_accepted_rustls", &[(Some("accepted"), None)]),
+        ("ok_ech_accepted_chromium", &[(Some("accepted"), None); 2]),
+        ("ok_ech_grease_rustls", &[(Some("retry-configurations"), None)]),
+        ("ech_stale_rustls", &[(Some("rejected"), Some("ech-rejected"))]),
+        ("ok_ech_dns_rustls", &[(Some("accepted"), None)]),
+        ("ech_stale_dns_rustls", &[(Some("rejected"), Some("ech-rejected"))]),
+        ("ech_server_without_rustls", &[(Some("rejected"), Some("ech-rejected"))]),
+        (
+            "ech_stale_chromium",
+            &[
+                (Some("rejected"), Some("ech-rejected")),
+                (Some("rejected"), Some("ech-rejected")),
+                (Some("accepted"), None),
+                (Some("accepted"), None),
+            ],
+        ),
+    ];
+    for (name, wanted) in rows {
+        let [capture, keys] = ["pcap", "keys"].map(|kind| folder.join(format!("{name}.{kind}")));
+        for threads in [1, 3] {
+            let said = analyse_with_keys(&[&capture], &[&keys], threads);
+            assert!(said.handshakes.iter().all(|report| report.handshake.decrypted), "{name}");
+            let mut found: Vec<Fate<'_>> = said
+                .handshakes
+                .iter()
+                .map(|report| (report.tls.as_ref().unwrap().ech.as_deref(), report.diagnosis.cause.as_deref()))
+                .collect();
+            found.sort_by_key(|(ech, _)| std::cmp::Reverse(*ech));
+            assert_eq!(found, *wanted, "{name}");
+        }
+        // Nor does the name that stands in clear count as the one that the certificate is for.
+        let said = analyse_with_keys(&[&capture], &[&keys], 1);
+        let mismatch = |report: &HandshakeReport| report.diagnosis.findings.iter().any(|finding| finding.id == "certificate-name-mismatch");
+        assert!(!said.handshakes.iter().any(mismatch), "{name}");
+        let without = analyse(&[&capture], 1);
+        assert!(without.handshakes.iter().all(|report| report.tls.as_ref().unwrap().ech.is_none()), "{name}: keys show it");
+    }
+}
+
 /// CBC with encrypt-then-MAC (SHA-1, SHA-384), ChaCha20-Poly1305, CCM with short tags, and DTLS 1.0: each association says close_notify.
 #[test]
 fn every_kind_of_dtls_suite_is_opened() {
@@ -150,6 +197,7 @@ fn tunnels_through_http2_and_websocket_are_followed() {
         ("proxy-over-http2-ok", "http-connect", &[(first, "completed", None)]),
         ("proxy-over-http2-expired", "http-connect", &[(first, "completed", Some("certificate-expired"))]),
         ("proxy-over-http2-login-required", "http-connect", &[(first, "plaintext", Some("proxy-auth-required"))]),
+        ("proxy-over-http2-silent", "http-connect", &[(first, "stalled", Some("server-silent"))]),
         ("proxy-over-http2-refused", "http-connect", &[(first, "plaintext", Some("proxy-refused"))]),
         ("proxy-over-http2-upstream-dead", "http-connect", &[(first, "plaintext", Some("proxy-upstream-failed"))]),
         ("proxy-over-http2-login", "http-connect", &[(first, "completed", None)]),
@@ -162,6 +210,7 @@ fn tunnels_through_http2_and_websocket_are_followed() {
                 (&["http2 stream 5"], "completed", None),
             ],
         ),
+        ("proxy-over-http2-chromium-ok", "http-connect", &[(first, "completed", None), (&["http2 stream 3"], "completed", None)]),
         ("http2-web-ok", "", &[]),
         ("websocket-over-tls-ok", "websocket", &[(&["websocket"], "completed", None)]),
         ("websocket-over-tls-expired", "websocket", &[(&["websocket"], "alerted", Some("certificate-expired"))]),
@@ -252,7 +301,13 @@ fn secrets_that_do_not_fit_change_nothing() {
         let without = analyse(&[&capture], 1);
         let said = analyse_with_keys(&[&capture], &[wrong.path().to_owned()], 1);
         assert!(json(&said.handshakes) == json(&without.handshakes), "{}", capture.display());
-        assert!(said.summary.notes.iter().any(|note| note.contains("do not fit")), "{}: {:?}", capture.display(), said.summary.notes);
+        // Those of an encrypted hello are filed under a random that nobody sees: that they do not fit shows as little as whose they are.
+        let told = if capture.to_string_lossy().contains("/ok_ech_") && !capture.to_string_lossy().contains("grease") {
+            "None of the secrets"
+        } else {
+            "do not fit"
+        };
+        assert!(said.summary.notes.iter().any(|note| note.contains(told)), "{}: {:?}", capture.display(), said.summary.notes);
     }
 }
 

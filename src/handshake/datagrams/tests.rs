@@ -1,4 +1,5 @@
 mod endings;
+mod ways;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

@@ -19,6 +19,8 @@ pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>)
         Class::Completed | Class::Troubled | Class::Rejected => negotiated(report),
         Class::Failed | Class::Undecided | Class::Probe => report.handshake.outcome.name().to_owned(),
     };
+    let within = if report.network.path.is_inside_tls() { INSIDE } else { "" };
+    let detail = [detail.as_str(), within].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     let spans = [
         (palette.dim, layout.when(report.handshake.start, false)),
         (plain, "  ".to_owned()),
@@ -60,6 +62,9 @@ pub(super) fn negotiated(report: &Handshake<'_>) -> String {
     parts.extend(handshake.timing.total_us.map(|us| span_us(us).replace(' ', "\u{a0}")));
     parts.join(", ")
 }
+
+/// What is said of a handshake within another, which has the same ends: the layer's name in `network.path`.
+const INSIDE: &str = "inside tls";
 
 /// Columns of the time and the gap behind it.
 const UNDER_CLIENT: usize = 14;

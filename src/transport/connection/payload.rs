@@ -169,7 +169,7 @@ impl<S: FlowSink> Connection<S> {
         }
         if facts.first_data.is_none() {
             facts.first_data = Some(mark);
-            stream.first = Some(First::of(segment));
+            stream.first = Some(First::with(segment, digest.unwrap_or_else(|| stream::digest(bytes))));
         }
         stream.begins_tls |= start == 0 && bytes.first() == Some(&HANDSHAKE);
         facts.highest = facts.highest.max(end);

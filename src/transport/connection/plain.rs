@@ -50,12 +50,13 @@ impl<S: FlowSink> Connection<S> {
         let offset = facts.delivered;
         stream.begins_tls |= offset == 0 && bytes.first() == Some(&HANDSHAKE);
         let end = offset.saturating_add(bytes.len() as u64);
-        stream.sent(offset, end, segment, Some(digest(bytes)));
+        let digest = digest(bytes);
+        stream.sent(offset, end, segment, Some(digest));
         stream.ttl_of_data = true;
         facts.ttl = Some(segment.ip.ttl);
         if facts.first_data.is_none() {
             facts.first_data = Some(segment.mark);
-            stream.first = Some(First::of(segment));
+            stream.first = Some(First::with(segment, digest));
         }
         facts.last_data = Some(segment.mark);
         facts.highest = end;

@@ -20,7 +20,7 @@ use super::half_open::HalfOpen;
 use super::ledger::Ledger;
 use super::sink::{Close, FlowSink};
 use super::slab::{List, Slab};
-use super::ways::{Lot, Names, Ways};
+use super::ways::{Lot, Names, Start, Ways};
 use crate::flow::FlowKey;
 use crate::limits;
 use crate::packet::{IcmpError, LostFragments, Segment, TcpFlags};
@@ -156,7 +156,7 @@ impl<S: FlowSink> Table<S> {
     fn segment_at(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, (hash, place): (u64, Option<Place>)) {
         match place.map_or_else(|| self.find_by_other_way(segment, hash), Ok) {
             Ok(place) => self.segment_of(shared, interface, segment, place),
-            Err(lot) => self.begin(shared, interface, segment, hash, lot),
+            Err(start) => self.begin(shared, interface, segment, hash, start),
         }
     }
 
@@ -233,7 +233,7 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// A segment of no connection that is known.
-    fn begin(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, hash: u64, lot: Lot) {
+    fn begin(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, hash: u64, start: Start) {
         let flags = segment.flags;
         let begins = flags.syn() && !flags.rst() && !flags.fin();
         // a single byte without PSH is a keep-alive of a connection that is idle, or a hello cut into the smallest pieces
@@ -248,13 +248,16 @@ impl<S: FlowSink> Table<S> {
         self.room.counters.flows += 1;
         let names = Names::of(&self.index, &segment.key, hash);
         if segment.key.path != 0 {
-            self.make_known(&segment.key, names);
+            self.ways.began();
+            if let Some(one) = start.crowded_out {
+                self.index.remove(one.names.bare, one.place);
+            }
         }
-        if lot == Lot::Suspect {
+        if start.lot == Lot::Suspect {
             self.ways.suspect(segment.mark.time, hash);
         }
         let record = self.paths.number(segment.path).filter(|_| begins).and_then(|path| HalfOpen::new(segment, hash, interface, path));
-        if let Some(record) = record.map(|record| record.with_lot(lot)) {
+        if let Some(record) = record.map(|record| record.with_lot(start.lot)) {
             if self.half_open.len() >= self.room.limits.half_open {
                 self.evict_half_open(shared, segment.mark);
             }
@@ -263,8 +266,8 @@ impl<S: FlowSink> Table<S> {
             }
         } else {
             let mut connection = Connection::begun(shared, segment, interface, hash);
-            connection.facts.unclear = lot == Lot::Unclear;
-            connection.lonely = lot != Lot::Alone;
+            connection.facts.unclear = start.lot == Lot::Unclear;
+            connection.lonely = start.lot != Lot::Alone;
             if let Some(id) = self.connections.insert(&mut self.followed, connection) {
                 names.enter(&mut self.index, Place::Followed(id));
                 self.weigh(id);
@@ -280,7 +283,7 @@ impl<S: FlowSink> Table<S> {
         let Some(record) = self.half_open.get_mut(id) else { return };
         if record.is_replaced_by(segment) {
             self.finish_half_open(shared, id, Close::Reused, segment.mark);
-            return self.begin(shared, interface, segment, self.index.hash(&segment.key), Lot::Alone);
+            return self.begin(shared, interface, segment, self.index.hash(&segment.key), Start::ALONE);
         }
         if record.answers
             && let Some(asked) = self.answered_by(id, segment)
@@ -308,13 +311,13 @@ impl<S: FlowSink> Table<S> {
             Reuse::No => self.feed(shared, segment, id),
             Reuse::Yes => {
                 self.close(shared, id, Close::Reused, segment.mark, None);
-                self.begin(shared, interface, segment, self.index.hash(&segment.key), Lot::Alone);
+                self.begin(shared, interface, segment, self.index.hash(&segment.key), Start::ALONE);
             }
             Reuse::Since(syn, first) => {
                 let (key, path) = (connection.facts.key, connection.facts.path);
                 self.close(shared, id, Close::Reused, segment.mark, None);
                 let syn = syn.retell(key, path, first);
-                self.begin(shared, interface, &syn, self.index.hash(&key), Lot::Alone);
+                self.begin(shared, interface, &syn, self.index.hash(&key), Start::ALONE);
                 self.segment(shared, interface, segment);
             }
         }
@@ -329,7 +332,7 @@ impl<S: FlowSink> Table<S> {
         let long_ago = segment.mark.time.seconds().saturating_sub(marker.touched) >= LONG_AGO;
         if flags.syn() && !flags.rst() && (other_number || long_ago && !flags.ack()) {
             self.forget_marker(id);
-            return self.begin(shared, interface, segment, self.index.hash(&segment.key), Lot::Alone);
+            return self.begin(shared, interface, segment, self.index.hash(&segment.key), Start::ALONE);
         }
         self.room.counters.settled_packets += 1;
         S::count_late(shared, marker.row, Volume::packet(segment.payload_len));

@@ -11,7 +11,7 @@ use crate::transport::connection::Connection;
 use crate::transport::half_open::HalfOpen;
 use crate::transport::sink::FlowSink;
 use crate::transport::stream::First;
-use crate::transport::ways::{self, Alike, COPIED, Kin, List, Lot, Names};
+use crate::transport::ways::{self, Alike, COPIED, Kin, Kinship, List, Lot, Names, Start};
 
 /// How one side of a connection began.
 #[derive(Debug, Clone, Copy)]
@@ -48,12 +48,12 @@ impl<S: FlowSink> Table<S> {
 
     /// Where the state of the flow is that a segment belongs to which came by another way than the rest of it; or what becomes of it.
     #[inline]
-    pub(super) fn find_by_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Result<Place, Lot> {
-        if segment.key.path == 0 && !self.ways.any() { Err(Lot::Alone) } else { self.look_for_other_way(segment, hash) }
+    pub(super) fn find_by_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Result<Place, Start> {
+        if segment.key.path == 0 && !self.ways.any() { Err(Start::ALONE) } else { self.look_for_other_way(segment, hash) }
     }
 
     #[cold]
-    fn look_for_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Result<Place, Lot> {
+    fn look_for_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Result<Place, Start> {
         if let Some(place) = self.ways.joined(hash, segment.from_low).and_then(|flow| self.find(flow)) {
             self.note_other_way(place, segment.key.path);
             return Ok(place);
@@ -66,11 +66,11 @@ impl<S: FlowSink> Table<S> {
             return Ok(place);
         }
         let alike = self.alike(&segment.key, hash);
-        let kin: Vec<Kin> = alike.iter().map(|one| self.kin(one.place, segment)).collect();
+        let kin: Kinship = alike.iter().map(|one| self.kin(one.place, segment)).collect();
         match ways::choose(&kin, segment.flags.rst()) {
             Lot::Way(way) => {
                 let one = alike.get(way).copied().filter(|one| self.join(hash, segment.from_low, one.names.own));
-                let Some(one) = one else { return Err(Lot::Unclear) };
+                let Some(one) = one else { return Err(Start::among(&alike, Lot::Unclear)) };
                 self.set_unclear(one.place, false);
                 self.note_other_way(one.place, segment.key.path);
                 Ok(one.place)
@@ -79,9 +79,9 @@ impl<S: FlowSink> Table<S> {
                 for (one, _) in alike.iter().zip(&kin).filter(|(_, kin)| matches!(kin, Kin::Perhaps | Kin::Answer)) {
                     self.set_unclear(one.place, true);
                 }
-                Err(Lot::Unclear)
+                Err(Start::among(&alike, Lot::Unclear))
             }
-            lot => Err(lot),
+            lot => Err(Start::among(&alike, lot)),
         }
     }
 
@@ -92,11 +92,11 @@ impl<S: FlowSink> Table<S> {
             let (first, names) = match place {
                 Place::HalfOpen(id) => {
                     let record = self.half_open.get(id).filter(|record| ways::have_same_ends(&record.key, key))?;
-                    (record.first.frame, Names::of(&self.index, &record.key, record.hash))
+                    (record.first.frame, Names::alike(bare, &record.key, record.hash))
                 }
                 Place::Followed(id) => {
                     let connection = self.connections.get(id).filter(|connection| ways::have_same_ends(&connection.facts.key, key))?;
-                    (connection.facts.first.frame, Names::of(&self.index, &connection.facts.key, connection.hash))
+                    (connection.facts.first.frame, Names::alike(bare, &connection.facts.key, connection.hash))
                 }
                 Place::Marker(id) => {
                     let marker = self.markers.get(id).filter(|marker| marker.bare == bare)?;
@@ -108,14 +108,6 @@ impl<S: FlowSink> Table<S> {
         let mut list: List = self.index.all(bare).filter_map(one).collect();
         list.sort_unstable_by_key(|one| one.first);
         list
-    }
-
-    /// A flow in a tunnel begins: makes it known to those with the same ends.
-    pub(super) fn make_known(&mut self, key: &FlowKey, names: Names) {
-        let alike = self.alike(key, names.own);
-        if let Some(one) = self.ways.began(names, &alike) {
-            self.index.remove(one.names.bare, one.place);
-        }
     }
 
     fn kin(&self, place: Place, segment: &Segment<'_>) -> Kin {
@@ -171,7 +163,7 @@ impl<S: FlowSink> Table<S> {
             [Kin::Perhaps | Kin::Answer, kin @ (Kin::Perhaps | Kin::Answer)] => kin,
             _ => Kin::Stranger,
         };
-        let kin: Vec<Kin> = alike.iter().map(kin).collect();
+        let kin: Kinship = alike.iter().map(kin).collect();
         match ways::choose(&kin, false) {
             Lot::Way(way) => alike.get(way).map(|one| one.names.own),
             _ => None,

@@ -20,7 +20,7 @@ use super::roles;
 use super::sink::Close;
 use super::slab::{List, Slab};
 use super::table::index::{Index, Place};
-use super::ways::{Lot, Ways};
+use super::ways::{Lot, Start, Ways};
 use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
 use crate::packet::{Datagram, IcmpError, LostFragments};
@@ -169,7 +169,7 @@ struct Before {
     /// Whether the lesser end was the client in the handshake before this one.
     client_is_low: Option<bool>,
     /// What is known of those with the same ends.
-    lot: Lot,
+    start: Start,
 }
 
 /// What is kept of a flow that is not looked into any more.
@@ -247,7 +247,7 @@ impl<S: DatagramSink> UdpTable<S> {
             (Ok(Place::Followed(id)), _) => self.followed(shared, interface, datagram, id),
             (Ok(Place::Marker(id)), _) => self.marked(shared, interface, datagram, id),
             (Ok(Place::HalfOpen(_)), _) => {}
-            (Err(lot), Some(opening)) => self.begin(shared, interface, datagram, opening, Before { client_is_low: None, lot }),
+            (Err(start), Some(opening)) => self.begin(shared, interface, datagram, opening, Before { client_is_low: None, start }),
             (Err(_), None) => S::pass_by(shared, datagram),
         }
     }
@@ -371,7 +371,7 @@ impl<S: DatagramSink> UdpTable<S> {
     }
 
     fn begin(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>, opening: Opening, before: Before) {
-        let Before { client_is_low: before, lot } = before;
+        let Before { client_is_low: before, start } = before;
         if self.held() >= self.most {
             if let Some(id) = self.settled.oldest() {
                 self.forget(id);
@@ -383,7 +383,10 @@ impl<S: DatagramSink> UdpTable<S> {
         self.counters.flows += 1;
         let names = self.names(&datagram.key);
         if datagram.key.path != 0 {
-            self.make_known(&datagram.key, names);
+            self.ways.began();
+            if let Some(one) = start.crowded_out {
+                self.index.remove(one.names.bare, one.place);
+            }
         }
         let (source, destination) =
             if datagram.from_low { (datagram.key.low, datagram.key.high) } else { (datagram.key.high, datagram.key.low) };
@@ -393,7 +396,7 @@ impl<S: DatagramSink> UdpTable<S> {
         let roles = if opening.sender == Some(Side::Client) || before.is_some() { Roles::Handshake } else { Roles::Guessed };
         let mut facts = FlowFacts::new(datagram.key, datagram.from_low == sent_by_client, roles, datagram.path, datagram.mark, interface);
         facts.successor = before.is_some();
-        facts.unclear = lot == Lot::Unclear;
+        facts.unclear = start.lot == Lot::Unclear;
         let sink = S::new(shared, datagram);
         let never = (0, Timestamp::MIN);
         let flow = Flow {

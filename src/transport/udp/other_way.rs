@@ -7,7 +7,7 @@ use crate::flow::{Endpoint, FlowKey, Side};
 use crate::packet::Datagram;
 use crate::time::Timestamp;
 use crate::transport::table::index::Place;
-use crate::transport::ways::{self, Alike, COPIED, Kin, List, Lot, Names};
+use crate::transport::ways::{self, Alike, COPIED, Kin, Kinship, List, Lot, Names, Start};
 
 impl<S: DatagramSink> UdpTable<S> {
     /// The same, whichever of its ways a flow is named by.
@@ -35,7 +35,7 @@ impl<S: DatagramSink> UdpTable<S> {
         opening: Opening,
         (key, client_is_low): (FlowKey, bool),
     ) {
-        let before = Before { client_is_low: Some(client_is_low), lot: Lot::Alone };
+        let before = Before { client_is_low: Some(client_is_low), start: Start::ALONE };
         self.begin(shared, interface, &Datagram { key, ..*datagram }, opening, before);
         if let Some(place) = self.find(&key) {
             self.note_other_way(place, datagram.key.path);
@@ -57,13 +57,13 @@ impl<S: DatagramSink> UdpTable<S> {
 
     /// Where the state of the flow is that a datagram belongs to which came by another way than the rest of it; or what becomes of it.
     #[inline]
-    pub(super) fn find_by_other_way(&mut self, datagram: &Datagram<'_>, opening: Option<Opening>) -> Result<Place, Lot> {
+    pub(super) fn find_by_other_way(&mut self, datagram: &Datagram<'_>, opening: Option<Opening>) -> Result<Place, Start> {
         let known = self.held() > 0 && (datagram.key.path != 0 || self.ways.any());
-        if known { self.look_for_other_way(datagram, opening) } else { Err(Lot::Alone) }
+        if known { self.look_for_other_way(datagram, opening) } else { Err(Start::ALONE) }
     }
 
     #[cold]
-    fn look_for_other_way(&mut self, datagram: &Datagram<'_>, opening: Option<Opening>) -> Result<Place, Lot> {
+    fn look_for_other_way(&mut self, datagram: &Datagram<'_>, opening: Option<Opening>) -> Result<Place, Start> {
         let (hash, low) = (self.index.hash(&datagram.key), datagram.from_low);
         if let Some(place) = self.ways.joined(hash, low).and_then(|flow| self.find_hashed(flow)) {
             self.note_other_way(place, datagram.key.path);
@@ -76,11 +76,11 @@ impl<S: DatagramSink> UdpTable<S> {
             return Ok(place);
         }
         let alike = self.alike(&datagram.key, hash);
-        let kin: Vec<Kin> = alike.iter().map(|one| self.kin(one.place, datagram, opening)).collect();
+        let kin: Kinship = alike.iter().map(|one| self.kin(one.place, datagram, opening)).collect();
         match ways::choose(&kin, false) {
             Lot::Way(way) => {
                 let one = alike.get(way).copied().filter(|one| self.join(hash, low, one.names.own));
-                let Some(one) = one else { return Err(Lot::Unclear) };
+                let Some(one) = one else { return Err(Start::among(&alike, Lot::Unclear)) };
                 self.set_unclear(one.place, false);
                 self.note_other_way(one.place, datagram.key.path);
                 Ok(one.place)
@@ -89,9 +89,9 @@ impl<S: DatagramSink> UdpTable<S> {
                 for (one, _) in alike.iter().zip(&kin).filter(|(_, kin)| matches!(kin, Kin::Doubtful | Kin::Perhaps | Kin::Answer)) {
                     self.set_unclear(one.place, true);
                 }
-                Err(Lot::Unclear)
+                Err(Start::among(&alike, Lot::Unclear))
             }
-            lot => Err(lot),
+            lot => Err(Start::among(&alike, lot)),
         }
     }
 
@@ -106,14 +106,6 @@ impl<S: DatagramSink> UdpTable<S> {
         let mut list: List = self.index.all(bare).filter_map(one).collect();
         list.sort_unstable_by_key(|one| one.first);
         list
-    }
-
-    /// A flow in a tunnel begins: makes it known to those with the same ends.
-    pub(super) fn make_known(&mut self, key: &FlowKey, names: Names) {
-        let alike = self.alike(key, names.own);
-        if let Some(one) = self.ways.began(names, &alike) {
-            self.index.remove(one.names.bare, one.place);
-        }
     }
 
     fn kin(&self, place: Place, datagram: &Datagram<'_>, opening: Option<Opening>) -> Kin {

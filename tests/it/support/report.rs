@@ -174,6 +174,7 @@ pub struct Tls {
     pub next_protocol: Option<String>,
     pub client: Option<TlsClient>,
     pub server: Option<TlsServer>,
+    pub ech: Option<String>,
     #[serde(default)]
     pub alerts: Vec<AlertReport>,
 }

@@ -37,18 +37,11 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
             format!("The sending mail server did not accept the certificate of {}, or it only made a check", view.target())
         }
         (Source::Seen | Source::Known { .. }, Reaction::LeftAfter { .. }) => {
-            format!(
-                "The client left {} without sending a request: it did not accept the certificate, or it only made a check",
-                view.target()
-            )
+            format!("The client did not accept the certificate of {}, or it only made a check", view.target())
         }
         (Source::Seen, _) => format!("The client does not accept the certificate of {}", view.target()),
         (_, Reaction::LeftAfter { .. }) => {
-            format!(
-                "The client left {} without sending a request: it did not accept the certificate, which {}, or it only made a check",
-                view.target(),
-                view.hidden()
-            )
+            format!("The client did not accept the certificate of {}, which {}, or it only made a check", view.target(), view.hidden())
         }
         (_, Reaction::Alert { alert: AlertDescription::INTERNAL_ERROR, .. }) => {
             format!("The client program's own check refused the certificate of {}, which {}", view.target(), view.hidden())

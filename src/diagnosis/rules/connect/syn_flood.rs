@@ -86,7 +86,7 @@ fn member(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             Cause::SynFlood,
             Confidence::Likely,
             format!(
-                "Part of a SYN flood: more than {half_open} to {} were left half-open at that time.",
+                "Part of a SYN flood: {half_open} to {} were left half-open at that time.",
                 case.handshake.server,
                 half_open = counted(half_open, "connection", "connections")
             ),

@@ -1,14 +1,17 @@
 //! `ech-rejected`.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
+use crate::diagnosis::remedy::parts::Host;
 use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{EchRecord, StoppedBy};
 use crate::handshake::stack::{self, Program, Stack};
 use crate::time::Mark;
 use crate::tls::message::EncryptedExtensions;
@@ -21,7 +24,7 @@ pub(super) const RULE: Rule = Rule { cause: Cause::EchRejected, against: &[], pa
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let hello = handshake.last_hello().filter(|hello| hello.what.ech().is_some())?;
+    let hello = handshake.last_hello().filter(|hello| hello.what.ech().is_some() && !handshake.ech_accepted)?;
     let retry = retry_configurations(case);
     let said = handshake
         .alerts
@@ -33,8 +36,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (None, Some(_)) => (left_unused(case)?, Confidence::Likely, "client left without having sent data".to_owned()),
         // Without keys a refusal looks like any other end after the handshake.
         (None, None) => {
-            let mark = left_unused(case).filter(|_| !handshake.decrypted && means_it(case))?;
-            (mark, Confidence::Hint, "client left without having sent data".to_owned())
+            let at_once = |mark: &Mark| handshake.finished.client.is_some_and(|finished| mark.time.since(finished.time) <= AT_ONCE);
+            let mark = left_unused(case).filter(|mark| !handshake.decrypted && at_once(mark) && means_it(case))?;
+            // It had the key from the DNS: what it sent was no GREASE.
+            let confidence = if record(case).is_some() { Confidence::Likely } else { Confidence::Hint };
+            (mark, confidence, "client left without having sent data".to_owned())
         }
     };
     let public = handshake.server_name().unwrap_or_else(|| handshake.server.to_string());
@@ -45,6 +51,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(Cause::EchRejected, confidence, summary)
         .stopped_by(StoppedBy::Client)
         .shown_by(hello.mark, format!("client offers ECH behind the name {public}"));
+    if let Some(record) = record(case) {
+        let text = format!(
+            "DNS answered the client with this key, in the HTTPS record of {}: the record is stale, or the server lacks its key",
+            record.owner
+        );
+        finding = finding.shown_by(record.mark, text);
+    }
     if let Some(retry) = retry {
         finding = finding.shown_by(retry, "server sent the configurations to retry with (encrypted_client_hello in EncryptedExtensions)");
     }
@@ -57,7 +70,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .advise("Where the domain's DNS is kept, publish the server's present ECH configuration in the HTTPS record, and give it a TTL shorter than the time for which the server keeps an old key. Compare what resolvers answer for the name that the client wants (it is encrypted here):")
-            .advise(Command::new("dig +short <name> HTTPS"))
+            .advise(match record(case).and_then(|record| Host::parse(&record.owner)) {
+                Some(name) => Command::new("dig +short").operand(name).operand("HTTPS"),
+                None => Command::new("dig +short <name> HTTPS"),
+            })
             .advise("On the server, keep the previous ECH key until the records that name it have expired, and send configurations to retry with."),
     )
 }
@@ -78,8 +94,20 @@ fn left_unused(case: &Case<'_>) -> Option<Mark> {
     said.filter(|_| unused && left_first(case)).map(|seen| seen.mark)
 }
 
-/// The client is of a kind that offers ECH only where it has a key: browsers send a random one to everybody (GREASE).
+/// The record in the DNS from which the client had the key, where the capture shows it.
+fn record<'a>(case: &Case<'a>) -> Option<&'a EchRecord> {
+    case.handshake.looked_up.as_ref()?.ech.as_ref()
+}
+
+/// The client is of a kind that offers ECH only where it has a key: browsers send a random one to everybody (GREASE), which rustls does only for who tells it to.
 fn means_it(case: &Case<'_>) -> bool {
     let speaker = stack::of_client(case.handshake);
-    speaker.is_some_and(|speaker| matches!(speaker.stack, Stack::Go) && !speaker.program.is_some_and(Program::is_browser))
+    // They open connections to spare, too.
+    if speaker.is_some_and(|speaker| speaker.program.is_some_and(Program::is_browser)) {
+        return false;
+    }
+    record(case).is_some() || speaker.is_some_and(|speaker| matches!(speaker.stack, Stack::Go | Stack::Rustls))
 }
+
+/// A client that does not take the answer leaves within this time.
+const AT_ONCE: Duration = Duration::from_secs(2);
