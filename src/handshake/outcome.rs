@@ -318,8 +318,9 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         let before_client = |mark: Mark| client_end.is_none_or(|end| mark < end);
         let late = |mark: Mark| taken_in_silence(h, h.flow, client, Some(mark)) || left_unused(h, h.flow, client, mark);
         let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
-        // One that cannot be read may be a farewell; it is one where the server had nothing to judge.
-        let refuses = |alert: &&AlertSeen| alert.alert.is_some() || asked && !late(alert.mark);
+        // One that cannot be read may be a farewell, and is one where the server had nothing to judge; where nobody left, it may be any message.
+        let left = client_end.is_some() || h.first_end(Side::Server).is_some();
+        let refuses = |alert: &&AlertSeen| alert.alert.is_some() || asked && left && !late(alert.mark);
         let alert = alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
         if let Some(alert) = alert.filter(refuses) {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));

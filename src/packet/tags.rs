@@ -169,6 +169,8 @@ pub(super) fn fits_ethernet(rest: &Cursor<'_>) -> bool {
         ether::VLAN
         | ether::SERVICE_VLAN
         | ether::OLD_QINQ
+        | ether::SERVICE_INSTANCE
+        | ether::HSR
         | ether::MPLS
         | ether::MPLS_UPSTREAM
         | ether::PPPOE

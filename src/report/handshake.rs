@@ -470,7 +470,7 @@ impl Handshake<'_> {
         if outcome == Outcome::Completed {
             text.push_str(if self.handshake.resumed { " was established by resumption." } else { " was established." });
         } else {
-            text.extend([" ", ended(outcome), " ", reached(self.handshake.stage), "."]);
+            text.extend([" ", words::ended(outcome), " ", words::reached(self.handshake.stage), "."]);
         }
         text
     }
@@ -572,32 +572,4 @@ fn owned<T: ToOwned + ?Sized>(value: &T) -> Cow<'static, T> {
 /// A code point's name where it has one, else as it prints.
 pub fn word(name: Option<&'static str>, value: impl std::fmt::Display) -> Cow<'static, str> {
     name.map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
-}
-
-/// What became of a handshake, in a sentence about it.
-const fn ended(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Completed => "was established",
-        Outcome::Alerted => "was ended by an alert",
-        Outcome::Reset => "was reset",
-        Outcome::Closed => "was closed",
-        Outcome::Stalled => "came to a standstill",
-        Outcome::Refused => "was refused",
-        Outcome::Plaintext => "was answered in clear",
-        Outcome::Incomplete => "was not seen to its end",
-    }
-}
-
-/// How far it had come.
-const fn reached(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Connect => "before anything was said",
-        Stage::Preamble => "in the dialogue before TLS",
-        Stage::ClientHello => "after the ClientHello",
-        Stage::ServerHello => "after the ServerHello",
-        Stage::ServerCertificate => "after the server's certificate",
-        Stage::ClientAuth => "after the client's certificate",
-        Stage::Finished => "after the Finished of one side",
-        Stage::Established => "after the Finished of both sides",
-    }
 }

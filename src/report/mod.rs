@@ -39,6 +39,7 @@ mod summary;
 mod tally;
 mod timeline;
 mod traffic;
+mod words;
 mod writer;
 
 use std::io;
