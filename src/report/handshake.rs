@@ -31,6 +31,7 @@ use super::owner::Owner;
 use super::place::{Files, Place};
 use super::shared::{Certificate, Offer, ServerAnswer};
 use super::step::Step;
+use super::words;
 
 /// What is to be said of one handshake.
 #[derive(Debug, Clone)]
