@@ -41,11 +41,17 @@ type Key = Option<(IpAddr, EchRecord)>;
 /// What was asked for last, if anything, and when.
 type Asked = Option<(Mark, Box<str>)>;
 
-#[derive(Debug, Default)]
-struct Records {
-    latest: Option<(Mark, Vec<Tlsa>, Security)>,
-    /// Who asked last.
-    askers: VecDeque<IpAddr>,
+/// What was said of a name, to whom, the latest first.
+type Records = VecDeque<(IpAddr, Said)>;
+
+/// One answer.
+#[derive(Debug)]
+struct Said {
+    mark: Mark,
+    records: Vec<Tlsa>,
+    security: Security,
+    /// How long it holds.
+    holds: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -71,15 +77,22 @@ impl Default for Lookups {
 impl Lookups {
     /// Enters an answer.
     pub(super) fn hear(&mut self, heard: Heard) {
-        let Heard { site, asker, mark, answer: Answer { name, found, security }, .. } = heard;
+        let Heard { site, asker, mark, answer: Answer { name, found, security, ttl }, .. } = heard;
         match found {
+            Found::Tlsa(records) if records.is_empty() => {
+                if let Some(known) = self.records.get_mut(&(site, name)) {
+                    known.clear();
+                }
+            }
             Found::Tlsa(records) => {
                 if let Some((port, _)) = service(&name) {
                     *self.asked.touch(&(site, asker, port)) = Some((mark, name.clone()));
                 }
+                let said = Said { mark, records, security, holds: Duration::from_secs(ttl.into()).max(AT_ONCE) };
                 let known = self.records.touch(&(site, name));
-                known.latest = Some((mark, records, security));
-                put_first(&mut known.askers, asker);
+                known.retain(|(other, _)| *other != asker);
+                known.push_front((asker, said));
+                known.truncate(FEW);
             }
             Found::Exchanges(hosts) => hosts.into_iter().for_each(|host| put_first(self.domains.touch(&(site, host)), name.clone())),
             Found::Ech(keys) => {
@@ -143,8 +156,11 @@ impl Lookups {
         let owner = format!("_{}._{transport}.{name}", handshake.server.port).into_boxed_str();
         let key = (handshake.flow.key.site, owner);
         let known = self.records.get(&key)?;
-        let (mark, records, security) = known.latest.as_ref()?;
-        let by_client = known.askers.contains(&handshake.client.address);
+        let begun = handshake.flow.first.time;
+        let holds = || known.iter().filter(|(_, said)| begun.since(said.mark.time) <= said.holds);
+        let own = holds().find(|(asker, _)| *asker == handshake.client.address);
+        let by_client = own.is_some();
+        let (_, Said { mark, records, security, .. }) = own.or_else(|| holds().next())?;
         Some(TlsaRecords { owner: key.1, records: records.clone(), security: *security, mark: *mark, by_client })
     }
 
@@ -193,8 +209,8 @@ mod tests {
     use crate::tls::registry::ProtocolVersion;
 
     fn heard(name: &str, found: Found, asker: IpAddr) -> Heard {
-        let mark = Mark { frame: 0, time: Timestamp::MIN };
-        let answer = Answer { name: name.into(), found, security: Security::Validated };
+        let mark = Mark { frame: 0, time: Timestamp::from_nanos(0) };
+        let answer = Answer { name: name.into(), found, security: Security::Validated, ttl: 3600 };
         Heard { site: Site::NONE, asker, mark, known_at: 0, answer }
     }
 
@@ -221,6 +237,26 @@ mod tests {
     }
 
     #[test]
+    fn records_hold_until_they_are_withdrawn_or_expire() {
+        let name = b"www.example.test";
+        let body = [&[0, 19, 0, 0, 16][..], name].concat();
+        let mut handshake = Scene::hello(ProtocolVersion::TLS12, &legacy(), &with(0, &body, true)).handshake;
+        let (client, other) = (handshake.client.address, "203.0.113.9".parse().unwrap());
+        let answer = |usage, asker| heard("_443._tcp.www.example.test", Found::Tlsa(vec![Tlsa { usage, ..record() }]), asker);
+        let mut lookups = Lookups::default();
+        lookups.hear(answer(3, client));
+        lookups.hear(answer(2, other));
+        let usage = |lookups: &Lookups, handshake: &Handshake| Some(lookups.before(handshake)?.tlsa?.records.first()?.usage);
+        assert_eq!(usage(&lookups, &handshake), Some(3), "the client's own, not the latest");
+        let begun = handshake.flow.first.time;
+        handshake.flow.first.time = begun.after(Duration::from_secs(3601));
+        assert_eq!(usage(&lookups, &handshake), None, "expired");
+        handshake.flow.first.time = begun;
+        lookups.hear(heard("_443._tcp.www.example.test", Found::Tlsa(Vec::new()), client));
+        assert_eq!(usage(&lookups, &handshake), None, "withdrawn");
+    }
+
+    #[test]
     fn who_asked_is_remembered() {
         let name = b"www.example.test";
         let body = [&[0, 19, 0, 0, 16][..], name].concat();
@@ -240,7 +276,7 @@ mod tests {
             lookups.hear(heard("_25._tcp.one.test", Found::Tlsa(vec![record()]), asker(at)));
         }
         let one = lookups.records.get(&(Site::NONE, Box::from("_25._tcp.one.test"))).unwrap();
-        assert_eq!(one.askers.len(), FEW);
+        assert_eq!(one.len(), FEW);
         assert!(lookups.records.get(&(Site::NONE, Box::from("_25._tcp.m0.test"))).is_none());
     }
 }

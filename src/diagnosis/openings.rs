@@ -6,6 +6,7 @@ use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
 use crate::site::Site;
 use crate::time::Mark;
+use crate::transport::SideFacts;
 
 /// The latest of them, by their client and its initial sequence number: these 32 bits no other connection of that address and port shares.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl Openings {
         let (_, isn, _) = opening(connection)?;
         let known = self.0.get(&(connection.flow.key.site, connection.client, isn))?;
         let ((asked, syn), (answered, answer)) = known.asked.zip(known.answered)?;
-        Some(StrayAnswer { asked, syn, answered, answer })
+        (asked != answered).then_some(StrayAnswer { asked, syn, answered, answer })
     }
 }
 
@@ -51,11 +52,17 @@ fn opening(connection: &Handshake) -> Option<(Side, u32, Mark)> {
         return None;
     }
     match (client.syn, server.syn) {
-        (Some(syn), None) if server.packets == 0 => Some((Side::Client, syn.isn, syn.first)),
+        (Some(syn), None) if server.packets == 0 && client.packets == syn.count => Some((Side::Client, syn.isn, syn.first)),
         // What the client says to that is a RST, if anything.
-        (None, Some(syn)) => Some((Side::Server, syn.answers?, syn.first)),
+        (None, Some(syn)) if server.data_packets == 0 && only_resets(client) => Some((Side::Server, syn.answers?, syn.first)),
         _ => None,
     }
+}
+
+/// It said nothing else: no acknowledgment, no payload, no FIN.
+fn only_resets(side: &SideFacts) -> bool {
+    let resets = side.resets.len().saturating_add(side.resets_dropped as usize);
+    side.packets as usize <= resets && side.data_packets == 0
 }
 
 /// Openings that are remembered.

@@ -41,7 +41,7 @@ pub fn obligation(handshake: &Handshake) -> Option<String> {
     let policy = handshake.looked_up.as_ref().and_then(|looked_up| looked_up.policy.as_ref());
     records(handshake)
         .map(|records| format!("the TLSA records of {}", records.owner))
-        .or_else(|| policy.map(|policy| format!("the MTA-STS policy of {}", policy.domain)))
+        .or_else(|| policy.map(|policy| format!("the MTA-STS policy of {}, if its mode is enforce", policy.domain)))
 }
 
 /// An answer with TLSA records, as evidence.

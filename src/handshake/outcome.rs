@@ -318,8 +318,10 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         let before_client = |mark: Mark| client_end.is_none_or(|end| mark < end);
         let late = |mark: Mark| taken_in_silence(h, h.flow, client, Some(mark)) || left_unused(h, h.flow, client, mark);
         let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
-        // One that cannot be read may be a farewell, and is one where the server had nothing to judge; where nobody left, it may be any message.
-        let left = client_end.is_some() || h.first_end(Side::Server).is_some();
+        // One that cannot be read may be a farewell, and is one where the server had nothing to judge; where nobody left, or more was said, it may be any message.
+        let said = h.flow.side(Side::Server);
+        let whole = said.acked <= said.highest.saturating_add(1);
+        let left = whole && (client_end.is_some() || h.first_end(Side::Server).is_some());
         let refuses = |alert: &&AlertSeen| alert.alert.is_some() || asked && left && !late(alert.mark);
         let alert = alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
         if let Some(alert) = alert.filter(refuses) {
@@ -332,8 +334,9 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         };
         // Where there is no certificate to judge, a Finished that is not taken ends it at once, without a farewell.
         let idle = || alert.is_some() || h.flow.elapsed(client, end.mark) >= JUDGED || closed_in_answer(h, end, client);
-        // Who resets it and never acknowledged the Finished does not know the connection, whatever the client said behind it.
-        let stranger = end.reset && h.flow.side(Side::Client).acked_at.is_some_and(|acked| acked < client);
+        // Who resets it without acknowledging anything, ever since the Finished, does not know the connection, whatever the client said behind it.
+        let bare = |end: &Terminator| said.resets.iter().any(|reset| reset.mark == end.mark && reset.ack_distance.is_none());
+        let stranger = end.reset && bare(&end) && h.flow.side(Side::Client).acked_at.is_some_and(|acked| acked < client);
         let ended = asked || stranger || h.application_data.client.is_none() && !idle();
         if before_client(end.mark) && (end.reset || !late(end.mark)) && ended {
             let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::flow::Side;
-use crate::preamble::services::is_implicit_tls;
+use crate::preamble::services::{Service, Use, is_implicit_tls};
 use crate::preamble::{Dialect, Preamble, PreambleFacts, Upgrade};
 
 use crate::time::Mark;
@@ -60,7 +60,10 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         (Some(client), None) if ALWAYS_ANSWERED.contains(&client.what.protocol) && turned_away(handshake) => Relevance::Report,
         // The server speaks the client's protocol, whatever its port is called: nobody wanted TLS.
         (Some(client), Some(server)) if server.what.answers_in_kind(&client.what) => Relevance::Other("plaintext"),
-        (Some(_), Some(server)) if server.what.says_tls() => Relevance::Report,
+        // On a port for HTTP in clear a proxy passes on what its backend said.
+        (Some(_), Some(server)) if server.what.demands_tls || server.what.says_tls() && !is_clear(handshake.server.port) => {
+            Relevance::Report
+        }
         // Both spoke, and nothing that has a name here: a protocol of their own.
         (Some(_) | None, Some(server)) if server.what.is_unknown() && speaks_own(handshake) => Relevance::Other("unrecognised"),
         (Some(_), Some(server)) if server.what.http_status.is_none_or(|status| status != 400) && !tls_port => Relevance::Other("plaintext"),
@@ -111,6 +114,11 @@ pub(super) fn keep_greeting(h: &mut Observed, flow: &FlowFacts, preamble: &Pream
     if let (Some(what), Some(mark)) = (preamble.plaintext(Side::Server), greeted) {
         h.plaintext.server = Some(Box::new(Located { what, mark, first: mark, span: (0, server.delivered) }));
     }
+}
+
+/// The port is known for a service in clear.
+fn is_clear(port: u16) -> bool {
+    matches!(Service::at(port), Some((_, Use::Clear)))
 }
 
 /// The client said something, at length or in short, that is no protocol with a name.

@@ -270,6 +270,7 @@ impl Tunnel {
             (facts.first_data, facts.last_data) = (spoke.map(|(first, _)| first), spoke.map(|(_, last)| last));
             let said = *self.said.of(side);
             (facts.highest, facts.acked, facts.delivered, facts.bytes_seen) = (said, said, said, said);
+            (facts.reached, facts.stranded_bytes, facts.gap_bytes_acked) = (0, 0, 0);
             let Some((mark, reset)) = *self.ended.of(side) else {
                 facts.fin = facts.fin.map(|(mark, _)| (mark, said));
                 continue;

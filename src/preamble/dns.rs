@@ -8,7 +8,7 @@ use std::fmt;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::dialogue::be16;
+use super::dialogue::{be16, be32};
 
 /// An answer of which something is to be remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +19,14 @@ pub struct Answer {
     pub found: Found,
     /// What DNSSEC says of it.
     pub security: Security,
+    /// Seconds for which it holds.
+    pub ttl: u32,
 }
 
 /// What a name has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// What the certificate of a service must be; never empty.
+    /// What the certificate of a service must be; empty where nothing is said of it, or more than is read.
     Tlsa(Vec<Tlsa>),
     /// The servers that take the mail of a domain; never empty.
     Exchanges(Vec<Box<str>>),
@@ -94,7 +96,8 @@ impl fmt::Display for Tlsa {
 pub fn read(message: &[u8]) -> Option<Answer> {
     let flags = be16(message, 2)?;
     let [questions, answers] = [be16(message, 4)?, be16(message, 6)?];
-    if flags & (RESPONSE | OPCODE | TRUNCATED | CODE) != RESPONSE || questions != 1 || answers == 0 {
+    let code = flags & CODE;
+    if flags & (RESPONSE | OPCODE | TRUNCATED) != RESPONSE || !matches!(code, 0 | NO_SUCH_NAME) || questions != 1 {
         return None;
     }
     let end = skip_name(message, HEADER)?;
@@ -102,15 +105,25 @@ pub fn read(message: &[u8]) -> Option<Answer> {
     if !matches!(kind, TLSA | MX | TXT | HTTPS) {
         return None;
     }
+    // That there are none any more is worth to know of what a certificate must be.
+    let none = answers == 0 || code == NO_SUCH_NAME || kind == TLSA && answers > MOST_RECORDS;
+    if none {
+        let name = name(message, HEADER).filter(|name| kind == TLSA && is_service(name))?;
+        return Some(Answer { name, found: Found::Tlsa(Vec::new()), security: Security::Insecure, ttl: 0 });
+    }
     let name = name(message, HEADER)?;
     if kind == TXT && !name.starts_with(POLICY_PREFIX) {
         return None;
     }
     let mut at = end.checked_add(4)?;
+    let mut ttl = u32::MAX;
     let (mut signed, mut tlsa, mut exchanges, mut ech, mut policy) = (false, Vec::new(), Vec::new(), Vec::new(), false);
     for _ in 0..answers.min(MOST_RECORDS) {
         at = skip_name(message, at)?;
         let (found, len) = (be16(message, at)?, usize::from(be16(message, at.checked_add(8)?)?));
+        if found == kind {
+            ttl = ttl.min(be32(message, at.checked_add(4)?)?);
+        }
         let data = at.checked_add(10)?;
         at = data.checked_add(len)?;
         let body = message.get(data..at)?;
@@ -143,7 +156,7 @@ pub fn read(message: &[u8]) -> Option<Answer> {
         Found::MailPolicy => false,
     };
     let found = found.filter(|found| !is_empty(found))?;
-    Some(Answer { name, found, security })
+    Some(Answer { name, found, security, ttl })
 }
 
 /// The first message of a stream, behind its length (RFC 1035 section 4.2.2).
@@ -269,6 +282,8 @@ const AUTHORITATIVE: u16 = 0x0400;
 const TRUNCATED: u16 = 0x0200;
 const VALIDATED: u16 = 0x0020;
 const CODE: u16 = 0x000f;
+/// Its value where there is no such name (RFC 1035 section 4.1.1).
+const NO_SUCH_NAME: u16 = 3;
 
 const MX: u16 = 15;
 const TXT: u16 = 16;
@@ -387,14 +402,24 @@ mod tests {
         let record = tlsa(3, 1, 1, &[7; 32]);
         let whole = message(0x8180, ASKED, TLSA, &[(TLSA, &record)]);
         assert!((0..whole.len()).all(|len| read(&whole[..len]).is_none()), "cut");
-        for flags in [0x0100, 0x8380, 0x8183, 0xa180] {
+        for flags in [0x0100, 0x8380, 0x8182, 0xa180] {
             assert_eq!(read(&message(flags, ASKED, TLSA, &[(TLSA, &record)])), None, "{flags:04x}");
         }
-        assert_eq!(read(&message(0x8180, ASKED, TLSA, &[])), None, "nothing there");
+        assert_eq!(read(&message(0x8180, b"\x04mail\x04test\0", MX, &[])), None, "nothing there");
         assert_eq!(read(&message(0x8180, ASKED, TLSA, &[(TLSA, &tlsa(3, 1, 1, &[7; 31]))])), None, "no hash of that length");
         assert_eq!(read(&message(0x8180, b"\x04mail\x04test\0", TLSA, &[(TLSA, &record)])), None, "no service");
         assert_eq!(read(&message(0x8180, b"\xc0\x0c", TLSA, &[(TLSA, &record)])), None, "a pointer at itself");
         assert_eq!(read(&message(0x8180, b"\x03a\nb\0", MX, &[(MX, b"\0\x0a\xc0\x0c")])), None, "no host has such a name");
+    }
+
+    #[test]
+    fn that_there_are_no_records_is_heard_and_a_part_of_many_is_not() {
+        let record = tlsa(3, 1, 1, &[7; 32]);
+        let found = |message: &[u8]| read(message).map(|answer| answer.found);
+        assert_eq!(found(&message(0x8180, ASKED, TLSA, &[])), Some(Found::Tlsa(Vec::new())));
+        assert_eq!(found(&message(0x8183, ASKED, TLSA, &[])), Some(Found::Tlsa(Vec::new())), "no such name");
+        let many: Vec<(u16, &[u8])> = (0..=MOST_RECORDS).map(|_| (TLSA, record.as_slice())).collect();
+        assert_eq!(found(&message(0x8180, ASKED, TLSA, &many)), Some(Found::Tlsa(Vec::new())));
     }
 
     #[test]

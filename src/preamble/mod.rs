@@ -397,7 +397,7 @@ impl Plaintext {
 
     /// The answer says in fixed words that TLS is spoken here.
     pub fn says_tls(&self) -> bool {
-        self.demands_tls || self.title.as_deref().is_some_and(identify::says_tls)
+        self.demands_tls || self.http_status == Some(400) && self.title.as_deref().is_some_and(identify::says_tls)
     }
 
     /// The answer of a TLS server to plain HTTP: an error, or the way to where TLS is spoken.

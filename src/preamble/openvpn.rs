@@ -64,6 +64,7 @@ impl Dialogue for OpenVpn {
                 self.hidden = self.hidden.saturating_add(said.bytes.len());
                 if kind == Kind::Data || self.hidden > HIDDEN_BYTES {
                     facts.upgrade = Upgrade::NotAsked;
+                    facts.went_on.get_or_insert(said.mark);
                     return Next::Never;
                 }
                 *self.took_part.of_mut(said.side) |= kind == Kind::Control;

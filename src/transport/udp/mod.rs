@@ -588,8 +588,8 @@ fn fingerprint(datagram: &Datagram<'_>) -> u64 {
     rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
 }
 
-/// Datagrams of a side remembered.
-const RECENT: usize = 4;
+/// Datagrams of a side remembered: those of a flight, which may all come before the first copy does.
+const RECENT: usize = 16;
 /// Two captures of one datagram lie no further apart.
 const DUPLICATE: std::time::Duration = std::time::Duration::from_millis(5);
 /// A clock that steps back by less is the shuffling of several queues.

@@ -34,7 +34,8 @@ fn disputed(case: &Case<'_>, answer: SynFacts) -> Finding {
 fn from_elsewhere(case: &Case<'_>, stray: StrayAnswer) -> Finding {
     let client = case.handshake.client;
     let StrayAnswer { asked, syn, answered, answer } = stray;
-    let summary = format!("{answered} answers the SYN that {client} sent to {asked}; the client takes an answer from nobody else.");
+    let summary =
+        format!("{answered} answers the SYN that {client} sent to {asked}; a client takes an answer only from the address that it asked.");
     Finding::new(Cause::TcpHandshakeIncomplete, Confidence::Strong, summary)
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Network)

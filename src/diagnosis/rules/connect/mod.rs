@@ -8,7 +8,7 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
 use crate::packet::IcmpKind;
-use crate::transport::IcmpNote;
+use crate::transport::{IcmpNote, SynFacts};
 
 mod accept_queue;
 mod fast_open;
@@ -50,7 +50,9 @@ fn syn_ignored(view: View<'_>) -> bool {
 fn died_as_meant<'a>(case: &Case<'a>) -> Option<&'a IcmpNote> {
     let view = View::new(case.handshake);
     let expired = |note: &&IcmpNote| note.kind == IcmpKind::TimeExceeded && note.code == 0 && note.about == Side::Client;
-    let syn = view.client().syn.filter(|syn| syn.ttl < FEWEST_HOPS && view.server().packets == 0 && !view.spoke(Side::Client))?;
+    // Nor does it send one again with as many: that is a system's own, which died in a loop.
+    let meant = |syn: &SynFacts| syn.ttl < FEWEST_HOPS && syn.count == 1;
+    let syn = view.client().syn.filter(|syn| meant(syn) && view.server().packets == 0 && !view.spoke(Side::Client))?;
     case.handshake.flow.icmp.iter().find(expired).filter(|note| note.mark >= syn.first)
 }
 
