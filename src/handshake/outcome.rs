@@ -14,7 +14,7 @@ use crate::transport::{Close, FlowFacts, Outstanding};
 use super::datagrams::carried::ending::ending as carried_ending;
 use super::datagrams::ending as datagrams;
 use super::facts::{AlertSeen, Fact, Handshake, Observed, Outcome, Protocol, ReadAlert, Stage, StoppedBy, deciding};
-use super::silence::{JUDGED, left_unused, taken_in_silence};
+use super::silence::{JUDGED, is_strangers, left_unused, nothing_is_lost, taken_in_silence};
 use super::stage::stage;
 use super::{hidden, later_auth, ssl2};
 
@@ -318,26 +318,22 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         let before_client = |mark: Mark| client_end.is_none_or(|end| mark < end);
         let late = |mark: Mark| taken_in_silence(h, h.flow, client, Some(mark)) || left_unused(h, h.flow, client, mark);
         let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
-        // One that cannot be read may be a farewell, and is one where the server had nothing to judge; where nobody left, or more was said, it may be any message.
-        let said = h.flow.side(Side::Server);
-        let whole = said.acked <= said.highest.saturating_add(1);
-        let left = whole && (client_end.is_some() || h.first_end(Side::Server).is_some());
+        // One that cannot be read may be a farewell, or any message where nobody left or more was said; and where the server had nothing to judge.
+        let server_end = h.first_end(Side::Server);
+        let left = nothing_is_lost(h.flow) && (client_end.is_some() || server_end.is_some());
         let refuses = |alert: &&AlertSeen| alert.alert.is_some() || asked && left && !late(alert.mark);
         let alert = alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
         if let Some(alert) = alert.filter(refuses) {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
         }
-        let Some(end) = h.first_end(Side::Server) else {
+        let Some(end) = server_end else {
             // The server has yet to judge the client's certificate.
             let unjudged = asked && client_end.is_none() && !taken_in_silence(h, h.flow, client, None);
             return (!unjudged).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, done));
         };
         // Where there is no certificate to judge, a Finished that is not taken ends it at once, without a farewell.
         let idle = || alert.is_some() || h.flow.elapsed(client, end.mark) >= JUDGED || closed_in_answer(h, end, client);
-        // Who resets it without acknowledging anything, ever since the Finished, does not know the connection, whatever the client said behind it.
-        let bare = |end: &Terminator| said.resets.iter().any(|reset| reset.mark == end.mark && reset.ack_distance.is_none());
-        let stranger = end.reset && bare(&end) && h.flow.side(Side::Client).acked_at.is_some_and(|acked| acked < client);
-        let ended = asked || stranger || h.application_data.client.is_none() && !idle();
+        let ended = asked || end.reset && is_strangers(h.flow, end.mark, client) || h.application_data.client.is_none() && !idle();
         if before_client(end.mark) && (end.reset || !late(end.mark)) && ended {
             let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
             return Some(Ending::new(outcome, Side::Server, end.mark));

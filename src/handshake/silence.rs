@@ -1,4 +1,5 @@
-//! What it means of a client's certificate that its server, which issues no tickets, keeps silent behind the client's Finished.
+//! What the server does behind the client's Finished: what it means of a client's certificate that a server which issues no tickets keeps silent, and
+//! whether it heard the Finished at all.
 
 use std::time::Duration;
 
@@ -28,4 +29,18 @@ pub(super) fn left_unused(h: &Observed, flow: &FlowFacts, client_finished: Mark,
 /// When the client last spoke before this moment, within TLS.
 fn spoke(h: &Observed, before: Option<Mark>) -> Option<Mark> {
     h.encrypted.client.iter().map(|record| record.mark).rfind(|mark| before.is_none_or(|end| *mark < end))
+}
+
+/// The capture has all that the server said, as far as the client acknowledged it.
+pub(super) fn nothing_is_lost(flow: &FlowFacts) -> bool {
+    let server = flow.side(Side::Server);
+    // a FIN counts for one
+    server.acked <= server.highest.saturating_add(1)
+}
+
+/// This RST of the server's acknowledges nothing, and nor did anything since the client's Finished: it comes from somebody who does not know the
+/// connection, whatever the client said behind it.
+pub(super) fn is_strangers(flow: &FlowFacts, reset: Mark, client_finished: Mark) -> bool {
+    let bare = flow.side(Side::Server).resets.iter().any(|other| other.mark == reset && other.ack_distance.is_none());
+    bare && flow.side(Side::Client).acked_at.is_some_and(|acked| acked < client_finished)
 }
