@@ -12,7 +12,7 @@ pub(super) const fn ended(outcome: Outcome) -> &'static str {
         Outcome::Stalled => "came to a standstill",
         Outcome::Refused => "was refused",
         Outcome::Plaintext => "was answered in clear",
-        Outcome::Incomplete => "was not seen to its end",
+        Outcome::Incomplete => "breaks off in the capture",
     }
 }
 

@@ -63,13 +63,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 
 /// Over UDP a client without a server may have got no answer: but then it repeats its hello within a second or two.
 fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
-    let udp = case.handshake.quic.is_some() || case.handshake.dtls.is_some();
-    let ended = matches!(case.handshake.outcome, Outcome::Incomplete | Outcome::Alerted | Outcome::Closed);
+    let facts = case.handshake;
+    let seen = Side::BOTH.into_iter().find(|side| view.side(*side).packets > 0 && view.side(side.other()).packets == 0)?;
+    // Its keys are of both sides' making.
+    let tunnelled = facts.carried.as_ref().and_then(|carried| carried.openvpn()).is_some_and(|openvpn| *openvpn.tunnel.of(seen) > 0);
+    let udp = facts.quic.is_some() || facts.dtls.is_some() || tunnelled;
+    let ended = matches!(facts.outcome, Outcome::Incomplete | Outcome::Alerted | Outcome::Closed);
     if !udp || !ended {
         return None;
     }
-    let seen = Side::BOTH.into_iter().find(|side| view.side(*side).packets > 0 && view.side(side.other()).packets == 0)?;
-    let went_on = view.answered_unseen();
+    let went_on = tunnelled || view.answered_unseen();
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
     if incomplete && seen == Side::Client && !went_on && !view.waited() {
         return None;
@@ -86,7 +89,9 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let finding = if unclear(case) { finding.noting(ELSEWHERE) } else { finding };
     Some(
         lacking(case, finding)
-            .noting(if went_on {
+            .noting(if tunnelled {
+                format!("the {seen} uses the tunnel, whose keys both sides make")
+            } else if went_on {
                 "the client acknowledges packets that the capture lacks".to_owned()
             } else {
                 format!("{} from the {seen}, none from the {}, and no retransmission", counted(view.side(seen).packets, "datagram", "datagrams"), seen.other())

@@ -27,7 +27,10 @@ pub(in crate::handshake) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts:
     }
     let incomplete = Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
     let cut = Side::BOTH.into_iter().any(|side| h.flow.side(side).snaplen_cut > 0);
-    if carried.gaps || cut {
+    // Who uses a tunnel has its keys, to which the other side has contributed.
+    let alone =
+        |side: Side| carried.datagrams.of(side.other()).count == 0 && carried.openvpn().is_some_and(|openvpn| *openvpn.tunnel.of(side) > 0);
+    if carried.gaps || cut || Side::BOTH.into_iter().any(alone) {
         return incomplete;
     }
     if let Some(mark) = carried.left() {
