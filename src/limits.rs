@@ -221,7 +221,9 @@ pub const SERVED_BYTES: usize = 20 << 20;
 pub const KEY_TRIES: u32 = 1 << 12;
 
 /// Names that were looked up in the DNS, of which is remembered what the answers said: as many mail servers as one writes to in an hour.
-pub const LOOKED_UP: usize = 1 << 12;
+pub const LOOKED_UP: usize = 1 << 11;
+/// Askers of a name whose answers are remembered, the latest: a client, and the resolver that asks for it.
+pub const LOOKED_UP_BY: usize = 2;
 
 /// Bytes of handshakes whose verdicts wait for what others show: beyond this the oldest is judged.
 pub const HELD_BYTES: usize = 64 << 20;

@@ -92,7 +92,7 @@ impl Lookups {
                 let known = self.records.touch(&(site, name));
                 known.retain(|(other, _)| *other != asker);
                 known.push_front((asker, said));
-                known.truncate(FEW);
+                known.truncate(limits::LOOKED_UP_BY);
             }
             Found::Exchanges(hosts) => hosts.into_iter().for_each(|host| put_first(self.domains.touch(&(site, host)), name.clone())),
             Found::Ech(keys) => {
@@ -194,7 +194,7 @@ fn put_first<T: PartialEq>(list: &mut VecDeque<T>, item: T) {
 
 /// Where a domain's policy is fetched from (RFC 8461 section 3.3).
 const POLICY_HOST: &str = "mta-sts.";
-/// Who asked, which domains: the last of them.
+/// Who fetched, which domains: the last of them.
 const FEW: usize = 8;
 /// A client that looks up a server's records comes to it within this time.
 const AT_ONCE: Duration = Duration::from_secs(30);
@@ -276,7 +276,7 @@ mod tests {
             lookups.hear(heard("_25._tcp.one.test", Found::Tlsa(vec![record()]), asker(at)));
         }
         let one = lookups.records.get(&(Site::NONE, Box::from("_25._tcp.one.test"))).unwrap();
-        assert_eq!(one.len(), FEW);
+        assert_eq!(one.len(), limits::LOOKED_UP_BY);
         assert!(lookups.records.get(&(Site::NONE, Box::from("_25._tcp.m0.test"))).is_none());
     }
 }

@@ -40,7 +40,7 @@ fn http(bytes: &[u8]) -> Option<Plaintext> {
         found.http_status = words(line).nth(1).and_then(number).and_then(|code| u16::try_from(code).ok());
         found.location = header(bytes, "Location").map(printable);
         found.software = header(bytes, "Server").map(printable);
-        found.title = title(bytes).filter(|title| says_tls(title)).or_else(|| complaint(bytes)).or_else(|| title(bytes));
+        found.title = complaint(bytes, found.http_status).or_else(|| title(bytes));
         let tls = |upgrade: &[u8]| contains(upgrade, "TLS/");
         found.demands_tls = found.http_status == Some(426) && header(bytes, "Upgrade").is_some_and(tls);
         if found.http_status == Some(101) {
@@ -83,9 +83,10 @@ fn title(bytes: &[u8]) -> Option<String> {
     Some(printable(text.get(..end)?.trim_ascii())).filter(|title| !title.is_empty())
 }
 
-/// What servers of TLS say to HTTP in clear, wherever on the page it stands.
-fn complaint(bytes: &[u8]) -> Option<String> {
-    TLS_WANTED.iter().find(|words| contains(bytes, words)).map(|words| (*words).to_owned())
+/// What servers of TLS say to HTTP in clear, where the page's title does not say it: wherever on the page it stands.
+fn complaint(bytes: &[u8], status: Option<u16>) -> Option<String> {
+    let untold = status == Some(400) && !title(bytes).is_some_and(|title| says_tls(&title));
+    TLS_WANTED.iter().find(|words| untold && contains(bytes, words)).map(|words| (*words).to_owned())
 }
 
 /// These words say that HTTP in clear met a server of TLS.

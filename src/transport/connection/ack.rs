@@ -135,7 +135,7 @@ impl<S: FlowSink> Connection<S> {
     fn note_reach(&mut self, segment: &Segment<'_>, reach: u64) {
         let (stream, facts) = self.both(segment.from_low);
         let offset = stream.offset(segment.seq, facts.delivered).and_then(|offset| u64::try_from(offset).ok());
-        let ahead = offset.filter(|offset| (facts.highest + 2..=facts.highest.saturating_add(reach)).contains(offset));
+        let ahead = offset.filter(|offset| (facts.highest.saturating_add(2)..=facts.highest.saturating_add(reach)).contains(offset));
         facts.reached = ahead.unwrap_or(facts.reached);
     }
 
