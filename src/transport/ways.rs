@@ -17,7 +17,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::facts::FlowFacts;
-use super::table::index::{Index, Place};
+use super::index::{Index, Place};
 use crate::flow::FlowKey;
 use crate::limits;
 use crate::time::Timestamp;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::index::Place;
 use super::{Marker, Table};
 use crate::flow::{FlowKey, Side};
 use crate::packet::{Segment, tcp_options};
 use crate::time::Timestamp;
 use crate::transport::connection::Connection;
 use crate::transport::half_open::HalfOpen;
+use crate::transport::index::Place;
 use crate::transport::sink::FlowSink;
 use crate::transport::stream::First;
 use crate::transport::ways::{self, Alike, COPIED, Kin, Kinship, List, Lot, Names, Start};

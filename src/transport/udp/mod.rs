@@ -15,11 +15,11 @@ use std::sync::Arc;
 
 use super::bounds::TableCounters;
 use super::facts::{FlowEvent, FlowEventKind, FlowFacts, IcmpNote, Roles, note_unfinished};
+use super::index::{Index, Place};
 use super::ledger::Ledger;
 use super::roles;
 use super::sink::Close;
 use super::slab::{List, Slab};
-use super::table::index::{Index, Place};
 use super::ways::{Lot, Start, Ways};
 use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;

@@ -6,7 +6,7 @@ use super::{Answers, Before, DatagramSink, Flow, Marker, Opening, UdpTable, fing
 use crate::flow::{Endpoint, FlowKey, Side};
 use crate::packet::Datagram;
 use crate::time::Timestamp;
-use crate::transport::table::index::Place;
+use crate::transport::index::Place;
 use crate::transport::ways::{self, Alike, COPIED, Kin, Kinship, List, Lot, Names, Start};
 
 impl<S: DatagramSink> UdpTable<S> {
