@@ -64,9 +64,10 @@ pub fn checks(client: Option<Speaker>) -> Checks {
     match (program, stack) {
         // Node destroys the socket of a certificate that it does not take. On GnuTLS programs call `gnutls_certificate_verify_peers3` when the
         // handshake is done (curl, git, wget2, lynx, msmtp); few of them say goodbye as well (aria2, lftp).
-        (Some(Program::Node), _) | (_, Stack::GnuTls) => Checks::Afterwards,
+        (Some(Program::Node), _) => Checks::Afterwards,
+        (Some(Program::Python | Program::Gio), _) => Checks::Within,
+        (_, Stack::GnuTls) => Checks::Afterwards,
         (Some(Program::Curl | Program::Php), Stack::OpenSsl) => Checks::NamesAfterwards,
-        (Some(Program::Python), _) => Checks::Within,
         // `crypto/tls`, `X509TrustManager`, `ServerCertVerifier`, `SSL_AuthCertificateHook`, `verify_fun`: each is asked before Finished.
         (_, Stack::Go | Stack::Jsse | Stack::Rustls | Stack::Nss | Stack::Erlang | Stack::Botan | Stack::S2n | Stack::BoringSsl) => {
             Checks::Within

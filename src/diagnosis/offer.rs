@@ -124,6 +124,8 @@ pub struct Suspect {
     pub cause: Cause,
     /// How narrow the offer is there: 1 no reason to think so, 2 narrow, 3 few servers would do, 4 hardly any would, 5 this server does not.
     pub narrowness: u8,
+    /// Something else in the offer is as narrow.
+    pub rivalled: bool,
     /// One clause about the offer.
     pub why: String,
 }
@@ -131,9 +133,10 @@ pub struct Suspect {
 impl Suspect {
     /// How sure that makes.
     pub const fn confidence(&self) -> Confidence {
-        match self.narrowness {
-            4.. => Confidence::Strong,
-            _ => Confidence::Likely,
+        match (self.narrowness, self.rivalled) {
+            (4.., false) => Confidence::Strong,
+            (4.., true) | (_, false) => Confidence::Likely,
+            (_, true) => Confidence::Hint,
         }
     }
 }
@@ -148,6 +151,12 @@ pub fn suspects(hello: &ClientHello, knowledge: &Knowledge) -> Vec<Suspect> {
         .collect();
     // Stable: among equals the kind of key comes first, then suites, as they fail most often.
     found.sort_by_key(|suspect| std::cmp::Reverse(suspect.narrowness));
+    // What the suites ask of the key is no other list.
+    let of_suites = |cause: Cause| matches!(cause, Cause::CertificateTypeMismatch | Cause::NoCommonCipher);
+    if let [first, rest @ ..] = found.as_mut_slice() {
+        let other_list = |suspect: &Suspect| !(of_suites(first.cause) && of_suites(suspect.cause));
+        first.rivalled = rest.iter().any(|suspect| suspect.narrowness == first.narrowness && other_list(suspect));
+    }
     found
 }
 
@@ -175,7 +184,8 @@ pub fn certificate_withheld(handshake: &Handshake) -> Option<Withheld<'_>> {
     let asked = handshake.last_hello()?;
     let answer = handshake.server_hello.as_ref()?;
     let extensions_only = handshake.encrypted.server.len() == 2 && handshake.encrypted.server.first()?.len < SMALLEST_CERTIFICATE;
-    let withheld = handshake.outcome.failed() && !handshake.hidden.server_flight_done.happened() && extensions_only;
+    let hidden = handshake.is_tls13() && handshake.server_chain.is_none() && handshake.flow.out_of_step == 0;
+    let withheld = hidden && handshake.outcome.failed() && !handshake.hidden.server_flight_done.happened() && extensions_only;
     withheld.then_some(Withheld { asked, answered: answer.mark, alerted: seen.mark })
 }
 
@@ -235,7 +245,7 @@ impl UsableOffer {
             return None;
         }
         let usable: Vec<CipherSuite> = self.usable().collect();
-        let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonCipher, narrowness, why });
+        let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonCipher, narrowness, rivalled: false, why });
         let known = &knowledge.ciphers;
         let missed = known.len() >= KNOWN_ENOUGH && !known.iter().any(|suite| usable.contains(suite));
         let count = usable.len();
@@ -259,6 +269,9 @@ impl UsableOffer {
             _ if usable.iter().all(|suite| odd(suite) || suite.weakness().is_some()) => {
                 suspect(3, format!("the client offers only uncommon suites: {}", named()))
             }
+            // The one that every server of TLS 1.3 must have (RFC 8446 section 9.1).
+            1 if usable.contains(&CipherSuite(0x1301)) => None,
+            1 if self.tls13 => suspect(2, format!("the client offers a single suite: {}", named())),
             1 => suspect(3, format!("the client offers a single suite: {}", named())),
             // Two that every server has are enough for any.
             2 | 3 if !self.tls13 && usable.iter().filter(|suite| Self::is_common(**suite)).count() < 2 => {
@@ -284,7 +297,9 @@ impl UsableOffer {
         }
         let has = |kind: &str| knowledge.key_kinds.iter().any(|known| known == kind);
         let known = !knowledge.key_kinds.is_empty();
-        let suspect = |narrowness, why: &str| Some(Suspect { cause: Cause::CertificateTypeMismatch, narrowness, why: why.to_owned() });
+        let suspect = |narrowness, why: &str| {
+            Some(Suspect { cause: Cause::CertificateTypeMismatch, narrowness, rivalled: false, why: why.to_owned() })
+        };
         match (rsa, ecdsa, other) {
             (false, true, false) if known && !has("EC") => {
                 suspect(5, "all of the client's suites need an ECDSA certificate, and this server's is RSA")
@@ -299,7 +314,7 @@ impl UsableOffer {
     }
 
     fn groups(&self, knowledge: &Knowledge) -> Option<Suspect> {
-        let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonGroup, narrowness, why });
+        let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonGroup, narrowness, rivalled: false, why });
         let needed = self.tls13
             || self.broad
             || self.usable().any(|suite| matches!(suite.key_exchange(), KeyExchange::EcdheRsa | KeyExchange::EcdheEcdsa));
@@ -320,7 +335,7 @@ impl UsableOffer {
     }
 
     fn schemes(&self) -> Option<Suspect> {
-        let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonSignatureAlgorithm, narrowness, why });
+        let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonSignatureAlgorithm, narrowness, rivalled: false, why });
         if self.schemes.is_empty() {
             return None;
         }
@@ -342,6 +357,8 @@ impl UsableOffer {
             }
             (false, false) => suspect(4, format!("the client accepts neither RSA nor ECDSA signatures: {}", named())),
             (false, true) if suites_need(SignatureKey::Rsa) => suspect(3, format!("the client accepts no RSA signature: {}", named())),
+            // Two that fit the certificates of today are few, and enough for nearly all.
+            (true, true) if self.schemes.len() == 2 => suspect(2, format!("the client accepts few signature algorithms: {}", named())),
             _ if self.schemes.len() <= 2 => suspect(3, format!("the client accepts few signature algorithms: {}", named())),
             (true, false) if suites_need(SignatureKey::Ecdsa) => suspect(2, format!("the client accepts no ECDSA signature: {}", named())),
             // Below TLS 1.3 every RSA key makes PKCS #1 signatures, and an ECDSA key is not bound to one curve.
@@ -386,6 +403,7 @@ mod tests {
     }
 
     const TLS13: (u16, &[u8]) = (0x002b, &[4, 3, 4, 3, 3]);
+    const TLS13_ALONE: (u16, &[u8]) = (0x002b, &[2, 3, 4]);
 
     #[test]
     fn a_broad_offer_has_no_suspect() {
@@ -398,6 +416,27 @@ mod tests {
         assert_eq!(prime(0x0303, &[0x002f], GROUPS, SCHEMES, &[]), Some((Cause::NoCommonCipher, 4)));
         assert_eq!(prime(0x0303, &[0xc02f], GROUPS, SCHEMES, &[]), Some((Cause::NoCommonCipher, 3)));
         assert_eq!(prime(0x0303, &[0x00c0, 0x00ff], GROUPS, SCHEMES, &[]), Some((Cause::NoCommonCipher, 4)));
+    }
+
+    #[test]
+    fn the_suite_that_every_server_has_is_not_suspect() {
+        // Clients of small devices offer nothing else.
+        assert_eq!(prime(0x0303, &[0x1301], GROUPS, SCHEMES, &[TLS13_ALONE]), None);
+        assert_eq!(prime(0x0303, &[0x1301], &[0, 2, 0, 0x17], SCHEMES, &[TLS13_ALONE]), Some((Cause::NoCommonGroup, 2)));
+        assert_eq!(prime(0x0303, &[0x1303], GROUPS, SCHEMES, &[TLS13_ALONE]), Some((Cause::NoCommonCipher, 2)));
+    }
+
+    #[test]
+    fn two_lists_as_narrow_make_neither_likely() {
+        let confidence = |suites: &[u16], groups: &[u8], schemes: &[u8]| {
+            let list: Vec<(u16, &[u8])> = vec![(0x000a, groups), (0x000d, schemes), TLS13_ALONE];
+            let hello = ClientHello::parse(&build(0x0303, suites, &list)).unwrap();
+            suspects(&hello, &Knowledge::default()).first().map(Suspect::confidence)
+        };
+        assert_eq!(confidence(&[0x1303], &[0, 2, 0, 0x1d], SCHEMES), Some(Confidence::Hint));
+        assert_eq!(confidence(&[0x1303], GROUPS, SCHEMES), Some(Confidence::Likely));
+        assert_eq!(confidence(BROAD, &[0, 2, 0, 0x1e], &[0, 2, 8, 7]), Some(Confidence::Likely));
+        assert_eq!(confidence(BROAD, &[0, 2, 0, 0x1e], SCHEMES), Some(Confidence::Strong));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Quality {
     pub offload: bool,
     /// The clock stepped back within the connection.
     pub clock: bool,
+    /// The clocks of its two directions differ: one side acknowledges what the other sends later.
+    pub out_of_step: bool,
     /// The capture lost packets on this interface while the handshake was under way.
     pub drops: bool,
     /// The interface that saw it loses packets: other connections lack some that arrived.
@@ -45,6 +47,7 @@ impl Quality {
             midstream: !flow.saw_start(),
             duplicates: flow.duplicates > 0,
             offload: any(&|side| side.above_mss > 0),
+            out_of_step: flow.out_of_step > 0,
             clock: flow.clock_steps_back > 0 || flow.tcp.is_some_and(|tcp| tcp.clock_step.is_some()),
             drops: handshake.capture_losses > 0,
             lossy: false,
@@ -54,7 +57,7 @@ impl Quality {
 
     /// What is missing could change a verdict.
     pub const fn lowers_confidence(self) -> bool {
-        self.gap || self.one_direction || self.drops || self.lossy || self.picked_out
+        self.out_of_step || self.gap || self.one_direction || self.drops || self.lossy || self.picked_out
     }
 
     /// The schema's words, in a fixed order.
@@ -67,6 +70,7 @@ impl Quality {
             (self.duplicates, "duplicates"),
             (self.offload, "offload"),
             (self.clock, "clock"),
+            (self.out_of_step, "out-of-step"),
             (self.drops, "drops"),
             (self.lossy, "lossy"),
             (self.picked_out, "filtered"),

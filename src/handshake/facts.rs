@@ -276,8 +276,8 @@ pub struct EncryptedRecord {
 /// What the encrypted part of a TLS 1.3 handshake shows by sizes and order (without keys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hidden {
-    /// Bytes of padding that a side adds to each record, learned from its Finished.
-    pub padding: PerSide<Option<u16>>,
+    /// How a side pads its records, learned from its Finished.
+    pub padding: PerSide<Option<Padding>>,
     /// The server's flight is complete: a Finished-sized record ends it, or the client answers it. Unseen: its messages share records, and these
     /// are large enough to hold all of them.
     pub server_flight_done: Fact,
@@ -295,6 +295,33 @@ pub struct Hidden {
     pub client_certificate_sent: bool,
     /// The client's flight held no Finished-sized record but one that fits an alert.
     pub client_alert_instead_of_finished: bool,
+}
+
+/// How a side makes its records longer than what they hold (RFC 8446 section 5.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// Each by as many bytes; 0: by none.
+    Each(u16),
+    /// Each up to a multiple of as many bytes.
+    UpTo(u16),
+}
+
+impl Padding {
+    /// The length of a record that would have this length without padding.
+    pub fn lengthen(self, len: u16) -> u16 {
+        match self {
+            Self::Each(more) => len.saturating_add(more),
+            Self::UpTo(unit) => len.checked_next_multiple_of(unit).unwrap_or(len),
+        }
+    }
+
+    /// The length without padding, where the padded one tells it.
+    pub fn shorten(self, len: u16) -> Option<u16> {
+        match self {
+            Self::Each(more) => len.checked_sub(more),
+            Self::UpTo(_) => None,
+        }
+    }
 }
 
 /// How a session was resumed.

@@ -10,7 +10,7 @@ use crate::time::Mark;
 use crate::tls::message::EncryptedExtensions;
 use crate::tls::registry::CipherSuite;
 
-use super::facts::{EncryptedRecord, EncryptedRecords, Fact, Handshake, Hidden, Observed};
+use super::facts::{EncryptedRecord, EncryptedRecords, Fact, Handshake, Hidden, Observed, Padding};
 
 impl Observed {
     /// Bytes by which a side's records are longer than their content, where its cipher makes all of them longer by as many; padding of TLS 1.3 is not
@@ -73,7 +73,17 @@ const QUIT: u16 = 6;
 /// Bytes of a Finished up to TLS 1.2, its header included.
 const OLD_FINISHED: u16 = 16;
 /// Padding per record that stacks are known to add: none, or 16 bytes (JSSE).
-const PADDINGS: [u16; 2] = [0, 16];
+const PADDINGS: [Padding; 2] = [Padding::Each(0), Padding::Each(16)];
+/// The least unit that stacks are known to round records up to (Mbed TLS), and how many records must be multiples of a unit to show one.
+const LEAST_UNIT: u16 = 16;
+const ROUND_RECORDS: usize = 3;
+
+/// How a side may pad these records: what is common, and the unit that all of them are multiples of.
+fn paddings(records: &[EncryptedRecord]) -> impl Iterator<Item = Padding> {
+    let zeros = records.iter().map(|record| record.len.trailing_zeros()).min().filter(|_| records.len() >= ROUND_RECORDS);
+    let unit = zeros.and_then(|zeros| 1u16.checked_shl(zeros)).filter(|unit| *unit >= LEAST_UNIT);
+    PADDINGS.into_iter().chain(unit.map(Padding::UpTo))
+}
 
 impl Sizes {
     fn of(suite: CipherSuite) -> Self {
@@ -91,12 +101,19 @@ impl Sizes {
 
     /// The length of EncryptedExtensions, where the first record holds nothing else: others of the flight have records of their own, or nothing
     /// that follows it would fit.
-    fn extensions_alone(self, first: Option<&EncryptedRecord>, split: Option<(bool, u16)>) -> Option<u16> {
+    fn extensions_alone(self, first: Option<&EncryptedRecord>, split: Option<(bool, Padding)>) -> Option<u16> {
         let len = first?.len.checked_sub(self.overhead)?;
         match split {
-            Some((true, padding)) => len.checked_sub(padding).filter(|len| *len >= LEAST_EXTENSIONS),
+            Some((true, padding)) => padding.shorten(len).filter(|len| *len >= LEAST_EXTENSIONS),
+            Some((false, Padding::UpTo(_))) => None,
             _ => (LEAST_EXTENSIONS..LEAST_EXTENSIONS + LEAST_REQUEST).contains(&len).then_some(len),
         }
+    }
+
+    /// The first record has room for EncryptedExtensions, and none for a CertificateRequest behind them.
+    fn no_room_for_request(self, records: &[EncryptedRecord]) -> bool {
+        let len = records.first().map(|record| record.len.saturating_sub(self.overhead));
+        len.is_some_and(|len| len < LEAST_EXTENSIONS + LEAST_REQUEST)
     }
 
     /// The records have room for a whole flight.
@@ -107,16 +124,21 @@ impl Sizes {
     }
 
     /// A side's records after its Finished without those at the end, so many at most, that have the size of an alert: any message of two bytes has it.
-    fn before_farewell(self, records: &[EncryptedRecord], padding: Option<u16>, most: usize) -> &[EncryptedRecord] {
+    fn before_farewell(self, records: &[EncryptedRecord], padding: Option<Padding>, most: usize) -> &[EncryptedRecord] {
         let farewell = records.iter().rev().take(most).take_while(|record| self.is_alert(record.len, padding)).count();
         records.get(..records.len() - farewell).unwrap_or_default()
     }
 
-    fn is_alert(self, len: u16, padding: Option<u16>) -> bool {
+    fn is_alert(self, len: u16, padding: Option<Padding>) -> bool {
         match padding {
-            Some(padding) => len == self.alert + padding,
-            None => PADDINGS.iter().any(|padding| len == self.alert + padding),
+            Some(padding) => len == padding.lengthen(self.alert),
+            None => PADDINGS.iter().any(|padding| len == padding.lengthen(self.alert)),
         }
+    }
+
+    /// So padded, a Finished is longer than an alert.
+    fn tells_finished(self, padding: Padding) -> bool {
+        padding.lengthen(self.finished) != padding.lengthen(self.alert)
     }
 }
 
@@ -180,17 +202,17 @@ fn read_server(
     if first_of_client.is_none()
         && let Some((last, before)) = records.split_last()
         && (last.len == sizes.alert || (!before.is_empty() && sizes.is_alert(last.len, None)))
-        && !PADDINGS.iter().any(|padding| before.iter().skip(1).any(|record| record.len == sizes.finished + padding))
+        && !PADDINGS.iter().any(|padding| before.iter().skip(1).any(|record| record.len == padding.lengthen(sizes.finished)))
     {
         reading.server_alert_instead_of_flight = true;
         return None;
     }
     let flight = records.iter().take_while(|record| first_of_client.is_none_or(|first| record.mark <= first)).count();
     // EncryptedExtensions can have the size of a Finished by chance: the last match within the flight counts.
-    let found = PADDINGS.iter().find_map(|padding| {
-        let fits = |record: &EncryptedRecord| record.len == sizes.finished + padding;
+    let found = paddings(records).find_map(|padding| {
+        let fits = |record: &EncryptedRecord| record.len == padding.lengthen(sizes.finished);
         let within = records.iter().take(flight).rposition(fits);
-        within.or_else(|| records.iter().position(fits).filter(|_| flight == 0)).map(|index| (index, *padding))
+        within.or_else(|| records.iter().position(fits).filter(|_| flight == 0)).map(|index| (index, padding))
     });
     reading.hidden.encrypted_extensions_len = sizes.extensions_alone(records.first(), found.map(|(end, padding)| (end > 0, padding)));
     let Some((end, padding)) = found else {
@@ -212,15 +234,17 @@ fn read_server(
     reading.finished.server = records.get(end).map(|record| record.mark);
     reading.hidden.server_flight_done = reading.finished.server.into();
     if !resumed && end >= 2 {
-        reading.hidden.certificate_verify_record = records.get(end - 1).map(|record| record.len - padding.min(record.len));
+        reading.hidden.certificate_verify_record = records.get(end - 1).and_then(|record| padding.shorten(record.len));
         let middle = records.get(1..end - 1).unwrap_or_default();
         let largest = middle.iter().map(|record| record.len).max();
-        reading.hidden.server_certificate_record = largest.map(|len| len - padding.min(len));
+        reading.hidden.server_certificate_record = largest.map(|len| padding.shorten(len).unwrap_or(len));
         let request = middle.first().filter(|record| middle.len() >= 2 && Some(record.len) != largest);
         reading.hidden.certificate_requested = match request {
             Some(record) => Fact::Happened(record.mark),
             // Certificate and CertificateVerify with records of their own leave it no room but in that of EncryptedExtensions.
-            None if middle.len() == 1 && reading.hidden.encrypted_extensions_len.is_some() => Fact::DidNot,
+            None if middle.len() == 1 && (reading.hidden.encrypted_extensions_len.is_some() || sizes.no_room_for_request(records)) => {
+                Fact::DidNot
+            }
             None => Fact::Unseen,
         };
     } else if !resumed && end == 1 {
@@ -232,15 +256,16 @@ fn read_server(
 
 /// Finds the client's Finished, or what stands in its place; gives the index of the record that ends its flight.
 fn read_client(sizes: Sizes, early_data: bool, records: &[EncryptedRecord], reading: &mut Reading) -> Option<usize> {
-    let skipped = usize::from(
-        early_data && records.first().is_some_and(|r| PADDINGS.iter().any(|padding| r.len == sizes.end_of_early_data + padding)),
-    );
+    let ends_early_data =
+        |record: &EncryptedRecord| paddings(records).any(|padding| record.len == padding.lengthen(sizes.end_of_early_data));
+    let skipped = usize::from(early_data && records.first().is_some_and(ends_early_data));
     let flight = records.get(skipped..).unwrap_or_default();
     let first = flight.first()?;
-    for padding in PADDINGS {
-        let is = |index: usize, size: u16| flight.get(index).is_some_and(|record| record.len == size + padding);
+    for padding in paddings(records).filter(|padding| sizes.tells_finished(*padding)) {
+        let is = |index: usize, size: u16| flight.get(index).is_some_and(|record| record.len == padding.lengthen(size));
         let requested = reading.hidden.certificate_requested.may_have_happened();
-        if is(0, sizes.empty_certificate_and_finished) && !is(1, sizes.finished) && requested {
+        let joined = padding.lengthen(sizes.empty_certificate_and_finished) != padding.lengthen(sizes.finished);
+        if joined && is(0, sizes.empty_certificate_and_finished) && !is(1, sizes.finished) && requested {
             reading.hidden.client_certificate_empty = true;
             reading.hidden.certificate_requested.happens(first.mark);
             return Some(finish_client(records, skipped, padding, reading));
@@ -255,8 +280,12 @@ fn read_client(sizes: Sizes, early_data: bool, records: &[EncryptedRecord], read
             return Some(finish_client(records, skipped + at, padding, reading));
         }
     }
-    if sizes.is_alert(first.len, None) {
+    // Rounded up it is as short, and shorter than any Finished.
+    let rounded = Padding::UpTo(LEAST_UNIT);
+    let short = flight.len() == 1 && sizes.is_alert(first.len, Some(rounded)) && first.len < sizes.finished;
+    if sizes.is_alert(first.len, None) || short {
         reading.hidden.client_alert_instead_of_finished = true;
+        reading.hidden.padding.client = short.then_some(rounded);
         return None;
     }
     // A client that pads or joins its records otherwise: its flight is one burst. Anything larger than a Finished holds one.
@@ -268,7 +297,7 @@ fn read_client(sizes: Sizes, early_data: bool, records: &[EncryptedRecord], read
     None
 }
 
-fn finish_client(records: &[EncryptedRecord], end: usize, padding: u16, reading: &mut Reading) -> usize {
+fn finish_client(records: &[EncryptedRecord], end: usize, padding: Padding, reading: &mut Reading) -> usize {
     reading.hidden.padding.client = Some(padding);
     reading.finished.client = records.get(end).map(|record| record.mark);
     end
@@ -392,9 +421,29 @@ mod tests {
     #[test]
     fn padding_of_sixteen_is_learned() {
         let got = read(AES256, false, false, &flights(&[(5, 23), (5, 91), (5, 900), (5, 281), (5, 69)], &[(7, 41), (7, 85), (9, 35)]));
-        assert_eq!(got.hidden.padding.client, Some(16));
+        assert_eq!(got.hidden.padding.client, Some(Padding::Each(16)));
         assert!(got.hidden.client_certificate_empty);
         assert!(got.last_is_alert.client.is_some_and(|(_, after)| after));
+    }
+
+    #[test]
+    fn records_may_be_rounded_up() {
+        // As Mbed TLS does: all are multiples of 16. A Finished takes 64 bytes, an alert and an empty Certificate 32.
+        let server = [(5, 32), (5, 48), (5, 1248), (5, 96), (5, 64), (9, 32)];
+        let got = read(AES128, false, false, &flights(&server, &[(7, 32), (7, 64), (7, 32)]));
+        assert!(got.hidden.certificate_requested.happened() && got.hidden.client_certificate_empty && got.finished.client.is_some());
+        assert_eq!(got.last_is_alert.server.map(|(mark, after)| (mark.frame, after)), Some((9, true)));
+        assert!(!got.server_went_on && got.hidden.certificate_verify_record.is_none(), "sizes are not exact");
+        let quiet = [(5, 32), (5, 1248), (5, 96), (5, 80), (9, 256)];
+        let got = read(AES256, false, false, &flights(&quiet, &[(7, 80), (8, 48), (8, 48)]));
+        assert_eq!((got.hidden.certificate_requested, got.tickets), (Fact::DidNot, 0));
+        assert!(got.finished.client.is_some() && got.finished.server.is_some() && got.application.server.is_some());
+        let got = read(AES256, false, false, &flights(&quiet[..4], &[(7, 32)]));
+        assert!(got.hidden.client_alert_instead_of_finished && got.last_is_alert.client.is_some());
+        // To 1,024 bytes: what a server says last may be an alert, and is no proof that it went on.
+        let large = [(5, 1024), (5, 1024), (5, 2048), (5, 1024), (5, 1024), (9, 1024)];
+        let got = read(AES128, false, false, &flights(&large, &[(7, 25), (7, 53), (8, 97)]));
+        assert!(!got.server_went_on && got.last_is_alert.server.is_some_and(|(mark, after)| mark.frame == 9 && after));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::preamble::services::{Service, Use, is_implicit_tls};
 use crate::preamble::{Dialect, Preamble, PreambleFacts, Upgrade};
 
 use crate::time::Mark;
-use crate::transport::FlowFacts;
+use crate::transport::{FlowFacts, SynFacts};
 
 use super::facts::{CarriedFacts, Handshake, Located, Observed, Protocol};
 
@@ -35,6 +35,9 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
     }
     if handshake.flow.is_udp() {
         return Relevance::Other(QUIC_UNREAD);
+    }
+    if let Some(word) = no_handshake_of_its_own(&handshake.flow) {
+        return Relevance::Other(word);
     }
     let tls_port = is_implicit_tls(handshake.server.port);
     let due = if tls_port { Relevance::Report } else { Relevance::IfServerSpeaksTls };
@@ -74,6 +77,33 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         (None, None) => Relevance::Other("unrecognised"),
     }
 }
+
+/// The connection is a further subflow of another, or its SYN is none that a system makes for a program: nobody wanted a handshake on it.
+fn no_handshake_of_its_own(flow: &FlowFacts) -> Option<&'static str> {
+    if Side::BOTH.into_iter().any(|side| flow.side(side).syn.is_some_and(|syn| syn.joins)) {
+        return Some("mptcp-subflow");
+    }
+    let client = flow.side(Side::Client);
+    let syn = client.syn.filter(|_| client.data_packets == 0)?;
+    scans(&syn).then_some("scan")
+}
+
+/// A SYN as scanners make them: what every system offers by itself is not in it.
+fn scans(syn: &SynFacts) -> bool {
+    if syn.window_scale.is_some() || syn.sack || syn.timestamp.is_some() || syn.data_len > 0 || syn.fast_open {
+        return false;
+    }
+    match syn.mss {
+        // masscan; ZMap, which has no options either, and fills in one identification.
+        None => syn.window == 1024 || syn.window == u16::MAX && syn.ip_id == Some(ZMAP),
+        // nmap draws one of four windows.
+        Some(1460) => matches!(syn.window, 1024 | 2048 | 3072 | 4096),
+        Some(_) => false,
+    }
+}
+
+/// What ZMap fills in.
+const ZMAP: u16 = 54321;
 
 /// What could have carried TLS and did not: it counts where the server had begun with it, or was never heard.
 fn without_tls(handshake: &Handshake, carried: &CarriedFacts) -> Relevance {

@@ -306,4 +306,6 @@ pub struct TcpOptions {
     pub timestamps: Option<(u32, u32)>,
     /// The SYN carries or asks for a Fast Open cookie (RFC 7413).
     pub fast_open: bool,
+    /// It opens a further subflow of a connection over Multipath TCP (RFC 8684 section 3.2).
+    pub joins: bool,
 }

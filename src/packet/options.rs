@@ -48,6 +48,7 @@ fn read_all(mut read: TcpOptions, options: &[u8]) -> TcpOptions {
             // etherparse gives up at an option that it does not know, such as MPTCP's, or whose length is unusual. What follows it counts.
             Some(Err(_)) => {
                 let Some((kind, body, behind)) = split_first(here) else { return read };
+                read.joins |= kind == MULTIPATH && body.first().is_some_and(|first| first >> 4 == MP_JOIN);
                 read.fast_open |= kind == FAST_OPEN || kind == EXPERIMENT && body.starts_with(&FAST_OPEN_EXPERIMENT);
                 ahead = TcpOptionsIterator::from_slice(behind);
             }
@@ -100,6 +101,9 @@ const MAXIMUM_SEGMENT_SIZE: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
 const TIMESTAMPS: u8 = 8;
+/// Multipath TCP; the upper half of its body's first byte tells what of it.
+const MULTIPATH: u8 = 30;
+const MP_JOIN: u8 = 1;
 const FAST_OPEN: u8 = 34;
 /// Shared by experiments, told apart by their first two bytes (RFC 6994).
 const EXPERIMENT: u8 = 254;
@@ -131,6 +135,15 @@ mod tests {
     fn selective_acknowledgments() {
         let read = tcp_options(&[1, 1, 5, 18, 0, 0, 0, 10, 0, 0, 0, 20, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 3]);
         assert_eq!(read.sack, [Some((10, 20)), Some((u32::MAX, 3)), None, None]);
+    }
+
+    #[test]
+    fn further_subflows_of_multipath_tcp() {
+        // MSS, SACK, timestamps, window scale as Linux has them, then MP_JOIN; MP_CAPABLE begins a connection.
+        let linux = [2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
+        let join = [30, 12, 0x10, 2, 1, 2, 3, 4, 5, 6, 7, 8];
+        assert!(tcp_options(&[&linux[..], &join].concat()).joins && tcp_options(&join).joins);
+        assert!(!tcp_options(&[30, 4, 0x01, 0x81]).joins && !tcp_options(&[30, 2]).joins);
     }
 
     #[test]

@@ -240,7 +240,10 @@ fn notes(
             .filter_map(|word| totals.other_flows.get(word))
             .fold(0u64, |sum, count| sum.saturating_add(*count));
         let cut = totals.other_flows.get("cut").copied().unwrap_or_default();
-        notes.push(if cut > 0 {
+        let scan = totals.other_flows.get("scan").copied().unwrap_or_default();
+        notes.push(if scan == table.flows {
+            format!("No TLS handshake was found in {flows}: they are a scan's, with SYNs that no system makes by itself.")
+        } else if cut > 0 {
             format!("No TLS handshake was found in {flows}: of {cut} the capture holds packets without what they carried, as its snapshot length cut them. Capture whole packets (tcpdump: no -s, or -s 0).")
         } else if late > 0 {
             format!("No TLS handshake was found in {flows}, of which {late} started before the capture. The capture must include the start of the connections: start it first, then make the client reconnect.")

@@ -7,7 +7,7 @@ use crate::anomaly::AnomalyKind;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::message_at;
-use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, Protocol, StoppedBy};
+use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, Padding, Protocol, StoppedBy};
 use crate::handshake::renegotiation::Renegotiation;
 use crate::packet::IcmpKind;
 use crate::preamble::PreambleFacts;
@@ -444,7 +444,7 @@ impl Rows {
 struct Names<'a> {
     h: &'a Handshake,
     side: Side,
-    padding: u16,
+    padding: Padding,
     /// Index of the record that holds the side's Finished.
     finished: Option<usize>,
     /// That record's size is a Finished's.
@@ -454,8 +454,8 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn of(h: &'a Handshake, side: Side) -> Self {
         let records = h.encrypted.of(side);
-        let padding = h.hidden.padding.of(side).unwrap_or(0);
-        let fits = |record: &EncryptedRecord| h.cipher().is_some_and(|suite| record.len == finished_len(suite).saturating_add(padding));
+        let padding = h.hidden.padding.of(side).unwrap_or(Padding::Each(0));
+        let fits = |record: &EncryptedRecord| h.cipher().is_some_and(|suite| record.len == padding.lengthen(finished_len(suite)));
         let at = |record: &EncryptedRecord| h.finished.of(side).is_some_and(|mark| mark == record.mark);
         let exact = records.iter().rposition(|record| at(record) && fits(record));
         let finished = exact.or_else(|| records.iter().rposition(at));
@@ -464,7 +464,7 @@ impl<'a> Names<'a> {
 
     fn likely(&self, index: usize, record: &EncryptedRecord) -> Option<&'static str> {
         let hidden = &self.h.hidden;
-        let plain = record.len.saturating_sub(self.padding);
+        let plain = self.padding.shorten(record.len).unwrap_or(record.len);
         let Some(finished) = self.finished else {
             return (self.side == Side::Server && index == 0).then_some("EncryptedExtensions");
         };

@@ -58,6 +58,9 @@ pub struct FlowFacts {
     pub fragmented_packets: u32,
     /// Packets whose time lies before that of an earlier frame of this connection by more than a millisecond.
     pub clock_steps_back: u32,
+    /// Packets that came into view when the other side had acknowledged them already: the clocks of the two directions differ, and nothing follows from
+    /// the order of what one side said and the other.
+    pub out_of_step: u32,
     /// The flow whose packets bring it, where its own ends are others: EAPOL frames have those of a link, relayed datagrams those of the relay.
     pub carried_by: Option<Box<FlowKey>>,
     /// Another handshake went before it between the same ports, over UDP.
@@ -93,6 +96,7 @@ impl FlowFacts {
             duplicates: 0,
             fragmented_packets: 0,
             clock_steps_back: 0,
+            out_of_step: 0,
             carried_by: None,
             successor: false,
             unheard_from: None,

@@ -318,11 +318,12 @@ fn keep_options(all: &[u8]) -> ([u8; OPTIONS], u8) {
     }
     let options = tcp_options(all);
     let [high, low] = options.mss.unwrap_or_default().to_be_bytes();
-    let parts: [(bool, &[u8]); 4] = [
+    let parts: [(bool, &[u8]); 5] = [
         (options.mss.is_some(), &[2, 4, high, low]),
         (options.window_scale.is_some(), &[3, 3, options.window_scale.unwrap_or_default()]),
         (options.sack_permitted, &[4, 2]),
         (options.fast_open, &[34, 2]),
+        (options.joins, &[30, 3, 0x10]),
     ];
     let mut len = 0;
     let bytes = parts.into_iter().filter(|(is_there, _)| *is_there).flat_map(|(_, part)| part);
@@ -365,12 +366,12 @@ mod tests {
         assert_eq!((again.mark, again.seq, again.flags, again.from_low), (segment.mark, segment.seq, segment.flags, segment.from_low));
         assert_eq!((again.ip, again.window), (segment.ip, segment.window));
         assert_eq!(again.options, segment.options);
-        let long = [&[1; 12], segment.options, &[34, 10, 1, 2, 3, 4, 5, 6, 7, 8]].concat();
+        let long = [&[1; 12], segment.options, &[34, 10, 1, 2, 3, 4, 5, 6, 7, 8], &[30, 12, 0x10, 2, 1, 2, 3, 4, 5, 6, 7, 8]].concat();
         let segment = Segment { options: &long, ..segment };
         let bare = Bare::new(&segment, first).unwrap();
         let again = bare.retell(segment.key, segment.path, first);
         assert_eq!(tcp_options(again.options), tcp_options(segment.options));
-        assert!(tcp_options(again.options).fast_open);
+        assert!(tcp_options(again.options).fast_open && tcp_options(again.options).joins);
         let early = Segment { mark: Mark { frame: 9, time: first.time.before(std::time::Duration::from_nanos(1)) }, ..segment };
         assert!(Bare::new(&early, first).is_none(), "a clock that stepped back does not fit");
     }

@@ -22,12 +22,16 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
             Side::Client => server,
             Side::Server => client,
         };
-        alert.mark < others && !alert.consequence && alert.alert.is_none_or(|alert| alert.fatal) && readable_or_whole(h, alert)
+        h.flow.out_of_step == 0
+            && alert.mark < others
+            && !alert.consequence
+            && alert.alert.is_none_or(|alert| alert.fatal)
+            && readable_or_whole(h, alert)
     });
     if let Some(alert) = early {
         return Some(Ending::new(Outcome::Alerted, alert.from, alert.mark));
     }
-    if h.is_tls13() && !server_went_on(h) {
+    if h.is_tls13() && !server_went_on(h) && h.flow.out_of_step == 0 {
         let client_end = [alerts.iter().find(|a| a.from == Side::Client).map(|a| a.mark), h.first_end(Side::Client).map(|end| end.mark)];
         let client_end = client_end.into_iter().flatten().min();
         let before_client = |mark: Mark| client_end.is_none_or(|end| mark < end);

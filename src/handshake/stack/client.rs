@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::{Program, Speaker, Stack, starts};
 use crate::tls::client_hello::ClientHello;
-use crate::tls::registry::{ExtensionType as E, is_grease};
+use crate::tls::registry::{ExtensionType as E, ProtocolVersion, is_grease};
 
 /// A hello by its traits.
 struct Traits<'a> {
@@ -89,8 +89,13 @@ fn greasing(traits: &Traits<'_>) -> Option<Speaker> {
 fn by_schemes(traits: &Traits<'_>) -> Option<Speaker> {
     let hello = traits.hello;
     let known = |prefix: &[u16], stack| traits.schemes_start(prefix).then_some(Speaker::strong(stack));
-    if let Some(speaker) = known(&[0x0401, 0x0809, 0x0804, 0x0403], Stack::GnuTls)
-        .or_else(|| known(&[0x0503, 0x0403, 0x0603, 0x0807, 0x0806], Stack::Rustls))
+    if let Some(speaker) = known(&[0x0401, 0x0809, 0x0804, 0x0403], Stack::GnuTls) {
+        // GIO's priority string has %COMPAT, which leaves out two. So has wget's, which offers authentication after the handshake, too.
+        let left_out = [E::ENCRYPT_THEN_MAC, E::EXTENDED_MASTER_SECRET, E::POST_HANDSHAKE_AUTH, E::ALPN];
+        let compatible = hello.offers(ProtocolVersion::TLS12) && !left_out.into_iter().any(|kind| hello.has(kind));
+        return Some(speaker.running(compatible.then_some(Program::Gio)));
+    }
+    if let Some(speaker) = known(&[0x0503, 0x0403, 0x0603, 0x0807, 0x0806], Stack::Rustls)
         .or_else(|| known(&[0x0503, 0x0403, 0x0807, 0x0806, 0x0805], Stack::Rustls))
         .or_else(|| known(&[0x0809, 0x080a, 0x080b, 0x0804], Stack::S2n))
         .or_else(|| known(&[0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0201], Stack::Schannel))
@@ -253,8 +258,17 @@ mod tests {
             (&[0x0807, 0x0808, 0x0603, 0x0503, 0x0403, 0x081c, 0x081b], Stack::Erlang),
         ] {
             let body = schemes(list);
-            assert_eq!(who(&TLS13, &[(13, &body)]), Some((stack, None, Certainty::Strong)), "{stack:?}");
+            assert_eq!(who(&TLS13, &[(13, &body), (23, &[])]), Some((stack, None, Certainty::Strong)), "{stack:?}");
         }
+    }
+
+    #[test]
+    fn gnutls_in_compatibility_mode_is_gio() {
+        let body = schemes(&[0x0401, 0x0809, 0x0804, 0x0403, 0x0807]);
+        let versions: (u16, &[u8]) = (43, &[4, 3, 4, 3, 3]);
+        let who_is = |more: &[(u16, &[u8])]| who(&TLS13, &[&[versions, (13, &body[..])], more].concat()).and_then(|found| found.1);
+        assert_eq!(who_is(&[]), Some(Program::Gio));
+        assert_eq!((who_is(&[(22, &[]), (23, &[])]), who_is(&[(49, &[])])), (None, None));
     }
 
     #[test]

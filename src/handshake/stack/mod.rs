@@ -96,6 +96,8 @@ pub enum Program {
     Python,
     /// Node.js. It looks at the certificate when the handshake is done.
     Node,
+    /// GLib's GIO, on which libsoup, WebKitGTK and GNOME stand. It looks at the certificate within the handshake, unlike others on GnuTLS.
+    Gio,
     /// PHP's streams. They compare names themselves, when the handshake is done.
     Php,
     /// Chromium and its kin.
@@ -113,6 +115,7 @@ impl Program {
             Self::Curl => "curl",
             Self::Python => "Python",
             Self::Node => "Node.js",
+            Self::Gio => "GIO",
             Self::Php => "PHP",
             Self::Chromium => "Chromium",
             Self::Firefox => "Firefox",

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::{Speaker, Stack};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{EncryptedRecord, Protocol};
+use crate::handshake::facts::{EncryptedRecord, Padding, Protocol};
 use crate::tls::registry::ExtensionType as E;
 use crate::tls::server_hello::ServerHello;
 
@@ -28,8 +28,11 @@ pub(super) fn read(handshake: &Handshake) -> Option<Speaker> {
 /// TLS 1.3: only two or three extensions are in clear, and the rest shows by records.
 fn hidden(handshake: &Handshake, order: &[u16]) -> Option<Speaker> {
     let records = &handshake.encrypted.server;
-    if handshake.hidden.padding.server == Some(JSSE_PADDING) {
-        return Some(Speaker::strong(Stack::Jsse));
+    match handshake.hidden.padding.server {
+        Some(JSSE_PADDING) => return Some(Speaker::strong(Stack::Jsse)),
+        // MBEDTLS_SSL_CID_TLS1_3_PADDING_GRANULARITY; what it rounds to may be a multiple of the unit by chance.
+        Some(Padding::UpTo(16 | 32)) => return Some(Speaker::likely(Stack::MbedTls)),
+        _ => {}
     }
     if !handshake.server_flight_is_over() {
         return None;
@@ -103,17 +106,17 @@ fn in_one_record(handshake: &Handshake) -> bool {
 
 /// The record has the size of a Finished under this suite, padding included.
 fn is_finished(handshake: &Handshake, record: &EncryptedRecord) -> bool {
-    let padding = handshake.hidden.padding.server.unwrap_or_default();
+    let padding = handshake.hidden.padding.server.unwrap_or(Padding::Each(0));
     let size = match handshake.cipher().map(|suite| suite.0) {
         Some(0x1302) => 69,
         Some(0x1305) => 45,
         _ => 53,
     };
-    record.len == size + padding
+    record.len == padding.lengthen(size)
 }
 
-/// JSSE pads each record by as many bytes.
-const JSSE_PADDING: u16 = 16;
+/// JSSE pads each record so.
+const JSSE_PADDING: Padding = Padding::Each(16);
 
 /// Bytes of the record of the smallest ticket; an alert is smaller.
 const SMALLEST_TICKET: u16 = 60;

@@ -406,6 +406,10 @@ impl<S: FlowSink> Connection<S> {
         // a FIN that comes before everything else of its side stands at the beginning
         let at = start.map_or(0, |start| u64::try_from(start).unwrap_or(0)).saturating_add(len);
         facts.fin = Some((segment.mark, at));
+        // It counts for one, and came into view behind its acknowledgment.
+        if facts.acked == at.saturating_add(1) {
+            (facts.acked, stream.fin_acked) = (at, true);
+        }
         let heard = self.side_facts(!segment.from_low).last_data;
         self.side_facts(segment.from_low).heard_before_fin = heard;
         true

@@ -206,6 +206,9 @@ impl<S: FlowSink> Connection<S> {
             mss: options.mss,
             window_scale: options.window_scale,
             sack: options.sack_permitted,
+            window: segment.window,
+            ip_id: segment.ip.id,
+            joins: options.joins,
             data_len: segment.payload_len,
             fast_open: options.fast_open,
             resent_without_data: false,
@@ -222,6 +225,8 @@ impl<S: FlowSink> Connection<S> {
         if (self.side(low) == Side::Server) == is_answer {
             self.facts.roles = Roles::Handshake;
         }
+        let answered_before = !is_answer && self.side_facts(!low).syn.is_some_and(|answer| answer.answers == Some(segment.seq));
+        self.facts.out_of_step = self.facts.out_of_step.saturating_add(u32::from(answered_before));
         self.note_echo(!low, timestamps);
         let asked = self.side_facts(!low).syn.filter(|asked| is_answer && asked.count == 1 && asked.first.time <= mark.time);
         if let Some(tcp) = &mut self.facts.tcp {

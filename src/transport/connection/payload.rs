@@ -153,12 +153,14 @@ impl<S: FlowSink> Connection<S> {
         // of new bytes, those beyond the highest are what is outstanding now; a late one that fills a hole is, too
         let new_from = if overlaps { start.max(facts.highest) } else { start };
         let brings_new = end > known && new_from < end;
+        let mut late = false;
         if brings_new {
             if end > facts.acked {
                 stream.sent(new_from, end, segment, digest.filter(|_| new_from == start));
             } else if !overlaps {
                 // its acknowledgment was captured before it
                 facts.largest_acked_segment = facts.largest_acked_segment.max(segment.payload_len);
+                late = true;
             }
             note_ttl(facts.resets.is_empty() || facts.ttl.is_none(), &mut facts.ttl, segment);
             stream.ttl_of_data |= facts.resets.is_empty();
@@ -173,6 +175,7 @@ impl<S: FlowSink> Connection<S> {
         }
         stream.begins_tls |= start == 0 && bytes.first() == Some(&HANDSHAKE);
         facts.highest = facts.highest.max(end);
+        self.facts.out_of_step = self.facts.out_of_step.saturating_add(u32::from(late));
         if overlaps {
             let len = u32::try_from(end - start).unwrap_or(u32::MAX);
             self.event(shared, mark, low, FlowEventKind::Retransmission { offset: start, len })?;

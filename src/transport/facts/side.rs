@@ -190,6 +190,12 @@ pub struct SynFacts {
     pub window_scale: Option<u8>,
     /// SACK permitted.
     pub sack: bool,
+    /// The window, as sent.
+    pub window: u16,
+    /// Identification of its IPv4 header.
+    pub ip_id: Option<u16>,
+    /// It opens a further subflow of a connection over Multipath TCP.
+    pub joins: bool,
     /// Payload bytes that the first one carried (TCP Fast Open).
     pub data_len: u32,
     /// The Fast Open option was present.

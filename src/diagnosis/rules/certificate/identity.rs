@@ -45,7 +45,7 @@ pub(super) fn identify<'a>(case: &'a Case<'_>) -> Identity<'a> {
 }
 
 /// The whole flight came in one record.
-fn is_joined(case: &Case<'_>) -> bool {
+pub(super) fn is_joined(case: &Case<'_>) -> bool {
     case.handshake.hidden.padding.server.is_none() || case.handshake.hidden.certificate_verify_record.is_none()
 }
 

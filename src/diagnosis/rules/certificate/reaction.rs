@@ -43,6 +43,8 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
             return Reaction::WentOn;
         }
         return match seen.alert {
+            // Nor does its place say what it answers, where the clocks of the two directions differ.
+            None if handshake.flow.out_of_step > 0 => Reaction::WentOn,
             // A certificate code speaks for itself even where the capture lacks the server's answer.
             Some(alert) if speaks_of_certificates(alert.description) || answered => match alert.description {
                 // An answer to the server's own warning is not about the certificate.

@@ -1,6 +1,7 @@
 //! What is known only by what the client did, or by what others were served: `server-certificate-rejected`, `backend-inconsistent`.
 
 use super::Fault;
+use super::identity;
 use super::reaction::Reaction;
 use super::view::{CertificateView, Source, Standing};
 use crate::diagnosis::case::Case;
@@ -59,8 +60,8 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
     }
     if let Some(len) = view.case.handshake.hidden.server_certificate_record.filter(|_| view.source == Source::Hidden) {
         let unlike = if view.unlike_others { "; no certificate that this server sent in clear has that size" } else { "" };
-        finding =
-            finding.noting(format!("the server's encrypted Certificate message takes {len}{unlike}", len = counted(len, "byte", "bytes")));
+        let what = if identity::is_joined(view.case) { "largest encrypted record" } else { "encrypted Certificate message" };
+        finding = finding.noting(format!("the server's {what} takes {len}{unlike}", len = counted(len, "byte", "bytes")));
     }
     let records = published::records(view.case.handshake).filter(|_| view.chain.is_none() && !view.raw_key());
     if let Some(records) = records {

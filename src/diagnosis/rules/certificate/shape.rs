@@ -9,19 +9,20 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::tls::certificate::Certificate;
-use crate::tls::registry::HandshakeType;
+use crate::tls::registry::{AlertDescription as A, HandshakeType};
 use crate::wording::{count, counted};
 
 /// The served chain is in the wrong order or holds strangers.
 pub(super) const MISORDERED: Fault = Fault {
     rank: Some(10),
-    may_explain: |view| view.chain.is_some_and(stops_clients),
+    may_explain: |view| view.chain.is_some_and(|chain| stops_clients(chain) || stops_this_client(view, chain)),
     firm: true,
+    doubtful: |view, _| !view.chain.is_some_and(stops_clients),
     nearly: strangers,
     ..Fault::new(
         Cause::ChainMisordered,
         page!("chain-misordered"),
-        |view| view.verified().is_some_and(|chain| stops_clients(chain) || chain.misordered),
+        |view| view.verified().is_some_and(|chain| stops_clients(chain) || chain.misordered || stops_this_client(view, chain)),
         misordered,
     )
 };
@@ -29,6 +30,21 @@ pub(super) const MISORDERED: Fault = Fault {
 /// Clients sort a chain: only a first certificate that is not the server's, or a signature that fails, stops them.
 fn stops_clients(chain: &ChainFacts) -> bool {
     chain.leaf != 0 || !chain.bad_signatures.is_empty()
+}
+
+/// A client that is none of the usual ones, which all step over it, found the certificate bad where the server's own stands twice: who takes each
+/// certificate for the issuer of the one before (RFC 5246 section 7.4.2) finds it signed by the wrong key.
+fn stops_this_client(view: &CertificateView<'_>, chain: &ChainFacts) -> bool {
+    let found_bad = matches!(view.reaction, Reaction::Alert { alert: A::BAD_CERTIFICATE | A::DECRYPT_ERROR, .. });
+    found_bad && view.speaker().is_none() && !view.case.handshake.is_tls13() && repeats_leaf(chain)
+}
+
+/// The server's own certificate stands before its issuer a second time.
+fn repeats_leaf(chain: &ChainFacts) -> bool {
+    let issuer = chain.path.get(1).copied().unwrap_or(usize::MAX);
+    let leaf = chain.leaf().map(|leaf| leaf.sha256);
+    let again = |place: &usize| *place < issuer && chain.certificate(*place).map(|certificate| certificate.sha256) == leaf;
+    chain.leaf == 0 && chain.duplicates.iter().any(again)
 }
 
 fn misordered(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
@@ -66,6 +82,9 @@ fn fault(chain: &ChainFacts) -> String {
             name(*certificate)
         );
     }
+    if repeats_leaf(chain) {
+        return format!("the server's own certificate {} stands in it twice", name(chain.leaf));
+    }
     let order: Vec<String> = chain.path.iter().map(|index| (index + 1).to_string()).collect();
     format!("the path from the server's certificate to the root uses the served certificates in the order {}", order.join(", "))
 }
@@ -76,11 +95,15 @@ fn strangers(view: &CertificateView<'_>) -> Option<Finding> {
     let seen = view.case.handshake.server_chain.as_ref()?;
     // In TLCP the second certificate is the one to encrypt with, and belongs there.
     let belongs = |place: &usize| view.is_tlcp() && *place == 1;
-    let beside: Vec<usize> = chain.strangers.iter().chain(&chain.duplicates).copied().filter(|place| !belongs(place)).collect();
+    let of = |places: &[usize]| places.iter().copied().filter(|place| !belongs(place)).collect::<Vec<_>>();
+    let (beside, how) = match (of(&chain.strangers), of(&chain.duplicates)) {
+        (strangers, twice) if strangers.is_empty() => (twice, "twice"),
+        (strangers, _) => (strangers, "unrelated to its chain"),
+    };
     let first = chain.certificate(*beside.first()?)?;
     let among = if beside.len() == 1 { "" } else { " among them" };
     let summary = format!(
-        "{} serves {} unrelated to its chain: {}{among}.",
+        "{} serves {} {how}: {}{among}.",
         view.target(),
         counted(beside.len(), "certificate", "certificates"),
         first.display_name()

@@ -94,7 +94,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn second_hello(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let whole = Side::BOTH.into_iter().all(|side| handshake.flow.side(side).packets > 0 && handshake.flow.side(side).gap_bytes == 0);
-    if handshake.protocol != Protocol::Tls || handshake.quic.is_some() || !whole {
+    if handshake.protocol != Protocol::Tls || handshake.quic.is_some() || !whole || handshake.flow.out_of_step > 0 {
         return None;
     }
     let first = handshake.client_hellos.first()?;

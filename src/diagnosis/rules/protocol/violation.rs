@@ -73,7 +73,11 @@ pub(super) fn anomaly_of<'a>(case: &Case<'a>, side: Side) -> Option<(&'a Anomaly
     let missing = |event: &&FlowEvent| event.side == side && matches!(event.kind, FlowEventKind::Gap { .. });
     let hole = case.handshake.flow.events.iter().find(missing).map(|event| event.mark);
     // Behind bytes that the capture lacks, what follows is not known for what it is.
-    let anomalies = case.handshake.anomalies.iter().filter(|anomaly| anomaly.side == side && hole.is_none_or(|hole| anomaly.mark < hole));
+    // What one side says to the other in which order does not show where the clocks of the two differ.
+    let in_step = |kind: &AnomalyKind| case.handshake.flow.out_of_step == 0 || !matches!(kind, AnomalyKind::OutOfOrder { .. });
+    let anomalies = case.handshake.anomalies.iter();
+    let anomalies =
+        anomalies.filter(|anomaly| anomaly.side == side && in_step(&anomaly.kind) && hole.is_none_or(|hole| anomaly.mark < hole));
     anomalies.into_iter().find_map(|anomaly| describe(&anomaly.kind).map(|text| (anomaly, text)))
 }
 

@@ -5,6 +5,7 @@ use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::Finding;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
@@ -27,12 +28,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let ending = &end.ending;
     let summary = format!("{} closed {}, without an alert.", view.target(), super::when(view, ending.mark));
     let finding = end.finding(case, Cause::ServerClosed, summary);
-    let finding = super::or_no_cipher(case, finding.shown_by(ending.mark, "the server's FIN, with no TLS record before it")).or_else(&[
-        Cause::LoadBalancerNoBackend,
-        Cause::ProxyProtocolMissing,
-        Cause::SniUnrecognized,
-        Cause::NoCommonVersion,
-    ]);
+    let finding = super::or_no_cipher(case, finding.shown_by(ending.mark, "the server's FIN, with no TLS record before it"));
+    // Servers that close without an alert do so on versions, too.
+    let old = facts.last_hello().map(|hello| &hello.what).filter(|hello| !hello.highest_version().is_tls13());
+    let finding = match old.filter(|hello| !case.knowledge.versions.iter().any(|version| hello.offers(*version))) {
+        Some(hello) => finding.noting(format!("the ClientHello offers {}", offer::versions(hello))).or_else(&[Cause::ClientVersionTooOld]),
+        None => finding,
+    };
+    let finding =
+        finding.or_else(&[Cause::LoadBalancerNoBackend, Cause::ProxyProtocolMissing, Cause::SniUnrecognized, Cause::NoCommonVersion]);
     let falls_back = |hello: &Located<ClientHello>| hello.what.cipher_suites().any(|suite| suite == CipherSuite::FALLBACK_SCSV);
     let finding = if facts.last_hello().is_some_and(falls_back) {
         finding
