@@ -311,6 +311,8 @@ pub enum Layer {
     Gtpu,
     /// Teredo.
     Teredo,
+    /// TaZmen Sniffer Protocol.
+    Tzsp,
     /// L2TP; as with GTP-U its identifiers differ in each direction.
     L2tp,
     /// The server's address stands for an IPv4 address, which a NAT64 translates it to (RFC 6052, RFC 8215).
@@ -349,6 +351,7 @@ impl Layer {
             | Self::IpInIp
             | Self::Gtpu
             | Self::Teredo
+            | Self::Tzsp
             | Self::L2tp
             | Self::Erspan(_)
             | Self::Nat64
@@ -388,6 +391,7 @@ impl fmt::Display for Layer {
             Self::Geneve(id) => write!(f, "geneve {id}"),
             Self::Gtpu => f.write_str("gtp-u"),
             Self::Teredo => f.write_str("teredo"),
+            Self::Tzsp => f.write_str("tzsp"),
             Self::L2tp => f.write_str("l2tp"),
             Self::Nat64 => f.write_str("nat64"),
             Self::Clat => f.write_str("464xlat"),

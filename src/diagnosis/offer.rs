@@ -134,9 +134,8 @@ impl Suspect {
     /// How sure that makes.
     pub const fn confidence(&self) -> Confidence {
         match (self.narrowness, self.rivalled) {
-            (4.., false) => Confidence::Strong,
-            (4.., true) | (_, false) => Confidence::Likely,
-            (_, true) => Confidence::Hint,
+            (NAMED_IN_A_TIE.., false) => Confidence::Strong,
+            _ => Confidence::Likely,
         }
     }
 }
@@ -195,7 +194,8 @@ pub fn prime_suspect(case: &Case<'_>, refusal: &Refusal<'_>, cause: Cause) -> Op
         return None;
     }
     let mut all = suspects(refusal.hello, case.knowledge).into_iter();
-    let prime = all.next().filter(|suspect| suspect.cause == cause)?;
+    // Where two lists are no more than narrow, and equally so, neither is to be named before the other.
+    let prime = all.next().filter(|suspect| suspect.cause == cause && !(suspect.rivalled && suspect.narrowness < NAMED_IN_A_TIE))?;
     let mut others: Vec<Cause> = all.map(|suspect| suspect.cause).collect();
     if is_outdated(refusal.hello, case.knowledge) {
         others.insert(0, Cause::ClientVersionTooOld);
@@ -368,6 +368,9 @@ impl UsableOffer {
     }
 }
 
+/// The narrowness of a list that is named though another is as narrow: hardly any server would take either.
+const NAMED_IN_A_TIE: u8 = 4;
+
 /// The narrowness of an offer that lacks what this very server chose for others.
 pub const NOT_OF_THIS_SERVER: u8 = 5;
 
@@ -431,12 +434,12 @@ mod tests {
         let confidence = |suites: &[u16], groups: &[u8], schemes: &[u8]| {
             let list: Vec<(u16, &[u8])> = vec![(0x000a, groups), (0x000d, schemes), TLS13_ALONE];
             let hello = ClientHello::parse(&build(0x0303, suites, &list)).unwrap();
-            suspects(&hello, &Knowledge::default()).first().map(Suspect::confidence)
+            suspects(&hello, &Knowledge::default()).first().map(|suspect| (suspect.rivalled, suspect.confidence()))
         };
-        assert_eq!(confidence(&[0x1303], &[0, 2, 0, 0x1d], SCHEMES), Some(Confidence::Hint));
-        assert_eq!(confidence(&[0x1303], GROUPS, SCHEMES), Some(Confidence::Likely));
-        assert_eq!(confidence(BROAD, &[0, 2, 0, 0x1e], &[0, 2, 8, 7]), Some(Confidence::Likely));
-        assert_eq!(confidence(BROAD, &[0, 2, 0, 0x1e], SCHEMES), Some(Confidence::Strong));
+        assert_eq!(confidence(&[0x1303], &[0, 2, 0, 0x1d], SCHEMES), Some((true, Confidence::Likely)));
+        assert_eq!(confidence(&[0x1303], GROUPS, SCHEMES), Some((false, Confidence::Likely)));
+        assert_eq!(confidence(BROAD, &[0, 2, 0, 0x1e], &[0, 2, 8, 7]), Some((true, Confidence::Likely)));
+        assert_eq!(confidence(BROAD, &[0, 2, 0, 0x1e], SCHEMES), Some((false, Confidence::Strong)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::flow::Side;
 use crate::handshake::Handshake;
+use crate::transport::{Reset, SideFacts};
 
 /// Shortcomings of the capture, as far as they touch one handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,10 +37,10 @@ impl Quality {
     pub fn of(handshake: &Handshake) -> Self {
         let flow = &handshake.flow;
         let sides = Side::BOTH.map(|side| flow.side(side));
-        let any = |test: &dyn Fn(&crate::transport::SideFacts) -> bool| sides.iter().any(|side| test(side));
+        let any = |test: &dyn Fn(&SideFacts) -> bool| sides.iter().any(|side| test(side));
         Self {
             snaplen: any(&|side| side.snaplen_cut > 0),
-            gap: any(&|side| side.gap_bytes_acked > 0 || side.acked > side.highest.saturating_add(1)),
+            gap: any(&|side| side.gap_bytes_acked > 0 || side.acked > side.highest.saturating_add(1) || broke_off_ahead(side)),
             // Over UDP nothing tells a server that was not captured from one that does not answer.
             one_direction: !flow.is_udp()
                 && sides.iter().any(|side| side.packets == 0)
@@ -78,4 +79,10 @@ impl Quality {
         .into_iter()
         .filter_map(|(set, word)| set.then_some(word))
     }
+}
+
+/// Its RST, by the hop counter its own, stands ahead of all that was captured of the side: what lies before it is missing.
+fn broke_off_ahead(side: &SideFacts) -> bool {
+    let genuine = |reset: &Reset| side.ttl == Some(reset.ttl) && reset.in_window && reset.seq_distance > 1 && reset.data_after == 0;
+    side.resets.first().is_some_and(genuine)
 }

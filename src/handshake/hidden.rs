@@ -10,7 +10,8 @@ use crate::time::Mark;
 use crate::tls::message::EncryptedExtensions;
 use crate::tls::registry::CipherSuite;
 
-use super::facts::{EncryptedRecord, EncryptedRecords, Fact, Handshake, Hidden, Observed, Padding};
+use super::facts::{EncryptedRecord, EncryptedRecords, Fact, Handshake, Hidden, Observed};
+use super::padding::Padding;
 
 impl Observed {
     /// Bytes by which a side's records are longer than their content, where its cipher makes all of them longer by as many; padding of TLS 1.3 is not

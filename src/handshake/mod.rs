@@ -23,6 +23,7 @@ mod messages;
 mod notes;
 mod outcome;
 pub mod overhear;
+pub mod padding;
 mod pending;
 mod records;
 mod relayed;

@@ -251,6 +251,10 @@ fn udp_tunnels() {
     found(RAW, &udp(2152, 2152, &gtp(0x30, &[])), &[Layer::Gtpu]);
     found(RAW, &udp(2152, 2152, &gtp(0x32, &[0, 1, 0, 0])), &[Layer::Gtpu]);
     found(RAW, &udp(2152, 2152, &gtp(0x34, &[0, 0, 0, 0x85, 1, 0, 0, 0x40, 1, 1, 1, 0])), &[Layer::Gtpu]);
+    found(RAW, &udp(40000, 37008, &join(&[&[1, 0, 0, 1, 1], &inner])), &[Layer::Tzsp]);
+    found(RAW, &udp(40000, 37008, &join(&[&[1, 1, 0, 1, 0, 10, 1, 0xc5, 0, 1], &inner])), &[Layer::Tzsp]);
+    plain(&udp(40000, 37008, &join(&[&[1, 0, 0, 18, 1], &inner])));
+    plain(&udp(40000, 37008, &join(&[&[1, 0, 0, 1, 10, 200], &inner])));
     found(RAW, &udp(3544, 9, &v6), &[Layer::Teredo]);
     let authentication = [0, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0];
     found(RAW, &udp(9, 3544, &join(&[&authentication, &[0, 0, 1, 2, 3, 4, 5, 6], &v6])), &[Layer::Teredo]);

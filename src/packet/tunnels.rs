@@ -1,5 +1,5 @@
 //! Tunnels over IP and UDP: GRE (RFC 2784, 2890, 2637) with ERSPAN and WCCP in it, VXLAN (RFC 7348), Geneve (RFC 8926), GTP-U (3GPP TS 29.281),
-//! Teredo (RFC 4380), L2TP (RFC 2661).
+//! Teredo (RFC 4380), L2TP (RFC 2661), TZSP.
 //!
 //! A UDP tunnel is known by its port and by an inner header that fits strictly; otherwise the datagram is just that.
 
@@ -76,6 +76,7 @@ impl Walk<'_> {
             (_, 2152) | (2152, _) => gtpu(self.rest),
             (_, 3544) | (3544, _) => teredo(self.rest),
             (_, 1701) | (1701, _) => l2tp(self.rest),
+            (_, 37008) => tzsp(self.rest),
             _ => return Ok(None),
         };
         let Some((layer, rest, next)) = tunnel else { return Ok(None) };
@@ -101,6 +102,23 @@ fn vxlan_gpe(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
         _ => return None,
     };
     (flags & 0x0c == 0x0c).then_some((Layer::Vxlan(u32::from_be_bytes([0, v0, v1, v2])), rest, next))
+}
+
+/// TaZmen Sniffer Protocol, by which access points and routers send what they capture: version, type, what it encapsulates, then tags.
+fn tzsp(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
+    // A received packet or one for transmission, of Ethernet.
+    let &[1, 0 | 1, 0, 1] = rest.take::<4>().ok()? else { return None };
+    loop {
+        match rest.take::<1>().ok()? {
+            [0] => {}
+            [1] => break,
+            _ => {
+                let &[len] = rest.take::<1>().ok()?;
+                rest.skip(usize::from(len)).ok()?;
+            }
+        }
+    }
+    fits_ethernet(&rest).then_some((Layer::Tzsp, rest, Next::Ethernet))
 }
 
 fn geneve(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {

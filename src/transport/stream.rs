@@ -336,13 +336,18 @@ impl Print {
         }
     }
 
+    /// No system sends a SYN or SYN-ACK again so soon (RFC 6298 section 2): whatever the other side sent in between, it was captured twice.
+    fn opens_again_at_once(&self, new: &Self) -> bool {
+        new.flags.syn() && new.time.since(self.time) < SOONEST_REPEAT
+    }
+
     fn is_twin(&self, new: &Self) -> bool {
         let same = (self.seq, self.ack, self.len) == (new.seq, new.ack, new.len)
             && self.window == new.window
             && self.flags == new.flags
             && self.id == new.id
             && self.options == new.options
-            && self.peer_packets == new.peer_packets;
+            && (self.peer_packets == new.peer_packets || self.opens_again_at_once(new));
         // Routers in between took from its hop counter. A RST may be forged after a genuine one.
         let elsewhere = self.ttl != new.ttl && !new.flags.rst();
         let within = match (new.id, elsewhere) {
@@ -399,6 +404,9 @@ pub(super) const fn low_bits(value: u64) -> u32 {
 
 /// Bytes of a segment by which it is told from another in its place: who forges one does not begin it with the same 64 bytes.
 const COMPARED: usize = 64;
+
+/// Systems wait a second before they send a SYN again, and none less than this.
+const SOONEST_REPEAT: Duration = Duration::from_millis(200);
 
 /// Two captures of one packet with an IP identification lie no further apart: the way through a busy switch or a tunnel.
 const TWICE: Duration = Duration::from_millis(50);

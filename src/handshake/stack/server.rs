@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 
 use super::{Speaker, Stack};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{EncryptedRecord, Padding, Protocol};
+use crate::handshake::facts::{EncryptedRecord, Protocol};
+use crate::handshake::padding::Padding;
 use crate::tls::registry::ExtensionType as E;
 use crate::tls::server_hello::ServerHello;
 

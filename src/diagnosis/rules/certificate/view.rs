@@ -275,7 +275,10 @@ impl<'a> CertificateView<'a> {
         let known = self.source != Source::Hidden;
         let rejected = Cause::ServerCertificateRejected;
         Some(match self.reaction {
-            Reaction::Alert { alert: A::CERTIFICATE_EXPIRED, .. } => (Cause::CertificateExpired, if known { Likely } else { Strong }),
+            // Some say so of what is not yet valid, too (RFC 8446 section 6.2).
+            Reaction::Alert { alert: A::CERTIFICATE_EXPIRED, .. } => {
+                (Cause::CertificateExpired, if known || self.speaker().is_none() { Likely } else { Strong })
+            }
             Reaction::Alert { alert: A::CERTIFICATE_REVOKED, .. } => (Cause::CertificateRevoked, Strong),
             Reaction::Alert { alert: A::UNSUPPORTED_CERTIFICATE, .. } if known => (Cause::CertificateUnsupported, Likely),
             Reaction::Alert { alert: A::UNSUPPORTED_CERTIFICATE, .. } => (Cause::CertificateWrongUsage, Likely),
@@ -293,6 +296,8 @@ impl<'a> CertificateView<'a> {
                 (Cause::CertificateWeakKey, Likely)
             }
             Reaction::Alert { alert: A::BAD_CERTIFICATE, .. } => self.bad_certificate(),
+            // What a QUIC packet holds shows by its size alone, and not to the byte.
+            Reaction::HiddenAlert { .. } if self.case.handshake.quic.is_some() => (rejected, Likely),
             Reaction::Alert { alert: A::CERTIFICATE_UNKNOWN, .. } | Reaction::HiddenAlert { .. } => (rejected, Strong),
             Reaction::Alert {
                 alert: A::UNEXPECTED_MESSAGE | A::RECORD_OVERFLOW | A::ILLEGAL_PARAMETER | A::DECODE_ERROR | A::INTERNAL_ERROR,

@@ -69,7 +69,10 @@ impl ClientAuthView<'_> {
             | Some(
                 A::HANDSHAKE_FAILURE | A::BAD_CERTIFICATE | A::UNSUPPORTED_CERTIFICATE | A::CERTIFICATE_UNKNOWN | A::CERTIFICATE_REQUIRED,
             ) => Some(shown().unwrap_or_else(|| self.refused(alert))),
-            // gnutls-serv says so of every certificate it does not take; elsewhere it is policy.
+            // Servers on GnuTLS say so of every certificate that they do not take; elsewhere it is policy, which asks for more than the handshake.
+            Some(A::ACCESS_DENIED) if self.case.handshake.finished.server.is_none() => {
+                Some(shown().unwrap_or((&faults::REJECTED, Confidence::Likely)))
+            }
             Some(A::ACCESS_DENIED) => shown(),
             Some(A::ILLEGAL_PARAMETER | A::DECODE_ERROR | A::DECRYPT_ERROR | A::INTERNAL_ERROR) => {
                 Some((&faults::REJECTED, Confidence::Likely))

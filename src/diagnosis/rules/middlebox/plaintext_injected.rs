@@ -25,6 +25,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() || !view.hello_begun() || facts.server_hello.is_some() {
         return None;
     }
+    // What came before the hello answers something else, a CONNECT that the capture lacks.
+    if facts.client_hellos.first().is_some_and(|hello| answer.first < hello.first) {
+        return None;
+    }
     let status = answer.what.http_status;
     let location = answer.what.location.as_deref();
     if location.is_some_and(names_a_portal) {

@@ -7,6 +7,7 @@ use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
+use crate::flow::Side;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
@@ -17,6 +18,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let seen = handshake.deciding_alert().filter(|_| handshake.outcome.failed())?;
     let alert = seen.alert?.description;
     if alert != AlertDescription::ACCESS_DENIED {
+        return None;
+    }
+    // A server that was shown a certificate, and had not come to anything else that it could deny, denies that one.
+    let shown = handshake.client_chain.as_ref().is_some_and(|chain| !chain.what.certificates.is_empty());
+    if shown && seen.from == Side::Server && handshake.finished.server.is_none() {
         return None;
     }
     let asked = handshake.certificate_request.is_some() || handshake.hidden.certificate_requested.happened();

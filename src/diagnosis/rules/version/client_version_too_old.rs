@@ -28,8 +28,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         // A client that refuses older versions as well may have met a server that has nothing else.
         Some(A::PROTOCOL_VERSION) if lowest_counts && !newer_only => Confidence::Strong,
         Some(A::PROTOCOL_VERSION) => Confidence::Certain,
-        Some(A::HANDSHAKE_FAILURE | A::INTERNAL_ERROR | A::INSUFFICIENT_SECURITY) if outdated => Confidence::Strong,
-        Some(A::HANDSHAKE_FAILURE) if newer_only => Confidence::Likely,
+        Some(A::INTERNAL_ERROR | A::INSUFFICIENT_SECURITY) if outdated => Confidence::Strong,
+        // Of a version most say protocol_version; of suites that fit no certificate of theirs all say this.
+        Some(A::HANDSHAKE_FAILURE) if outdated || newer_only => Confidence::Likely,
         Some(A::ILLEGAL_PARAMETER | A::DECODE_ERROR | A::UNEXPECTED_MESSAGE) | None if outdated => Confidence::Likely,
         _ => return None,
     };

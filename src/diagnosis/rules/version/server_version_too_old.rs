@@ -65,7 +65,8 @@ fn chosen(case: &Case<'_>) -> Option<Finding> {
 
 /// The client offers TLS 1.3 only, and the server refuses the hello.
 fn lacking(case: &Case<'_>) -> Option<Finding> {
-    let refusal = offer::refusal(case)?;
+    // QUIC has no older version (RFC 9001 section 4.2): a server that answers over it speaks TLS 1.3.
+    let refusal = offer::refusal(case).filter(|_| case.handshake.quic.is_none())?;
     let hello = refusal.hello;
     let lowest = hello.lowest_version()?;
     if !lowest.is_tls13() || !offer::grave_defects(hello).is_empty() {
@@ -97,7 +98,7 @@ fn lacking(case: &Case<'_>) -> Option<Finding> {
     }
     if confidence < Confidence::Strong {
         let others: &[Cause] = if refusal.alert.is_some() {
-            &[Cause::NoCommonGroup, Cause::HandshakeFailure]
+            &[Cause::NoCommonGroup, Cause::NoCommonSignatureAlgorithm, Cause::HandshakeFailure]
         } else {
             &[Cause::ServerClosed, Cause::ServerReset]
         };
