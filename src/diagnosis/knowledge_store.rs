@@ -37,6 +37,7 @@ use super::tickets::{self, Tickets};
 use super::ttls::Ttls;
 use super::visits::{self, Visits};
 
+mod logins;
 mod tags;
 
 use tags::{UNNAMED, answer_tag, spread, tag};
@@ -515,6 +516,7 @@ impl KnowledgeStore {
             transport: handshake.flow.key.transport,
             answered_in: handshake.server_hello_time(),
             unserved: ftp::unserved(handshake),
+            let_in: logins::let_in(handshake),
         };
         let (site, client, server, inside) =
             (handshake.flow.key.site, handshake.client, handshake.server, handshake.flow.path.is_inside_another());
