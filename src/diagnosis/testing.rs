@@ -62,18 +62,7 @@ pub fn outstanding(offset: u64, len: u32, first: Mark, last: Mark, copies: u32) 
 
 /// A RST that fits exactly.
 pub fn reset(mark: Mark, ttl: u8) -> Reset {
-    Reset {
-        mark,
-        seq_distance: 0,
-        ack_distance: Some(0),
-        in_window: true,
-        ttl,
-        ip_id: None,
-        packets_after: 0,
-        data_after: 0,
-        to_syn: false,
-        answers: None,
-    }
+    Reset { ack_distance: Some(0), ..Reset::fitting(mark, ttl) }
 }
 
 /// An event.

@@ -20,14 +20,17 @@ use crate::tls::server_hello::ServerHello;
 use crate::traffic::UNKNOWN;
 use crate::transport::{Close, FlowFacts};
 
+pub mod carried;
+pub mod datagrams;
+
 pub use super::alerts::{AlertSeen, ReadAlert};
-pub use super::datagrams::carried::facts::{CarriedFacts, Carrier, EapFacts, EapResult, EapRoad, OpenVpnFacts};
-pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
 pub use super::fact::Fact;
 pub use super::ftp::{FtpReplies, FtpReply, FtpSaid};
 pub use super::history::History;
 pub use super::lookups::{EchRecord, LookedUp, MailPolicy, TlsaRecords};
 use super::renegotiation::Renegotiation;
+pub use carried::{CarriedFacts, Carrier, EapFacts, EapResult, EapRoad, OpenVpnFacts};
+pub use datagrams::{ClosedBy, DtlsFacts, HelloPacket, Hole, Packets, QuicFacts, Talk, Unanswered};
 
 /// Something, and where it was seen: the frame that carried its last byte.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use crate::transport::prefetch_front;
 use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, HalfOpenEnd, Interest};
 
 use super::concluding::{conclude, concluded_at};
+use super::ending::over::progress;
 use super::facts::{Handshake, Observed, Outcome};
 use super::following::Following;
 use super::outcome::{self, Closing};
@@ -89,7 +90,7 @@ impl FlowSink for Machine {
         if self.flagged && !closed {
             return Interest::More;
         }
-        let quiet = now.time.since(outcome::progress(flow).time);
+        let quiet = now.time.since(progress(flow).time);
         if !closed && quiet < shared.stall_after().min(COMPLETED_QUIET) {
             return Interest::More;
         }

@@ -9,6 +9,7 @@ mod concluding;
 mod contents;
 pub mod datagrams;
 mod decrypt;
+mod ending;
 pub mod fact;
 pub mod facts;
 mod following;

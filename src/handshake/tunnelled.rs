@@ -294,7 +294,7 @@ impl Tunnel {
             facts.resets.clear();
             facts.fin = (!reset).then_some((mark, facts.highest));
             if reset {
-                facts.resets.push(within(mark, facts.ttl.unwrap_or_default()));
+                facts.resets.push(Reset::fitting(mark, facts.ttl.unwrap_or_default()));
             }
         }
         flow
@@ -314,19 +314,3 @@ fn road(outer: &FlowFacts, stream: Option<u32>) -> Path {
 /// Error codes of HTTP/2 that mean no error.
 const NO_ERROR: u32 = 0;
 const CANCEL: u32 = 8;
-
-/// The reset of a stream within a connection, which fits without any number.
-const fn within(mark: Mark, ttl: u8) -> Reset {
-    Reset {
-        mark,
-        seq_distance: 0,
-        ack_distance: None,
-        in_window: true,
-        ttl,
-        ip_id: None,
-        packets_after: 0,
-        data_after: 0,
-        to_syn: false,
-        answers: None,
-    }
-}

@@ -478,15 +478,21 @@ mod tests {
         assert!(write(&at("round"), true, "x").is_err());
     }
 
-    #[test]
-    fn what_is_no_regular_file_is_written_into() {
-        let directory = tempfile::tempdir().unwrap();
-        let fifo = directory.path().join("fifo");
+    /// A named pipe in this directory, and what somebody reads from it.
+    fn fifo_with_reader(directory: &Path) -> (PathBuf, thread::JoinHandle<String>) {
+        let fifo = directory.join("fifo");
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
         let reader = thread::spawn({
             let fifo = fifo.clone();
             move || fs::read_to_string(fifo).unwrap()
         });
+        (fifo, reader)
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_written_into() {
+        let directory = tempfile::tempdir().unwrap();
+        let (fifo, reader) = fifo_with_reader(directory.path());
         // Nothing of a stream is replaced: no --force is needed.
         write(&fifo, false, "through").unwrap();
         assert_eq!(reader.join().unwrap(), "through");
@@ -504,12 +510,7 @@ mod tests {
     #[test]
     fn a_stream_that_is_staged_gets_its_content_once() {
         let directory = tempfile::tempdir().unwrap();
-        let fifo = directory.path().join("fifo");
-        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-        let reader = thread::spawn({
-            let fifo = fifo.clone();
-            move || fs::read_to_string(fifo).unwrap()
-        });
+        let (fifo, reader) = fifo_with_reader(directory.path());
         let mut delivery = Delivery::begin(&fifo, &Manner::default()).unwrap().staged().unwrap();
         delivery.write_all(b"a first attempt").unwrap();
         delivery.restart().unwrap();

@@ -1,6 +1,7 @@
 //! Capsules (RFC 9297 section 3.2), and the datagrams of CONNECT-UDP in them (RFC 9298 section 5).
 
 use crate::limits::CAPSULE;
+use crate::quic::varint;
 
 /// One direction of a connection that carries them.
 #[derive(Debug, Default)]
@@ -54,14 +55,6 @@ impl Capsules {
     pub fn held_bytes(&self) -> usize {
         self.head.capacity() + self.datagram.as_ref().map_or(0, Vec::capacity)
     }
-}
-
-/// A number of variable length (RFC 9000 section 16), and its length; `None` while it is not all there.
-fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
-    let first = *bytes.first()?;
-    let len = 1 << (first >> 6);
-    let all = bytes.get(..len)?;
-    Some((all.iter().skip(1).fold(u64::from(first & 0x3f), |value, byte| value << 8 | u64::from(*byte)), len))
 }
 
 /// The type of a capsule that holds a datagram.

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::text::{first_line, overwritten, printable, redacted, trim_end, words};
+use super::text::{first_line, overwritten, printable, redacted, starts_with, trim_end, words};
 use super::{Dialect, Line, PreambleFacts, Upgrade};
 use crate::flow::Side;
 use crate::limits::{PREAMBLE_BYTES, PREAMBLE_LINE_LEN, PREAMBLE_LINES};
@@ -98,6 +98,17 @@ impl Turns {
         self.command();
     }
 
+    /// Whether a line of the client's is the upgrade request, which begins with this word; notes that it was sent.
+    pub(super) fn asks(&mut self, said: &Said<'_>, word: &str, facts: &mut PreambleFacts) -> bool {
+        facts.look_for_overwriting(said.line());
+        let asks = starts_with(said.line(), word);
+        if asks {
+            facts.ask(said.mark);
+            self.ask();
+        }
+        asks
+    }
+
     /// A complete reply came: whether it answers the upgrade request.
     pub(super) const fn reply(&mut self) -> bool {
         self.open = self.open.saturating_sub(1);
@@ -112,6 +123,35 @@ impl Turns {
             }
             None => false,
         }
+    }
+}
+
+/// A list of capabilities, line by line up to one that is a full stop.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    under_way: bool,
+    offers: bool,
+}
+
+impl Listing {
+    /// One begins.
+    pub(super) const fn begin(&mut self) {
+        self.under_way = true;
+    }
+
+    /// Takes in a line of it, which offers the upgrade by this word. False where no list is under way.
+    pub(super) fn takes(&mut self, said: &Said<'_>, word: &str, facts: &mut PreambleFacts) -> bool {
+        let line = said.line();
+        if self.under_way && line == b"." {
+            self.under_way = false;
+            facts.listed(std::mem::take(&mut self.offers), said.mark);
+            return true;
+        }
+        if self.under_way {
+            self.offers |= starts_with(line, word);
+            facts.look_for_overwriting(line);
+        }
+        self.under_way
     }
 }
 
@@ -224,6 +264,12 @@ impl PreambleFacts {
         self.answer = Some(answer);
         self.code = code;
         self.answered = Some(mark);
+    }
+
+    /// The server says no in words: for now, or for good.
+    pub(super) fn refuse(&mut self, said: &Said<'_>, for_now: bool) {
+        let upgrade = if for_now { Upgrade::Unavailable } else { Upgrade::Refused };
+        self.decide(upgrade, printable(said.line()), None, said.mark);
     }
 
     /// The server turns the client away, whatever was asked.

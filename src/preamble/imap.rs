@@ -59,7 +59,7 @@ impl Dialogue for Imap {
                 return Next::Tls;
             }
             let later = contains(line, "[UNAVAILABLE]") || contains(line, "temporar");
-            facts.decide(if later { Upgrade::Unavailable } else { Upgrade::Refused }, printable(line), None, said.mark);
+            facts.refuse(said, later);
         }
         Next::More
     }

@@ -1,6 +1,6 @@
 //! NNTP STARTTLS (RFC 4642).
 
-use super::dialogue::{Dialogue, Next, Reply, Said, Turns};
+use super::dialogue::{Dialogue, Listing, Next, Reply, Said, Turns};
 use super::text::{printable, starts_with};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
@@ -10,8 +10,7 @@ use crate::flow::Side;
 pub(super) struct Nntp {
     turns: Turns,
     greeted: bool,
-    listing: bool,
-    offers: bool,
+    listing: Listing,
 }
 
 impl Dialogue for Nntp {
@@ -19,11 +18,7 @@ impl Dialogue for Nntp {
         facts.say(said);
         let line = said.line();
         if said.side == Side::Client {
-            facts.look_for_overwriting(line);
-            if starts_with(line, "STARTTLS") {
-                facts.ask(said.mark);
-                self.turns.ask();
-            } else {
+            if !self.turns.asks(said, "STARTTLS", facts) {
                 self.turns.command();
                 if ["AUTHINFO", "GROUP", "ARTICLE", "POST", "LIST "].iter().any(|word| starts_with(line, word)) {
                     facts.go_on(said.mark);
@@ -31,14 +26,7 @@ impl Dialogue for Nntp {
             }
             return Next::More;
         }
-        if self.listing {
-            if line == b"." {
-                self.listing = false;
-                facts.listed(std::mem::take(&mut self.offers), said.mark);
-            } else {
-                self.offers |= starts_with(line, "STARTTLS");
-                facts.look_for_overwriting(line);
-            }
+        if self.listing.takes(said, "STARTTLS", facts) {
             return Next::More;
         }
         let Some(reply) = Reply::read(line) else { return Next::More };
@@ -56,7 +44,7 @@ impl Dialogue for Nntp {
             let upgrade = if matches!(reply.code, 400 | 403 | 580) { Upgrade::Unavailable } else { Upgrade::Refused };
             facts.decide(upgrade, printable(line), Some(reply.code), said.mark);
         } else if reply.code == 101 {
-            self.listing = true;
+            self.listing.begin();
         }
         Next::More
     }

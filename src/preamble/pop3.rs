@@ -1,6 +1,6 @@
 //! POP3 STLS (RFC 2595 section 4).
 
-use super::dialogue::{Dialogue, Next, Said, Turns};
+use super::dialogue::{Dialogue, Listing, Next, Said, Turns};
 use super::text::{HIDDEN, contains, printable, starts_with};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
@@ -13,8 +13,7 @@ pub(super) struct Pop3 {
     greeted: bool,
     /// Commands sent whose replies are outstanding, the oldest in the lowest bit: 1 is a CAPA, behind a guard bit.
     lists: u64,
-    listing: bool,
-    offers: bool,
+    listing: Listing,
     secret: bool,
 }
 
@@ -27,11 +26,8 @@ impl Dialogue for Pop3 {
                 return Next::More;
             }
             facts.say(said);
-            facts.look_for_overwriting(line);
-            if starts_with(line, "STLS") {
-                facts.ask(said.mark);
+            if self.turns.asks(said, "STLS", facts) {
                 self.push(false);
-                self.turns.ask();
                 return Next::More;
             }
             self.push(starts_with(line, "CAPA"));
@@ -42,14 +38,7 @@ impl Dialogue for Pop3 {
             return Next::More;
         }
         facts.say(said);
-        if self.listing {
-            if line == b"." {
-                self.listing = false;
-                facts.listed(std::mem::take(&mut self.offers), said.mark);
-            } else {
-                self.offers |= starts_with(line, "STLS");
-                facts.look_for_overwriting(line);
-            }
+        if self.listing.takes(said, "STLS", facts) {
             return Next::More;
         }
         let (good, bad) = (starts_with(line, "+OK"), starts_with(line, "-ERR"));
@@ -70,9 +59,9 @@ impl Dialogue for Pop3 {
                 return Next::Tls;
             }
             let later = contains(line, "[SYS/TEMP]") || contains(line, "[IN-USE]") || contains(line, "temporar");
-            facts.decide(if later { Upgrade::Unavailable } else { Upgrade::Refused }, printable(line), None, said.mark);
+            facts.refuse(said, later);
         } else if capabilities && good {
-            self.listing = true;
+            self.listing.begin();
         }
         Next::More
     }

@@ -18,11 +18,10 @@ impl Dialogue for Sieve {
         facts.say(said);
         let line = said.line();
         if said.side == Side::Client {
-            facts.look_for_overwriting(line);
-            if starts_with(line, "STARTTLS") {
-                facts.ask(said.mark);
-                self.turns.ask();
-            } else if starts_with(line, "AUTHENTICATE") {
+            if self.turns.asks(said, "STARTTLS", facts) {
+                return Next::More;
+            }
+            if starts_with(line, "AUTHENTICATE") {
                 self.turns.command();
                 facts.go_on(said.mark);
             } else if ["CAPABILITY", "NOOP", "LOGOUT"].iter().any(|word| starts_with(line, word)) {
@@ -50,7 +49,7 @@ impl Dialogue for Sieve {
                 return Next::Tls;
             }
             let later = bye || contains(line, "TRYLATER") || contains(line, "temporar");
-            facts.decide(if later { Upgrade::Unavailable } else { Upgrade::Refused }, printable(line), None, said.mark);
+            facts.refuse(said, later);
         } else if bye {
             facts.turn_away(printable(line), None, said.mark);
         }

@@ -1,5 +1,13 @@
 //! Reading fields in place: variable-length integers (RFC 9000 section 16) and byte strings.
 
+/// The integer of variable length that these bytes begin with, and its length; `None` while it is not all there.
+pub(crate) fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
+    let first = *bytes.first()?;
+    let len = 1 << (first >> 6);
+    let all = bytes.get(..len)?;
+    Some((all.iter().skip(1).fold(u64::from(first & 0x3f), |value, byte| value << 8 | u64::from(*byte)), len))
+}
+
 /// A cursor over a packet or its payload. Every step gives `None` at the end and takes nothing then.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
@@ -39,9 +47,9 @@ impl<'a> Cursor<'a> {
 
     /// A variable-length integer.
     pub(super) fn varint(&mut self) -> Option<u64> {
-        let first = *self.rest.first()?;
-        let bytes = self.take(1 << (first >> 6))?;
-        Some(bytes.iter().skip(1).fold(u64::from(first & 0x3f), |value, byte| value << 8 | u64::from(*byte)))
+        let (value, len) = varint(self.rest)?;
+        self.take(len)?;
+        Some(value)
     }
 
     /// A field behind its variable-length length.

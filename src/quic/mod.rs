@@ -14,3 +14,5 @@ pub mod frame;
 pub mod header;
 pub mod protection;
 pub mod version;
+
+pub(crate) use cursor::varint;

@@ -148,36 +148,44 @@ impl Aead {
 
     /// Opens ciphertext with its tag; `None` when they do not fit.
     pub(super) fn open(&self, nonce: [u8; 12], aad: &[u8], msg: &[u8]) -> Option<Vec<u8>> {
-        fn with<A: aead::Aead>(aead: &A, nonce: [u8; 12], aad: &[u8], msg: &[u8]) -> Option<Vec<u8>> {
-            let nonce = Nonce::<A>::try_from(nonce.as_slice()).ok()?;
-            aead.decrypt(&nonce, Payload { msg, aad }).ok()
-        }
-        match self {
-            Self::Aes128Gcm(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::Aes256Gcm(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::ChaCha20Poly1305(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::Aes128Ccm(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::Aes256Ccm(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::Aes128Ccm8(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::Aes256Ccm8(aead) => with(aead.as_ref(), nonce, aad, msg),
-        }
+        self.keyed().open(nonce, Payload { msg, aad })
     }
 
     /// Seals, for tests.
     #[cfg(test)]
     pub(super) fn seal(&self, nonce: [u8; 12], aad: &[u8], msg: &[u8]) -> Vec<u8> {
-        fn with<A: aead::Aead>(aead: &A, nonce: [u8; 12], aad: &[u8], msg: &[u8]) -> Vec<u8> {
-            aead.encrypt(&Nonce::<A>::try_from(nonce.as_slice()).unwrap(), Payload { msg, aad }).unwrap()
-        }
+        self.keyed().seal(nonce, Payload { msg, aad }).unwrap()
+    }
+
+    fn keyed(&self) -> &dyn Keyed {
         match self {
-            Self::Aes128Gcm(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::Aes256Gcm(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::ChaCha20Poly1305(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::Aes128Ccm(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::Aes256Ccm(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::Aes128Ccm8(aead) => with(aead.as_ref(), nonce, aad, msg),
-            Self::Aes256Ccm8(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::Aes128Gcm(aead) => aead.as_ref(),
+            Self::Aes256Gcm(aead) => aead.as_ref(),
+            Self::ChaCha20Poly1305(aead) => aead.as_ref(),
+            Self::Aes128Ccm(aead) => aead.as_ref(),
+            Self::Aes256Ccm(aead) => aead.as_ref(),
+            Self::Aes128Ccm8(aead) => aead.as_ref(),
+            Self::Aes256Ccm8(aead) => aead.as_ref(),
         }
+    }
+}
+
+/// Any AEAD cipher with its key.
+trait Keyed {
+    fn open(&self, nonce: [u8; 12], sealed: Payload<'_, '_>) -> Option<Vec<u8>>;
+
+    #[cfg(test)]
+    fn seal(&self, nonce: [u8; 12], text: Payload<'_, '_>) -> Option<Vec<u8>>;
+}
+
+impl<A: aead::Aead> Keyed for A {
+    fn open(&self, nonce: [u8; 12], sealed: Payload<'_, '_>) -> Option<Vec<u8>> {
+        self.decrypt(&Nonce::<A>::try_from(nonce.as_slice()).ok()?, sealed).ok()
+    }
+
+    #[cfg(test)]
+    fn seal(&self, nonce: [u8; 12], text: Payload<'_, '_>) -> Option<Vec<u8>> {
+        self.encrypt(&Nonce::<A>::try_from(nonce.as_slice()).ok()?, text).ok()
     }
 }
 

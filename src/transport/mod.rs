@@ -42,6 +42,7 @@ mod bounds;
 mod connection;
 mod facts;
 mod half_open;
+mod index;
 mod ledger;
 mod prefetch;
 mod roles;

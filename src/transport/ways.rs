@@ -17,7 +17,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::facts::FlowFacts;
-use super::table::index::{Index, Place};
+use super::index::{Index, Place};
 use crate::flow::FlowKey;
 use crate::limits;
 use crate::time::Timestamp;
@@ -103,6 +103,88 @@ impl Start {
     pub(super) fn among(alike: &[Alike], lot: Lot) -> Self {
         let in_tunnels = || alike.iter().filter(|one| one.names.own != one.names.bare);
         Self { lot, crowded_out: in_tunnels().next().filter(|_| in_tunnels().count() >= ALIKE).copied() }
+    }
+}
+
+/// A table of flows that may come by several ways.
+pub(super) trait Meeting {
+    /// What comes by one of them.
+    type Packet<'a>;
+
+    /// What is known of the ways, and how many there was no room for.
+    fn ways(&mut self) -> (&mut Ways, &mut u64);
+
+    /// Where the state of the flow is whose key has this hash.
+    fn find_hashed(&self, hash: u64) -> Option<Place>;
+
+    /// Flows with the same ends, the oldest first, but for the one with this hash.
+    fn alike(&self, key: &FlowKey, hash: u64) -> List;
+
+    /// How a packet of a flow with the same ends is related to the one at this place.
+    fn kin(&self, place: Place, packet: &Self::Packet<'_>) -> Kin;
+
+    /// Packets of the flow at this place came by this way, too.
+    fn note_other_way(&mut self, place: Place, path: u32);
+
+    /// A packet may answer this flow or another.
+    fn set_unclear(&mut self, place: Place, unclear: bool);
+
+    /// What this end says by this way belongs to a flow from now on. False where there is no room.
+    fn join(&mut self, way: u64, from_low: bool, flow: u64) -> bool {
+        let mut ways = std::mem::replace(self.ways().0, Ways::new(0));
+        let joined = ways.join(way, from_low, flow, |flow| self.find_hashed(flow).is_some());
+        let (place, apart) = self.ways();
+        *place = ways;
+        *apart += u64::from(!joined);
+        joined
+    }
+}
+
+/// A packet's flow, which is not known, and what the packet is in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unknown {
+    pub(super) key: FlowKey,
+    /// Of the key.
+    pub(super) hash: u64,
+    pub(super) from_low: bool,
+    /// It may begin a flow of its own by a way on which the other end is known.
+    pub(super) begins: bool,
+    /// No other packet of its sender will follow that could tell.
+    pub(super) last: bool,
+}
+
+/// Where the state of the flow is that a packet belongs to which came by another way than the rest of it; or what becomes of it.
+#[cold]
+pub(super) fn look_for_other_way<T: Meeting>(table: &mut T, packet: &T::Packet<'_>, unknown: &Unknown) -> Result<Place, Start> {
+    let Unknown { key, hash, from_low, begins, last } = *unknown;
+    if let Some(place) = table.ways().0.joined(hash, from_low).and_then(|flow| table.find_hashed(flow)) {
+        table.note_other_way(place, key.path);
+        return Ok(place);
+    }
+    if let Some((flow, place)) = table.ways().0.joined(hash, !from_low).and_then(|flow| Some((flow, table.find_hashed(flow)?)))
+        && (!begins || table.kin(place, packet) != Kin::Stranger)
+        && table.join(hash, from_low, flow)
+    {
+        table.note_other_way(place, key.path);
+        return Ok(place);
+    }
+    let alike = table.alike(&key, hash);
+    let kin: Kinship = alike.iter().map(|one| table.kin(one.place, packet)).collect();
+    match choose(&kin, last) {
+        Lot::Way(way) => {
+            let one = alike.get(way).copied().filter(|one| table.join(hash, from_low, one.names.own));
+            let Some(one) = one else { return Err(Start::among(&alike, Lot::Unclear)) };
+            table.set_unclear(one.place, false);
+            table.note_other_way(one.place, key.path);
+            Ok(one.place)
+        }
+        Lot::Unclear => {
+            for (one, _) in alike.iter().zip(&kin).filter(|(_, kin)| matches!(kin, Kin::Doubtful | Kin::Perhaps | Kin::Answer)) {
+                table.set_unclear(one.place, true);
+            }
+            Err(Start::among(&alike, Lot::Unclear))
+        }
+        lot => Err(Start::among(&alike, lot)),
     }
 }
 

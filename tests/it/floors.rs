@@ -81,8 +81,11 @@ fn all_sources() -> Vec<(String, PathBuf, String)> {
         .collect()
 }
 
+/// Files and folders that hold tests, or what tests need.
+const TESTS: &[&str] = &["tests", "testing", "samples", "support"];
+
 fn is_test_file(path: &Path) -> bool {
-    path.file_stem().is_some_and(|stem| ["tests", "testing", "samples", "support"].contains(&stem.to_string_lossy().as_ref()))
+    path.file_stem().is_some_and(|stem| TESTS.contains(&stem.to_string_lossy().as_ref()))
 }
 
 /// The code of a file, without its tests and comments.
@@ -191,18 +194,22 @@ fn absolute(own: &[String], path: &[String]) -> Vec<String> {
     at
 }
 
-/// Which files name which others of the same folder.
+/// What in a folder names what else in it: its files, and its subfolders, each of which stands for all that is in it. What a file names of the folder
+/// that it is in, or that folder of it, counts for nothing.
 fn neighbours(files: &[(Vec<String>, String)]) -> BTreeMap<String, BTreeSet<String>> {
     let known: BTreeSet<&[String]> = files.iter().map(|(module, _)| module.as_slice()).collect();
-    let mut graph = BTreeMap::new();
+    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (own, text) in files {
-        let named = paths(&code(text)).into_iter().filter_map(|path| {
+        for path in paths(&code(text)) {
             let path = absolute(own, &path);
-            let module = (1..=path.len()).rev().map(|len| &path[..len]).find(|module| known.contains(module))?;
-            let beside = module != own.as_slice() && module.len() == own.len() && module[..module.len() - 1] == own[..own.len() - 1];
-            beside.then(|| module.join("::"))
-        });
-        graph.insert(own.join("::"), named.collect());
+            let Some(module) = (1..=path.len()).rev().map(|len| &path[..len]).find(|module| known.contains(module)) else { continue };
+            let folder = own.iter().zip(module).take_while(|(own, named)| own == named).count();
+            if folder > 0 && folder < own.len().min(module.len()) {
+                let named = module[..=folder].join("::");
+                graph.entry(named.clone()).or_default();
+                graph.entry(own[..=folder].join("::")).or_default().insert(named);
+            }
+        }
     }
     graph
 }
@@ -224,11 +231,12 @@ fn circles(mut graph: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BT
 }
 
 #[test]
-fn no_two_files_of_a_folder_need_each_other() {
-    let files: Vec<(Vec<String>, String)> =
-        all_sources().into_iter().filter(|(_, path, _)| !is_test_file(path)).map(|(_, path, text)| (module(&path), text)).collect();
+fn nothing_in_a_folder_needs_what_needs_it() {
+    let all = all_sources().into_iter().map(|(_, path, text)| (module(&path), text));
+    let files: Vec<(Vec<String>, String)> = all.filter(|(own, _)| !own.iter().any(|name| TESTS.contains(&name.as_str()))).collect();
     let graph = neighbours(&files);
     assert!(graph["transport::sink"].contains("transport::facts"), "imports are not read");
+    assert!(graph["handshake::datagrams"].contains("handshake::facts"), "subfolders are not looked into");
     let circles = circles(graph);
     assert!(circles.is_empty(), "what both need belongs into one of them, or into a third file:\n{circles:#?}");
 }
@@ -245,6 +253,15 @@ fn a_circle_would_be_found() {
     ];
     let found = circles(neighbours(&files));
     assert_eq!(found.keys().collect::<Vec<_>>(), ["a::one", "a::two"]);
+    let files = [
+        file("a", "use one::First;"),
+        file("a::one", "use super::deep::deeper::First;"),
+        file("a::deep", "mod deeper;\nuse deeper::Second;\nuse crate::a::First;"),
+        file("a::deep::deeper", "use super::Third;"),
+        file("a::deep::deepest", "use super::super::one;"),
+    ];
+    let found = circles(neighbours(&files));
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["a::deep", "a::one"], "two files of a folder make a circle with one outside of it");
 }
 
 #[test]

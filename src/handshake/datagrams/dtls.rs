@@ -15,9 +15,8 @@ use crate::tls::registry::{ContentType, ExtensionType, HandshakeType};
 use crate::transport::udp::{self, Answers, Hearing};
 use crate::transport::{FlowEvent, FlowEventKind, FlowFacts};
 
-use super::facts::Hole;
 use super::{ENCRYPTED, Sides, place_of};
-use crate::handshake::facts::{DtlsFacts, EncryptedRecord, Observed, PartialMessage, Protocol, ReadAlert};
+use crate::handshake::facts::{DtlsFacts, EncryptedRecord, Hole, Observed, PartialMessage, Protocol, ReadAlert};
 use crate::handshake::messages::{self, Place};
 use crate::handshake::notes::{anomaly, letter, note_alert};
 use crate::handshake::records::on_change_cipher_spec;

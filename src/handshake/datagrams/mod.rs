@@ -4,8 +4,6 @@
 //! ports (STUN, RTP) is passed over.
 
 pub mod carried;
-pub(super) mod ending;
-pub mod facts;
 
 mod dtls;
 mod quic;

@@ -4,9 +4,8 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::TextOptions;
 use super::listing::negotiated;
-use super::view;
+use super::{Telling, TextOptions, view};
 use crate::output::again::Again;
 use crate::output::collect::{Collected, Entry, Group};
 use crate::output::escape::width;
@@ -15,13 +14,8 @@ use crate::output::layout::Layout;
 use crate::report::{Advice, Class, Handshake, Loss, Severity, Timing};
 
 /// Writes the groups that are in no incident, by section.
-pub(super) fn write(
-    out: &mut dyn Write,
-    layout: &Layout,
-    collected: &Collected,
-    options: TextOptions,
-    again: Option<&Again>,
-) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, telling: &Telling<'_>) -> io::Result<()> {
+    let Telling { layout, collected, options, .. } = *telling;
     let told = || collected.groups.iter().filter(|group| group.incident.is_none());
     let in_incidents = collected.groups.iter().any(|group| group.incident.is_some());
     // Where there is only one thing to tell, it needs no heading.
@@ -60,7 +54,7 @@ pub(super) fn write(
                 continue;
             }
             writeln!(out)?;
-            one(out, layout, if alone { 0 } else { number }, group, collected, options, again)?;
+            one(out, telling, if alone { 0 } else { number }, group)?;
         }
         if hidden > 0 {
             writeln!(out)?;
@@ -77,15 +71,8 @@ pub(super) fn write(
     Ok(())
 }
 
-fn one(
-    out: &mut dyn Write,
-    layout: &Layout,
-    number: usize,
-    group: &Group,
-    collected: &Collected,
-    options: TextOptions,
-    again: Option<&Again>,
-) -> io::Result<()> {
+fn one(out: &mut dyn Write, telling: &Telling<'_>, number: usize, group: &Group) -> io::Result<()> {
+    let Telling { layout, collected, options, again } = *telling;
     let palette = layout.palette;
     let report = &group.shown;
     let with_date = collected.several_days();

@@ -4,23 +4,15 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::{TextOptions, groups};
+use super::{Telling, groups};
 use crate::flow::Shown;
-use crate::output::again::Again;
-use crate::output::collect::Collected;
 use crate::output::figures::{count, counted};
-use crate::output::layout::Layout;
 use crate::output::view;
 use crate::report::{Advice, Incident, Scope};
 
 /// Writes the incidents, the worst first.
-pub(super) fn write(
-    out: &mut dyn Write,
-    layout: &Layout,
-    collected: &Collected,
-    options: TextOptions,
-    again: Option<&Again>,
-) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, telling: &Telling<'_>) -> io::Result<()> {
+    let Telling { layout, collected, .. } = *telling;
     if collected.incidents.is_empty() {
         return Ok(());
     }
@@ -28,7 +20,7 @@ pub(super) fn write(
     layout.heading(out, 0, "INCIDENTS")?;
     for (place, incident) in collected.incidents.iter().take(SHOWN).enumerate() {
         writeln!(out)?;
-        one(out, layout, place, incident, collected, options, again)?;
+        one(out, telling, place, incident)?;
     }
     let hidden =
         u64::try_from(collected.incidents.len().saturating_sub(SHOWN)).unwrap_or(u64::MAX).saturating_add(collected.incidents_beyond);
@@ -39,15 +31,8 @@ pub(super) fn write(
     Ok(())
 }
 
-fn one(
-    out: &mut dyn Write,
-    layout: &Layout,
-    place: usize,
-    incident: &Incident,
-    collected: &Collected,
-    options: TextOptions,
-    again: Option<&Again>,
-) -> io::Result<()> {
+fn one(out: &mut dyn Write, telling: &Telling<'_>, place: usize, incident: &Incident) -> io::Result<()> {
+    let Telling { layout, collected, options, again } = *telling;
     let (plain, palette) = (Style::new(), layout.palette);
     let with_date = collected.several_days();
     layout.row(

@@ -69,6 +69,15 @@ impl<W: Write> TextSink<W> {
     }
 }
 
+/// What is told behind the summary, and how.
+#[derive(Debug, Clone, Copy)]
+struct Telling<'a> {
+    layout: &'a Layout,
+    collected: &'a Collected,
+    options: TextOptions,
+    again: Option<&'a Again>,
+}
+
 impl<W: Write> Sink for TextSink<W> {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
         if self.options.all {
@@ -103,8 +112,9 @@ impl<W: Write> Sink for TextSink<W> {
         let again = self.again.as_ref();
         summary::answer(out, layout, collected)?;
         summary::write(out, layout, collected, self.options)?;
-        incidents::write(out, layout, collected, self.options, again)?;
-        groups::write(out, layout, collected, self.options, again)?;
+        let telling = Telling { layout, collected, options: self.options, again };
+        incidents::write(out, &telling)?;
+        groups::write(out, &telling)?;
         self.out.flush()
     }
 }

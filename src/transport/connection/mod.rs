@@ -237,16 +237,7 @@ impl<S: FlowSink> Connection<S> {
         };
         self.calm = false;
         let about = self.side(error.quoted_from_low);
-        self.facts.icmp.push(IcmpNote {
-            mark: error.mark,
-            reporter: error.reporter,
-            kind: error.kind,
-            icmp_type: error.icmp_type,
-            code: error.code,
-            about,
-            quoted_len: error.quoted_len,
-            ignored: 0,
-        });
+        self.facts.icmp.push(IcmpNote::of(error, about));
         self.event(shared, error.mark, error.quoted_from_low, kind)
     }
 

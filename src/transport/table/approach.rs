@@ -1,8 +1,8 @@
 //! The way to what a table keeps of a flow, gone in steps before a segment of it comes.
 
 use super::Table;
-use super::index::Place;
 use crate::packet::Segment;
+use crate::transport::index::Place;
 use crate::transport::sink::FlowSink;
 
 /// What is known of the flow of a segment that comes in a moment.

@@ -2,7 +2,6 @@
 
 mod approach;
 mod expiry;
-pub(in crate::transport) mod index;
 mod other_way;
 #[cfg(test)]
 mod properties;
@@ -17,6 +16,7 @@ use std::sync::Arc;
 use super::bounds::{TableCounters, TableLimits};
 use super::connection::{Connection, Reuse, Room, Step};
 use super::half_open::HalfOpen;
+use super::index::{Index, Paths, Place};
 use super::ledger::Ledger;
 use super::sink::{Close, FlowSink};
 use super::slab::{List, Slab};
@@ -28,7 +28,6 @@ use crate::time::Mark;
 use crate::traffic::{Row, Volume};
 use crate::watch::Watch;
 pub(crate) use approach::{Ask, Expected};
-use index::{Index, Paths, Place};
 
 /// The connections of one partition. See the [module](super) for what becomes of them.
 #[derive(Debug)]

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::index::Place;
 use super::{Marker, Table};
 use crate::flow::{FlowKey, Side};
 use crate::packet::{Segment, tcp_options};
 use crate::time::Timestamp;
 use crate::transport::connection::Connection;
 use crate::transport::half_open::HalfOpen;
+use crate::transport::index::Place;
 use crate::transport::sink::FlowSink;
 use crate::transport::stream::First;
-use crate::transport::ways::{self, Alike, COPIED, Kin, Kinship, List, Lot, Names, Start};
+use crate::transport::ways::{self, Alike, COPIED, Kin, Kinship, List, Lot, Meeting, Names, Start, Unknown, Ways};
 
 /// How one side of a connection began.
 #[derive(Debug, Clone, Copy)]
@@ -49,109 +49,11 @@ impl<S: FlowSink> Table<S> {
     /// Where the state of the flow is that a segment belongs to which came by another way than the rest of it; or what becomes of it.
     #[inline]
     pub(super) fn find_by_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Result<Place, Start> {
-        if segment.key.path == 0 && !self.ways.any() { Err(Start::ALONE) } else { self.look_for_other_way(segment, hash) }
-    }
-
-    #[cold]
-    fn look_for_other_way(&mut self, segment: &Segment<'_>, hash: u64) -> Result<Place, Start> {
-        if let Some(place) = self.ways.joined(hash, segment.from_low).and_then(|flow| self.find(flow)) {
-            self.note_other_way(place, segment.key.path);
-            return Ok(place);
+        if segment.key.path == 0 && !self.ways.any() {
+            return Err(Start::ALONE);
         }
-        if let Some((flow, place)) = self.ways.joined(hash, !segment.from_low).and_then(|flow| Some((flow, self.find(flow)?)))
-            && (!segment.flags.syn() || self.kin(place, segment) != Kin::Stranger)
-            && self.join(hash, segment.from_low, flow)
-        {
-            self.note_other_way(place, segment.key.path);
-            return Ok(place);
-        }
-        let alike = self.alike(&segment.key, hash);
-        let kin: Kinship = alike.iter().map(|one| self.kin(one.place, segment)).collect();
-        match ways::choose(&kin, segment.flags.rst()) {
-            Lot::Way(way) => {
-                let one = alike.get(way).copied().filter(|one| self.join(hash, segment.from_low, one.names.own));
-                let Some(one) = one else { return Err(Start::among(&alike, Lot::Unclear)) };
-                self.set_unclear(one.place, false);
-                self.note_other_way(one.place, segment.key.path);
-                Ok(one.place)
-            }
-            Lot::Unclear => {
-                for (one, _) in alike.iter().zip(&kin).filter(|(_, kin)| matches!(kin, Kin::Perhaps | Kin::Answer)) {
-                    self.set_unclear(one.place, true);
-                }
-                Err(Start::among(&alike, Lot::Unclear))
-            }
-            lot => Err(Start::among(&alike, lot)),
-        }
-    }
-
-    /// Flows with the same ends, the oldest first, but for the one with this hash.
-    fn alike(&self, key: &FlowKey, hash: u64) -> List {
-        let bare = Names::of(&self.index, key, hash).bare;
-        let one = |place: Place| {
-            let (first, names) = match place {
-                Place::HalfOpen(id) => {
-                    let record = self.half_open.get(id).filter(|record| ways::have_same_ends(&record.key, key))?;
-                    (record.first.frame, Names::alike(bare, &record.key, record.hash))
-                }
-                Place::Followed(id) => {
-                    let connection = self.connections.get(id).filter(|connection| ways::have_same_ends(&connection.facts.key, key))?;
-                    (connection.facts.first.frame, Names::alike(bare, &connection.facts.key, connection.hash))
-                }
-                Place::Marker(id) => {
-                    let marker = self.markers.get(id).filter(|marker| marker.bare == bare)?;
-                    (0, Names { own: marker.hash, bare: marker.bare })
-                }
-            };
-            Some(Alike { first, names, place }).filter(|one| one.names.own != hash)
-        };
-        let mut list: List = self.index.all(bare).filter_map(one).collect();
-        list.sort_unstable_by_key(|one| one.first);
-        list
-    }
-
-    fn kin(&self, place: Place, segment: &Segment<'_>) -> Kin {
-        let kin = match place {
-            Place::HalfOpen(id) => self.half_open.get(id).map(|record| record.kin(segment)),
-            Place::Followed(id) => self.connections.get(id).map(|connection| connection.kin(segment)),
-            Place::Marker(id) => self.markers.get(id).map(|marker| marker.kin(segment)),
-        };
-        kin.unwrap_or(Kin::Stranger)
-    }
-
-    /// What this end says by this way belongs to a flow from now on. False where there is no room.
-    fn join(&mut self, way: u64, from_low: bool, flow: u64) -> bool {
-        let mut ways = std::mem::replace(&mut self.ways, ways::Ways::new(0));
-        let joined = ways.join(way, from_low, flow, |flow| self.find(flow).is_some());
-        self.ways = ways;
-        self.room.counters.ways_apart += u64::from(!joined);
-        joined
-    }
-
-    fn note_other_way(&mut self, place: Place, path: u32) {
-        match place {
-            Place::HalfOpen(id) => {
-                if let Some(record) = self.half_open.get_mut(id) {
-                    record.other_path.get_or_insert(path);
-                }
-            }
-            Place::Followed(id) => {
-                if let Some(connection) = self.connections.get_mut(id) {
-                    connection.facts.note_other_way(path);
-                }
-            }
-            Place::Marker(_) => {}
-        }
-    }
-
-    /// A packet may answer this flow or another.
-    fn set_unclear(&mut self, place: Place, unclear: bool) {
-        match place {
-            Place::HalfOpen(id) => self.half_open.get_mut(id).map(|record| &mut record.unclear),
-            Place::Followed(id) => self.connections.get_mut(id).map(|connection| &mut connection.facts.unclear),
-            Place::Marker(_) => None,
-        }
-        .map(|known| std::mem::replace(known, unclear));
+        let (begins, last) = (segment.flags.syn(), segment.flags.rst());
+        ways::look_for_other_way(self, segment, &Unknown { key: segment.key, hash, from_low: segment.from_low, begins, last })
     }
 
     /// The flow that a half-open connection answers, which was one of several before this segment of it.
@@ -335,6 +237,76 @@ impl<S: FlowSink> Table<S> {
         {
             original.add_copies(low, packets);
         }
+    }
+}
+
+impl<S: FlowSink> Meeting for Table<S> {
+    type Packet<'a> = Segment<'a>;
+
+    fn ways(&mut self) -> (&mut Ways, &mut u64) {
+        (&mut self.ways, &mut self.room.counters.ways_apart)
+    }
+
+    fn find_hashed(&self, hash: u64) -> Option<Place> {
+        self.find(hash)
+    }
+
+    fn alike(&self, key: &FlowKey, hash: u64) -> List {
+        let bare = Names::of(&self.index, key, hash).bare;
+        let one = |place: Place| {
+            let (first, names) = match place {
+                Place::HalfOpen(id) => {
+                    let record = self.half_open.get(id).filter(|record| ways::have_same_ends(&record.key, key))?;
+                    (record.first.frame, Names::alike(bare, &record.key, record.hash))
+                }
+                Place::Followed(id) => {
+                    let connection = self.connections.get(id).filter(|connection| ways::have_same_ends(&connection.facts.key, key))?;
+                    (connection.facts.first.frame, Names::alike(bare, &connection.facts.key, connection.hash))
+                }
+                Place::Marker(id) => {
+                    let marker = self.markers.get(id).filter(|marker| marker.bare == bare)?;
+                    (0, Names { own: marker.hash, bare: marker.bare })
+                }
+            };
+            Some(Alike { first, names, place }).filter(|one| one.names.own != hash)
+        };
+        let mut list: List = self.index.all(bare).filter_map(one).collect();
+        list.sort_unstable_by_key(|one| one.first);
+        list
+    }
+
+    fn kin(&self, place: Place, segment: &Segment<'_>) -> Kin {
+        let kin = match place {
+            Place::HalfOpen(id) => self.half_open.get(id).map(|record| record.kin(segment)),
+            Place::Followed(id) => self.connections.get(id).map(|connection| connection.kin(segment)),
+            Place::Marker(id) => self.markers.get(id).map(|marker| marker.kin(segment)),
+        };
+        kin.unwrap_or(Kin::Stranger)
+    }
+
+    fn note_other_way(&mut self, place: Place, path: u32) {
+        match place {
+            Place::HalfOpen(id) => {
+                if let Some(record) = self.half_open.get_mut(id) {
+                    record.other_path.get_or_insert(path);
+                }
+            }
+            Place::Followed(id) => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.facts.note_other_way(path);
+                }
+            }
+            Place::Marker(_) => {}
+        }
+    }
+
+    fn set_unclear(&mut self, place: Place, unclear: bool) {
+        match place {
+            Place::HalfOpen(id) => self.half_open.get_mut(id).map(|record| &mut record.unclear),
+            Place::Followed(id) => self.connections.get_mut(id).map(|connection| &mut connection.facts.unclear),
+            Place::Marker(_) => None,
+        }
+        .map(|known| std::mem::replace(known, unclear));
     }
 }
 

@@ -15,11 +15,11 @@ use std::sync::Arc;
 
 use super::bounds::TableCounters;
 use super::facts::{FlowEvent, FlowEventKind, FlowFacts, IcmpNote, Roles, note_unfinished};
+use super::index::{Index, Place};
 use super::ledger::Ledger;
 use super::roles;
 use super::sink::Close;
 use super::slab::{List, Slab};
-use super::table::index::{Index, Place};
 use super::ways::{Lot, Start, Ways};
 use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
@@ -265,16 +265,7 @@ impl<S: DatagramSink> UdpTable<S> {
         }
         let about = if error.quoted_from_low == facts.client_is_low { Side::Client } else { Side::Server };
         facts.last = facts.last.max(error.mark);
-        facts.icmp.push(IcmpNote {
-            mark: error.mark,
-            reporter: error.reporter,
-            kind: error.kind,
-            icmp_type: error.icmp_type,
-            code: error.code,
-            about,
-            quoted_len: error.quoted_len,
-            ignored: 0,
-        });
+        facts.icmp.push(IcmpNote::of(error, about));
         let index = u8::try_from(facts.icmp.len() - 1).unwrap_or(u8::MAX);
         event(facts, FlowEvent { mark: error.mark, side: about, kind: FlowEventKind::Icmp { index } });
     }

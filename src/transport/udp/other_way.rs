@@ -6,18 +6,13 @@ use super::{Answers, Before, DatagramSink, Flow, Marker, Opening, UdpTable, fing
 use crate::flow::{Endpoint, FlowKey, Side};
 use crate::packet::Datagram;
 use crate::time::Timestamp;
-use crate::transport::table::index::Place;
-use crate::transport::ways::{self, Alike, COPIED, Kin, Kinship, List, Lot, Names, Start};
+use crate::transport::index::Place;
+use crate::transport::ways::{self, Alike, COPIED, Kin, List, Meeting, Names, Start, Unknown, Ways};
 
 impl<S: DatagramSink> UdpTable<S> {
     /// The same, whichever of its ways a flow is named by.
     pub(super) fn find_by_any_way(&self, key: &FlowKey) -> Option<Place> {
         self.find(key).or_else(|| self.find_hashed(self.ways.joined_either(self.index.hash(key))?))
-    }
-
-    /// Where the state of the flow is whose key has this hash.
-    fn find_hashed(&self, hash: u64) -> Option<Place> {
-        self.index.find(hash, |place| self.key_at(place).is_some_and(|key| self.index.hash(key) == hash))
     }
 
     /// Where the state of the only flow is that has these ends, in another tunnel: what speaks of a packet comes back by the way of the answers.
@@ -59,43 +54,26 @@ impl<S: DatagramSink> UdpTable<S> {
     #[inline]
     pub(super) fn find_by_other_way(&mut self, datagram: &Datagram<'_>, opening: Option<Opening>) -> Result<Place, Start> {
         let known = self.held() > 0 && (datagram.key.path != 0 || self.ways.any());
-        if known { self.look_for_other_way(datagram, opening) } else { Err(Start::ALONE) }
+        if !known {
+            return Err(Start::ALONE);
+        }
+        let hash = self.index.hash(&datagram.key);
+        let unknown = Unknown { key: datagram.key, hash, from_low: datagram.from_low, begins: false, last: false };
+        ways::look_for_other_way(self, &(datagram, opening), &unknown)
+    }
+}
+
+impl<S: DatagramSink> Meeting for UdpTable<S> {
+    type Packet<'a> = (&'a Datagram<'a>, Option<Opening>);
+
+    fn ways(&mut self) -> (&mut Ways, &mut u64) {
+        (&mut self.ways, &mut self.counters.ways_apart)
     }
 
-    #[cold]
-    fn look_for_other_way(&mut self, datagram: &Datagram<'_>, opening: Option<Opening>) -> Result<Place, Start> {
-        let (hash, low) = (self.index.hash(&datagram.key), datagram.from_low);
-        if let Some(place) = self.ways.joined(hash, low).and_then(|flow| self.find_hashed(flow)) {
-            self.note_other_way(place, datagram.key.path);
-            return Ok(place);
-        }
-        if let Some((flow, place)) = self.ways.joined(hash, !low).and_then(|flow| Some((flow, self.find_hashed(flow)?)))
-            && self.join(hash, low, flow)
-        {
-            self.note_other_way(place, datagram.key.path);
-            return Ok(place);
-        }
-        let alike = self.alike(&datagram.key, hash);
-        let kin: Kinship = alike.iter().map(|one| self.kin(one.place, datagram, opening)).collect();
-        match ways::choose(&kin, false) {
-            Lot::Way(way) => {
-                let one = alike.get(way).copied().filter(|one| self.join(hash, low, one.names.own));
-                let Some(one) = one else { return Err(Start::among(&alike, Lot::Unclear)) };
-                self.set_unclear(one.place, false);
-                self.note_other_way(one.place, datagram.key.path);
-                Ok(one.place)
-            }
-            Lot::Unclear => {
-                for (one, _) in alike.iter().zip(&kin).filter(|(_, kin)| matches!(kin, Kin::Doubtful | Kin::Perhaps | Kin::Answer)) {
-                    self.set_unclear(one.place, true);
-                }
-                Err(Start::among(&alike, Lot::Unclear))
-            }
-            lot => Err(Start::among(&alike, lot)),
-        }
+    fn find_hashed(&self, hash: u64) -> Option<Place> {
+        self.index.find(hash, |place| self.key_at(place).is_some_and(|key| self.index.hash(key) == hash))
     }
 
-    /// Flows with the same ends, the oldest first, but for the one with this hash.
     fn alike(&self, key: &FlowKey, hash: u64) -> List {
         let bare = Names::of(&self.index, key, hash).bare;
         let one = |place: Place| {
@@ -108,22 +86,13 @@ impl<S: DatagramSink> UdpTable<S> {
         list
     }
 
-    fn kin(&self, place: Place, datagram: &Datagram<'_>, opening: Option<Opening>) -> Kin {
+    fn kin(&self, place: Place, (datagram, opening): &Self::Packet<'_>) -> Kin {
         let kin = match place {
             Place::Followed(id) => self.flows.get(id).map(|flow| flow.kin(datagram)),
-            Place::Marker(id) => self.markers.get(id).map(|marker| marker.kin(datagram, opening)),
+            Place::Marker(id) => self.markers.get(id).map(|marker| marker.kin(datagram, *opening)),
             Place::HalfOpen(_) => None,
         };
         kin.unwrap_or(Kin::Stranger)
-    }
-
-    /// What this end says by this way belongs to a flow from now on. False where there is no room.
-    fn join(&mut self, way: u64, from_low: bool, flow: u64) -> bool {
-        let mut ways = std::mem::replace(&mut self.ways, ways::Ways::new(0));
-        let joined = ways.join(way, from_low, flow, |flow| self.find_hashed(flow).is_some());
-        self.ways = ways;
-        self.counters.ways_apart += u64::from(!joined);
-        joined
     }
 
     fn note_other_way(&mut self, place: Place, path: u32) {
@@ -134,7 +103,6 @@ impl<S: DatagramSink> UdpTable<S> {
         }
     }
 
-    /// A datagram may answer this flow or another.
     fn set_unclear(&mut self, place: Place, unclear: bool) {
         if let Place::Followed(id) = place
             && let Some(flow) = self.flows.get_mut(id)

@@ -4,7 +4,7 @@ use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::testing::{at, found_of_knowing, over_udp};
 use crate::flow::Side;
 use crate::handshake::Handshake;
-use crate::handshake::datagrams::facts::Hole;
+use crate::handshake::facts::Hole;
 use crate::handshake::facts::{DtlsFacts, Outcome, Protocol, StoppedBy};
 
 fn check(cause: Cause, handshake: &Handshake) -> Option<Finding> {

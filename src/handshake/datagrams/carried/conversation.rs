@@ -3,7 +3,7 @@
 use crate::carriers::eap::{Body, Code, Eap, Part};
 use crate::flow::{Layer, PerSide, Side};
 use crate::handshake::concluding::conclude;
-use crate::handshake::facts::{Handshake, Observed, Outcome, Protocol};
+use crate::handshake::facts::{CarriedFacts, Carrier, EapFacts, EapResult, Handshake, Observed, Outcome, Protocol};
 use crate::handshake::following::Following;
 use crate::handshake::outcome::{self, Closing};
 use crate::handshake::relevance::{Relevance, relevance};
@@ -12,8 +12,6 @@ use crate::limits;
 use crate::packet::Datagram;
 use crate::time::Mark;
 use crate::transport::{Close, Data, FlowFacts, Interest};
-
-use super::facts::{CarriedFacts, Carrier, EapFacts, EapResult};
 
 /// A conversation between a supplicant and a server.
 #[derive(Debug)]

@@ -1,10 +1,7 @@
 //! Handshakes that travel in messages of another protocol, over UDP or on the link layer: what carries them is read here, and their records go to the same machine as
 //! those of TCP.
 
-pub mod facts;
-
 pub(super) mod eapol;
-pub(in crate::handshake) mod ending;
 pub(super) mod openvpn;
 pub(super) mod radius;
 

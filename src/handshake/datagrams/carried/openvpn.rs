@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::carriers::openvpn::{self, Kind, Packet, RESET_V2, RESET_V3, SOFT_RESET, Wrapping};
 use crate::flow::{Layer, PerSide, Side};
-use crate::handshake::facts::Observed;
+use crate::handshake::facts::{CarriedFacts, Carrier, Observed, OpenVpnFacts};
 use crate::handshake::following::Following;
 use crate::handshake::shared::Shared;
 use crate::limits;
@@ -15,7 +15,6 @@ use crate::transport::udp::{self, Answers, Hearing, Opening};
 use crate::transport::{Data, FlowEvent, FlowEventKind, FlowFacts, Interest};
 
 use super::super::number_of;
-use super::facts::{CarriedFacts, Carrier, OpenVpnFacts};
 
 /// A handshake.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use crate::carriers::openvpn::Wrapping;
 use crate::flow::{PerSide, Side};
 use crate::time::Mark;
 
-use super::super::facts::{Packets, Talk};
+use super::datagrams::{Packets, Talk};
 
 /// What carried a handshake, and how its messages fared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,7 +214,7 @@ impl CarriedFacts {
     }
 
     /// A datagram of this side. `asks`: an answer is due to it.
-    pub(super) fn heard(&mut self, side: Side, mark: Mark, len: u32, asks: bool, new: bool) {
+    pub(in crate::handshake) fn heard(&mut self, side: Side, mark: Mark, len: u32, asks: bool, new: bool) {
         self.datagrams.of_mut(side).add(mark, len as usize);
         let largest = self.largest.of_mut(side);
         *largest = (*largest).max(len);

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use super::finished::completed_or_rejected;
+use super::over::{Ending, NO_ANSWER, Over, PATIENCE, owing, watched_since};
 use crate::flow::Side;
-use crate::handshake::datagrams::facts::Talk;
-use crate::handshake::facts::{AlertSeen, Fact, Observed, Outcome, QuicFacts, StoppedBy, deciding};
-use crate::handshake::outcome::{Ending, NO_ANSWER, Over, PATIENCE, completed_or_rejected, owing, watched_since};
+use crate::handshake::facts::{AlertSeen, ClosedBy, Fact, Observed, Outcome, QuicFacts, StoppedBy, Talk, deciding};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
 use crate::transport::IcmpNote;
@@ -77,7 +77,7 @@ fn closed_in_silence(h: &Over<'_>, quic: &QuicFacts) -> Option<(Side, Mark)> {
 }
 
 /// How it ended.
-pub(in crate::handshake) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
+pub(super) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
     let completed = if h.quic.is_some() { completes(h, h.finished.client) } else { completed_or_rejected(h, alerts) };
     if let Some(ending) = completed {
         return ending;
@@ -140,7 +140,7 @@ pub(in crate::handshake) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_aft
 }
 
 /// The server sent anything of QUIC or DTLS.
-pub(in crate::handshake) fn answered(h: &Over<'_>) -> bool {
+fn answered(h: &Over<'_>) -> bool {
     match &h.dtls {
         Some(dtls) => dtls.datagrams.server.count > 0,
         None => h.flow.side(Side::Server).packets > 0,
@@ -258,7 +258,7 @@ fn waits_in_vain(h: &Over<'_>, side: Side) -> Option<Mark> {
     let again = span.map(|(_, last)| last).filter(|last| count >= REPEATS && *last > since && long(*last));
     again.or_else(|| {
         let unanswered = (*talk(h)?.unanswered.of(side))?;
-        let says_so = h.quic.as_ref().and_then(|quic| quic.close_of(side)).is_some_and(super::facts::ClosedBy::is_of_silence);
+        let says_so = h.quic.as_ref().and_then(|quic| quic.close_of(side)).is_some_and(ClosedBy::is_of_silence);
         // Within a flight, or while the answer is on its way, nothing is due yet.
         let round_trip = h.server_hello_time().unwrap_or_default() * 3;
         let long = unanswered.count >= UNANSWERED && unanswered.span() >= NO_ANSWER.max(round_trip);

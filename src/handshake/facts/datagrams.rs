@@ -124,7 +124,7 @@ impl Unanswered {
 
 impl Talk {
     /// A datagram of this side. `asks`: an answer is due to it, as far as can be told.
-    pub(super) fn heard(&mut self, side: Side, mark: Mark, len: u32, asks: bool) {
+    pub(in crate::handshake) fn heard(&mut self, side: Side, mark: Mark, len: u32, asks: bool) {
         if let Some(size) = self.first_sizes.of_mut(side).iter_mut().find(|size| **size == 0) {
             *size = len;
         }
@@ -236,7 +236,7 @@ impl QuicFacts {
     }
 
     /// A datagram of this side brought nothing new.
-    pub(super) fn repeat(&mut self, side: Side, mark: Mark) {
+    pub(in crate::handshake) fn repeat(&mut self, side: Side, mark: Mark) {
         let count = self.repeats.of_mut(side);
         *count = count.saturating_add(1);
         let slot = self.repeated.of_mut(side);
@@ -322,7 +322,7 @@ pub struct Hole {
 
 impl DtlsFacts {
     /// A datagram of this side brought nothing new.
-    pub(super) fn repeat(&mut self, side: Side, mark: Mark) {
+    pub(in crate::handshake) fn repeat(&mut self, side: Side, mark: Mark) {
         let count = self.repeats.of_mut(side);
         *count = count.saturating_add(1);
         let slot = self.repeated.of_mut(side);

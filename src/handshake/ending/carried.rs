@@ -1,16 +1,17 @@
 //! How a carried handshake ended: by its own words, by those of its carrier, and by who is silent.
 
+use std::time::Duration;
+
+use super::datagrams::{in_vain, left, refusal};
+use super::finished::completed_or_rejected;
+use super::over::{Ending, Over, PATIENCE, owing, watched_since};
 use crate::flow::Side;
-use crate::handshake::datagrams::ending::{in_vain, left, refusal};
 use crate::handshake::facts::{AlertSeen, CarriedFacts, OpenVpnFacts, Outcome, StoppedBy, deciding};
-use crate::handshake::outcome::{Ending, Over, PATIENCE, completed_or_rejected, owing, watched_since};
 use crate::packet::IcmpKind;
 use crate::transport::Close;
 
-use std::time::Duration;
-
 /// How it ended.
-pub(in crate::handshake) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
+pub(super) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
     if let Some(ending) = completed_or_rejected(h, alerts) {
         return ending;
     }

@@ -7,17 +7,17 @@ use std::net::IpAddr;
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
+use super::prefetch::prefetch;
+use super::stream::low_bits;
 use crate::flow::{FlowKey, Path};
 use crate::limits;
-use crate::transport::prefetch::prefetch;
-use crate::transport::stream::low_bits;
 
 /// Where the state of each flow is, found by a hash of its key. The keys themselves lie with the state, so that the whole index of a flood
 /// stays in a core's cache. Never walked through: its order is another in every run.
 ///
 /// Open addressing with linear probing in entries of eight bytes: a look-up touches one line of memory.
 #[derive(Debug)]
-pub(in crate::transport) struct Index {
+pub(super) struct Index {
     /// A power of two of them, or none.
     entries: Vec<Entry>,
     len: usize,
@@ -26,7 +26,7 @@ pub(in crate::transport) struct Index {
 
 /// Which kind of state a flow has, and its number among those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::transport) enum Place {
+pub(super) enum Place {
     HalfOpen(u32),
     Followed(u32),
     Marker(u32),
@@ -41,19 +41,19 @@ struct Entry {
 
 impl Index {
     /// No flows.
-    pub(in crate::transport) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { entries: Vec::new(), len: 0, hasher: RandomState::default() }
     }
 
     /// The hash by which a flow is found: another in every run, so that nobody can aim at it.
     #[inline]
-    pub(in crate::transport) fn hash(&self, key: &FlowKey) -> u64 {
+    pub(super) fn hash(&self, key: &FlowKey) -> u64 {
         hash(&self.hasher, key)
     }
 
     /// A flow of this hash is looked for in a moment: asks for the memory in which its entry lies.
     #[inline]
-    pub(in crate::transport) fn prefetch(&self, hash: u64) {
+    pub(super) fn prefetch(&self, hash: u64) {
         if let Some(home) = self.entries.get(self.home(low_bits(hash))) {
             prefetch(home);
         }
@@ -61,14 +61,14 @@ impl Index {
 
     /// Where a flow's state is; `is_there` tells whether the state at a place is this flow's.
     #[inline]
-    pub(in crate::transport) fn find(&self, hash: u64, is_there: impl Fn(Place) -> bool) -> Option<Place> {
+    pub(super) fn find(&self, hash: u64, is_there: impl Fn(Place) -> bool) -> Option<Place> {
         let hash = low_bits(hash);
         let found = self.probe(hash, |entry| entry.hash == hash && is_there(entry.place()))?;
         self.entries.get(found).map(|entry| entry.place())
     }
 
     /// Where flows are that have this hash, or one that cannot be told from it.
-    pub(in crate::transport) fn all(&self, hash: u64) -> impl Iterator<Item = Place> {
+    pub(super) fn all(&self, hash: u64) -> impl Iterator<Item = Place> {
         let hash = low_bits(hash);
         let mut at = self.home(hash);
         let entries = std::iter::from_fn(move || {
@@ -81,12 +81,12 @@ impl Index {
 
     /// Where a flow's state seems to be, without a look at what is there.
     #[inline]
-    pub(in crate::transport) fn guess(&self, hash: u64) -> Option<Place> {
+    pub(super) fn guess(&self, hash: u64) -> Option<Place> {
         self.find(hash, |_| true)
     }
 
     /// Enters a flow that is not in the index.
-    pub(in crate::transport) fn insert(&mut self, hash: u64, place: Place) {
+    pub(super) fn insert(&mut self, hash: u64, place: Place) {
         if (self.len + 1) * 4 > self.entries.len() * 3 {
             self.grow();
         }
@@ -95,7 +95,7 @@ impl Index {
     }
 
     /// Says that the state of a flow has moved.
-    pub(in crate::transport) fn replace(&mut self, hash: u64, old: Place, new: Place) {
+    pub(super) fn replace(&mut self, hash: u64, old: Place, new: Place) {
         let wanted = Entry::new(hash, old);
         if let Some(entry) = self.probe(wanted.hash, |entry| entry == wanted).and_then(|found| self.entries.get_mut(found)) {
             *entry = Entry::new(hash, new);
@@ -103,7 +103,7 @@ impl Index {
     }
 
     /// Forgets a flow, whose state is or was there.
-    pub(in crate::transport) fn remove(&mut self, hash: u64, place: Place) {
+    pub(super) fn remove(&mut self, hash: u64, place: Place) {
         let wanted = Entry::new(hash, place);
         let Some(mut free) = self.probe(wanted.hash, |entry| entry == wanted) else { return };
         self.len -= 1;
@@ -122,7 +122,7 @@ impl Index {
     }
 
     /// Forgets all flows.
-    pub(in crate::transport) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.entries.fill(Entry::FREE);
         self.len = 0;
     }
@@ -219,7 +219,7 @@ const SMALLEST: usize = 64;
 
 /// The tunnels that half-open connections came by, each kept once.
 #[derive(Debug)]
-pub(in crate::transport) struct Paths {
+pub(super) struct Paths {
     known: Vec<Path>,
     numbers: HashMap<Tunnels, u16, RandomState>,
 }
@@ -236,12 +236,12 @@ impl Hash for Tunnels {
 
 impl Paths {
     /// Only the way without tunnels, which has the number 0.
-    pub(in crate::transport) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { known: vec![Path::default()], numbers: HashMap::default() }
     }
 
     /// The number of a path. `None` when there are too many: half-open connections that come by it are held whole.
-    pub(in crate::transport) fn number(&mut self, path: Path) -> Option<u16> {
+    pub(super) fn number(&mut self, path: Path) -> Option<u16> {
         if path.is_empty() {
             return Some(0);
         }
@@ -255,7 +255,7 @@ impl Paths {
     }
 
     /// The path of a number.
-    pub(in crate::transport) fn path(&self, number: u16) -> Path {
+    pub(super) fn path(&self, number: u16) -> Path {
         self.known.get(usize::from(number)).copied().unwrap_or_default()
     }
 }

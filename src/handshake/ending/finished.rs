@@ -1,0 +1,111 @@
+//! Handshakes that both sides finished, or that look so: whether they are complete, or the side that had the last word to verify refused.
+
+use super::over::{Ending, Over, Terminator, in_vain, readable_or_whole};
+use crate::flow::Side;
+use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
+use crate::handshake::silence::{JUDGED, is_strangers, left_unused, nothing_is_lost, taken_in_silence};
+use crate::time::Mark;
+
+/// Both sides finished; or they did in form, and the side that had the last word to verify refused.
+pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
+    let (client, server) = (h.finished.client?, h.finished.server?);
+    let done = client.max(server);
+    if never_arrived(h, done) {
+        return None;
+    }
+    if let Some(ending) = refused_renegotiation(h, alerts).or_else(|| refused_later(h, alerts)) {
+        return Some(ending);
+    }
+    // An alert sent before its sender can have seen the other side's Finished.
+    let early = alerts.iter().find(|alert| {
+        let others = match alert.from {
+            Side::Client => server,
+            Side::Server => client,
+        };
+        alert.mark < others && !alert.consequence && alert.alert.is_none_or(|alert| alert.fatal) && readable_or_whole(h, alert)
+    });
+    if let Some(alert) = early {
+        return Some(Ending::new(Outcome::Alerted, alert.from, alert.mark));
+    }
+    if h.is_tls13() && !server_went_on(h) {
+        let client_end = [alerts.iter().find(|a| a.from == Side::Client).map(|a| a.mark), h.first_end(Side::Client).map(|end| end.mark)];
+        let client_end = client_end.into_iter().flatten().min();
+        let before_client = |mark: Mark| client_end.is_none_or(|end| mark < end);
+        let late = |mark: Mark| taken_in_silence(h, h.flow, client, Some(mark)) || left_unused(h, h.flow, client, mark);
+        let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
+        // One that cannot be read may be a farewell, or any message where nobody left or more was said; and where the server had nothing to judge.
+        let server_end = h.first_end(Side::Server);
+        let left = nothing_is_lost(h.flow) && (client_end.is_some() || server_end.is_some());
+        let refuses = |alert: &&AlertSeen| alert.alert.is_some() || asked && left && !late(alert.mark);
+        let alert = alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
+        if let Some(alert) = alert.filter(refuses) {
+            return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
+        }
+        let Some(end) = server_end else {
+            // The server has yet to judge the client's certificate.
+            let unjudged = asked && client_end.is_none() && !taken_in_silence(h, h.flow, client, None);
+            return (!unjudged).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, done));
+        };
+        // Where there is no certificate to judge, a Finished that is not taken ends it at once, without a farewell.
+        let idle = || alert.is_some() || h.flow.elapsed(client, end.mark) >= JUDGED || closed_in_answer(h, end, client);
+        let ended = asked || end.reset && is_strangers(h.flow, end.mark, client) || h.application_data.client.is_none() && !idle();
+        if before_client(end.mark) && (end.reset || !late(end.mark)) && ended {
+            let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
+            return Some(Ending::new(outcome, Side::Server, end.mark));
+        }
+    }
+    Some(Ending::new(Outcome::Completed, StoppedBy::Nobody, done))
+}
+
+/// The server closed with a FIN, a round trip or more after the client had finished: it had the client's Finished and did not mind it, and
+/// issues no tickets. A FIN that crossed the Finished on its way says nothing of the kind.
+fn closed_in_answer(h: &Over<'_>, end: Terminator, client_finished: Mark) -> bool {
+    !end.reset && h.flow.rtt().is_some_and(|rtt| end.mark.time.since(client_finished.time) >= rtt)
+}
+
+/// The Finished that ends the handshake was sent again and again, and nothing shows that the other side ever got it.
+fn never_arrived(h: &Over<'_>, last: Mark) -> bool {
+    let sender = if h.finished.client == Some(last) { Side::Client } else { Side::Server };
+    let after = h.flow.side(sender.other()).last_data.is_some_and(|mark| mark > last);
+    !after && h.flow.side(sender).outstanding.iter().any(|sent| in_vain(h, sent) && sent.first <= last)
+}
+
+/// After the client's Finished the server said something that is not an alert.
+fn server_went_on(h: &Over<'_>) -> bool {
+    h.tickets_seen > 0 || h.application_data.server.is_some()
+}
+
+/// A second handshake was asked for inside the first, and answered by an alert, or broken off by one or by the server's end.
+fn refused_renegotiation(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
+    let second = h.renegotiation.filter(|_| !h.is_tls13())?;
+    if !second.is_agreed() {
+        let other = second.by.other();
+        let alert = alerts.iter().find(|alert| alert.from == other && alert.mark > second.asked)?;
+        return (h.application_records.of(other) == &0).then(|| Ending::new(Outcome::Alerted, alert.from, alert.mark));
+    }
+    // One that cannot be read may be a client's farewell; of a server that has the client's answer and owes its own it is not.
+    let unfinished = |side: Side, mark: Mark| mark > second.asked && second.changed.of(side).is_none_or(|changed| mark < changed);
+    let breaks_off = |seen: &&AlertSeen| {
+        let owes = seen.from == Side::Server && second.changed.client.is_some_and(|changed| changed <= seen.mark);
+        unfinished(seen.from, seen.mark) && !seen.consequence && seen.alert.map_or(owes, |alert| alert.fatal)
+    };
+    if let Some(alert) = alerts.iter().find(breaks_off) {
+        return Some(Ending::new(Outcome::Alerted, alert.from, alert.mark));
+    }
+    let end = h.first_end(Side::Server).filter(|end| unfinished(Side::Server, end.mark))?;
+    let client_first = h.first_end(Side::Client).is_some_and(|client| client.mark < end.mark);
+    let owed = second.changed.client.is_some_and(|changed| changed < end.mark) && !client_first;
+    owed.then(|| Ending::new(if end.reset { Outcome::Reset } else { Outcome::Closed }, Side::Server, end.mark))
+}
+
+/// In TLS 1.3 the server asked for a certificate after the handshake (RFC 8446 section 4.6.2), and refused the answer.
+fn refused_later(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
+    let hidden = h.renegotiation.map(|later| later.asked);
+    let asked = hidden.or_else(|| Some(h.certificate_request.as_ref()?.mark)).filter(|_| h.is_tls13())?;
+    let later = h.finished.client.is_some_and(|finished| asked > finished);
+    let unread = hidden.is_some();
+    let fatal = |seen: &AlertSeen| seen.alert.map_or(unread, |alert| alert.fatal);
+    let refuses = |seen: &&AlertSeen| seen.from == Side::Server && seen.mark > asked && fatal(seen);
+    let alert = alerts.iter().find(refuses).filter(|_| later)?;
+    Some(Ending::new(Outcome::Alerted, alert.from, alert.mark))
+}

@@ -1,0 +1,179 @@
+//! A handshake that is over, before it is said how, and what tells how it ended over whatever it came.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use crate::flow::Side;
+use crate::handshake::facts::{AlertSeen, Fact, Handshake, Observed, Outcome, Protocol, StoppedBy};
+use crate::preamble::Upgrade;
+use crate::time::{Mark, Timestamp};
+use crate::transport::{Close, FlowFacts, Outstanding};
+
+/// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
+pub(in crate::handshake) const PATIENCE: Duration = Duration::from_secs(3);
+/// Copies within a shorter time may all be on their way still.
+pub(in crate::handshake) const NO_ANSWER: Duration = Duration::from_millis(500);
+
+/// A handshake that is over, before it is said how.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::handshake) struct Over<'a> {
+    pub(in crate::handshake) observed: &'a Observed,
+    pub(in crate::handshake) flow: &'a FlowFacts,
+    pub(in crate::handshake) close: Close,
+    pub(in crate::handshake) closed_at: Mark,
+}
+
+impl Deref for Over<'_> {
+    type Target = Observed;
+
+    fn deref(&self) -> &Observed {
+        self.observed
+    }
+}
+
+impl Handshake {
+    /// What it was concluded from.
+    pub(in crate::handshake) fn over(&self) -> Over<'_> {
+        Over { observed: &self.observed, flow: &self.flow, close: self.close, closed_at: self.closed_at }
+    }
+
+    /// It is not the server's turn: its flight is there, or nothing shows that any of it is missing.
+    pub fn server_flight_is_over(&self) -> bool {
+        self.over().server_flight_is_over()
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::handshake) struct Ending {
+    pub(in crate::handshake) outcome: Outcome,
+    pub(in crate::handshake) who: StoppedBy,
+    pub(in crate::handshake) mark: Option<Mark>,
+}
+
+impl Ending {
+    pub(in crate::handshake) fn new(outcome: Outcome, who: impl Into<StoppedBy>, mark: impl Into<Option<Mark>>) -> Self {
+        Self { outcome, who: who.into(), mark: mark.into() }
+    }
+}
+
+/// The FIN or RST that ended a side's sending, the earliest of its kind that counts.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::handshake) struct Terminator {
+    pub(in crate::handshake) side: Side,
+    pub(in crate::handshake) mark: Mark,
+    pub(in crate::handshake) reset: bool,
+}
+
+impl Over<'_> {
+    /// A side's first FIN, or RST that fits the connection.
+    pub(in crate::handshake) fn first_end(&self, side: Side) -> Option<Terminator> {
+        first_end(self, self.flow, side)
+    }
+
+    /// It is not the server's turn: its flight is there, or nothing shows that any of it is missing. Messages that share records of TLS 1.3 may be
+    /// all of it; then they are when no record is cut off and the client has acknowledged them all.
+    pub(in crate::handshake) fn server_flight_is_over(&self) -> bool {
+        if self.hidden.server_flight_done.happened() || self.finished.server.is_some() {
+            return true;
+        }
+        if self.hidden.server_flight_done != Fact::Unseen || self.partial_server_message.is_some() {
+            return false;
+        }
+        if let Some(quic) = &self.quic {
+            // Every packet of it is answered by an acknowledgment at least: the client has yet to send one.
+            return quic.talk.unanswered.server.is_some();
+        }
+        let server = self.flow.side(Side::Server);
+        server.stranded_bytes == 0 && server.gap_bytes == 0 && server.acked >= server.highest && server.highest > 0
+    }
+}
+
+/// A side's first FIN, or RST that fits the connection.
+pub(in crate::handshake) fn first_end(h: &Observed, flow: &FlowFacts, side: Side) -> Option<Terminator> {
+    // The word of what carries it stands for a FIN.
+    if let Some(mark) = h.carried.as_ref().and_then(|carried| if side == Side::Server { carried.rejected() } else { carried.left() }) {
+        return Some(Terminator { side, mark, reset: false });
+    }
+    let facts = flow.side(side);
+    let reset = facts.resets.iter().find(|reset| reset.in_window && !reset.to_syn && reset.data_after == 0).map(|reset| reset.mark);
+    let fin = facts.fin.map(|(mark, _)| mark);
+    match (fin, reset) {
+        // The other side went on with the handshake after the FIN, until the RST.
+        (Some(fin), Some(reset)) if reset < fin || went_on_after(h, side.other(), fin) => {
+            Some(Terminator { side, mark: reset, reset: true })
+        }
+        (Some(fin), _) => Some(Terminator { side, mark: fin, reset: false }),
+        (None, Some(reset)) => Some(Terminator { side, mark: reset, reset: true }),
+        (None, None) => None,
+    }
+}
+
+/// A side sent more of its handshake (not an alert) after this moment.
+fn went_on_after(h: &Observed, side: Side, moment: Mark) -> bool {
+    let hello = match side {
+        // A hello into a connection that the server closed before it had said anything goes on with nothing.
+        Side::Client => h.client_hellos.last().map(|seen| seen.mark).filter(|_| h.server_hello.is_some() || h.hello_retry.is_some()),
+        Side::Server => h.server_hello.as_ref().map(|seen| seen.mark),
+    };
+    [hello, *h.finished.of(side), *h.change_cipher_spec.of(side)].into_iter().flatten().any(|mark| mark > moment)
+}
+
+/// How long the capture went on watching this connection after a moment.
+pub(in crate::handshake) fn watched_since(h: &Over<'_>, moment: Timestamp) -> Duration {
+    let until = match h.close {
+        Close::EndOfCapture | Close::Idle | Close::Evicted | Close::Reused => h.closed_at.time.max(h.flow.last.time),
+        Close::Ended | Close::Settled => h.flow.last.time,
+    };
+    until.since(moment)
+}
+
+/// An alert that cannot be read may as well be a close_notify after a Finished that the capture lacks.
+pub(super) fn readable_or_whole(h: &Over<'_>, alert: &AlertSeen) -> bool {
+    let holes = || Side::BOTH.into_iter().any(|side| h.flow.side(side).gap_bytes > 0 || h.flow.side(side).stranded_bytes > 0);
+    alert.alert.is_some() || (one_direction(h).is_none() && !holes())
+}
+
+/// The side whose packets are absent from the capture though the other answers them.
+pub(super) fn one_direction(h: &Over<'_>) -> Option<Side> {
+    Side::BOTH.into_iter().find(|side| {
+        let (quiet, other) = (h.flow.side(*side), h.flow.side(side.other()));
+        quiet.packets == 0 && other.packets > 0 && (quiet.acked > 0 || (other.data_packets > 0 && other.retransmits == 0))
+    })
+}
+
+/// Sent at least three times without an acknowledgment, over a time in which one could have come.
+pub(super) fn in_vain(h: &Over<'_>, sent: &Outstanding) -> bool {
+    let long = || sent.last.time.since(sent.first.time) >= NO_ANSWER || watched_since(h, sent.last.time) >= PATIENCE;
+    sent.copies >= 3 && !sent.sacked && long()
+}
+
+/// The last packet that brought something new.
+pub(in crate::handshake) fn progress(flow: &FlowFacts) -> Mark {
+    let data = Side::BOTH.iter().filter_map(|side| flow.side(*side).last_data);
+    data.chain(flow.established()).max().unwrap_or(flow.first)
+}
+
+/// Whose turn it was.
+pub(in crate::handshake) fn owing(h: &Over<'_>) -> Side {
+    if h.protocol == Protocol::Other {
+        let Some(preamble) = &h.preamble else { return Side::Client };
+        return match preamble.upgrade {
+            Upgrade::Asked => Side::Server,
+            Upgrade::Granted => Side::Client,
+            _ => preamble.lines.last().map_or(Side::Server, |line| line.side.other()),
+        };
+    }
+    if h.client_hellos.is_empty() {
+        return Side::Client;
+    }
+    if h.server_hello.is_none() {
+        return if h.awaited_second_hello().is_some() { Side::Client } else { Side::Server };
+    }
+    if h.is_tls13() {
+        return if h.finished.client.is_some() || !h.server_flight_is_over() { Side::Server } else { Side::Client };
+    }
+    let resumed = h.resumption.is_some();
+    let server_flight_done = h.server_hello_done.is_some() || (resumed && h.finished.server.is_some());
+    if !server_flight_done || (h.finished.client.is_some() && h.finished.server.is_none()) { Side::Server } else { Side::Client }
+}
