@@ -146,6 +146,8 @@ struct Print {
     id: u16,
     flags: TcpFlags,
     ttl: u8,
+    /// A SYN or SYN-ACK with a timestamp.
+    stamped: bool,
 }
 
 impl Stream {
@@ -314,7 +316,19 @@ impl Default for Print {
     /// That of no packet: nothing lies near its time.
     fn default() -> Self {
         let time = Timestamp::MIN;
-        Self { time, seq: 0, ack: 0, len: 0, options: 0, peer_packets: 0, window: 0, id: 0, flags: TcpFlags::default(), ttl: 0 }
+        Self {
+            time,
+            seq: 0,
+            ack: 0,
+            len: 0,
+            options: 0,
+            peer_packets: 0,
+            window: 0,
+            id: 0,
+            flags: TcpFlags::default(),
+            ttl: 0,
+            stamped: false,
+        }
     }
 }
 
@@ -333,12 +347,14 @@ impl Print {
             id,
             flags: segment.flags,
             ttl: segment.ip.ttl,
+            stamped: segment.flags.syn() && tcp_timestamps(segment.options).is_some(),
         }
     }
 
-    /// No system sends a SYN or SYN-ACK again so soon (RFC 6298 section 2): whatever the other side sent in between, it was captured twice.
+    /// No system sends a SYN or SYN-ACK again so soon (RFC 6298 section 2), and one that answers another SYN has another timestamp: whatever the other
+    /// side sent in between, it was captured twice.
     fn opens_again_at_once(&self, new: &Self) -> bool {
-        new.flags.syn() && new.time.since(self.time) < SOONEST_REPEAT
+        new.stamped && new.time.since(self.time) < SOONEST_REPEAT
     }
 
     fn is_twin(&self, new: &Self) -> bool {

@@ -1,8 +1,11 @@
 //! Handshakes that both sides finished, or that look so: whether they are complete, or the side that had the last word to verify refused.
 
+use std::time::Duration;
+
 use super::over::{Ending, Over, Terminator, in_vain, readable_or_whole};
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
+use crate::handshake::padding::Padding;
 use crate::handshake::silence::{JUDGED, is_strangers, left_unused, nothing_is_lost, taken_in_silence};
 use crate::time::Mark;
 
@@ -40,7 +43,11 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         // One that cannot be read may be a farewell, or any message where nobody left or more was said; and where the server had nothing to judge.
         let server_end = h.first_end(Side::Server);
         let left = nothing_is_lost(h.flow) && (client_end.is_some() || server_end.is_some());
-        let refuses = |alert: &&AlertSeen| alert.alert.is_some() || asked && left && !late(alert.mark);
+        // Rounded up, any short message has its size: but whoever refuses closes at once.
+        let rounded = matches!(h.hidden.padding.server, Some(Padding::UpTo(_)));
+        let closed_at_once = |mark: Mark| server_end.is_some_and(|end| h.flow.elapsed(mark, end.mark) < AT_ONCE);
+        let in_hiding = |mark: Mark| asked && left && !late(mark) && (!rounded || closed_at_once(mark));
+        let refuses = |alert: &&AlertSeen| alert.alert.is_some() || in_hiding(alert.mark);
         let alert = alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
         if let Some(alert) = alert.filter(refuses) {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
@@ -113,3 +120,6 @@ fn refused_later(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
     let alert = alerts.iter().find(refuses).filter(|_| later)?;
     Some(Ending::new(Outcome::Alerted, alert.from, alert.mark))
 }
+
+/// A server that refuses closes no later than this after its alert.
+const AT_ONCE: Duration = Duration::from_millis(250);

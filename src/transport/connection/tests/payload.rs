@@ -210,6 +210,23 @@ fn without_an_identification_what_answers_something_is_no_copy() {
 }
 
 #[test]
+fn an_answer_that_was_captured_twice_is_one_whatever_came_between() {
+    let seen = |millis: i64, tick: u32| {
+        let mut trace = Trace::new();
+        let answer = |tick: u32| {
+            W().server(5000).syn().ack(1001).id(None).options([&[1, 1, 8, 10][..], &tick.to_be_bytes(), &7_u32.to_be_bytes()].concat())
+        };
+        trace.see(W().client(1000).syn().at(0)).see(answer(500).at(1)).see(W().client(1001).ack(5001).at(2));
+        trace.see(answer(tick).at(millis)).end();
+        let (flow, _) = trace.only();
+        (flow.duplicates, flow.sides.server.syn.unwrap().count)
+    };
+    assert_eq!(seen(4, 500), (1, 1));
+    assert_eq!(seen(4, 503), (0, 2), "another one");
+    assert_eq!(seen(1001, 500), (0, 2), "sent again");
+}
+
+#[test]
 fn keep_alives_are_no_retransmissions() {
     let mut trace = Trace::new();
     trace.open(W());
