@@ -37,9 +37,11 @@ use super::tickets::{self, Tickets};
 use super::ttls::Ttls;
 use super::visits::{self, Visits};
 
+mod bounds;
 mod logins;
 mod tags;
 
+use bounds::{bound, bound_set};
 use tags::{UNNAMED, answer_tag, spread, tag};
 
 /// Server endpoints remembered.
@@ -76,6 +78,8 @@ pub struct KnowledgeStore {
     sources: Aged<u32, Hearing>,
     /// See [`Knowledge::icmp_unread`].
     icmp_unread: bool,
+    /// Where the capture ends, once that is known.
+    end: Option<Timestamp>,
 }
 
 /// What a host's packets look like when it answers.
@@ -215,6 +219,7 @@ impl Default for KnowledgeStore {
             later: Later::default(),
             lookups: Lookups::default(),
             icmp_unread: false,
+            end: None,
         }
     }
 }
@@ -260,6 +265,11 @@ impl KnowledgeStore {
     /// What was looked up before a handshake and bears on it.
     pub fn looked_up(&self, handshake: &Handshake) -> Option<Box<LookedUp>> {
         self.lookups.before(handshake)
+    }
+
+    /// The capture ends here.
+    pub const fn ends(&mut self, at: Timestamp) {
+        self.end = Some(at);
     }
 
     /// ICMP errors were cut before the ports of the packet that they quote.
@@ -363,6 +373,7 @@ impl KnowledgeStore {
         }
         let source = self.sources.get(&handshake.flow.interface);
         knowledge.icmp_unread = self.icmp_unread;
+        knowledge.ends_soon = self.end.is_some_and(|end| end.since(handshake.flow.last.time) < logins::AT_ONCE);
         knowledge.lossy = source.is_some_and(Hearing::loses);
         knowledge.hears_both_sides = source.is_some_and(Hearing::hears_both_sides);
         knowledge.unheard = source.and_then(Hearing::unheard);
@@ -580,19 +591,6 @@ fn key_kind(key: &PublicKey) -> &str {
         PublicKey::Ed448 => "Ed448",
         PublicKey::Dsa { .. } => "DSA",
         PublicKey::Other(name) => name,
-    }
-}
-
-/// Keeps a map within its bound: the first key goes, which an attacker cannot turn into more than forgetting.
-fn bound<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, most: usize) {
-    while map.len() > most {
-        map.pop_first();
-    }
-}
-
-fn bound_set<T: Ord>(set: &mut BTreeSet<T>, most: usize) {
-    while set.len() > most {
-        set.pop_first();
     }
 }
 
