@@ -146,8 +146,8 @@ struct Print {
     id: u16,
     flags: TcpFlags,
     ttl: u8,
-    /// A SYN or SYN-ACK with a timestamp.
-    stamped: bool,
+    /// The sender's clock, of a SYN or SYN-ACK (RFC 7323); 0 where it shows none.
+    clock: u32,
 }
 
 impl Stream {
@@ -316,19 +316,7 @@ impl Default for Print {
     /// That of no packet: nothing lies near its time.
     fn default() -> Self {
         let time = Timestamp::MIN;
-        Self {
-            time,
-            seq: 0,
-            ack: 0,
-            len: 0,
-            options: 0,
-            peer_packets: 0,
-            window: 0,
-            id: 0,
-            flags: TcpFlags::default(),
-            ttl: 0,
-            stamped: false,
-        }
+        Self { time, seq: 0, ack: 0, len: 0, options: 0, peer_packets: 0, window: 0, id: 0, flags: TcpFlags::default(), ttl: 0, clock: 0 }
     }
 }
 
@@ -347,14 +335,14 @@ impl Print {
             id,
             flags: segment.flags,
             ttl: segment.ip.ttl,
-            stamped: segment.flags.syn() && tcp_timestamps(segment.options).is_some(),
+            clock: if segment.flags.syn() { tcp_timestamps(segment.options).map_or(0, |(own, _)| own) } else { 0 },
         }
     }
 
     /// No system sends a SYN or SYN-ACK again so soon (RFC 6298 section 2), and one that answers another SYN has another timestamp: whatever the other
     /// side sent in between, it was captured twice.
     fn opens_again_at_once(&self, new: &Self) -> bool {
-        new.stamped && new.time.since(self.time) < SOONEST_REPEAT
+        new.clock != 0 && self.clock == new.clock && new.time.since(self.time) < SOONEST_REPEAT
     }
 
     fn is_twin(&self, new: &Self) -> bool {
