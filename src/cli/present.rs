@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueEnum, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::options::{ReportFormat, ReportOptions, ShowOptions};
 use super::selection::QueryArguments;
-use super::shared::{OUTPUT, SELECTION, ScreenArguments, joined};
+use super::shared::{MoreInputs, OUTPUT, ProgressArgument, SELECTION, ScreenArguments};
 
 /// Show one handshake in full: every packet as a ladder, times, hellos, certificates, diagnosis
 ///
@@ -19,9 +19,8 @@ pub(super) struct Show {
     #[arg(value_name = "FILE... [ID]", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
 
-    /// The same as FILE (repeatable), as tcpdump and tshark name it
-    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
-    more_inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    more: MoreInputs,
 
     /// The handshake's ID, or the first digits of it
     #[arg(long, value_name = "ID", help_heading = SELECTION)]
@@ -41,9 +40,8 @@ pub(super) struct Show {
     #[arg(long, help_heading = OUTPUT)]
     json: bool,
 
-    /// Show no progress on standard error
-    #[arg(long, help_heading = OUTPUT)]
-    no_progress: bool,
+    #[command(flatten)]
+    progress: ProgressArgument,
 }
 
 /// Write one file to hand over: a self-contained HTML page, or Markdown for a ticket
@@ -56,9 +54,8 @@ pub(super) struct Report {
     #[arg(value_name = "FILE", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
 
-    /// The same as FILE (repeatable), as tcpdump and tshark name it
-    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
-    more_inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    more: MoreInputs,
 
     /// Where to write; - is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
@@ -75,9 +72,8 @@ pub(super) struct Report {
     #[command(flatten)]
     query: QueryArguments,
 
-    /// Show no progress on standard error
-    #[arg(long, action = ArgAction::SetTrue, help_heading = OUTPUT)]
-    no_progress: bool,
+    #[command(flatten)]
+    progress: ProgressArgument,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -90,7 +86,7 @@ enum Format {
 
 impl From<Show> for ShowOptions {
     fn from(show: Show) -> Self {
-        let (inputs, id) = with_id(joined(show.more_inputs, show.inputs), show.id);
+        let (inputs, id) = with_id(show.more.before(show.inputs), show.id);
         Self {
             inputs,
             id,
@@ -98,7 +94,7 @@ impl From<Show> for ShowOptions {
             json: show.json,
             query: show.query.into(),
             screen: show.screen.into(),
-            progress: !show.no_progress,
+            progress: show.progress.is_shown(),
         }
     }
 }
@@ -106,7 +102,7 @@ impl From<Show> for ShowOptions {
 impl From<Report> for ReportOptions {
     fn from(report: Report) -> Self {
         Self {
-            inputs: joined(report.more_inputs, report.inputs),
+            inputs: report.more.before(report.inputs),
             output: report.output,
             force: report.force,
             format: match report.format {
@@ -114,7 +110,7 @@ impl From<Report> for ReportOptions {
                 Format::Md => ReportFormat::Markdown,
             },
             query: report.query.into(),
-            progress: !report.no_progress,
+            progress: report.progress.is_shown(),
         }
     }
 }
