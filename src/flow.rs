@@ -297,6 +297,8 @@ pub enum Layer {
     Mpls(u32),
     /// PPPoE session.
     Pppoe(u16),
+    /// MACsec that protects frames without encrypting them (802.1AE); each side's channel is its own.
+    Macsec,
     /// GRE, with its key if it has one.
     Gre(Option<u32>),
     /// ERSPAN session.
@@ -345,6 +347,7 @@ impl Layer {
         match self {
             Self::Vlan(id) => 1 << 40 | id as u64,
             Self::Mpls(_)
+            | Self::Macsec
             | Self::Gre(None)
             | Self::IpInIp
             | Self::Gtpu
@@ -380,6 +383,7 @@ impl fmt::Display for Layer {
             Self::Pbb(id) => write!(f, "pbb {id}"),
             Self::Mpls(label) => write!(f, "mpls {label}"),
             Self::Pppoe(id) => write!(f, "pppoe {id}"),
+            Self::Macsec => f.write_str("macsec"),
             Self::Gre(Some(key)) => write!(f, "gre {key}"),
             Self::Gre(None) => f.write_str("gre"),
             Self::Erspan(id) => write!(f, "erspan {id}"),

@@ -326,7 +326,10 @@ pub const TUNNELS_BYTES: usize = 4 << 20;
 /// Records of a side decrypted where tunnels are followed in them.
 pub const TUNNELS_RECORDS: u64 = 4096;
 
-/// Tunnels followed in one HTTP/2 connection: a browser opens some dozens through its proxy.
+/// Bytes that come out of one side's compressed WebSocket messages: what a tunnel is read for its handshake, of both sides.
+pub const INFLATED_BYTES: usize = 2 * TUNNELLED_BYTES;
+
+/// Tunnels followed at a time in one HTTP/2 connection: a browser opens some dozens through its proxy.
 pub const HTTP2_STREAMS: usize = 64;
 
 /// Bytes of a block of HTTP/2 headers, all of its frames together.

@@ -202,6 +202,8 @@ pub struct Related {
     pub answered_in: Option<Duration>,
     /// Its handshake was a full one, and the server said nothing in it, or broke it off: where the client had finished, or else began.
     pub unserved: Option<Mark>,
+    /// A proxy let it through: the tag of where to.
+    pub let_in: Option<u64>,
 }
 
 /// Where a QUIC handshake went on.

@@ -30,6 +30,7 @@ use super::lookups::Lookups;
 use super::ttls::Ttls;
 use super::visits::{self, Visits};
 
+mod logins;
 mod server;
 mod tags;
 
@@ -307,6 +308,7 @@ impl KnowledgeStore {
             transport: handshake.flow.key.transport,
             answered_in: handshake.server_hello_time(),
             unserved: ftp::unserved(handshake),
+            let_in: logins::let_in(handshake),
         };
         let (site, client, server, inside) =
             (handshake.flow.key.site, handshake.client, handshake.server, handshake.flow.path.is_inside_another());

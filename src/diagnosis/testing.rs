@@ -223,6 +223,7 @@ pub fn related(start: Mark) -> Related {
         transport: Transport::Tcp,
         answered_in: None,
         unserved: None,
+        let_in: None,
     }
 }
 

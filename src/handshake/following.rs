@@ -6,11 +6,9 @@
 
 use crate::flow::{PerSide, Side};
 use crate::limits;
-use crate::preamble::capsules::Capsules;
 use crate::preamble::dns;
-use crate::preamble::websocket::{self, Answer, Asked};
+use crate::preamble::websocket::Asked;
 use crate::preamble::{self, Dialect, Plaintext, Preamble, Step, Unwrap};
-use crate::time::Mark;
 use crate::tls::record::{Recognition, looks_like_tls};
 use crate::transport::{Data, FlowFacts, Gap, Interest};
 
@@ -20,6 +18,11 @@ use super::facts::{Located, Observed, Protocol};
 use super::records::{Head, Stream};
 use super::relevance::{keep_greeting, keep_turned_away};
 use super::shared::Shared;
+
+mod upgraded;
+
+pub(super) use upgraded::Passed;
+use upgraded::{Login, Passing};
 
 /// Where the reading of a connection's payload stands.
 #[derive(Debug, Default)]
@@ -34,6 +37,8 @@ pub(super) struct Following {
     framed: Option<Box<PerSide<Spoken>>>,
     /// Both sides went on in datagrams, likewise.
     passing: Option<Box<Passing>>,
+    /// The server asked who the client is before it agrees to that.
+    login: Option<Box<Login>>,
     /// Where secrets are given.
     decryption: Option<Box<Decryption>>,
     /// Payload bytes looked at while nothing was recognised.
@@ -53,33 +58,11 @@ enum Mode {
     Midstream,
 }
 
-/// Datagrams that go through it: what takes them out of each side's bytes, and those that nobody looked at yet.
-#[derive(Debug, Default)]
-struct Passing {
-    lanes: PerSide<Capsules>,
-    waiting: Vec<Passed>,
-}
-
-/// One of them.
-pub(super) type Passed = (Side, Mark, Vec<u8>);
-
 /// What a side speaks in clear.
 type Spoken = Option<Box<Located<Plaintext>>>;
 
 /// What is done with a side's bytes once it is known what they are.
 type GoOn = fn(&mut Following, &mut Observed, &mut Shared, &Data<'_>) -> Interest;
-
-impl Passing {
-    fn take(&mut self, data: &Data<'_>) {
-        let Self { lanes, waiting } = self;
-        lanes.of_mut(data.side).feed(data.bytes, |datagram| waiting.push((data.side, *data.mark, datagram.to_vec())));
-    }
-
-    fn held_bytes(&self) -> usize {
-        let waiting = self.waiting.iter().map(|(.., datagram)| size_of::<Passed>() + datagram.capacity());
-        size_of::<Self>() + self.lanes.client.held_bytes() + self.lanes.server.held_bytes() + waiting.sum::<usize>()
-    }
-}
 
 impl Following {
     /// Of what is known to be TLS from its first byte on. What travels inside it is not followed.
@@ -107,20 +90,6 @@ impl Following {
     /// Those that came since the last time.
     pub(super) fn datagrams(&mut self) -> Vec<Passed> {
         self.passing.as_mut().map_or_else(Vec::new, |passing| std::mem::take(&mut passing.waiting))
-    }
-
-    /// The client may ask, or have asked, a web server to go on in frames, and the server has yet to answer.
-    pub(super) fn may_go_on_in_frames(&self, h: &Observed) -> bool {
-        self.asked_for(h) != Asked::Other
-    }
-
-    /// What that is, if anything.
-    fn asked_for(&self, h: &Observed) -> Asked {
-        let Some(preamble) = &self.preamble else { return Asked::Other };
-        if h.plaintext.client.is_none() || h.plaintext.server.is_some() || self.framed.is_some() {
-            return Asked::Other;
-        }
-        websocket::asks(preamble.first(Side::Client))
     }
 
     /// The content of records that were opened since the last time, where it may be a tunnel.
@@ -193,6 +162,7 @@ impl Following {
         Side::BOTH.iter().map(|side| self.streams.of(*side).held_bytes()).sum::<usize>()
             + self.preamble.as_ref().map_or(0, |preamble| preamble.held_bytes())
             + self.passing.as_ref().map_or(0, |passing| passing.held_bytes())
+            + self.login.as_ref().map_or(0, |login| login.held_bytes())
             + self.framed.as_ref().map_or(0, |framed| size_of_val(framed.as_ref()))
             + self.wrapped.as_ref().map_or(0, |wrapped| wrapped.client.held_bytes() + wrapped.server.held_bytes())
             + self.decryption.as_ref().map_or(0, |decryption| decryption.held_bytes())
@@ -207,6 +177,9 @@ impl Following {
         if self.framed.is_some() && observed.protocol == Protocol::Other && self.preamble().is_some_and(Preamble::is_only_behind) {
             self.leave_frames(observed);
         }
+        if let Some(preamble) = self.leave_login(observed) {
+            self.preamble = Some(Box::new(preamble));
+        }
         if let Some(preamble) = self.preamble.take() {
             keep_turned_away(observed, flow, &preamble);
             keep_greeting(observed, flow, &preamble);
@@ -217,7 +190,8 @@ impl Following {
 
     /// Enters what would be known if this were the end.
     pub(super) fn so_far(&self, observed: &mut Observed) {
-        if let Some(preamble) = &self.preamble {
+        let login = self.leave_login(observed);
+        if let Some(preamble) = login.as_ref().or_else(|| self.preamble()) {
             observed.preamble = preamble.facts().map(Box::new);
         }
         self.keep_partial(observed);
@@ -322,6 +296,9 @@ impl Following {
             passing.take(data);
             return Interest::More;
         }
+        if self.login.is_some() && self.goes_on_behind_login(h, data.side) {
+            return Interest::More;
+        }
         if h.plaintext.client.is_some() && self.framed.is_none() {
             if data.side == Side::Server
                 && let Asked::For(dialect) = self.asked_for(h)
@@ -340,10 +317,10 @@ impl Following {
         match preamble.feed(data.side, data.bytes, *data.mark) {
             Step::More => Interest::More,
             Step::Tls { before, consumed } => {
-                let unwrap = preamble.unwrapper();
+                let unwrap = preamble.unwrappers();
                 let wrapped = unwrap.is_some();
                 if let Some(unwrap) = unwrap.filter(|_| self.wrapped.is_none()) {
-                    self.wrapped = Some(Box::new(PerSide { client: unwrap.clone(), server: unwrap }));
+                    self.wrapped = Some(Box::new(unwrap));
                 }
                 let offset = data.offset.saturating_add(consumed as u64).saturating_sub(before.len() as u64);
                 let rest = data.bytes.get(consumed..).unwrap_or_default();
@@ -371,78 +348,6 @@ impl Following {
                 interest
             }
             Step::NotTls(plaintext) => self.speaks_plaintext(h, plaintext, data),
-        }
-    }
-
-    /// A server's answer to a client that asks it to go on in frames.
-    fn answered(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>, dialect: Dialect) -> Interest {
-        let head = self.streams.of_mut(data.side).gather(data);
-        let taken = match websocket::answer(head) {
-            Answer::Wait if head.len() < limits::PREAMBLE_MESSAGE => return Interest::More,
-            Answer::Taken(len) => Some(len),
-            Answer::Wait | Answer::Other => None,
-        };
-        let (preamble, asked) = (self.preamble.as_ref(), h.plaintext.client.as_ref().map_or(*data.mark, |said| said.mark));
-        let request = preamble.map(|preamble| preamble.first(Side::Client)).unwrap_or_default();
-        let answer = head.get(..taken.unwrap_or(head.len())).unwrap_or_default();
-        let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
-        let said = Some(Box::new(Located { what: preamble::identify(answer, Side::Server), mark: *data.mark, first: *data.mark, span }));
-        let facts = websocket::facts(dialect, (request, asked), (answer, *data.mark), taken.is_some());
-        let Some(facts) = facts else {
-            return self.with_head(h, shared, data, Self::records);
-        };
-        let port = preamble.map_or(0, |preamble| preamble.port());
-        let behind = taken.and_then(|len| head.get(len..)).unwrap_or_default().to_vec();
-        self.streams = PerSide::default();
-        let mut spoken = std::mem::take(&mut h.plaintext);
-        spoken.server = said;
-        if taken.is_none() {
-            // Who was refused a tunnel was refused by a proxy, whatever else speaks HTTP.
-            self.preamble = Some(Box::new(Preamble::over(facts, port)));
-            self.streams.client.ignore();
-            self.streams.server.ignore();
-            return Interest::Settled;
-        }
-        self.framed = Some(Box::new(spoken));
-        if dialect == Dialect::ConnectUdp {
-            let mut passing = Passing::default();
-            passing.take(&Data { bytes: &behind, ..*data });
-            self.passing = Some(Box::new(passing));
-            self.preamble = Some(Box::new(Preamble::behind(facts, port)));
-            return Interest::More;
-        }
-        self.preamble = Some(Box::new(Preamble::behind(facts, port)));
-        self.wrapped = Some(Box::new(PerSide { client: Unwrap::websocket(), server: Unwrap::websocket() }));
-        if behind.is_empty() { Interest::More } else { self.in_frames(h, shared, &Data { bytes: &behind, ..*data }) }
-    }
-
-    /// Bytes of a side that speaks in frames and has not begun with TLS.
-    fn in_frames(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
-        let Some(mut wrapped) = self.wrapped.take() else { return Interest::More };
-        let mut interest = Interest::More;
-        wrapped.of_mut(data.side).feed(data.bytes, |bytes| {
-            *h.in_frames.get_or_insert_default().of_mut(data.side) = Some(*data.mark);
-            if interest == Interest::More {
-                interest = self.known(h, shared, &Data { bytes, ..*data });
-            }
-        });
-        let lost = wrapped.of(data.side).is_lost();
-        self.wrapped = Some(wrapped);
-        let in_clear = lost || h.plaintext.client.is_some() || h.plaintext.server.is_some();
-        if in_clear && h.protocol == Protocol::Other {
-            self.leave_frames(h);
-            return Interest::Settled;
-        }
-        interest
-    }
-
-    /// What is in the frames is no TLS and leads to none: the connection is what it was before.
-    fn leave_frames(&mut self, h: &mut Observed) {
-        if let Some(spoken) = self.framed.take() {
-            (h.plaintext, h.in_frames) = (*spoken, None);
-            (self.preamble, self.wrapped) = (None, None);
-            self.streams.client.ignore();
-            self.streams.server.ignore();
         }
     }
 

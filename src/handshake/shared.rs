@@ -37,6 +37,8 @@ pub struct Shared {
     pub traffic: Traffic,
     /// Handshakes that ended, in no particular order.
     pub concluded: Vec<Box<Handshake>>,
+    /// Tunnels inside opened connections that were not followed to their end, to stay within bounds.
+    pub tunnels_dropped: u64,
     /// Connections that never got beyond their SYN and are summed up instead of reported.
     pub half_open: Vec<HalfOpen>,
     /// What answers of the DNS said.
@@ -102,6 +104,7 @@ impl Shared {
             live,
             traffic: Traffic::default(),
             concluded: Vec::new(),
+            tunnels_dropped: 0,
             half_open: Vec::new(),
             heard: Vec::new(),
             unanswered: HashMap::default(),

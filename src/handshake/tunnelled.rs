@@ -11,6 +11,7 @@ use crate::preamble::http2::{Http2, Outlook, Word};
 use crate::time::Mark;
 use crate::transport::{Close, Data, FlowFacts, Interest, Reset};
 
+use super::concluding::conclude;
 use super::contents::Content;
 use super::facts::{Observed, Protocol};
 use super::following::Following;
@@ -127,23 +128,36 @@ impl Tunnelled {
                 self.over = tunnel.state != State::UnderWay;
             }
             Road::Http2(wire, tunnels) => {
+                let mut over = Vec::new();
                 let outlook = wire.feed(*side, bytes, &mut |stream, word| {
                     let at = tunnels.iter().position(|(key, _)| *key == stream).unwrap_or_else(|| {
                         tunnels.push((stream, Tunnel::new(shared, *place, true)));
                         tunnels.len() - 1
                     });
+                    if word == Word::Over {
+                        over.push(tunnels.swap_remove(at));
+                        return;
+                    }
                     let Some((_, tunnel)) = tunnels.get_mut(at) else { return };
                     match word {
                         Word::Bytes(bytes) => tunnel.read(shared, (outer, Some(stream)), *side, bytes, place),
                         Word::Ended => tunnel.end(*side, place.mark, false),
                         // Who has no use for it any more says so in this way (RFC 9113 section 7).
                         Word::Reset(code) => tunnel.end(*side, place.mark, !matches!(code, NO_ERROR | CANCEL)),
+                        Word::Over => {}
                     }
                 });
+                for (stream, tunnel) in over {
+                    let end = (Close::Ended, place.mark);
+                    if let Some((observed, flow)) = tunnel.finish(shared, outer, end, false, Some(stream)) {
+                        conclude(observed, flow, shared, end.0, end.1);
+                    }
+                }
                 self.over = outlook != Outlook::Open || self.read > limits::TUNNELS_BYTES;
                 if self.over {
                     for (_, tunnel) in tunnels.iter_mut().filter(|(_, tunnel)| tunnel.state == State::UnderWay && !tunnel.is_shut()) {
                         tunnel.state = State::GivenUp;
+                        shared.tunnels_dropped = shared.tunnels_dropped.saturating_add(1);
                     }
                 }
             }
@@ -163,7 +177,9 @@ impl Tunnelled {
         let end = (close, now);
         match self.road {
             Road::Straight(tunnel) => tunnel.finish(shared, outer, end, cut, None).into_iter().collect(),
-            Road::Http2(_, tunnels) => {
+            Road::Http2(wire, mut tunnels) => {
+                shared.tunnels_dropped = shared.tunnels_dropped.saturating_add(wire.dropped());
+                tunnels.sort_by_key(|(stream, _)| *stream);
                 tunnels.into_iter().filter_map(|(stream, tunnel)| tunnel.finish(shared, outer, end, cut, Some(stream))).collect()
             }
         }
@@ -201,7 +217,7 @@ impl Tunnel {
         let spoke = self.spoke.of_mut(side);
         *spoke = Some((spoke.map_or(place.mark, |(first, _)| first), place.mark));
         // A client that asks again, in another stream, has not ended it.
-        if side == Side::Client && self.ended.server.is_some() && bytes.starts_with(b"CONNECT ") {
+        if side == Side::Client && self.ended.server.is_some() && [&b"CONNECT "[..], b"GET "].iter().any(|asks| bytes.starts_with(asks)) {
             self.ended = PerSide::default();
         }
         let said = self.said.of_mut(side);

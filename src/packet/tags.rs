@@ -1,4 +1,4 @@
-//! What lies between the link layer and IP: Ethernet, 802.2 LLC and SNAP, VLAN tags (802.1Q, 802.1ad, 802.1ah), rings (HSR), MPLS (RFC 3032, 4448), PPP (RFC 1661),
+//! What lies between the link layer and IP: Ethernet, 802.2 LLC and SNAP, VLAN tags (802.1Q, 802.1ad, 802.1ah), rings (HSR), MACsec (802.1AE), MPLS (RFC 3032, 4448), PPP (RFC 1661),
 //! `PPPoE` (RFC 2516).
 
 use crate::flow::Layer;
@@ -52,6 +52,7 @@ impl Walk<'_> {
                 let &[.., t0, t1] = self.rest.take::<6>()?;
                 Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
             }
+            ether::MACSEC => self.macsec(),
             ether::SERVICE_INSTANCE => {
                 let &[_, i0, i1, i2] = self.rest.take::<4>()?;
                 self.push(Layer::Pbb(u32::from_be_bytes([0, i0, i1, i2])))?;
@@ -64,6 +65,30 @@ impl Walk<'_> {
             ether::BRIDGED => self.descend().map(|()| Next::Ethernet),
             _ => self.stop_before(Unread::Ether(kind)),
         }
+    }
+
+    /// IEEE 802.1AE section 9.3: flags, short length, packet number, and the sender's channel where it is told. What is only protected lies behind it as
+    /// it was, and its check behind that.
+    #[cold]
+    fn macsec(&mut self) -> Result<Next, Skip> {
+        const VERSION: u8 = 0x80;
+        const CHANNEL: u8 = 0x20;
+        const ENCRYPTED_OR_CHANGED: u8 = 0x0c;
+        let mut behind = self.rest;
+        let &[flags, short, ..] = behind.take::<6>()?;
+        if flags & (VERSION | ENCRYPTED_OR_CHANGED) != 0 {
+            return self.stop_before(Unread::Ether(ether::MACSEC));
+        }
+        if flags & CHANNEL != 0 {
+            behind.skip(8)?;
+        }
+        if short & 0x3f > 0 {
+            behind.limit(u32::from(short & 0x3f));
+        }
+        self.rest = behind;
+        self.push(Layer::Macsec)?;
+        let &[t0, t1] = self.rest.take::<2>()?;
+        Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
     }
 
     /// IEEE 802.1X section 11: version, kind of packet, length of the body. Only the kinds that concern an authentication are entered.
@@ -171,6 +196,7 @@ pub(super) fn fits_ethernet(rest: &Cursor<'_>) -> bool {
         | ether::OLD_QINQ
         | ether::SERVICE_INSTANCE
         | ether::HSR
+        | ether::MACSEC
         | ether::MPLS
         | ether::MPLS_UPSTREAM
         | ether::PPPOE
@@ -224,6 +250,8 @@ pub(super) mod ether {
     pub(in crate::packet) const PREAUTHENTICATION: u16 = 0x88c7;
     /// I-TAG of provider backbone bridges (802.1ah).
     pub(in crate::packet) const SERVICE_INSTANCE: u16 = 0x88e7;
+    /// MACsec (802.1AE).
+    pub(in crate::packet) const MACSEC: u16 = 0x88e5;
     /// Tag of a redundant ring (HSR, IEC 62439-3).
     pub(in crate::packet) const HSR: u16 = 0x892f;
     /// Cisco's security group tag.

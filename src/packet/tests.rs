@@ -176,6 +176,15 @@ fn tags() {
     found(ETHERNET, &ethernet(u16::try_from(snap.len()).unwrap(), &join(&[&snap, &[0; 3]])), &[]);
     found(ETHERNET, &ethernet(0x8909, &join(&[&[1, 1, 0, 1, 0, 0x2a, 0x08, 0x00], &v4])), &[]);
     found(ETHERNET, &ethernet(0x892f, &join(&[&[0, 52, 0, 1, 0x08, 0x00], &v4])), &[]);
+    let macsec = |flags: u8, short: u8, channel: &[u8]| {
+        ethernet(0x88e5, &join(&[&[flags, short, 0, 0, 0, 1], channel, &[0x08, 0x00], &v4, &[0xcc; 16]]))
+    };
+    let short = u8::try_from(v4.len() + 2).unwrap();
+    found(ETHERNET, &macsec(0x01, 0, &[]), &[Layer::Macsec]);
+    found(ETHERNET, &macsec(0x23, short, &[9; 8]), &[Layer::Macsec]);
+    skipped(ETHERNET, &macsec(0x2c, 0, &[9; 8]), Skip::NotIp); // encrypted
+    skipped(ETHERNET, &macsec(0x04, 0, &[]), Skip::NotIp); // changed, but not encrypted
+    skipped(ETHERNET, &macsec(0x80, 0, &[]), Skip::NotIp); // another version
     let backbone = join(&[&[0, 0, 0x12, 0x34], &ethernet(0x8100, &join(&[&[0xe0, 7, 0x08, 0x00], &v4]))]);
     found(ETHERNET, &ethernet(0x88e7, &backbone), &[Layer::Pbb(0x1234), Layer::Vlan(7)]);
     let pppoe = join(&[&[0x11, 0, 0, 9], &be16(v4.len() + 2), &[0x00, 0x21], &v4]);

@@ -243,7 +243,7 @@ impl<'a> Collector<'a> {
                 count(&mut self.totals.other_flows, word, 1);
                 return Ok(());
             }
-            Relevance::Report => false,
+            Relevance::Report => handshake.preamble.as_ref().is_some_and(|facts| facts.asks_for_login()),
             Relevance::IfServerSpeaksTls => true,
         };
         if self.hurry.load(Ordering::Relaxed) {
@@ -406,8 +406,8 @@ impl<'a> Collector<'a> {
         }
         self.tickets_held = self.tickets_held.saturating_sub(usize::from(held.ticket_refused));
         self.note_losses(&mut held);
-        if held.doubtful && !self.knowledge.speaks_tls(&held.handshake) {
-            count(&mut self.totals.other_flows, "not-tls", 1);
+        if let Some(word) = held.dismissed(&self.knowledge) {
+            count(&mut self.totals.other_flows, word, 1);
             return Ok(());
         }
         let verdict = self.judge(&held);

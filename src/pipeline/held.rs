@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::judge::Verdict;
+use crate::diagnosis::knowledge_store::KnowledgeStore;
 use crate::handshake::Handshake;
 use crate::origins::Origins;
 use crate::report::{self, Files};
@@ -18,11 +19,22 @@ pub(super) struct Held {
     pub(super) handshake: Box<Handshake>,
     pub(super) server: Option<Arc<ChainFacts>>,
     pub(super) client: Option<Arc<ChainFacts>>,
-    /// Reported only if its server turns out to speak TLS.
+    /// Reported only if its server turns out to speak TLS, or its client to come back with a login in vain.
     pub(super) doubtful: bool,
     /// The ticket that it offered was refused.
     pub(super) ticket_refused: bool,
     pub(super) bytes: usize,
+}
+
+impl Held {
+    /// What it counts as where others show that it is no handshake, or only the first step of a login.
+    pub(super) fn dismissed(&self, knowledge: &KnowledgeStore) -> Option<&'static str> {
+        let handshake = &self.handshake;
+        match handshake.preamble.as_ref().filter(|facts| facts.asks_for_login()) {
+            Some(facts) => knowledge.was_let_in(handshake, facts).then_some(facts.dialect.name()),
+            None => (self.doubtful && !knowledge.speaks_tls(handshake)).then_some("not-tls"),
+        }
+    }
 }
 
 /// A handshake that is judged, and reported when it is known whose its ends are.

@@ -201,6 +201,12 @@ fn notes(
             counted(table.ways_apart, "direction", "directions")
         ));
     }
+    if table.tunnels_dropped > 0 {
+        notes.push(format!(
+            "Not read to their end to stay within the limits: {} of HTTP/2 connections that keys opened. Handshakes in them are not reported.",
+            counted(table.tunnels_dropped, "tunnel", "tunnels")
+        ));
+    }
     if inventory.interfaces_cut > 0 {
         notes.push(format!(
             "Names dropped to stay within the memory limits: {}.",

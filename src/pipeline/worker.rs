@@ -303,7 +303,11 @@ impl Worker {
         let google = |partition: &Partition| partition.shared.traffic.packets_of(GOOGLE_QUIC);
         let sum = self.partitions.iter().fold(TableCounters::default(), |sum, partition| {
             let sum = sum.plus(&partition.table.counters()).plus(&partition.flows.counters());
-            TableCounters { google_quic: sum.google_quic.saturating_add(google(partition)), ..sum }
+            TableCounters {
+                google_quic: sum.google_quic.saturating_add(google(partition)),
+                tunnels_dropped: sum.tunnels_dropped.saturating_add(partition.shared.tunnels_dropped),
+                ..sum
+            }
         });
         TableCounters { flows: sum.flows.saturating_sub(self.counted_elsewhere), ..sum }
     }

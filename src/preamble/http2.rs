@@ -18,6 +18,8 @@ pub struct Http2 {
     streams: Vec<Stream>,
     /// Requests that open no tunnel.
     others: usize,
+    /// Requests for tunnels for which there was no room.
+    dropped: u64,
 }
 
 /// What is to become of it.
@@ -40,6 +42,8 @@ pub enum Word<'a> {
     Ended,
     /// This side gives it up, with this error code.
     Reset(u32),
+    /// Nothing more is said in it, and another tunnel takes its place.
+    Over,
 }
 
 /// Takes what a side says in the tunnel with this number: that of the stream which first asked for it.
@@ -81,6 +85,8 @@ struct Stream {
     key: u32,
     target: Vec<u8>,
     state: State,
+    /// Who says no more in it.
+    ended: PerSide<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +114,7 @@ impl Default for Http2 {
             decoder: decoder(),
             decoded: 0,
         };
-        Self { lanes: PerSide { client: lane(PREFACE), server: lane(&[]) }, streams: Vec::new(), others: 0 }
+        Self { lanes: PerSide { client: lane(PREFACE), server: lane(&[]) }, streams: Vec::new(), others: 0, dropped: 0 }
     }
 }
 
@@ -153,6 +159,11 @@ impl Http2 {
         size_of::<Self>()
             + lanes.sum::<usize>()
             + self.streams.iter().map(|stream| size_of::<Stream>() + stream.target.capacity()).sum::<usize>()
+    }
+
+    /// Requests for tunnels that are not followed, as too many were open.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// Takes the next bytes of a side.
@@ -240,10 +251,10 @@ impl Http2 {
                 lane.block = Some((frame.stream, frame.flags & END_STREAM != 0));
             }
             CONTINUATION => lane.fields.extend_from_slice(&payload),
-            DATA if frame.flags & END_STREAM != 0 => self.say(frame.stream, Word::Ended, hear),
+            DATA if frame.flags & END_STREAM != 0 => self.say(side, frame.stream, Word::Ended, hear),
             RST_STREAM => {
                 let code = payload.first_chunk().map_or(0, |code| u32::from_be_bytes(*code));
-                self.say(frame.stream, Word::Reset(code), hear);
+                self.say(side, frame.stream, Word::Reset(code), hear);
             }
             _ => {}
         }
@@ -261,15 +272,33 @@ impl Http2 {
                 Side::Server => self.answer(stream, &fields, hear),
             }
             if ended {
-                self.say(stream, Word::Ended, hear);
+                self.say(side, stream, Word::Ended, hear);
             }
         }
         Ok(())
     }
 
-    fn say(&self, stream: u32, word: Word<'_>, hear: &mut Hear<'_>) {
-        if let Some(stream) = self.streams.iter().find(|known| known.id == stream) {
+    /// A side says that it says no more.
+    fn say(&mut self, side: Side, stream: u32, word: Word<'_>, hear: &mut Hear<'_>) {
+        if let Some(stream) = self.streams.iter_mut().find(|known| known.id == stream) {
+            stream.ended = match word {
+                Word::Reset(_) => PerSide { client: true, server: true },
+                _ if side == Side::Client => PerSide { client: true, ..stream.ended },
+                _ => PerSide { server: true, ..stream.ended },
+            };
             hear(stream.key, word);
+        }
+    }
+
+    /// Gives a place back, of a stream in which nothing more is said: whoever was asked for a login may come again, and keeps it longest.
+    fn make_room(&mut self, hear: &mut Hear<'_>) {
+        let over = |state: State| {
+            self.streams
+                .iter()
+                .position(|stream| stream.is_over() && (stream.state == State::Unauthorized) == (state == State::Unauthorized))
+        };
+        if let Some(place) = over(State::Refused).or_else(|| over(State::Unauthorized)) {
+            hear(self.streams.remove(place).key, Word::Over);
         }
     }
 
@@ -291,13 +320,18 @@ impl Http2 {
         let target = [fields.authority.as_slice(), &fields.path, &fields.protocol].concat();
         let again = self.streams.iter_mut().find(|stream| stream.state == State::Unauthorized && stream.target == target);
         let key = if let Some(stream) = again {
-            (stream.id, stream.state) = (id, State::Asked);
+            (stream.id, stream.state, stream.ended) = (id, State::Asked, PerSide::default());
             stream.key
-        } else if self.streams.len() < HTTP2_STREAMS {
-            self.streams.push(Stream { id, key: id, target, state: State::Asked });
-            id
         } else {
-            return;
+            if self.streams.len() >= HTTP2_STREAMS {
+                self.make_room(hear);
+            }
+            if self.streams.len() >= HTTP2_STREAMS {
+                self.dropped = self.dropped.saturating_add(1);
+                return;
+            }
+            self.streams.push(Stream { id, key: id, target, state: State::Asked, ended: PerSide::default() });
+            id
         };
         hear(key, Word::Bytes(&text));
     }
@@ -307,11 +341,18 @@ impl Http2 {
         stream.state = match fields.status.as_slice() {
             [b'1', ..] => return,
             [b'2', ..] => State::Open,
-            b"407" => State::Unauthorized,
+            b"401" | b"407" => State::Unauthorized,
             _ => State::Refused,
         };
         let text = [b"HTTP/2 ", fields.status.as_slice(), b"\r\n", &fields.lines, b"\r\n"].concat();
         hear(stream.key, Word::Bytes(&text));
+    }
+}
+
+impl Stream {
+    /// Nothing more is said in it: both sides ended it, or the proxy did who did not open it.
+    fn is_over(&self) -> bool {
+        self.ended.server && (self.ended.client || matches!(self.state, State::Refused | State::Unauthorized))
     }
 }
 
@@ -378,7 +419,14 @@ impl Fields {
             b":path" => self.path = clean(false),
             b":protocol" => self.protocol = clean(false),
             b":status" => self.status = clean(false),
-            b"proxy-authenticate" | b"proxy-authorization" | b"user-agent" | b"server" | b"via" | b"x-squid-error" | b"proxy-status"
+            b"proxy-authenticate"
+            | b"proxy-authorization"
+            | b"user-agent"
+            | b"server"
+            | b"via"
+            | b"x-squid-error"
+            | b"proxy-status"
+            | b"sec-websocket-extensions"
                 if self.lines.len() < HTTP2_FIELD =>
             {
                 self.lines.extend_from_slice(name);
@@ -408,135 +456,4 @@ const PADDED: u8 = 0x08;
 const PRIORITY: u8 = 0x20;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-        let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        [&len[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-    }
-
-    /// A literal that is not indexed, in clear.
-    fn field(name: &str, value: &str) -> Vec<u8> {
-        let len = |text: &str| u8::try_from(text.len()).unwrap();
-        [&[0, len(name)][..], name.as_bytes(), &[len(value)], value.as_bytes()].concat()
-    }
-
-    fn fields(all: &[(&str, &str)]) -> Vec<u8> {
-        all.iter().flat_map(|(name, value)| field(name, value)).collect()
-    }
-
-    fn connect(stream: u32, target: &str) -> Vec<u8> {
-        frame(HEADERS, END_HEADERS, stream, &fields(&[(":method", "CONNECT"), (":authority", target)]))
-    }
-
-    fn status(stream: u32, status: &str, flags: u8) -> Vec<u8> {
-        frame(HEADERS, END_HEADERS | flags, stream, &fields(&[(":status", status)]))
-    }
-
-    fn opening() -> Vec<u8> {
-        [PREFACE, &frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100])].concat()
-    }
-
-    /// What is heard: stream, side and words, with what follows at once joined.
-    fn heard(said: &[(Side, Vec<u8>)], piece: usize) -> (Vec<(u32, Side, String)>, Outlook) {
-        let (mut wire, mut all, mut outlook) = (Http2::default(), Vec::<(u32, Side, String)>::new(), Outlook::Open);
-        for (side, bytes) in said {
-            for bytes in bytes.chunks(piece) {
-                if outlook == Outlook::Open {
-                    outlook = wire.feed(*side, bytes, &mut |stream, word| match (word, all.last_mut()) {
-                        (Word::Bytes(bytes), Some((last, from, text))) if *last == stream && *from == *side && !text.starts_with('<') => {
-                            text.push_str(&String::from_utf8_lossy(bytes));
-                        }
-                        (Word::Bytes(bytes), _) => all.push((stream, *side, String::from_utf8_lossy(bytes).into_owned())),
-                        (Word::Ended, _) => all.push((stream, *side, "<end>".to_owned())),
-                        (Word::Reset(code), _) => all.push((stream, *side, format!("<reset {code}>"))),
-                    });
-                }
-            }
-        }
-        (all, outlook)
-    }
-
-    #[test]
-    fn streams_are_told_apart_however_they_are_cut() {
-        let client = [
-            opening(),
-            connect(1, "a:443"),
-            connect(3, "b:443"),
-            frame(DATA, PADDED, 3, &[2, b'B', b'B', 0, 0]),
-            frame(DATA, 0, 1, b"AAA"),
-            frame(DATA, END_STREAM, 3, b""),
-            frame(RST_STREAM, 0, 1, &[0, 0, 0, 8]),
-        ]
-        .concat();
-        let server = [frame(SETTINGS, 0, 0, &[]), status(1, "200", 0), status(3, "200", 0), frame(DATA, END_STREAM, 1, b"aaa")].concat();
-        let whole = heard(&[(Side::Client, client.clone()), (Side::Server, server.clone())], usize::MAX);
-        let word = |stream, side, text: &str| (stream, side, text.to_owned());
-        let due = [
-            word(1, Side::Client, "CONNECT a:443 HTTP/2\r\n\r\n"),
-            word(3, Side::Client, "CONNECT b:443 HTTP/2\r\n\r\nBB"),
-            word(1, Side::Client, "AAA"),
-            word(3, Side::Client, "<end>"),
-            word(1, Side::Client, "<reset 8>"),
-            word(1, Side::Server, "HTTP/2 200\r\n\r\n"),
-            word(3, Side::Server, "HTTP/2 200\r\n\r\n"),
-            word(1, Side::Server, "aaa"),
-            word(1, Side::Server, "<end>"),
-        ];
-        assert_eq!(whole.0, due);
-        assert_eq!(whole.1, Outlook::Open);
-        for piece in [1, 2, 7, 10] {
-            assert_eq!(heard(&[(Side::Client, client.clone()), (Side::Server, server.clone())], piece), whole, "in pieces of {piece}");
-        }
-    }
-
-    #[test]
-    fn who_is_asked_for_a_login_asks_again_in_another_stream() {
-        let said = [
-            (Side::Client, [opening(), connect(1, "a:443")].concat()),
-            (Side::Server, [status(1, "407", END_STREAM), frame(DATA, 0, 1, b"not for the tunnel")].concat()),
-            (Side::Client, connect(3, "a:443")),
-            (Side::Server, [status(3, "200", 0), frame(DATA, 0, 3, b"x")].concat()),
-        ];
-        let streams: Vec<u32> = heard(&said, usize::MAX).0.into_iter().map(|(stream, ..)| stream).collect();
-        assert_eq!(streams, [1, 1, 1, 1, 1]);
-    }
-
-    #[test]
-    fn blocks_go_on_in_continuations() {
-        let block = fields(&[(":method", "CONNECT"), (":authority", "a:443")]);
-        let (one, two) = block.split_at(9);
-        let said = [opening(), frame(HEADERS, PRIORITY, 1, &[&[0; 5], one].concat()), frame(CONTINUATION, END_HEADERS, 1, two)].concat();
-        assert_eq!(heard(&[(Side::Client, said)], 5).0, [(1, Side::Client, "CONNECT a:443 HTTP/2\r\n\r\n".to_owned())]);
-        let torn = [opening(), frame(HEADERS, 0, 1, one), frame(DATA, 0, 1, b"x")].concat();
-        assert_eq!(heard(&[(Side::Client, torn)], usize::MAX).1, Outlook::Lost);
-    }
-
-    #[test]
-    fn ordinary_clients_are_left_alone() {
-        let get = |scheme| frame(HEADERS, END_HEADERS, 1, &fields(&[(":method", "GET"), (":scheme", scheme), (":path", "/")]));
-        assert_eq!(heard(&[(Side::Client, [opening(), get("https")].concat())], usize::MAX).1, Outlook::NoTunnel);
-        assert_eq!(heard(&[(Side::Client, [opening(), get("http")].concat())], usize::MAX).1, Outlook::Open);
-    }
-
-    #[test]
-    fn a_field_makes_no_lines_of_its_own() {
-        let request = frame(HEADERS, END_HEADERS, 1, &fields(&[(":method", "CONNECT"), (":authority", "a:1 x\r\nHost: y")]));
-        let said = heard(&[(Side::Client, [opening(), request].concat())], usize::MAX).0;
-        assert_eq!(said, [(1, Side::Client, "CONNECT a:1?x??Host:?y HTTP/2\r\n\r\n".to_owned())]);
-    }
-
-    #[test]
-    fn what_is_asked_for_is_bounded() {
-        let many: Vec<u8> = (0..1000).flat_map(|at| connect(2 * at + 1, "a:443")).collect();
-        let (mut wire, mut streams) = (Http2::default(), 0);
-        let outlook = wire.feed(Side::Client, &[opening(), many].concat(), &mut |_, _| streams += 1);
-        assert_eq!((streams, wire.streams.len(), outlook), (HTTP2_STREAMS, HTTP2_STREAMS, Outlook::Open));
-        let long = frame(HEADERS, END_HEADERS, 1, &vec![0; HTTP2_BLOCK + 1]);
-        assert_eq!(heard(&[(Side::Client, [opening(), long].concat())], usize::MAX).1, Outlook::Lost);
-        let block = fields(&[(":method", "CONNECT"), ("x", &"y".repeat(120))]);
-        let endless: Vec<u8> = (0..2000).flat_map(|at| frame(HEADERS, END_HEADERS, 2 * at + 1, &block)).collect();
-        assert_eq!(heard(&[(Side::Client, [opening(), endless].concat())], usize::MAX).1, Outlook::Lost);
-    }
-}
+mod tests;

@@ -23,7 +23,7 @@ pub(super) struct HttpConnect {
 pub(super) fn meaning(code: u32, line: &[u8]) -> Upgrade {
     match code {
         200..=299 => Upgrade::Granted,
-        407 => Upgrade::AuthRequired,
+        401 | 407 => Upgrade::AuthRequired,
         429 => Upgrade::Unavailable,
         502..=504 | 520..=526 => Upgrade::UpstreamFailed,
         // HTTP/2 has no words beside the number, and it is what proxies say most often with this one.

@@ -173,15 +173,16 @@ impl Preamble {
     }
 
     /// Handshake records travel inside packets of the dialect: what takes them out of a side's bytes.
-    pub fn unwrapper(&self) -> Option<Unwrap> {
-        match self.facts.as_ref().filter(|_| self.is_granted())?.dialect {
+    pub fn unwrappers(&self) -> Option<PerSide<Unwrap>> {
+        let unwrap = || match self.facts.as_ref().filter(|_| self.is_granted())?.dialect {
             Dialect::Tds => Some(Unwrap(Packets::Tds(tds::Unwrap::default()))),
             Dialect::OpenVpn => {
                 let wrapping = openvpn::wrapping(&self.lanes.client.first).unwrap_or_default();
                 Some(Unwrap(Packets::OpenVpn(openvpn::Unwrap::new(wrapping))))
             }
             _ => None,
-        }
+        };
+        Some(PerSide { client: unwrap()?, server: unwrap()? })
     }
 
     /// The client's first bytes are no TLS, not even a record that breaks the rules, and belong to no dialect that is followed: what it speaks.

@@ -28,6 +28,7 @@ mod http_connect;
 mod http_upgrade;
 mod identify;
 mod imap;
+mod inflate;
 mod irc;
 mod ldap;
 mod machine;
@@ -59,6 +60,7 @@ pub use machine::{Preamble, Step};
 
 use crate::flow::Side;
 use crate::time::Mark;
+use inflate::Inflater;
 
 /// The dialects that lead up to TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -236,10 +238,10 @@ impl Dialect {
 }
 
 /// Takes one side's TLS out of the packets that carry it, for dialects in which TLS is no stream of its own.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Unwrap(Packets);
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Packets {
     Tds(tds::Unwrap),
     OpenVpn(openvpn::Unwrap),
@@ -247,9 +249,9 @@ enum Packets {
 }
 
 impl Unwrap {
-    /// Takes a stream of bytes out of the frames of WebSocket.
-    pub fn websocket() -> Self {
-        Self(Packets::WebSocket(websocket::Frames::default()))
+    /// Takes a stream of bytes out of the frames of WebSocket, whose messages may be compressed.
+    pub(crate) fn websocket(compressed: Option<Inflater>) -> Self {
+        Self(Packets::WebSocket(websocket::Frames::new(compressed)))
     }
 
     /// Bytes are missing.
@@ -362,6 +364,11 @@ impl PreambleFacts {
         let last = self.lines.iter().rev().find(|line| line.side == Side::Client);
         let leaves = |word: &str| ["QUIT", "LOGOUT", "</stream:stream>"].iter().any(|leave| word.eq_ignore_ascii_case(leave));
         last.is_some_and(|line| line.text.split(' ').take(2).any(leaves))
+    }
+
+    /// The proxy wants to know who asks, which the client may tell it now.
+    pub fn asks_for_login(&self) -> bool {
+        self.upgrade == Upgrade::AuthRequired && matches!(self.code, Some(401 | 407))
     }
 
     /// The upgrade was denied or failed, for whatever reason, and TLS was not promised.

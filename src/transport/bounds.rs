@@ -32,6 +32,8 @@ pub struct TableCounters {
     pub ways_apart: u64,
     /// Datagrams of Google QUIC, whose handshake is not TLS.
     pub google_quic: u64,
+    /// Tunnels inside connections that keys open, not followed to their end to stay within bounds.
+    pub tunnels_dropped: u64,
 }
 
 impl TableCounters {
@@ -51,6 +53,7 @@ impl TableCounters {
             stray: self.stray + other.stray,
             ways_apart: self.ways_apart + other.ways_apart,
             google_quic: self.google_quic + other.google_quic,
+            tunnels_dropped: self.tunnels_dropped + other.tunnels_dropped,
         }
     }
 }

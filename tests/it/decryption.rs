@@ -214,6 +214,7 @@ fn tunnels_through_http2_and_websocket_are_followed() {
         ("http2-web-ok", "", &[]),
         ("websocket-over-tls-ok", "websocket", &[(&["websocket"], "completed", None)]),
         ("websocket-over-tls-expired", "websocket", &[(&["websocket"], "alerted", Some("certificate-expired"))]),
+        ("websocket-deflate-over-tls-ok", "websocket", &[(&["websocket"], "completed", None)]),
         ("websocket-over-tls-not-found", "", &[]),
         ("masque-over-http1-ok", "connect-udp", &[(&["connect-udp"], "completed", None)]),
         ("masque-over-http2-ok", "connect-udp", &[(&["http2 stream 1", "connect-udp"], "completed", None)]),
@@ -245,6 +246,22 @@ fn tunnels_through_http2_and_websocket_are_followed() {
             let ids: std::collections::BTreeSet<_> = said.handshakes.iter().map(|one| &one.handshake.id).collect();
             assert_eq!(ids.len(), said.handshakes.len(), "{name}: each has a name of its own");
         }
+    }
+}
+
+/// What is over gives its place to what comes later: each of 68 tunnels of one connection is told, and none is said to be dropped.
+#[test]
+fn tunnels_that_are_over_make_room() {
+    let folder = fixtures().join("captures/proxy");
+    let [capture, keys] = ["pcap", "keys"].map(|kind| folder.join(format!("proxy-over-http2-many-tunnels.{kind}")));
+    for threads in [1, 3] {
+        let said = analyse_with_keys(&[&capture], &[&keys], threads);
+        let mut causes: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+        for one in said.handshakes.iter().filter(|one| !one.network.path.is_empty()) {
+            *causes.entry(one.diagnosis.cause.as_deref().unwrap_or("none")).or_default() += 1;
+        }
+        assert_eq!(causes.into_iter().collect::<Vec<_>>(), [("certificate-expired", 1), ("none", 34), ("proxy-upstream-failed", 33)]);
+        assert!(!said.lines.last().unwrap().contains("Not read to their end"));
     }
 }
 

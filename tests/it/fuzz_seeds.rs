@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use handshark::flow::Side;
 use handshark::frame::{Block, Frame};
 use handshark::packet::{Decoder, Packet};
+use handshark::preamble::dns;
 use handshark::quic;
 use handshark::quic::header::{LongKind, packets};
 use handshark::quic::protection::InitialKeys;
@@ -59,6 +60,21 @@ fn seeds_of_tunnels_reach_the_handshakes_in_them() {
             "{seed}"
         );
     }
+}
+
+/// The answers of the seeds are heard, as datagrams and in a stream, and bear on where the client goes then.
+#[test]
+fn seeds_of_lookups_reach_the_handshakes_behind_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut told = 0;
+    for (path, bytes) in seeds("dns") {
+        let capture = folder.path().join("lookups.pcap");
+        fs::write(&capture, entries::lookups_capture(&bytes[1..])).unwrap();
+        let said = analyse(&[&capture], 1);
+        assert_eq!(said.handshakes.len(), 2, "{}", path.display());
+        told += said.lines.iter().filter(|line| line.contains("\"dns\":{")).count();
+    }
+    assert!(told > 0, "nothing that was looked up is told");
 }
 
 proptest! {
@@ -127,6 +143,7 @@ const FAMILIES: &[(&str, &[&str])] = &[
     ("quic", &["quic"]),
     ("dtls", &["dtls"]),
     ("carriers", &["carrier"]),
+    ("dns", &["ech", "starttls"]),
 ];
 
 fn cut(target: &str, path: &Path) -> Vec<Vec<u8>> {
@@ -163,6 +180,12 @@ fn cut(target: &str, path: &Path) -> Vec<Vec<u8>> {
         "carriers" => {
             let framed = |datagram: Vec<u8>| [(datagram.len() as u16).to_be_bytes().to_vec(), datagram].concat();
             [true, false].map(|low| datagrams(path, low).into_iter().flat_map(framed).collect()).to_vec()
+        }
+        "dns" => {
+            let framed = |datagram: Vec<u8>| [(datagram.len() as u16).to_be_bytes().to_vec(), datagram].concat();
+            let heard = |low| datagrams(path, low).into_iter().filter(|datagram| dns::read(datagram).is_some());
+            let seed: Vec<u8> = [true, false].into_iter().flat_map(heard).flat_map(framed).collect();
+            if seed.is_empty() { Vec::new() } else { vec![[vec![1], seed].concat()] }
         }
         other => panic!("no seeds are cut for {other}"),
     }

@@ -41,6 +41,26 @@ fn a_wireguard_tunnel_hides_the_handshake_in_it() {
     assert!(notes.contains("on the tunnel's own interface (`wg0`, `utun`)"), "{notes}");
 }
 
+/// `curl` and `openssl s_server`, put into MACsec that encrypts by Scapy's layer. Packets and bytes are tshark's.
+#[test]
+fn macsec_that_encrypts_is_named() {
+    let summary = summary(&fixtures().join("tunnels/macsec_encrypted.pcap"), 1);
+    let rows = json!([{"protocol": "MACsec", "transport": "link", "packets": 10, "bytes": 2278, "opaque": true}]);
+    assert_eq!((&summary["traffic"], summary["handshakes"].as_u64()), (&rows, Some(0)));
+    assert!(summary["notes"].to_string().contains("on the MACsec interface (`macsec0`)"));
+}
+
+/// A client that is asked for a login and comes right back with it has not failed, be it on the same connection or on the next.
+#[test]
+fn the_first_step_of_a_login_is_no_failure() {
+    for (name, first) in [("websocket-login-same-connection-ok", None), ("proxy-login-next-connection-ok", Some("http-connect"))] {
+        let summary = summary(&fixtures().join(format!("captures/proxy/{name}.pcap")), 1);
+        assert_eq!((summary["handshakes"].as_u64(), summary["outcomes"]["completed"].as_u64()), (Some(1), Some(1)), "{name}");
+        let others = summary["other_flows"].as_object().cloned().unwrap_or_default();
+        assert_eq!(others.keys().map(String::as_str).collect::<Vec<_>>(), first.into_iter().collect::<Vec<_>>(), "{name}");
+    }
+}
+
 /// What a client goes on to in the place of HTTP is named, texts of a chat (websocat on both sides) or datagrams through a proxy, and no handshake but
 /// what is inside.
 #[test]

@@ -24,6 +24,11 @@ impl Layout {
             [20..=26, 3, ..] => layout.records(payload),
             [20..=26, 0xfe, ..] => layout.datagram_records(payload),
             [first, ..] if first & 0xc0 == 0xc0 => layout.long_header(payload),
+            [high, low, message @ ..] if usize::from(u16::from_be_bytes([*high, *low])) == message.len() && is_answer(message) => {
+                layout.length(payload, 0, 2, payload.len());
+                layout.answer(payload, 2);
+            }
+            _ if is_answer(payload) => _ = layout.answer(payload, 0),
             _ => {}
         }
         layout
@@ -157,6 +162,41 @@ impl Layout {
         }
     }
 
+    /// An answer of the DNS that begins here: its counts, the lengths in names, types, times and lengths of records (RFC 1035 section 4.1).
+    fn answer(&mut self, bytes: &[u8], start: usize) -> Option<()> {
+        (2..12).step_by(2).for_each(|at| self.kind(start + at, 2));
+        let mut at = self.labels(bytes, start + 12)?;
+        self.kind(at, 2);
+        at += 4;
+        while at < bytes.len() {
+            at = self.labels(bytes, at)?;
+            self.kind(at, 2);
+            self.kind(at + 4, 4);
+            let (begin, end) = self.length(bytes, at + 8, 2, bytes.len())?;
+            // Numbers stand at the beginning of most, and a list of parameters or a name behind them.
+            self.kind(begin, 1);
+            self.kind(begin + 2, 1);
+            if end > begin + 7 {
+                self.length(bytes, begin + 5, 2, end)?;
+            }
+            at = end;
+        }
+        Some(())
+    }
+
+    fn labels(&mut self, bytes: &[u8], mut at: usize) -> Option<usize> {
+        loop {
+            match bytes.get(at)? {
+                0 => return Some(at + 1),
+                0xc0.. => {
+                    self.kind(at, 2);
+                    return Some(at + 2);
+                }
+                _ => at = self.length(bytes, at, 1, bytes.len())?.1,
+            }
+        }
+    }
+
     /// A QUIC packet with a long header (RFC 9000 section 17.2).
     fn long_header(&mut self, bytes: &[u8]) {
         self.kind(0, 1);
@@ -166,6 +206,11 @@ impl Layout {
         self.kind(behind, 1);
         self.kind(behind + 1, 2);
     }
+}
+
+/// An answer of the DNS to one question.
+fn is_answer(bytes: &[u8]) -> bool {
+    matches!(bytes, [_, _, 0x80..=0xff, _, 0, 1, _, 1..=32, 0, _, 0, _, _, ..])
 }
 
 /// Big-endian, as everything here.

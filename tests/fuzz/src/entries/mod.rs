@@ -5,6 +5,7 @@
 mod captures;
 mod carriers;
 mod datagrams;
+mod lookups;
 mod packets;
 mod preambles;
 mod streams;
@@ -13,6 +14,9 @@ mod tunnels;
 pub use captures::{capture, pipeline};
 pub use carriers::carriers;
 pub use datagrams::{dtls, quic};
+#[allow(unused_imports, reason = "for what must be found in seeds")]
+pub use lookups::capture as lookups_capture;
+pub use lookups::dns;
 #[allow(unused_imports, reason = "for cutting seeds")]
 pub use packets::{LINKS, START, frame, segments};
 #[allow(unused_imports, reason = "for cutting seeds")]
@@ -38,6 +42,7 @@ pub const ALL: &[(&str, Entry)] = &[
     ("quic", quic),
     ("dtls", dtls),
     ("carriers", carriers),
+    ("dns", dns),
     ("pipeline", pipeline),
     ("tunnels", tunnels),
 ];

@@ -35,7 +35,7 @@ pub fn preamble(bytes: &[u8]) {
             }
             Step::More | Step::NotTls(_) => {}
         }
-        let _ = (preamble.is_granted(), preamble.unwrapper(), preamble.is_tls(side));
+        let _ = (preamble.is_granted(), preamble.unwrappers(), preamble.is_tls(side));
     }
     for side in Side::BOTH {
         let _ = preamble.plaintext(side);
