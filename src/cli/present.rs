@@ -8,6 +8,17 @@ use super::options::{ReportFormat, ReportOptions, ShowOptions};
 use super::selection::QueryArguments;
 use super::shared::{MoreInputs, OUTPUT, ProgressArgument, SELECTION, ScreenArguments};
 
+/// Captures, and which handshake of theirs.
+#[derive(Debug, Args)]
+pub(super) struct InputsAndId {
+    /// Captures: files, directories of them, or - for standard input; then the handshake's ID
+    #[arg(value_name = "FILE... [ID]", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
+    inputs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    more: MoreInputs,
+}
+
 /// Show one handshake in full: every packet as a ladder, times, hellos, certificates, diagnosis
 ///
 /// Which one: by its ID, or the first one that the options below select, failed ones first; without either,
@@ -15,12 +26,8 @@ use super::shared::{MoreInputs, OUTPUT, ProgressArgument, SELECTION, ScreenArgum
 #[derive(Debug, Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 pub(super) struct Show {
-    /// Captures: files, directories of them, or - for standard input; then the handshake's ID
-    #[arg(value_name = "FILE... [ID]", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
-    inputs: Vec<PathBuf>,
-
     #[command(flatten)]
-    more: MoreInputs,
+    inputs: InputsAndId,
 
     /// The handshake's ID, or the first digits of it
     #[arg(long, value_name = "ID", help_heading = SELECTION)]
@@ -86,7 +93,7 @@ enum Format {
 
 impl From<Show> for ShowOptions {
     fn from(show: Show) -> Self {
-        let (inputs, id) = with_id(show.more.before(show.inputs), show.id);
+        let (inputs, id) = show.inputs.and(show.id);
         Self {
             inputs,
             id,
@@ -115,14 +122,17 @@ impl From<Report> for ReportOptions {
     }
 }
 
-/// The captures, and the handshake's ID: behind the files, unless a file has that very name.
-pub(super) fn with_id(mut inputs: Vec<PathBuf>, mut id: Option<String>) -> (Vec<PathBuf>, Option<String>) {
-    let last = inputs.last().filter(|_| id.is_none() && inputs.len() > 1);
-    if let Some(text) = last.and_then(|path| path.to_str()).filter(|text| is_id(text) && !std::path::Path::new(text).exists()) {
-        id = Some(text.to_owned());
-        inputs.pop();
+impl InputsAndId {
+    /// The captures, and the handshake's ID: behind the files, unless a file has that very name or it was given by itself.
+    pub(super) fn and(self, mut id: Option<String>) -> (Vec<PathBuf>, Option<String>) {
+        let mut inputs = self.more.before(self.inputs);
+        let last = inputs.last().filter(|_| id.is_none() && inputs.len() > 1);
+        if let Some(text) = last.and_then(|path| path.to_str()).filter(|text| is_id(text) && !std::path::Path::new(text).exists()) {
+            id = Some(text.to_owned());
+            inputs.pop();
+        }
+        (inputs, id)
     }
-    (inputs, id)
 }
 
 /// Looks like the beginning of a handshake's ID.

@@ -1,13 +1,11 @@
 //! The arguments of `reproduce`.
 
-use std::path::PathBuf;
-
-use clap::{Args, ValueHint};
+use clap::Args;
 
 use super::options::{Query, ReproduceForm, ReproduceOptions};
-use super::present::with_id;
+use super::present::InputsAndId;
 use super::selection::{AnalysisArguments, SelectionArguments};
-use super::shared::{MoreInputs, OUTPUT, ProgressArgument, SELECTION, ScreenArguments};
+use super::shared::{OUTPUT, ProgressArgument, SELECTION, ScreenArguments};
 
 /// Print commands that offer a handshake again: to the server, and to a server of your own that answers as it did
 ///
@@ -17,12 +15,8 @@ use super::shared::{MoreInputs, OUTPUT, ProgressArgument, SELECTION, ScreenArgum
 #[derive(Debug, Args)]
 #[command(after_help = REPRODUCE_EXAMPLES)]
 pub(super) struct Reproduce {
-    /// Captures: files, directories of them, or - for standard input; then the handshake's ID
-    #[arg(value_name = "FILE... [ID]", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
-    inputs: Vec<PathBuf>,
-
     #[command(flatten)]
-    more: MoreInputs,
+    inputs: InputsAndId,
 
     /// The handshake's ID, or the first digits of it; without one, the first that failed
     #[arg(long, value_name = "ID", help_heading = SELECTION)]
@@ -55,7 +49,7 @@ pub(super) struct Reproduce {
 
 impl From<Reproduce> for ReproduceOptions {
     fn from(reproduce: Reproduce) -> Self {
-        let (inputs, id) = with_id(reproduce.more.before(reproduce.inputs), reproduce.id);
+        let (inputs, id) = reproduce.inputs.and(reproduce.id);
         let zone = reproduce.selection.zone();
         Self {
             inputs,

@@ -61,7 +61,7 @@ impl MoreInputs {
     }
 }
 
-/// Whether a terminal is told how far a command got.
+/// Whether the terminal shows how far a command got.
 #[derive(Debug, Args)]
 pub(super) struct ProgressArgument {
     /// Show no progress on standard error
