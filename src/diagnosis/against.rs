@@ -4,8 +4,6 @@
 //! finding ([`super::rule::Rule::against`]), and the judge asks each of them: it lowers or drops the finding, and what was found is told beside
 //! the evidence.
 
-use std::time::Duration;
-
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::wording::counted;
@@ -14,7 +12,7 @@ use super::case::Case;
 use super::cause::Cause;
 use super::finding::{Confidence, Evidence, Finding, Weight};
 use super::knowledge::{Related, hello_shape};
-use super::view::View;
+use super::view::{SHORT_PAUSE, View};
 
 /// A fact that would speak against a finding, and what becomes of the finding then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,13 +140,24 @@ fn worked<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Related> {
 
 /// See [`Contrary::SameHelloCompleted`].
 pub(super) fn same_hello_completed(case: &Case<'_>) -> bool {
-    same_hello(case).is_some()
+    same_hellos(case).next().is_some()
+}
+
+/// The same, and that ClientHello was sent without a pause: neither what is in it nor how long it is keeps it from getting through.
+pub(super) fn same_hello_without_pause<'a>(case: &'a Case<'_>) -> Option<&'a Related> {
+    same_hellos(case).find(|other| other.hello_after < SHORT_PAUSE)
+}
+
+fn same_hellos<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Related> {
+    let own = case.handshake.hello().map(|own| (hello_shape(own), own.bytes().len()));
+    worked(case).filter(move |other| {
+        let alike = |(shape, len): (u64, usize)| other.hello_shape == shape && other.hello_len.abs_diff(len) < LIKE;
+        other.same_name && own.is_some_and(alike)
+    })
 }
 
 fn same_hello(case: &Case<'_>) -> Option<Evidence> {
-    let own = case.handshake.hello()?;
-    let (shape, len) = (hello_shape(own), own.bytes().len());
-    let other = worked(case).find(|other| other.same_name && other.hello_shape == shape && other.hello_len.abs_diff(len) < LIKE)?;
+    let other = same_hellos(case).next()?;
     Some(Evidence { mark: Some(other.start), text: "the same client completed a handshake here with a similar ClientHello".to_owned() })
 }
 
@@ -264,8 +273,6 @@ fn answered_alike(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
 const LIKE: usize = 64;
 /// What one segment carries on a path of ordinary size.
 const ONE_SEGMENT: usize = 1_400;
-/// No device forgets a connection within this time.
-const SHORT_PAUSE: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {

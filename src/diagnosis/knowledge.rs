@@ -64,7 +64,8 @@ pub struct Knowledge {
     pub other_issuer_trusted: bool,
     /// The same client took a certificate of this leaf's issuer in another handshake, and went on to use the connection.
     pub client_took_issuer: bool,
-    /// Attempts of the same client at the same endpoint, or at the same address under the same name, within ten seconds before or after.
+    /// Attempts of the same client at the same endpoint, or at the same address under the same name, within ten seconds before or after,
+    /// or while it lasted.
     pub related: Vec<Related>,
     /// Connections to this server endpoint that never got beyond their SYN, within the surrounding seconds.
     pub flood_half_open: u32,

@@ -41,7 +41,7 @@ use tags::{UNNAMED, tag};
 const SERVERS: usize = 8192;
 /// Names remembered for a server, chains for a name, values in a list.
 const PER_SERVER: usize = 64;
-/// Attempts of one client within this time belong together.
+/// Attempts of one client within this time, and those that begin while one lasts, belong together.
 const RELATED_WITHIN: Duration = Duration::from_secs(10);
 /// A flood is counted within this time around a handshake.
 const FLOOD_WINDOW: i64 = 10;
@@ -318,7 +318,8 @@ impl KnowledgeStore {
     /// The attempts of its client at its server's address around it, itself left out.
     fn around<'a>(&'a self, handshake: &'a Handshake) -> impl Iterator<Item = &'a Attempt> {
         let start = handshake.flow.first.time;
-        let near = move |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
+        let last = handshake.flow.last.time;
+        let near = move |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN || start <= other && other <= last;
         let others = self.attempts.of(Pair::of(handshake)).filter(|attempt| !attempt.is(handshake));
         others.filter(move |attempt| near(attempt.related.start.time))
     }

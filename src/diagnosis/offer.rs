@@ -173,7 +173,8 @@ pub struct Withheld<'a> {
 pub fn certificate_withheld(handshake: &Handshake) -> Option<Withheld<'_>> {
     let seen = handshake.deciding_alert().filter(|seen| seen.from == Side::Server && seen.alert.is_none())?;
     let asked = handshake.last_hello()?;
-    let answer = handshake.server_hello.as_ref()?;
+    // Before TLS 1.3 a Certificate stands in clear.
+    let answer = handshake.server_hello.as_ref().filter(|answer| answer.what.version().is_tls13() && handshake.server_chain.is_none())?;
     let extensions_only = handshake.encrypted.server.len() == 2 && handshake.encrypted.server.first()?.len < SMALLEST_CERTIFICATE;
     let withheld = handshake.outcome.failed() && !handshake.hidden.server_flight_done.happened() && extensions_only;
     withheld.then_some(Withheld { asked, answered: answer.mark, alerted: seen.mark })

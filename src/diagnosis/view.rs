@@ -15,10 +15,12 @@ use crate::wording::counted;
 use super::policy::Policy;
 
 pub mod datagrams;
+mod sizes;
 #[cfg(test)]
 mod tests;
 pub mod timing;
 
+pub use sizes::ETHERNET_MTU;
 pub use timing::{LossDelay, Wait};
 
 /// The facts of one handshake, with the questions that rules share.
@@ -380,26 +382,6 @@ impl<'a> View<'a> {
         self.side(side).outstanding.iter().filter(|segment| segment.copies >= 2 && !segment.sacked && segment.len > 0)
     }
 
-    /// A full-size segment of this side that was sent again and again in vain, while smaller ones arrived. `None` when nothing of this side
-    /// arrived, or when a segment as large did.
-    pub fn black_hole(&self, side: Side) -> Option<&'a Outstanding> {
-        let sender = self.side(side);
-        let victim = self.repeated_in_vain(side).filter(|segment| self.is_full_size(side, segment)).max_by_key(|segment| segment.copies)?;
-        if sender.largest_acked_segment >= victim.len {
-            return None;
-        }
-        let smaller_passed = sender.largest_acked_segment > 0
-            || sender.outstanding.iter().any(|segment| segment.sacked)
-            || self.side(side.other()).sent_sack
-            || self.side(side.other()).duplicate_acks > 0;
-        smaller_passed.then_some(victim)
-    }
-
-    /// The segment is as large as a path of ordinary size must carry but a tunnel may not: a host has to pass 576 bytes, links pass 1500.
-    pub fn is_full_size(&self, side: Side, segment: &Outstanding) -> bool {
-        segment.ip_len >= FULL_SIZE_PACKET || segment.ip_len > MINIMUM_MTU && segment.len + TCP_OPTIONS_MOST >= self.mss(side)
-    }
-
     /// Bytes of this side that never came into view though later ones did.
     pub fn hole(&self, side: Side) -> Option<Hole> {
         let facts = self.side(side);
@@ -410,22 +392,6 @@ impl<'a> View<'a> {
         }
         let unseen = facts.highest.saturating_sub(facts.bytes_seen).saturating_sub(facts.gap_bytes_acked);
         (unseen > 0).then_some(Hole { len: unseen, stranded: facts.stranded_bytes })
-    }
-
-    /// Whether a hole can only have held segments larger than all that arrived from this side, and of full size.
-    pub fn hole_is_full_size(&self, side: Side, hole: Hole) -> bool {
-        let largest = u64::from(self.side(side).largest_segment);
-        // The hole is a whole number of full segments, and nothing of that size arrived.
-        let full = u64::from(self.mss(side));
-        let multiple = [full, full.saturating_sub(TIMESTAMPS)]
-            .into_iter()
-            .any(|full| full >= FULL_SIZE_HOLE && hole.len.is_multiple_of(full) && largest.saturating_add(NOTABLY_SMALLER) <= full);
-        if multiple {
-            return true;
-        }
-        hole.len >= u64::from(self.mss(side)).saturating_sub(u64::from(TCP_OPTIONS_MOST)).min(FULL_SIZE_HOLE)
-            && largest < FULL_SIZE_HOLE
-            && hole.len > largest
     }
 
     /// The side at which the capture was taken, where hop counters tell: its packets still have the full initial value and the other's do not.
@@ -561,6 +527,8 @@ pub fn ordinal(number: u32) -> String {
     format!("{number}{ending}")
 }
 
+/// No device forgets a connection within this time.
+pub const SHORT_PAUSE: Duration = Duration::from_secs(3);
 /// Initial hop counters in use: Linux and BSD 64, Windows 128, network gear 255.
 const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
 /// On a shorter leg the clock of the capture decides nothing.
@@ -573,17 +541,5 @@ const RECORD_AND_MESSAGE_HEADER: u64 = 9;
 const DEFAULT_MSS: u32 = 1460;
 /// Payload of a segment that every ordinary path passes whole, timestamps and tunnels considered.
 const ORDINARY_SEGMENT: u64 = 1_400;
-/// Timestamps and selective acknowledgments take this much of a segment at most.
-const TCP_OPTIONS_MOST: u32 = 40;
-/// From this length an IP packet may exceed what a tunnel passes (IPv6's least MTU is 1280, some links have less).
-const FULL_SIZE_PACKET: u32 = 1_000;
-/// What every IPv4 host must accept (RFC 791).
-const MINIMUM_MTU: u32 = 576;
-/// Bytes that the timestamps option takes of each segment.
-const TIMESTAMPS: u64 = 12;
-/// A segment that is smaller than a full one by this much passes where that does not: tunnels take from 20 bytes on.
-const NOTABLY_SMALLER: u64 = 20;
-/// A hole smaller than this was not made by a full-size segment.
-const FULL_SIZE_HOLE: u64 = 1_000;
 /// Packets of one burst overtake each other by no more than this.
 const OVERTAKEN: Duration = Duration::from_millis(50);

@@ -1,5 +1,7 @@
 //! `capture-ended`: the capture stopped while the handshake was young.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -58,7 +60,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
     };
     // After a long silence those who should have spoken are named first, and this remains as the reserve.
-    let (weight, confidence) = match (view.nearly_stalled(case.policy), facts.close) {
+    let (weight, confidence) = match (view.nearly_stalled(case.policy) || gave_up(case, view, quiet), facts.close) {
         (true, _) => (Weight::Fallback, Confidence::Likely),
         (false, Close::EndOfCapture) => (Weight::Overrides, Confidence::Strong),
         (false, _) => (Weight::Overrides, Confidence::Likely),
@@ -71,6 +73,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture here" })
             .advise("Capture for longer, or read this file together with the one that follows it."),
     )
+}
+
+/// A SYN to a server that leaves SYNs unanswered, which was not sent again when that was due: its sender gave up, and the capture shows all of it.
+fn gave_up(case: &Case<'_>, view: View<'_>, quiet: Duration) -> bool {
+    let once = view.is_tcp() && !view.is_up() && view.server().packets == 0 && view.client().syn.is_some_and(|syn| syn.count == 1);
+    once && quiet >= SYN_AGAIN && case.knowledge.related.iter().any(|other| other.same_endpoint && other.went_unanswered)
 }
 
 /// OpenVPN's control channel is encrypted, both sides talk, and the tunnel was not used before the capture ended: nobody knows how far they got.
@@ -93,3 +101,6 @@ fn unreadable(case: &Case<'_>) -> Option<Finding> {
             .advise("Capture until the tunnel is used. If it never is, look at the log of either side: what is said inside cannot be read without the key."),
     )
 }
+
+/// A host that still waits has sent its SYN again by now: a second is due (RFC 6298 section 2), and timers are not exact.
+const SYN_AGAIN: Duration = Duration::from_millis(1_500);

@@ -1,10 +1,11 @@
 //! Tests of the family capture.
 
 use super::*;
-use crate::diagnosis::finding::Weight;
-use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::testing::{at, connected, found, found_knowing, outstanding, partial_hello};
+use crate::diagnosis::finding::{Confidence, Weight};
+use crate::diagnosis::knowledge::{Knowledge, Related};
+use crate::diagnosis::testing::{at, connected, found, found_knowing, outstanding, partial_hello, related};
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::transport::{Close, SideFacts};
 
 #[test]
 fn where_no_server_is_heard_the_silence_of_one_means_nothing() {
@@ -54,4 +55,20 @@ fn what_is_neither_acknowledged_nor_repeated_shows_that_packets_are_missing() {
     assert!(found(&gaps::RULE, &facts).is_some(), "a minute without a repetition");
     facts.flow.sides.client.retransmits = 3;
     assert!(found(&gaps::RULE, &facts).is_none(), "it was repeated");
+}
+
+#[test]
+fn a_syn_that_is_not_sent_again_when_that_is_due_was_given_up() {
+    let asked = |quiet: i64, unanswered_before: bool| {
+        let mut facts = connected();
+        facts.flow.tcp.as_mut().unwrap().established = None;
+        facts.flow.sides.server = SideFacts::default();
+        (facts.outcome, facts.close, facts.closed_at) = (Outcome::Incomplete, Close::EndOfCapture, at(99, quiet));
+        let other = Related { same_endpoint: true, went_unanswered: unanswered_before, ..related(at(0, -1_000)) };
+        let found = found_knowing(&ended::RULE, &facts, &Knowledge { related: vec![other], ..Knowledge::default() });
+        found.map(|finding| (finding.weight, finding.confidence))
+    };
+    assert_eq!(asked(2_000, true), Some((Weight::Fallback, Confidence::Likely)));
+    assert_eq!(asked(2_000, false), Some((Weight::Overrides, Confidence::Strong)), "the server answers others");
+    assert_eq!(asked(900, true), Some((Weight::Overrides, Confidence::Strong)), "the second SYN may be on its way");
 }

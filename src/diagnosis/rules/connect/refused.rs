@@ -1,5 +1,7 @@
 //! `tcp-refused`: the port is closed.
 
+use std::net::IpAddr;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -29,17 +31,28 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // Its packets came from another distance: from a device before it, or from a container behind its address.
     let genuine = &case.knowledge.server_ttls;
     let from_elsewhere = !genuine.is_empty() && !genuine.contains(&reset.ttl);
+    // A public address that answers over the client's own link: a gateway or a device on it speaks for the server.
+    let next_door = next_door(case, reset);
     let (confidence, summary) = if case.knowledge.completed > 0 || serves {
         (
             Confidence::Likely,
             format!("{server} refused the connection, though it accepts others: it was down for a while, or it refuses this client."),
         )
     } else {
-        let confidence = if from_elsewhere { Confidence::Likely } else { Confidence::Strong };
+        let confidence = if from_elsewhere || next_door { Confidence::Likely } else { Confidence::Strong };
         (confidence, format!("{server} refused the connection: nothing listens on port {}.", server.port))
     };
+    let finding = Finding::new(Cause::TcpRefused, confidence, summary);
+    let finding = if next_door {
+        finding.noting(format!(
+            "the RST has TTL {}, which no router has lowered, though {} is not an address of the client's network: a gateway may have sent it",
+            reset.ttl, server.address
+        ))
+    } else {
+        finding
+    };
     Some(
-        Finding::new(Cause::TcpRefused, confidence, summary)
+        finding
             .weight(Weight::Overrides)
             .stopped_by(StoppedBy::Server)
             .shown_by(reset.mark, "server answered the SYN with a RST")
@@ -48,4 +61,22 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::ss_listen(server.port))
             .advise(remedy::port_open(case.handshake)),
     )
+}
+
+/// Seen beside a client with a private address, the RST of a public one passed no router.
+fn next_door(case: &Case<'_>, reset: &Reset) -> bool {
+    let view = View::new(case.handshake);
+    let beside_client = view.client().syn.is_some_and(|syn| view.is_fresh(syn.ttl));
+    beside_client && view.is_fresh(reset.ttl) && is_private(case.handshake.client.address) && !is_private(case.handshake.server.address)
+}
+
+/// Addresses of networks of one's own (RFC 1918, RFC 4193, RFC 6598), of the link, and of the host itself.
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let shared = matches!(address.octets(), [100, 64..=127, ..]);
+            address.is_private() || address.is_loopback() || address.is_link_local() || shared
+        }
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local(),
+    }
 }

@@ -45,7 +45,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         format!("{server} never answered {} within {}.", counted(syn.count, "SYN", "SYNs"), span_text(span))
     } else {
         format!(
-            "{server} answered none of {again} from {}, each a single SYN.",
+            "{server} answered none of {again} from {}; this one sent a single SYN.",
             case.handshake.client.address,
             again = counted(again, "connection", "connections")
         )

@@ -79,3 +79,19 @@ fn a_probe_says_nothing_and_closes_first() {
     facts.flow.sides.server.fin = Some((at(4, 30), 0));
     assert!(found_knowing(&probe::RULE, &facts, &Knowledge::default()).is_none(), "the server closed");
 }
+
+#[test]
+fn a_public_address_that_refuses_from_next_door_may_be_spoken_for() {
+    let refusing = |client: &str, ttl: u8| {
+        let mut facts = unanswered();
+        facts.client.address = client.parse().unwrap();
+        let mut refusal = reset(at(2, 20), ttl);
+        refusal.to_syn = true;
+        facts.flow.sides.server.resets.push(refusal);
+        facts.flow.sides.server.packets = 1;
+        found_knowing(&refused::RULE, &facts, &Knowledge::default()).expect("a RST to the SYN").confidence
+    };
+    assert_eq!(refusing("192.168.50.11", 64), Confidence::Likely);
+    assert_eq!(refusing("192.168.50.11", 55), Confidence::Strong, "it comes from afar");
+    assert_eq!(refusing("192.0.2.1", 64), Confidence::Strong, "both may be on one link");
+}

@@ -6,12 +6,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::{View, ordinal, span_text};
+use crate::diagnosis::view::{SHORT_PAUSE, View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::wording::{counted, times};
 
-use super::{hello_lost, idle, paused_before_hello};
+use super::{hello_lost, paused_before_hello, too_large};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientHelloDropped,
@@ -63,7 +63,7 @@ fn first_part(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if !view.failed_over_tcp() {
+    if !view.failed_over_tcp() || too_large(case, view, Side::Client) {
         return None;
     }
     if let Some(finding) = swallowed(case, view).or_else(|| first_part(case, view)) {
@@ -94,7 +94,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = finding
         .resting_on(Suspect::packet(Side::Client, segment.first, segment.len))
         .or_else(if large { &[Cause::SplitClientHello, Cause::PathMtuBlackHole] } else { &[] })
-        .or_else(if view.pause_before(segment) >= idle::SHORTEST_PAUSE { &[Cause::IdleTimeout] } else { &[] })
+        .or_else(if view.pause_before(segment) >= SHORT_PAUSE { &[Cause::IdleTimeout] } else { &[] })
         .or_else(&[Cause::OneWayPath, Cause::AcceptQueueFull])
         .or_else(if super::version_is_suspect(case) { &[Cause::Tls13Dropped] } else { &[] });
     Some(super::try_otherwise(case, finding))

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::against::{Contrary, lowers};
+use crate::diagnosis::against::{Contrary, lowers, same_hello_without_pause};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::{View, ordinal, span_text};
+use crate::diagnosis::view::{SHORT_PAUSE, View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::wording::times;
@@ -31,28 +31,34 @@ fn dropped(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let pause = view.pause_before(segment);
     // A SYN-ACK that is repeated means that the connection never was whole.
     let half_open = view.server().syn.is_some_and(|syn| syn.count > 1);
-    if pause < SHORTEST_PAUSE || half_open || segment.offset < view.side(side).acked || view.black_hole(side).is_some() {
+    if pause < SHORT_PAUSE || half_open || segment.offset < view.side(side).acked || view.black_hole(side).is_some() {
         return None;
     }
     let message = view.message_at(side, segment.offset);
     let worked_before = view.side(side).acked > 0;
     let typical = pause >= TYPICAL_PAUSE;
-    // Devices in use wait half a minute and more; a shorter limit is seldom, and believed where the connection had worked before.
-    if !typical && !worked_before {
+    // Devices in use wait half a minute and more; a shorter limit is seldom, and believed where the connection had worked before, or one like it
+    // that did not pause.
+    let like = same_hello_without_pause(case).filter(|_| side == Side::Client && segment.offset == 0);
+    if !typical && !worked_before && like.is_none() {
         return None;
     }
     let confidence = if typical { Confidence::Strong } else { Confidence::Likely };
-    Some(finish(
-        case,
-        Finding::new(
+    let finding = Finding::new(
             Cause::IdleTimeout,
             confidence,
             format!("After a pause of {}, the {side}'s {} no longer gets through: it was sent {} and never acknowledged. A device on the path has forgotten the connection.", span_text(pause), short(message), times(segment.copies)),
         )
         .shown_by(segment.first, format!("{message}, after {} without a packet", span_text(pause)))
-        .shown_by(segment.last, format!("sent for the {} time", ordinal(segment.copies))),
-        &[Cause::OneWayPath, Cause::PacketLoss],
-    ))
+        .shown_by(segment.last, format!("sent for the {} time", ordinal(segment.copies)));
+    let finding = match like {
+        Some(like) => finding.shown_by(
+            like.start,
+            "without a pause a similar ClientHello from this client led to a complete handshake: neither its content nor its size is the reason",
+        ),
+        None => finding,
+    };
+    Some(finish(case, finding, &[Cause::OneWayPath, Cause::PacketLoss]))
 }
 
 /// The first segment after the pause is answered by a RST of the other side, at once.
@@ -64,24 +70,39 @@ fn reset(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let pause = view.pause_until(data);
     let at_once = ending.mark.time.since(data.time) <= AT_ONCE.max(view.rtt() * 2);
     let typical = pause >= TYPICAL_PAUSE;
-    if pause < RESET_PAUSE || !at_once || view.side(asker).acked >= view.side(asker).highest || case.handshake.deciding_alert().is_some() {
+    // A hop counter that the server's packets never have shows a device, which needs no long pause to forget.
+    let foreign = ending.side == Side::Server
+        && ending
+            .reset
+            .is_some_and(|reset| view.ttl_distance(Side::Server, reset.ttl) > 0 && !case.knowledge.server_ttls.contains(&reset.ttl));
+    if pause < if foreign { SHORT_PAUSE } else { RESET_PAUSE }
+        || !at_once
+        || view.side(asker).acked >= view.side(asker).highest
+        || case.handshake.deciding_alert().is_some()
+    {
         return None;
     }
-    Some(finish(
-        case,
-        Finding::new(
-            Cause::IdleTimeout,
-            if typical { Confidence::Strong } else { Confidence::Likely },
-            format!(
-                "After a pause of {}, the {asker}'s next packet was answered with a RST: a device on the path had forgotten the connection.",
-                span_text(pause)
-            ),
-        )
-        .shown_by(data, format!("first packet from the {asker} after {} of silence", span_text(pause)))
-        .weight(if typical { Weight::Overrides } else { Weight::Explains })
-        .shown_by(ending.mark, format!("RST that claims to come from the {}", ending.side)),
-        &[Cause::ServerTimeout, Cause::ServerReset, Cause::ResetInjected],
-    ))
+    let finding = Finding::new(
+        Cause::IdleTimeout,
+        if typical { Confidence::Strong } else { Confidence::Likely },
+        format!(
+            "After a pause of {}, the {asker}'s next packet was answered with a RST: a device on the path had forgotten the connection.",
+            span_text(pause)
+        ),
+    )
+    .shown_by(data, format!("first packet from the {asker} after {} of silence", span_text(pause)))
+    .weight(if typical { Weight::Overrides } else { Weight::Explains })
+    .shown_by(ending.mark, format!("RST that claims to come from the {}", ending.side));
+    let finding = match ending.reset.filter(|_| foreign).zip(view.ttl(Side::Server)) {
+        Some((reset, own)) => finding.noting(format!("the RST has TTL {}; the server's own packets have {own}", reset.ttl)),
+        None => finding,
+    };
+    let alternatives: &[Cause] = if foreign {
+        &[Cause::ResetInjected, Cause::ServerTimeout, Cause::ServerReset]
+    } else {
+        &[Cause::ServerTimeout, Cause::ServerReset, Cause::ResetInjected]
+    };
+    Some(finish(case, finding, alternatives))
 }
 
 fn finish(case: &Case<'_>, finding: Finding, alternatives: &[Cause]) -> Finding {
@@ -99,8 +120,6 @@ fn short(message: &'static str) -> &'static str {
     message.strip_prefix("client's ").or_else(|| message.strip_prefix("server's ")).unwrap_or(message)
 }
 
-/// A shorter pause is not long enough for any device to forget a connection.
-pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(3);
 /// After a pause this long, a RST to the very next packet is that of a connection forgotten: a server that had given up would have said so
 /// when it did.
 const RESET_PAUSE: Duration = Duration::from_secs(5);

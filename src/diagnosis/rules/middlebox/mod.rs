@@ -132,6 +132,11 @@ fn try_otherwise(case: &Case<'_>, finding: Finding) -> Finding {
     finding.advise(remedy::s_client(facts, "-groups X25519"))
 }
 
+/// A packet of this side is too large for most links, and none as large is known to have passed: that explains by itself that it was lost.
+fn too_large(case: &Case<'_>, view: View<'_>, side: Side) -> bool {
+    view.oversized(side).is_some_and(|segment| *case.knowledge.passed.of(side) < segment.len)
+}
+
 /// The hello waited for so long before it was sent that a device may have forgotten the connection.
 fn paused_before_hello(view: View<'_>) -> bool {
     view.repeated_in_vain(Side::Client).next().is_some_and(|segment| view.pause_before(segment) >= idle::TYPICAL_PAUSE)

@@ -67,7 +67,10 @@ fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Opti
         return found(Confidence::Strong, ttl_text);
     }
     let both = view.side(side.other()).resets.iter().any(|other| view.ttl_distance(side.other(), other.ttl) > 0);
-    if foreign && (both || reset.seq_distance != 0) { found(Confidence::Likely, ttl_text) } else { None }
+    // A host that is known to have one hop counter for all has not had another route.
+    let mut genuine = case.knowledge.server_ttls.iter().filter(|_| side == Side::Server).peekable();
+    let steady = genuine.peek().is_some() && view.server().syn.is_some_and(|syn| genuine.all(|ttl| *ttl == syn.ttl));
+    if foreign && (both || reset.seq_distance != 0 || steady) { found(Confidence::Likely, ttl_text) } else { None }
 }
 
 /// Behind a RST with the number of the side's next byte, and with nothing in between, comes one whose number is larger than anything that this side can

@@ -34,7 +34,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let partly = server.acked > start || server.outstanding.iter().any(|other| other.sacked) || view.client().sent_sack;
     // A client that left at once never wanted the answer.
     let left = view.ended_by(Side::Client).is_some() && !view.waited();
-    if partly || left || view.black_hole(Side::Server).is_some() || view.client().zero_window.is_some() {
+    if partly
+        || left
+        || super::too_large(case, view, Side::Server)
+        || view.black_hole(Side::Server).is_some()
+        || view.client().zero_window.is_some()
+    {
         return None;
     }
     let full_size = view.is_full_size(Side::Server, segment);

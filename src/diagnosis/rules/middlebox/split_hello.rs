@@ -12,7 +12,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::wording::{count, counted, times};
 
-use super::{by_contrast, hello_lost, smaller_hello_that_worked, smaller_hello_worked};
+use super::{by_contrast, hello_lost, smaller_hello_that_worked, smaller_hello_worked, too_large};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SplitClientHello,
@@ -113,7 +113,7 @@ fn second_part_missing(view: View<'_>) -> Option<Fate> {
 
 /// Nothing of it was acknowledged, and a smaller one went through: a size that the path cannot take would have let its short last part pass.
 fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
-    let copies = hello_lost(view).filter(|_| view.hello_is_large())?;
+    let copies = hello_lost(view).filter(|_| view.hello_is_large() && !too_large(case, view, Side::Client))?;
     Some(Fate {
         confidence: by_contrast(smaller_hello_that_worked(case)?, view.hello_mark()?),
         stopped_by: StoppedBy::Network,

@@ -1,10 +1,12 @@
 //! Tests of the family middlebox.
 
+use std::time::Duration;
+
 use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::testing::{Scene, at, connected, event, found_knowing, outstanding, partial_hello, reset, says};
+use crate::diagnosis::knowledge::{Knowledge, Related, hello_shape};
+use crate::diagnosis::testing::{Scene, at, connected, event, found_knowing, outstanding, partial_hello, related, reset, says};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -140,4 +142,103 @@ fn full_packets_one_by_one_are_held_back_on_the_path() {
     // a program that writes slowly
     facts.flow.sides.server.delivered = 3_000;
     assert!(found_knowing(&throttled::RULE, &facts, &Knowledge::default()).is_none());
+}
+
+/// A hello that is sent so often, this long after the connection came up, and never acknowledged; and one like it that was sent after another pause
+/// and led to a complete handshake.
+fn lost_like_another(pause: i64, copies: u32, pause_of_other: i64) -> (Handshake, Knowledge) {
+    let mut facts = partial_hello(300, 291);
+    facts.partial_client_hello = None;
+    facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+    let sent = at(4, 20 + pause);
+    for hello in &mut facts.client_hellos {
+        (hello.mark, hello.first, hello.span) = (sent, sent, (0, 300));
+    }
+    let client = &mut facts.flow.sides.client;
+    client.outstanding.push(outstanding(0, 300, sent, at(9, 6_000 + pause), copies));
+    (client.first_data, client.last_data, client.last_packet) = (Some(sent), Some(sent), Some(at(9, 6_000 + pause)));
+    let hello = &facts.client_hellos[0].what;
+    let other = Related {
+        same_endpoint: true,
+        same_name: true,
+        hello_len: hello.bytes().len(),
+        hello_shape: hello_shape(hello),
+        hello_after: Duration::from_millis(pause_of_other.unsigned_abs()),
+        ..related(at(0, -5_000))
+    };
+    let knowledge = Knowledge { related: vec![other], ..Knowledge::default() };
+    (facts, knowledge)
+}
+
+#[test]
+fn a_hello_that_passes_without_a_pause_and_not_after_one_was_forgotten() {
+    let (facts, knowledge) = lost_like_another(8_000, 6, 5);
+    let finding = found_knowing(&idle::RULE, &facts, &knowledge).expect("one like it passed at once");
+    assert_eq!((finding.confidence, finding.weight, finding.stopped_by), (Confidence::Likely, Weight::Explains, Some(StoppedBy::Network)));
+    assert!(found_knowing(&idle::RULE, &facts, &Knowledge::default()).is_none(), "its name may be the reason");
+    let (facts, knowledge) = lost_like_another(8_000, 6, 8_000);
+    assert!(found_knowing(&idle::RULE, &facts, &knowledge).is_none(), "the other paused as long, and passed");
+    let (facts, knowledge) = lost_like_another(2_000, 6, 5);
+    assert!(found_knowing(&idle::RULE, &facts, &knowledge).is_none(), "nobody forgets so soon");
+}
+
+#[test]
+fn a_rst_after_a_short_pause_is_a_devices_where_its_hop_counter_is() {
+    let after = |pause: i64, ttl: u8| {
+        let mut facts = partial_hello(300, 600);
+        let sent = at(4, 20 + pause);
+        let client = &mut facts.flow.sides.client;
+        (client.first_data, client.last_data, client.last_packet) = (Some(sent), Some(sent), Some(sent));
+        facts.partial_client_hello.as_mut().unwrap().mark = sent;
+        facts.flow.sides.server.resets.push(reset(at(5, 21 + pause), ttl));
+        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Server);
+        facts
+    };
+    let found = |facts: &Handshake, ttls: &[u8]| {
+        found_knowing(&idle::RULE, facts, &Knowledge { server_ttls: ttls.to_vec(), ..Knowledge::default() })
+    };
+    let finding = found(&after(3_100, 56), &[55]).expect("one hop nearer than the server");
+    assert_eq!((finding.confidence, finding.alternatives[0]), (Confidence::Likely, Cause::ResetInjected));
+    assert!(found(&after(3_100, 55), &[55]).is_none(), "the server's own");
+    assert!(found(&after(3_100, 56), &[55, 56]).is_none(), "the server is known by both");
+    assert!(found(&after(40, 56), &[55]).is_none(), "without a pause");
+}
+
+#[test]
+fn one_hop_apart_is_another_sender_where_the_server_is_known_to_keep_its_distance() {
+    let mut facts = partial_hello(517, 508);
+    facts.flow.sides.server.resets = vec![reset(at(5, 45), 56)];
+    (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Server);
+    let found =
+        |ttls: &[u8]| found_knowing(&reset_injected::RULE, &facts, &Knowledge { server_ttls: ttls.to_vec(), ..Knowledge::default() });
+    let finding = found(&[55]).expect("all its packets have 55");
+    assert_eq!((finding.confidence, finding.weight), (Confidence::Likely, Weight::Explains));
+    assert!(found(&[]).is_none(), "a route may have changed");
+    assert!(found(&[54, 55]).is_none(), "routes do change");
+}
+
+#[test]
+fn a_packet_that_most_links_do_not_carry_is_not_lost_for_its_name() {
+    let lost = |side: Side, len: u32| {
+        let mut facts = answered();
+        if side == Side::Client {
+            facts.server_hello = None;
+            facts.flow.sides.client.acked = 0;
+        }
+        for own in Side::BOTH {
+            facts.flow.sides.of_mut(own).syn.as_mut().unwrap().mss = Some(8_960);
+        }
+        facts.flow.sides.of_mut(side).outstanding.push(outstanding(0, len, at(5, 45), at(9, 6_000), 5));
+        facts
+    };
+    let passed = |len: u32| {
+        let mut knowledge = Knowledge::default();
+        (knowledge.passed.client, knowledge.passed.server) = (len, len);
+        knowledge
+    };
+    for (side, rule) in [(Side::Client, &hello_dropped::RULE), (Side::Server, &server_flight::RULE)] {
+        assert!(found_knowing(rule, &lost(side, 1_490), &passed(0)).is_none(), "{side}: 1,542 bytes in one packet");
+        assert!(found_knowing(rule, &lost(side, 1_490), &passed(2_000)).is_some(), "{side}: larger ones pass");
+        assert!(found_knowing(rule, &lost(side, 1_448), &passed(0)).is_some(), "{side}: of ordinary size");
+    }
 }

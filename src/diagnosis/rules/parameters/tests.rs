@@ -4,7 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::testing::{BROAD, Scene, extensions, legacy, with, without};
 use crate::flow::Side::{Client, Server};
-use crate::handshake::facts::{EncryptedRecord, Outcome, StoppedBy};
+use crate::handshake::facts::{AlertSeen, EncryptedRecord, Outcome, StoppedBy};
 use crate::handshake::renegotiation::Renegotiation;
 use crate::tls::registry::{AlertDescription as A, CipherSuite, ProtocolVersion as V};
 
@@ -88,4 +88,21 @@ fn a_renegotiation_is_refused_by_an_alert_and_accepted_by_handshake_records() {
     };
     assert_eq!(established(21), Some((Cause::RenegotiationRefused, Confidence::Strong)));
     assert_eq!(established(22), None);
+}
+
+#[test]
+fn only_in_tls_13_a_certificate_is_withheld_in_secret() {
+    let alerted = |suite, list: &[(u16, &[u8])]| {
+        let mut scene = Scene::broad().answered(V::TLS12, suite, list).ended(Outcome::Alerted, StoppedBy::Server);
+        for len in [30, 19] {
+            let mark = scene.next_mark();
+            scene.handshake.encrypted.server.push(EncryptedRecord { content_type: 23, len, mark });
+        }
+        let mark = scene.next_mark();
+        let seen = AlertSeen { from: Server, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
+        scene.handshake.alerts.push(seen);
+        scene.cause().map(|(cause, _)| cause)
+    };
+    assert_eq!(alerted(0x1301, &[(0x002b, &[3, 4])]), Some(Cause::HandshakeFailure));
+    assert_ne!(alerted(0xc02f, &[(0xff01, &[0])]), Some(Cause::HandshakeFailure));
 }

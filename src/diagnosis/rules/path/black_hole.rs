@@ -7,12 +7,12 @@ use crate::diagnosis::finding::{Confidence, Finding, Suspect};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::{Hole, View, ordinal, span_text};
+use crate::diagnosis::view::{ETHERNET_MTU, Hole, View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
 use crate::transport::Outstanding;
-use crate::wording::{counted, times};
+use crate::wording::{count, counted, times};
 
 use super::{black_hole_udp, probed};
 
@@ -36,7 +36,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Side::BOTH
         .into_iter()
-        .find_map(|side| at_sender(case, view, side))
+        .find_map(|side| at_sender(case, view, side).or_else(|| oversized(case, view, side)))
         .or_else(|| Side::BOTH.into_iter().find_map(|side| at_receiver(case, view, side)))
 }
 
@@ -79,6 +79,28 @@ fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     } else {
         finding
     })
+}
+
+/// Both hosts send larger packets than Ethernet carries by default, and something between them does not.
+fn oversized(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
+    let segment = view.oversized(side)?;
+    let message = view.message_at(side, segment.offset);
+    let mss = view.mss(side);
+    let finding = Finding::new(
+        Cause::PathMtuBlackHole,
+        Confidence::Likely,
+        format!("Packets from the {side} that are larger than {} bytes do not arrive: {} with the {message} were sent {} in {} and never acknowledged, while the small packets that opened the connection passed.", count(u64::from(ETHERNET_MTU)), counted(segment.ip_len, "byte", "bytes"), times(segment.copies), span_text(segment.last.time.since(segment.first.time))),
+    )
+    .resting_on(Suspect::packet(side, segment.first, segment.len))
+    .shown_by(segment.first, format!("{message}: one packet of {}, first sent", counted(segment.ip_len, "byte", "bytes")))
+    .shown_by(segment.last, format!("sent for the {} time, never acknowledged", ordinal(segment.copies)))
+    .noting(format!("the {} announces an MSS of {}: its own link carries jumbo frames, which says nothing of the links in between", side.other(), count(u64::from(mss))));
+    let alternatives: &[Cause] = match side {
+        Side::Client => &[Cause::ClientHelloDropped, Cause::OneWayPath],
+        Side::Server => &[Cause::ServerFlightDropped, Cause::OneWayPath],
+    };
+    let finding = advice(case, finding.or_else(alternatives)).advise("If the first size passes and this one does not, enable jumbo frames on every switch and router in between, or set the hosts' MTU to what passes:");
+    Some(finding.advise(remedy::ping_mtu(case.handshake.server.address, segment.ip_len)))
 }
 
 /// The segment is the beginning of a ClientHello with a server name under which no handshake completed, and no other of full size is known to be

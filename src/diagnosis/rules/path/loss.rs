@@ -125,7 +125,7 @@ fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     // Something of this side arrived, or a packet just like it did in another connection: the path works, this one does not get through.
     let passes =
         sender.acked > 0 || sender.outstanding.iter().any(|segment| segment.sacked) || side == Side::Client && same_hello_completed(case);
-    if view.black_hole(side).is_some() || !passes {
+    if view.black_hole(side).is_some() || view.oversized(side).is_some() || !passes {
         return None;
     }
     let message = view.message_at(side, victim.offset);

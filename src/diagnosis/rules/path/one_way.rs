@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::against::{Contrary, drops, lowers};
+use crate::diagnosis::against::{Contrary, drops, lowers, same_hello_without_pause};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::{View, ordinal, span_text};
+use crate::diagnosis::view::{SHORT_PAUSE, View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::wording::times;
@@ -29,6 +29,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = unheard_ack(case, view)
         .or_else(|| unheard_client(case, view))
         .or_else(|| Side::BOTH.into_iter().find_map(|side| gone(case, view, side)))
+        .or_else(|| died(case, view))
         .or_else(|| silent_to_the_end(case, view))?;
     Some(
         finding
@@ -121,6 +122,33 @@ fn gone(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     )
 }
 
+/// Of a hello like one that passed before nothing arrives any more, however often it is sent: so many losses in a row are no chance, and neither its
+/// content nor its size is the reason. After a pause it may be this connection alone that a device forgot.
+fn died(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let passed = same_hello_without_pause(case).filter(|other| other.start < case.handshake.flow.first)?;
+    let victim = view.repeated_in_vain(Side::Client).find(|segment| segment.offset == 0 && segment.copies >= IN_A_ROW)?;
+    let client = view.client();
+    let heard_since = view.server().last_packet.is_some_and(|mark| mark.frame > victim.first.frame);
+    let half_open = view.server().syn.is_none_or(|syn| syn.count > 1);
+    let lossy = case.knowledge.causes.iter().any(|(cause, _)| *cause == Cause::PacketLoss);
+    if client.acked > 0 || heard_since || half_open || lossy || view.pause_before(victim) >= SHORT_PAUSE {
+        return None;
+    }
+    let message = view.message_at(Side::Client, 0);
+    Some(
+        Finding::new(
+            Cause::OneWayPath,
+            Confidence::Likely,
+            format!("The client's packets stopped arriving at {} once the connection was up: the {message} was sent {} within {} and never acknowledged, and nothing more came from the server.", case.handshake.server, times(victim.copies), span_text(victim.last.time.since(victim.first.time))),
+        )
+        .resting_on(Suspect::packet(Side::Client, victim.first, victim.len))
+        .shown_by(passed.start, "before, a similar ClientHello from this client led to a complete handshake: neither its content nor its size is the reason")
+        .shown_by(victim.first, format!("{message} first sent"))
+        .shown_by(victim.last, format!("sent for the {} time, never acknowledged", ordinal(victim.copies)))
+        .or_else(&[Cause::PacketLoss, Cause::IdleTimeout]),
+    )
+}
+
 /// The server fell silent, and its host does not acknowledge the client's FIN either, which no program has a part in.
 fn silent_to_the_end(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let (client, server) = (view.client(), view.server());
@@ -151,6 +179,8 @@ fn silent_to_the_end(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     )
 }
 
+/// So many copies of one packet are not lost by chance where none of those before was.
+const IN_A_ROW: u32 = 4;
 /// A FIN that is sent again was not acknowledged within the time that its sender takes for long.
 const FINS: u32 = 2;
 /// A host that lives acknowledges one of so many, even on a path that loses packets.

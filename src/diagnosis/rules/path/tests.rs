@@ -1,11 +1,14 @@
 //! Tests of the family path.
 
 use super::*;
-use crate::diagnosis::finding::Weight;
-use crate::diagnosis::testing::{at, connected, event, found, outstanding, partial_hello, rules_of, syn};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Weight};
+use crate::diagnosis::knowledge::{Knowledge, Related, hello_shape};
+use crate::diagnosis::testing::{Scene, at, connected, event, found, found_knowing, outstanding, partial_hello, related, rules_of, syn};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
+use crate::time::Mark;
 use crate::transport::{FlowEventKind, IcmpNote, ZeroWindow};
 
 #[test]
@@ -96,4 +99,48 @@ fn a_sender_that_makes_its_segments_smaller_gets_round_a_black_hole() {
     assert!(tried(&[1_448, 512]).is_none(), "two copies may be lost by chance");
     assert!(tried(&[1_448, 1_448, 1_448]).is_none(), "it came through in full size");
     assert!(tried(&[1_448, 1_448, 512, 1_448]).is_none(), "the smaller one did not");
+}
+
+#[test]
+fn more_than_ethernet_carries_by_default_is_too_large_for_the_path() {
+    let lost = |len: u32, mss: u16, copies: u32| {
+        let mut facts = partial_hello(len, len as usize - 9);
+        facts.flow.sides.server.syn.as_mut().unwrap().mss = Some(mss);
+        facts.flow.sides.client.outstanding.push(outstanding(0, len, at(4, 25), at(9, 6_000), copies));
+        found(&black_hole::RULE, &facts)
+    };
+    let finding = lost(1_490, 8_960, 7).expect("1,542 bytes in one packet");
+    assert_eq!((finding.confidence, finding.weight, finding.stopped_by), (Confidence::Likely, Weight::Explains, Some(StoppedBy::Network)));
+    assert!(finding.summary.contains("larger than 1,500 bytes") && finding.summary.contains("1,542 bytes"), "{}", finding.summary);
+    assert!(finding.remedy.iter().any(|line| line.line().contains("-s 1514")), "{:?}", finding.remedy);
+    assert!(lost(1_448, 8_960, 7).is_none(), "Ethernet carries it");
+    assert!(lost(2_896, 1_460, 7).is_none(), "the sender's card cuts it up");
+    assert!(lost(1_490, 8_960, 2).is_none(), "two may be lost by chance");
+}
+
+#[test]
+fn a_hello_that_passed_before_and_no_more_meets_a_dead_path() {
+    let lost = |copies: u32, pause: i64, other_began: Mark| {
+        let mut facts = partial_hello(300, 291);
+        facts.partial_client_hello = None;
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        let sent = at(4, 20 + pause);
+        for hello in &mut facts.client_hellos {
+            (hello.mark, hello.first, hello.span) = (sent, sent, (0, 300));
+        }
+        let client = &mut facts.flow.sides.client;
+        client.outstanding.push(outstanding(0, 300, sent, at(9, 6_000 + pause), copies));
+        (client.first_data, client.last_data, client.last_packet) = (Some(sent), Some(sent), Some(at(9, 6_000 + pause)));
+        let hello = &facts.client_hellos[0].what;
+        let (hello_len, hello_shape) = (hello.bytes().len(), hello_shape(hello));
+        let other = Related { same_endpoint: true, same_name: true, hello_len, hello_shape, ..related(other_began) };
+        found_knowing(&one_way::RULE, &facts, &Knowledge { related: vec![other], ..Knowledge::default() })
+    };
+    let earlier = at(0, -3_000);
+    let finding = lost(5, 2_000, earlier).expect("five times in vain");
+    assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Likely, Some(StoppedBy::Network)));
+    assert!(finding.alternatives.contains(&Cause::PacketLoss));
+    assert!(lost(3, 2_000, earlier).is_none(), "three may be lost by chance");
+    assert!(lost(5, 4_000, earlier).is_none(), "a device may have forgotten the connection");
+    assert!(lost(5, 2_000, at(6, 4_000)).is_none(), "the path is alive");
 }

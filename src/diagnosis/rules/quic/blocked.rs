@@ -49,8 +49,15 @@ fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if let Some(close) = quic.close_of(Side::Client) {
         finding = finding.shown_by(close.mark, "the client gives up (CONNECTION_CLOSE)");
     }
+    // A server repeats its flight where what the client answers does not arrive.
+    let again = view.repeats(Side::Server).filter(|_| view.answer_begun());
+    if let Some(repeats) = again {
+        finding = finding.shown_by(repeats.last, "the server sends its answer again: what the client sent since did not arrive");
+    }
     let alternatives: &[Cause] = if retried {
         &[Cause::QuicRetryLoop, Cause::QuicServerSilent, Cause::OneWayPath]
+    } else if again.is_some() {
+        &[Cause::OneWayPath, Cause::PacketLoss, Cause::QuicMtu]
     } else {
         &[Cause::QuicMtu, Cause::ServerStalled, Cause::OneWayPath]
     };

@@ -3,12 +3,13 @@ use std::time::Duration;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::knowledge::{Knowledge, Related};
-use crate::diagnosis::testing::{at, found_of_knowing as check, over_udp, related, rules_of};
+use crate::diagnosis::testing::{Scene, at, found_of_knowing as check, over_udp, related, rules_of};
 use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{ClosedBy, HelloPacket, Outcome, Protocol, QuicFacts, StoppedBy, Unanswered};
 use crate::packet::IcmpKind;
 use crate::quic::version::Version;
+use crate::tls::registry::ProtocolVersion;
 use crate::transport::IcmpNote;
 
 /// A client whose hello (frame 1) was sent again at 1 s and 3 s, given up as stalled after a minute.
@@ -124,6 +125,13 @@ fn what_was_answered_once_and_then_never_again_is_blocked() {
     let finding = check(Cause::QuicBlocked, &handshake, &Knowledge::default()).unwrap();
     assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Likely, Some(StoppedBy::Network)));
     assert!(finding.alternatives.contains(&Cause::ServerStalled), "a process that hangs looks the same from afar");
+    // A server that sends its flight again has not heard the client.
+    let mut repeating = handshake.clone();
+    let quic = repeating.quic.as_mut().unwrap();
+    (quic.repeats.server, quic.repeated.server) = (1, Some((at(2, 20), at(2, 20))));
+    repeating.server_hello = Scene::broad().answered(ProtocolVersion::TLS12, 0xc02f, &[]).handshake.observed.server_hello;
+    let finding = check(Cause::QuicBlocked, &repeating, &Knowledge::default()).unwrap();
+    assert_eq!(finding.alternatives.first(), Some(&Cause::OneWayPath));
     // At the server's own host nothing is lost between the process and the capture.
     handshake.flow.sides.client.ttl = Some(57);
     handshake.flow.sides.server.ttl = Some(64);

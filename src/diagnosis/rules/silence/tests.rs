@@ -85,3 +85,25 @@ fn a_client_waits_from_the_last_bytes_that_came() {
     let finding = found(&client_timeout::RULE, &facts).expect("but one by one");
     assert_eq!((finding.weight, finding.alternatives.first()), (Weight::Fallback, Some(&Cause::Throttled)));
 }
+
+#[test]
+fn who_closes_after_a_round_time_waited_for_somebody() {
+    let closed = |after: i64, acked: u64| {
+        let mut facts = partial_hello(1_600, 1_591);
+        facts.partial_client_hello = None;
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for hello in &mut facts.client_hellos {
+            (hello.mark, hello.first, hello.span) = (at(4, 25), at(4, 25), (0, 1_600));
+        }
+        facts.flow.sides.client.acked = acked;
+        facts.flow.sides.server.fin = Some((at(9, 25 + after), 0));
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Server);
+        let finding = found(&server_closed::RULE, &facts).expect("a FIN and nothing before it");
+        assert!(finding.alternatives.contains(&Cause::SplitClientHello), "{:?}", finding.alternatives);
+        finding.remedy[0].line().contains("backends")
+    };
+    assert!(closed(2_004, 1_600));
+    assert!(!closed(2_300, 1_600), "no time limit");
+    assert!(!closed(4, 1_600), "at once");
+    assert!(!closed(2_004, 0), "the hello did not arrive");
+}

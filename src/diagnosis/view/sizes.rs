@@ -1,0 +1,70 @@
+//! Packets that do not pass for their size.
+
+use super::{Hole, SHORT_PAUSE, View};
+use crate::flow::Side;
+use crate::transport::Outstanding;
+
+impl<'a> View<'a> {
+    /// A full-size segment of this side that was sent again and again in vain, while smaller ones arrived. `None` when nothing of this side
+    /// arrived, or when a segment as large did.
+    pub fn black_hole(&self, side: Side) -> Option<&'a Outstanding> {
+        let sender = self.side(side);
+        let victim = self.repeated_in_vain(side).filter(|segment| self.is_full_size(side, segment)).max_by_key(|segment| segment.copies)?;
+        if sender.largest_acked_segment >= victim.len {
+            return None;
+        }
+        let smaller_passed = sender.largest_acked_segment > 0
+            || sender.outstanding.iter().any(|segment| segment.sacked)
+            || self.side(side.other()).sent_sack
+            || self.side(side.other()).duplicate_acks > 0;
+        smaller_passed.then_some(victim)
+    }
+
+    /// The segment is as large as a path of ordinary size must carry but a tunnel may not: a host has to pass 576 bytes, links pass 1500.
+    pub fn is_full_size(&self, side: Side, segment: &Outstanding) -> bool {
+        segment.ip_len >= FULL_SIZE_PACKET || segment.ip_len > MINIMUM_MTU && segment.len + TCP_OPTIONS_MOST >= self.mss(side)
+    }
+
+    /// The first segment of this side that was sent again and again in vain, where it is larger than what Ethernet carries by default: both hosts
+    /// announced such sizes, and what lies between them need not pass them. The packets that opened the connection were small, and passed.
+    pub fn oversized(&self, side: Side) -> Option<&'a Outstanding> {
+        let sender = self.side(side);
+        let victim = self.repeated_in_vain(side).min_by_key(|segment| segment.offset)?;
+        let announced = self.side(side.other()).syn.and_then(|syn| syn.mss).map(u32::from)?;
+        // What is larger than the peer takes was cut up behind the capture point.
+        let on_the_wire = victim.ip_len > ETHERNET_MTU && victim.len <= announced;
+        let unheard = victim.offset >= sender.acked && sender.largest_acked_segment < victim.len;
+        (on_the_wire && unheard && victim.copies >= 3 && self.pause_before(victim) < SHORT_PAUSE).then_some(victim)
+    }
+
+    /// Whether a hole can only have held segments larger than all that arrived from this side, and of full size.
+    pub fn hole_is_full_size(&self, side: Side, hole: Hole) -> bool {
+        let largest = u64::from(self.side(side).largest_segment);
+        // The hole is a whole number of full segments, and nothing of that size arrived.
+        let full = u64::from(self.mss(side));
+        let multiple = [full, full.saturating_sub(TIMESTAMPS)]
+            .into_iter()
+            .any(|full| full >= FULL_SIZE_HOLE && hole.len.is_multiple_of(full) && largest.saturating_add(NOTABLY_SMALLER) <= full);
+        if multiple {
+            return true;
+        }
+        hole.len >= u64::from(self.mss(side)).saturating_sub(u64::from(TCP_OPTIONS_MOST)).min(FULL_SIZE_HOLE)
+            && largest < FULL_SIZE_HOLE
+            && hole.len > largest
+    }
+}
+
+/// Timestamps and selective acknowledgments take this much of a segment at most.
+const TCP_OPTIONS_MOST: u32 = 40;
+/// From this length an IP packet may exceed what a tunnel passes (IPv6's least MTU is 1280, some links have less).
+const FULL_SIZE_PACKET: u32 = 1_000;
+/// What every IPv4 host must accept (RFC 791).
+const MINIMUM_MTU: u32 = 576;
+/// Bytes that the timestamps option takes of each segment.
+const TIMESTAMPS: u64 = 12;
+/// A segment that is smaller than a full one by this much passes where that does not: tunnels take from 20 bytes on.
+const NOTABLY_SMALLER: u64 = 20;
+/// A hole smaller than this was not made by a full-size segment.
+const FULL_SIZE_HOLE: u64 = 1_000;
+/// The largest packet that an Ethernet carries whose links were not set to more.
+pub const ETHERNET_MTU: u32 = 1_500;
