@@ -105,6 +105,8 @@ pub struct Knowledge {
     pub hears_both_sides: bool,
     /// The snapshot length cut ICMP errors so short that nothing tells which flow they are about: it may be this one.
     pub icmp_unread: bool,
+    /// The capture ends so soon behind it that a client which comes right back may not be in it.
+    pub ends_soon: bool,
     /// How often this client looked in at this server without a word.
     pub rhythm: Option<Rhythm>,
     /// Its SYN was answered from another address than it went to; or it is that answer.

@@ -30,10 +30,12 @@ use super::lookups::Lookups;
 use super::ttls::Ttls;
 use super::visits::{self, Visits};
 
+mod bounds;
 mod logins;
 mod server;
 mod tags;
 
+use bounds::bound;
 use server::Server;
 use tags::{UNNAMED, tag};
 
@@ -71,6 +73,8 @@ pub struct KnowledgeStore {
     sources: Aged<u32, Hearing>,
     /// See [`Knowledge::icmp_unread`].
     icmp_unread: bool,
+    /// Where the capture ends, once that is known.
+    end: Option<Timestamp>,
 }
 
 /// What a host's packets look like when it answers.
@@ -98,6 +102,7 @@ impl Default for KnowledgeStore {
             later: Later::default(),
             lookups: Lookups::default(),
             icmp_unread: false,
+            end: None,
         }
     }
 }
@@ -143,6 +148,11 @@ impl KnowledgeStore {
     /// What was looked up before a handshake and bears on it.
     pub fn looked_up(&self, handshake: &Handshake) -> Option<Box<LookedUp>> {
         self.lookups.before(handshake)
+    }
+
+    /// The capture ends here.
+    pub const fn ends(&mut self, at: Timestamp) {
+        self.end = Some(at);
     }
 
     /// ICMP errors were cut before the ports of the packet that they quote.
@@ -216,6 +226,7 @@ impl KnowledgeStore {
         }
         let source = self.sources.get(&handshake.flow.interface);
         knowledge.icmp_unread = self.icmp_unread;
+        knowledge.ends_soon = self.end.is_some_and(|end| end.since(handshake.flow.last.time) < logins::AT_ONCE);
         knowledge.lossy = source.is_some_and(Hearing::loses);
         knowledge.hears_both_sides = source.is_some_and(Hearing::hears_both_sides);
         knowledge.unheard = source.and_then(Hearing::unheard);
@@ -356,13 +367,6 @@ fn place(handshake: &Handshake) -> Place {
 /// A client that comes to a server.
 fn visit(handshake: &Handshake) -> (Site, IpAddr, Endpoint) {
     (handshake.flow.key.site, handshake.client.address, handshake.server)
-}
-
-/// Keeps a map within its bound: the first key goes, which an attacker cannot turn into more than forgetting.
-fn bound<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, most: usize) {
-    while map.len() > most {
-        map.pop_first();
-    }
 }
 
 #[cfg(test)]

@@ -346,9 +346,11 @@ impl<'a> Collector<'a> {
     /// After so long without a handshake the capture may be another one, taken elsewhere: an address is another server's then, and what one
     /// served and accepted says nothing of the other. What waits is judged by what was known in its time, and the rest is forgotten.
     fn turn_page(&mut self, first: Timestamp, last: Timestamp) -> std::io::Result<()> {
-        let begins_anew = self.learnt_until > Timestamp::MIN && first.since(self.learnt_until) > APART;
-        self.learnt_until = self.learnt_until.max(last);
+        let before = self.learnt_until;
+        let begins_anew = before > Timestamp::MIN && first.since(before) > APART;
+        self.learnt_until = before.max(last);
         if begins_anew {
+            self.knowledge.ends(before);
             while !self.held.is_empty() {
                 self.let_one_go()?;
             }

@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::PER_SERVER;
+use super::bounds::bound_set;
 use super::tags::{UNNAMED, answer_tag, spread};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
@@ -251,11 +252,5 @@ fn key_kind(key: &PublicKey) -> &str {
         PublicKey::Ed448 => "Ed448",
         PublicKey::Dsa { .. } => "DSA",
         PublicKey::Other(name) => name,
-    }
-}
-
-fn bound_set<T: Ord>(set: &mut BTreeSet<T>, most: usize) {
-    while set.len() > most {
-        set.pop_first();
     }
 }

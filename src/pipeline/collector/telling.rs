@@ -109,6 +109,7 @@ impl Collector<'_> {
     ) -> std::io::Result<Summary> {
         self.release(Upto::ALL)?;
         // Every failure is still held.
+        self.knowledge.ends(counts.last.time);
         if counts.skipped(Skip::IcmpTruncated) > 0 {
             self.knowledge.misses_icmp();
         }
