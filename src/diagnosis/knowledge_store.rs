@@ -33,6 +33,7 @@ use super::issuers::{Issuers, Shown};
 use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::later::Later;
 use super::lookups::Lookups;
+use super::portals::Led;
 use super::tickets::{self, Tickets};
 use super::ttls::Ttls;
 use super::visits::{self, Visits};
@@ -272,7 +273,11 @@ impl KnowledgeStore {
         let source = self.sources.touch(&interface);
         let Elsewhere { both_sides, gap, unheard, used, .. } = *told;
         if told.overheard {
-            return source.hear(both_sides);
+            source.hear(both_sides);
+            if let Some(host) = told.chain.as_ref().and_then(|shown| shown.name.clone()) {
+                self.later.portals.enter(site, told.client.address, Led { host, by: told.server.address });
+            }
+            return;
         }
         source.enter(Heard { both_sides, gap, unheard });
         if let Some((name, chain)) = chain {
@@ -385,6 +390,9 @@ impl KnowledgeStore {
             knowledge.scan = visits.scan(handshake);
             knowledge.may_be_scanned = knowledge.scan.is_none() && visits.may_scan(handshake);
             knowledge.rhythm = visits.rhythm();
+        }
+        if completed == 0 || !visits::is_used(handshake) {
+            knowledge.led = self.later.portals.of(handshake).cloned().collect();
         }
         if let Some(leaf) = handshake.leaf() {
             self.issuers.view(&mut knowledge, handshake, name.as_deref(), leaf);

@@ -43,6 +43,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (confidence, format!("{server} refused the connection: nothing listens on port {}.", server.port))
     };
     let finding = Finding::new(Cause::TcpRefused, confidence, summary);
+    // A gateway that leads to its login page in clear refuses what it cannot redirect.
+    let led = case.knowledge.led.iter().rev().find(|led| next_door && led.by == server.address);
+    let portal = led.is_some();
+    let finding = match led {
+        Some(led) => finding.noting(format!("in clear, {} redirects this client to {}", led.by, led.host)),
+        None => finding,
+    };
     let finding = if next_door {
         finding.noting(format!(
             "the RST has TTL {}, which no router has lowered, though {} is not an address of the client's network: a gateway may have sent it",
@@ -57,6 +64,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .stopped_by(StoppedBy::Server)
             .shown_by(reset.mark, "server answered the SYN with a RST")
             .or_else(&[Cause::FirewallReject])
+            .or_else(if portal { &[Cause::CaptivePortal] } else { &[] })
             .advise("On the server, check what listens on this port and on which addresses:")
             .advise(remedy::ss_listen(server.port))
             .advise(remedy::port_open(case.handshake)),
