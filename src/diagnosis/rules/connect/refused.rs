@@ -40,7 +40,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
     } else {
         let confidence = if from_elsewhere || next_door { Confidence::Likely } else { Confidence::Strong };
-        (confidence, format!("{server} refused the connection: nothing listens on port {}.", server.port))
+        let or_gateway = if next_door { ", or a gateway refuses in its place" } else { "" };
+        (confidence, format!("{server} refused the connection: nothing listens on port {}{or_gateway}.", server.port))
     };
     let finding = Finding::new(Cause::TcpRefused, confidence, summary);
     // A gateway that leads to its login page in clear refuses what it cannot redirect.
