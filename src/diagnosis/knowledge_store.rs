@@ -19,7 +19,6 @@ use crate::handshake::lookups;
 use crate::limits;
 use crate::site::Site;
 use crate::time::Timestamp;
-use crate::tls::certificate::PublicKey;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
@@ -33,7 +32,6 @@ use super::issuers::{Issuers, Shown};
 use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::later::Later;
 use super::lookups::Lookups;
-use super::portals::Led;
 use super::tickets::{self, Tickets};
 use super::ttls::Ttls;
 use super::visits::{self, Visits};
@@ -274,10 +272,7 @@ impl KnowledgeStore {
         let Elsewhere { both_sides, gap, unheard, used, .. } = *told;
         if told.overheard {
             source.hear(both_sides);
-            if let Some(host) = told.chain.as_ref().and_then(|shown| shown.name.clone()) {
-                self.later.portals.enter(site, told.client.address, Led { host, by: told.server.address });
-            }
-            return;
+            return self.later.be_told(site, told);
         }
         source.enter(Heard { both_sides, gap, unheard });
         if let Some((name, chain)) = chain {
@@ -458,7 +453,7 @@ impl KnowledgeStore {
                 known.last = known.last.max(at);
             } else {
                 if let Some(leaf) = chain.certificates.get(chain.leaf) {
-                    let kind = key_kind(&leaf.key);
+                    let kind = leaf.key.kind();
                     if !server.seen.key_kinds.contains(kind) {
                         server.seen.key_kinds.insert(kind.to_owned());
                     }
@@ -577,18 +572,6 @@ fn place(handshake: &Handshake) -> Place {
 /// A client that comes to a server.
 fn visit(handshake: &Handshake) -> (Site, IpAddr, Endpoint) {
     (handshake.flow.key.site, handshake.client.address, handshake.server)
-}
-
-/// `RSA`, `EC`, `Ed25519`…
-fn key_kind(key: &PublicKey) -> &str {
-    match key {
-        PublicKey::Rsa { .. } | PublicKey::RsaPss { .. } => "RSA",
-        PublicKey::Ec { .. } => "EC",
-        PublicKey::Ed25519 => "Ed25519",
-        PublicKey::Ed448 => "Ed448",
-        PublicKey::Dsa { .. } => "DSA",
-        PublicKey::Other(name) => name,
-    }
 }
 
 /// Keeps a map within its bound: the first key goes, which an attacker cannot turn into more than forgetting.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::aged::Aged;
 use super::knowledge::Moved;
 use super::openings::Openings;
-use super::portals::{self, Portals};
+use super::portals::{self, Led, Portals};
+use crate::condensate::Elsewhere;
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::site::Site;
@@ -52,6 +53,13 @@ impl Later {
             while seen.len() > PER_CLIENT {
                 seen.pop_first();
             }
+        }
+    }
+
+    /// Enters what is told of such a connection with a server of another shard.
+    pub(super) fn be_told(&mut self, site: Site, told: &Elsewhere) {
+        if let Some(host) = told.chain.as_ref().and_then(|shown| shown.name.clone()) {
+            self.portals.enter(site, told.client.address, Led { host, by: told.server.address });
         }
     }
 

@@ -27,7 +27,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = redirected(case, view).or_else(|| portal_certificate(case, view)).or_else(|| led_there(case, view))?;
     Some(
         finding
-            .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Network } else { facts.stopped_by })
+            .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Client } else { facts.stopped_by })
             .advise("On the client, log in at the network's portal, then try again. Any page without TLS leads there:")
             .advise(Command::new("curl -v http://neverssl.com/")),
     )
