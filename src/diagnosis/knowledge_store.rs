@@ -19,6 +19,7 @@ use crate::handshake::lookups;
 use crate::limits;
 use crate::site::Site;
 use crate::time::Timestamp;
+use crate::tls::certificate::PublicKey;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
@@ -453,7 +454,7 @@ impl KnowledgeStore {
                 known.last = known.last.max(at);
             } else {
                 if let Some(leaf) = chain.certificates.get(chain.leaf) {
-                    let kind = leaf.key.kind();
+                    let kind = key_kind(&leaf.key);
                     if !server.seen.key_kinds.contains(kind) {
                         server.seen.key_kinds.insert(kind.to_owned());
                     }
@@ -572,6 +573,18 @@ fn place(handshake: &Handshake) -> Place {
 /// A client that comes to a server.
 fn visit(handshake: &Handshake) -> (Site, IpAddr, Endpoint) {
     (handshake.flow.key.site, handshake.client.address, handshake.server)
+}
+
+/// `RSA`, `EC`, `Ed25519`…
+fn key_kind(key: &PublicKey) -> &str {
+    match key {
+        PublicKey::Rsa { .. } | PublicKey::RsaPss { .. } => "RSA",
+        PublicKey::Ec { .. } => "EC",
+        PublicKey::Ed25519 => "Ed25519",
+        PublicKey::Ed448 => "Ed448",
+        PublicKey::Dsa { .. } => "DSA",
+        PublicKey::Other(name) => name,
+    }
 }
 
 /// Keeps a map within its bound: the first key goes, which an attacker cannot turn into more than forgetting.

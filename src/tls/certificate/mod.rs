@@ -142,20 +142,6 @@ pub enum PublicKey {
     Other(String),
 }
 
-impl PublicKey {
-    /// `RSA`, `EC`, `Ed25519`…
-    pub fn kind(&self) -> &str {
-        match self {
-            Self::Rsa { .. } | Self::RsaPss { .. } => "RSA",
-            Self::Ec { .. } => "EC",
-            Self::Ed25519 => "Ed25519",
-            Self::Ed448 => "Ed448",
-            Self::Dsa { .. } => "DSA",
-            Self::Other(name) => name,
-        }
-    }
-}
-
 /// The hash under a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureHash {
