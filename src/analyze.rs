@@ -14,7 +14,6 @@ use crate::error::Result;
 use crate::frame::{Block, FrameHead, LinkType};
 use crate::pipeline;
 use crate::report::{Handshake, Incident, Sink, Summary};
-use crate::site::Observer;
 use crate::time::Timestamp;
 
 /// What is to be analysed.
@@ -134,15 +133,9 @@ pub fn analyze(capture: Capture, settings: &Settings, each: impl FnMut(Found<'_>
     let options = pipeline::Options {
         threads: settings.threads.max(1),
         policy: Policy { stall_after: settings.stall_after, ..Policy::default() },
-        trust: settings.trust.clone(),
-        logs: None,
-        owners: None,
-        hold: Duration::MAX,
         timeline: settings.timeline,
         stop: Arc::clone(&stop),
-        hurry: Arc::default(),
-        observer: Observer::default(),
-        clock: None,
+        ..pipeline::Options::of_captures(settings.trust.clone())
     };
     pipeline::run(capture.0, &options, &mut Each { each, stop }, &mut |_| {})
 }

@@ -63,6 +63,7 @@ pub mod output;
 pub mod owners;
 #[doc(hidden)]
 pub mod packet;
+mod pcapng;
 #[doc(hidden)]
 pub mod pipeline;
 mod ports;

@@ -105,15 +105,12 @@ impl<'a> Job<'a> {
         let options = pipeline::Options {
             threads,
             policy: Policy { stall_after: self.analysis.stall_after, icmp_filtered, ..Policy::default() },
-            trust: ready.trust,
             logs: ready.logs,
-            owners: None,
             hold: if self.piped() { HOLD_ON_A_PIPE } else { Duration::MAX },
             timeline: self.timeline,
             stop: Arc::clone(&self.stop),
-            hurry: Arc::default(),
             observer: self.analysis.observer.clone(),
-            clock: None,
+            ..pipeline::Options::of_captures(ready.trust)
         };
         let mut asked = Asked {
             finder: Finder::new(self.criteria, &self.begin),

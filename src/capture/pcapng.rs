@@ -10,6 +10,11 @@ use crate::condensate::{self, Place};
 use crate::count::Count;
 use crate::frame::LinkType;
 use crate::limits;
+use crate::pcapng::{
+    BYTE_ORDER_MAGIC, DECRYPTION_SECRETS, ENHANCED_PACKET, IF_DESCRIPTION, IF_FILTER, IF_NAME, IF_TSOFFSET, IF_TSRESOL,
+    INTERFACE_DESCRIPTION, INTERFACE_STATISTICS, ISB_ENDTIME, ISB_IFDROP, ISB_IFRECV, ISB_OSDROP, NAME_RESOLUTION, NRB_IPV4, NRB_IPV6,
+    OPT_COMMENT, OPT_END, PACKET, SECTION_HEADER, SHB_USERAPPL, SIMPLE_PACKET, TLS_KEY_LOG,
+};
 use crate::time::Timestamp;
 
 /// Cuts a pcapng file into blocks.
@@ -474,38 +479,6 @@ const BLOCK_MIN: usize = 12;
 
 /// A Section Header Block without options.
 const SECTION_MIN: usize = 28;
-
-// block types
-const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-const INTERFACE_DESCRIPTION: u32 = 0x0000_0001;
-const PACKET: u32 = 0x0000_0002;
-const SIMPLE_PACKET: u32 = 0x0000_0003;
-const NAME_RESOLUTION: u32 = 0x0000_0004;
-const INTERFACE_STATISTICS: u32 = 0x0000_0005;
-const ENHANCED_PACKET: u32 = 0x0000_0006;
-const DECRYPTION_SECRETS: u32 = 0x0000_000a;
-
-/// In the byte order of the section.
-const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
-
-/// "TLSK".
-const TLS_KEY_LOG: u32 = 0x544c_534b;
-
-// options
-const OPT_END: u16 = 0;
-const OPT_COMMENT: u16 = 1;
-const SHB_USERAPPL: u16 = 4;
-const IF_NAME: u16 = 2;
-const IF_DESCRIPTION: u16 = 3;
-const IF_TSRESOL: u16 = 9;
-const IF_FILTER: u16 = 11;
-const IF_TSOFFSET: u16 = 14;
-const NRB_IPV4: u16 = 1;
-const NRB_IPV6: u16 = 2;
-const ISB_ENDTIME: u16 = 3;
-const ISB_IFRECV: u16 = 4;
-const ISB_IFDROP: u16 = 5;
-const ISB_OSDROP: u16 = 7;
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use super::live::Live;
 use super::options::{DemoOptions, FailOn, ReadOptions};
 use super::plan::Plan;
 use super::selection::QueryArguments;
-use super::shared::{CompletedArgument, OUTPUT, ScreenArguments, joined};
+use super::shared::{CompletedArgument, MoreInputs, OUTPUT, ProgressArgument, ScreenArguments};
 use super::{Command, values};
 use crate::output::format::{Format, Verbosity};
 use crate::output::formats::FORMATS;
@@ -119,9 +119,8 @@ struct Read {
     #[arg(value_name = "FILE", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
 
-    /// The same as FILE (repeatable), as tcpdump and tshark name it
-    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
-    more_inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    more: MoreInputs,
 
     #[command(flatten)]
     query: QueryArguments,
@@ -169,9 +168,8 @@ struct Read {
     #[command(flatten)]
     screen: ScreenArguments,
 
-    /// Show no progress on standard error
-    #[arg(long, help_heading = OUTPUT)]
-    no_progress: bool,
+    #[command(flatten)]
+    progress: ProgressArgument,
 
     /// Exit with 1 if one of these is found: `failed` or another class, or causes, separated by commas
     ///
@@ -212,7 +210,7 @@ impl From<Arguments> for Command {
 impl From<Read> for ReadOptions {
     fn from(read: Read) -> Self {
         Self {
-            inputs: joined(read.more_inputs, read.inputs),
+            inputs: read.more.before(read.inputs),
             query: read.query.into(),
             parquet: read.parquet,
             force: read.force,
@@ -229,7 +227,7 @@ impl From<Read> for ReadOptions {
                 (false, true) => Verbosity::Verbose,
             },
             screen: read.screen.into(),
-            progress: !read.no_progress && !read.quiet,
+            progress: read.progress.is_shown() && !read.quiet,
             fail_on: FailOn::from_items(read.fail_on),
         }
     }

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueHint};
 
 use super::options::ExpectOptions;
 use super::selection::QueryArguments;
-use super::shared::{OUTPUT, ScreenArguments};
+use super::shared::{OUTPUT, ProgressArgument, ScreenArguments};
 
 /// Hold captures against what should be true, for roll-outs in CI and on canaries
 ///
@@ -38,9 +38,8 @@ pub(super) struct Expect {
     #[command(flatten)]
     screen: ScreenArguments,
 
-    /// Show no progress on standard error
-    #[arg(long, help_heading = OUTPUT)]
-    no_progress: bool,
+    #[command(flatten)]
+    progress: ProgressArgument,
 }
 
 impl From<Expect> for ExpectOptions {
@@ -52,7 +51,7 @@ impl From<Expect> for ExpectOptions {
             query: expect.query.into(),
             json: expect.json,
             screen: expect.screen.into(),
-            progress: !expect.no_progress,
+            progress: expect.progress.is_shown(),
         }
     }
 }

@@ -2,11 +2,22 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueEnum, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::options::{ReportFormat, ReportOptions, ShowOptions};
 use super::selection::QueryArguments;
-use super::shared::{OUTPUT, SELECTION, ScreenArguments, joined};
+use super::shared::{MoreInputs, OUTPUT, ProgressArgument, SELECTION, ScreenArguments};
+
+/// Captures, and which handshake of theirs.
+#[derive(Debug, Args)]
+pub(super) struct InputsAndId {
+    /// Captures: files, directories of them, or - for standard input; then the handshake's ID
+    #[arg(value_name = "FILE... [ID]", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
+    inputs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    more: MoreInputs,
+}
 
 /// Show one handshake in full: every packet as a ladder, times, hellos, certificates, diagnosis
 ///
@@ -15,13 +26,8 @@ use super::shared::{OUTPUT, SELECTION, ScreenArguments, joined};
 #[derive(Debug, Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 pub(super) struct Show {
-    /// Captures: files, directories of them, or - for standard input; then the handshake's ID
-    #[arg(value_name = "FILE... [ID]", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
-    inputs: Vec<PathBuf>,
-
-    /// The same as FILE (repeatable), as tcpdump and tshark name it
-    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
-    more_inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    inputs: InputsAndId,
 
     /// The handshake's ID, or the first digits of it
     #[arg(long, value_name = "ID", help_heading = SELECTION)]
@@ -41,9 +47,8 @@ pub(super) struct Show {
     #[arg(long, help_heading = OUTPUT)]
     json: bool,
 
-    /// Show no progress on standard error
-    #[arg(long, help_heading = OUTPUT)]
-    no_progress: bool,
+    #[command(flatten)]
+    progress: ProgressArgument,
 }
 
 /// Write one file to hand over: a self-contained HTML page, or Markdown for a ticket
@@ -56,9 +61,8 @@ pub(super) struct Report {
     #[arg(value_name = "FILE", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
 
-    /// The same as FILE (repeatable), as tcpdump and tshark name it
-    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
-    more_inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    more: MoreInputs,
 
     /// Where to write; - is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
@@ -75,9 +79,8 @@ pub(super) struct Report {
     #[command(flatten)]
     query: QueryArguments,
 
-    /// Show no progress on standard error
-    #[arg(long, action = ArgAction::SetTrue, help_heading = OUTPUT)]
-    no_progress: bool,
+    #[command(flatten)]
+    progress: ProgressArgument,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -90,7 +93,7 @@ enum Format {
 
 impl From<Show> for ShowOptions {
     fn from(show: Show) -> Self {
-        let (inputs, id) = with_id(joined(show.more_inputs, show.inputs), show.id);
+        let (inputs, id) = show.inputs.and(show.id);
         Self {
             inputs,
             id,
@@ -98,7 +101,7 @@ impl From<Show> for ShowOptions {
             json: show.json,
             query: show.query.into(),
             screen: show.screen.into(),
-            progress: !show.no_progress,
+            progress: show.progress.is_shown(),
         }
     }
 }
@@ -106,7 +109,7 @@ impl From<Show> for ShowOptions {
 impl From<Report> for ReportOptions {
     fn from(report: Report) -> Self {
         Self {
-            inputs: joined(report.more_inputs, report.inputs),
+            inputs: report.more.before(report.inputs),
             output: report.output,
             force: report.force,
             format: match report.format {
@@ -114,19 +117,22 @@ impl From<Report> for ReportOptions {
                 Format::Md => ReportFormat::Markdown,
             },
             query: report.query.into(),
-            progress: !report.no_progress,
+            progress: report.progress.is_shown(),
         }
     }
 }
 
-/// The captures, and the handshake's ID: behind the files, unless a file has that very name.
-pub(super) fn with_id(mut inputs: Vec<PathBuf>, mut id: Option<String>) -> (Vec<PathBuf>, Option<String>) {
-    let last = inputs.last().filter(|_| id.is_none() && inputs.len() > 1);
-    if let Some(text) = last.and_then(|path| path.to_str()).filter(|text| is_id(text) && !std::path::Path::new(text).exists()) {
-        id = Some(text.to_owned());
-        inputs.pop();
+impl InputsAndId {
+    /// The captures, and the handshake's ID: behind the files, unless a file has that very name or it was given by itself.
+    pub(super) fn and(self, mut id: Option<String>) -> (Vec<PathBuf>, Option<String>) {
+        let mut inputs = self.more.before(self.inputs);
+        let last = inputs.last().filter(|_| id.is_none() && inputs.len() > 1);
+        if let Some(text) = last.and_then(|path| path.to_str()).filter(|text| is_id(text) && !std::path::Path::new(text).exists()) {
+            id = Some(text.to_owned());
+            inputs.pop();
+        }
+        (inputs, id)
     }
-    (inputs, id)
 }
 
 /// Looks like the beginning of a handshake's ID.

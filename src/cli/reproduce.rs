@@ -1,13 +1,11 @@
 //! The arguments of `reproduce`.
 
-use std::path::PathBuf;
-
-use clap::{ArgAction, Args, ValueHint};
+use clap::Args;
 
 use super::options::{Query, ReproduceForm, ReproduceOptions};
-use super::present::with_id;
+use super::present::InputsAndId;
 use super::selection::{AnalysisArguments, SelectionArguments};
-use super::shared::{OUTPUT, SELECTION, ScreenArguments, joined};
+use super::shared::{OUTPUT, ProgressArgument, SELECTION, ScreenArguments};
 
 /// Print commands that offer a handshake again: to the server, and to a server of your own that answers as it did
 ///
@@ -17,13 +15,8 @@ use super::shared::{OUTPUT, SELECTION, ScreenArguments, joined};
 #[derive(Debug, Args)]
 #[command(after_help = REPRODUCE_EXAMPLES)]
 pub(super) struct Reproduce {
-    /// Captures: files, directories of them, or - for standard input; then the handshake's ID
-    #[arg(value_name = "FILE... [ID]", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
-    inputs: Vec<PathBuf>,
-
-    /// The same as FILE (repeatable), as tcpdump and tshark name it
-    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
-    more_inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    inputs: InputsAndId,
 
     /// The handshake's ID, or the first digits of it; without one, the first that failed
     #[arg(long, value_name = "ID", help_heading = SELECTION)]
@@ -46,9 +39,8 @@ pub(super) struct Reproduce {
     #[arg(long, conflicts_with = "json", help_heading = OUTPUT)]
     script: bool,
 
-    /// Show no progress on standard error
-    #[arg(long, help_heading = OUTPUT)]
-    no_progress: bool,
+    #[command(flatten)]
+    progress: ProgressArgument,
 
     /// Not possible here
     #[arg(long, hide = true, value_name = "KEY", value_parser = not_anonymous)]
@@ -57,7 +49,7 @@ pub(super) struct Reproduce {
 
 impl From<Reproduce> for ReproduceOptions {
     fn from(reproduce: Reproduce) -> Self {
-        let (inputs, id) = with_id(joined(reproduce.more_inputs, reproduce.inputs), reproduce.id);
+        let (inputs, id) = reproduce.inputs.and(reproduce.id);
         let zone = reproduce.selection.zone();
         Self {
             inputs,
@@ -69,7 +61,7 @@ impl From<Reproduce> for ReproduceOptions {
             },
             query: Query { zone, ..Query::new(reproduce.selection, reproduce.analysis) },
             screen: reproduce.screen.into(),
-            progress: !reproduce.no_progress,
+            progress: reproduce.progress.is_shown(),
         }
     }
 }

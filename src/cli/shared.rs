@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 use super::options::{Completed, Screen};
 use crate::output::pager::Paging;
@@ -44,6 +44,37 @@ impl From<ScreenArguments> for Screen {
     }
 }
 
+/// Captures beside those that a command names.
+#[derive(Debug, Args)]
+pub(super) struct MoreInputs {
+    /// The same as FILE (repeatable), as tcpdump and tshark name it
+    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
+    more_inputs: Vec<PathBuf>,
+}
+
+impl MoreInputs {
+    /// These and those.
+    pub(super) fn before(self, mut others: Vec<PathBuf>) -> Vec<PathBuf> {
+        let mut all = self.more_inputs;
+        all.append(&mut others);
+        all
+    }
+}
+
+/// Whether the terminal shows how far a command got.
+#[derive(Debug, Args)]
+pub(super) struct ProgressArgument {
+    /// Show no progress on standard error
+    #[arg(long, help_heading = OUTPUT)]
+    no_progress: bool,
+}
+
+impl ProgressArgument {
+    pub(super) const fn is_shown(&self) -> bool {
+        !self.no_progress
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum When {
     Auto,
@@ -80,12 +111,6 @@ impl From<CompletedArgument> for Completed {
             CompletedArgument::None => Self::None,
         }
     }
-}
-
-/// The captures named with -r and without.
-pub(super) fn joined(mut first: Vec<PathBuf>, mut others: Vec<PathBuf>) -> Vec<PathBuf> {
-    first.append(&mut others);
-    first
 }
 
 pub(super) const ANALYSIS: &str = "Analysis";

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args, ValueHint};
+use clap::{Args, ValueHint};
 
 use super::options::{InventoryOptions, Stocked};
 use super::selection::QueryArguments;
-use super::shared::{OUTPUT, ScreenArguments, joined};
+use super::shared::{MoreInputs, OUTPUT, ProgressArgument, ScreenArguments};
 use crate::output::inventory::Table;
 
 /// Take stock: which servers and clients offer, choose and complete what, and who would break without it
@@ -22,9 +22,8 @@ pub(super) struct Inventory {
     #[arg(value_name = "FILE", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
 
-    /// The same as FILE (repeatable), as tcpdump and tshark name it
-    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
-    more_inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    more: MoreInputs,
 
     /// List every server, client and certificate, not only the first of each
     #[arg(short, long, conflicts_with_all = ["json", "csv"], help_heading = OUTPUT)]
@@ -44,15 +43,14 @@ pub(super) struct Inventory {
     #[command(flatten)]
     screen: ScreenArguments,
 
-    /// Show no progress on standard error
-    #[arg(long, help_heading = OUTPUT)]
-    no_progress: bool,
+    #[command(flatten)]
+    progress: ProgressArgument,
 }
 
 impl From<Inventory> for InventoryOptions {
     fn from(inventory: Inventory) -> Self {
         Self {
-            inputs: joined(inventory.more_inputs, inventory.inputs),
+            inputs: inventory.more.before(inventory.inputs),
             query: inventory.query.into(),
             stocked: match (inventory.json, inventory.csv) {
                 (true, _) => Stocked::Json,
@@ -60,7 +58,7 @@ impl From<Inventory> for InventoryOptions {
                 _ => Stocked::Text { all: inventory.all },
             },
             screen: inventory.screen.into(),
-            progress: !inventory.no_progress,
+            progress: inventory.progress.is_shown(),
         }
     }
 }

@@ -110,6 +110,8 @@ pub struct Knowledge {
     pub uninvited_at: usize,
     /// Where answers in clear led this client lately, for the time being.
     pub led: Vec<Led>,
+    /// The capture ends so soon behind it that a client which comes right back may not be in it.
+    pub ends_soon: bool,
     /// How often this client looked in at this server without a word.
     pub rhythm: Option<Rhythm>,
     /// Its SYN was answered from another address than it went to; or it is that answer.

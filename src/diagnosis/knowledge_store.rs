@@ -2,14 +2,10 @@
 //!
 //! Handshakes are entered in the order they close; every map is bounded, and forgets what was not touched for longest.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
-
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
 use crate::condensate::Elsewhere;
 use crate::flow::{Endpoint, PerSide, Side, Transport};
@@ -19,9 +15,7 @@ use crate::handshake::lookups;
 use crate::limits;
 use crate::site::Site;
 use crate::time::Timestamp;
-use crate::tls::certificate::PublicKey;
 use crate::tls::client_hello::ClientHello;
-use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::aged::Aged;
 use super::attempts::{Attempt, Attempts, Pair};
@@ -30,17 +24,20 @@ use super::chain::{ChainFacts, Pins};
 use super::ftp;
 use super::hearing::{Heard, Hearing, both_sides};
 use super::issuers::{Issuers, Shown};
-use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
+use super::knowledge::{Knowledge, Related, hello_shape};
 use super::later::Later;
 use super::lookups::Lookups;
-use super::tickets::{self, Tickets};
 use super::ttls::Ttls;
 use super::visits::{self, Visits};
 
+mod bounds;
 mod logins;
+mod server;
 mod tags;
 
-use tags::{UNNAMED, answer_tag, spread, tag};
+use bounds::bound;
+use server::Server;
+use tags::{UNNAMED, tag};
 
 /// Server endpoints remembered.
 const SERVERS: usize = 8192;
@@ -76,6 +73,8 @@ pub struct KnowledgeStore {
     sources: Aged<u32, Hearing>,
     /// See [`Knowledge::icmp_unread`].
     icmp_unread: bool,
+    /// Where the capture ends, once that is known.
+    end: Option<Timestamp>,
 }
 
 /// What a host's packets look like when it answers.
@@ -86,118 +85,6 @@ struct Host {
     quickest: Option<Duration>,
     /// The shortest round trip from here to it that acknowledgments of payload confirm.
     least_leg: Option<Duration>,
-}
-
-/// A chain that a server served, and from when to when.
-#[derive(Debug)]
-struct Served {
-    facts: Weak<ChainFacts>,
-    first: Timestamp,
-    last: Timestamp,
-}
-
-impl Served {
-    /// The chain, if there was room for it.
-    fn known(&self) -> Option<KnownChain> {
-        Some(KnownChain { facts: self.facts.upgrade()?, first: self.first, last: self.last })
-    }
-}
-
-/// What every handshake touches lies together, for it is seldom in the cache.
-#[derive(Debug, Default)]
-struct Server {
-    attempts: u32,
-    completed: u32,
-    completed_with_tls13: u32,
-    completed_with_large_hello: u32,
-    completed_with_proxy_header: u32,
-    resumptions_offered: u32,
-    resumptions_accepted: u32,
-    speaks_tls: bool,
-    answers_in_clear: bool,
-    /// Tags of its latest answers that were unlike each other.
-    answers: [u32; 8],
-    by_name: HashTable<Named>,
-    /// No name in it has a lesser tag.
-    least_tag: u64,
-    /// Each with the tag of the name that was asked for; gone when it is not among those that there is room for.
-    chains: VecDeque<(u64, Served)>,
-    causes: BTreeMap<(Option<String>, Cause), u32>,
-    seen: Box<Answers>,
-}
-
-/// What a server was asked for by one name: attempts and completed ones.
-#[derive(Debug)]
-struct Named {
-    tag: u64,
-    attempts: u32,
-    completed: u32,
-    /// Completed, and the client sent application data.
-    used: u32,
-}
-
-/// What a server answered in all. Most servers do the same again and again, and this is left alone.
-#[derive(Debug, Default)]
-struct Answers {
-    versions: BTreeSet<ProtocolVersion>,
-    ciphers: BTreeSet<CipherSuite>,
-    groups: BTreeSet<NamedGroup>,
-    alpn: BTreeSet<String>,
-    key_kinds: BTreeSet<String>,
-    /// Tickets that it refused.
-    tickets: Option<Tickets>,
-}
-
-impl Server {
-    /// Causes found under a name, and how often. A connection that asked for no name yet may share the lot of all.
-    fn causes_for(&self, name: Option<&str>) -> Vec<(Cause, u32)> {
-        let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
-        for ((_, cause), count) in self.causes.iter().filter(|((for_name, _), _)| name.is_none() || for_name.as_deref() == name) {
-            let known = causes.entry(*cause).or_default();
-            *known = known.saturating_add(*count);
-        }
-        causes.into_iter().collect()
-    }
-
-    fn named(&self, tag: u64) -> Option<&Named> {
-        self.by_name.find(spread(tag), |named| named.tag == tag)
-    }
-
-    /// Counts an attempt under a name. Of too many names that with the least tag goes, which an attacker cannot turn into more than forgetting.
-    fn count(&mut self, tag: u64, completed: u32, used: u32) {
-        let is_full = self.by_name.len() >= PER_SERVER;
-        match self.by_name.entry(spread(tag), |named| named.tag == tag, |named| spread(named.tag)) {
-            Entry::Occupied(mut known) => {
-                let named = known.get_mut();
-                named.attempts = named.attempts.saturating_add(1);
-                named.completed = named.completed.saturating_add(completed);
-                named.used = named.used.saturating_add(used);
-            }
-            // Where there are too many, it would be the one that goes.
-            Entry::Vacant(_) if is_full && tag < self.least_tag => {}
-            Entry::Vacant(place) => {
-                place.insert(Named { tag, attempts: 1, completed, used });
-                if is_full {
-                    self.forget_least();
-                }
-            }
-        }
-    }
-}
-
-impl Server {
-    /// Forgets the name with the least tag.
-    fn forget_least(&mut self) {
-        let mut tags: Vec<u64> = self.by_name.iter().map(|named| named.tag).collect();
-        tags.sort_unstable();
-        let mut tags = tags.into_iter();
-        if let Some(least) = tags.next()
-            && let Ok(least) = self.by_name.find_entry(spread(least), |named| named.tag == least)
-        {
-            least.remove();
-        }
-        self.least_tag = tags.next().unwrap_or_default();
-    }
 }
 
 impl Default for KnowledgeStore {
@@ -215,6 +102,7 @@ impl Default for KnowledgeStore {
             later: Later::default(),
             lookups: Lookups::default(),
             icmp_unread: false,
+            end: None,
         }
     }
 }
@@ -260,6 +148,11 @@ impl KnowledgeStore {
     /// What was looked up before a handshake and bears on it.
     pub fn looked_up(&self, handshake: &Handshake) -> Option<Box<LookedUp>> {
         self.lookups.before(handshake)
+    }
+
+    /// The capture ends here.
+    pub const fn ends(&mut self, at: Timestamp) {
+        self.end = Some(at);
     }
 
     /// ICMP errors were cut before the ports of the packet that they quote.
@@ -323,37 +216,7 @@ impl KnowledgeStore {
         let tag = tag(name.as_deref());
         let completed = u32::from(handshake.outcome == Outcome::Completed);
         if let Some(server) = self.servers.get(&place(handshake)) {
-            knowledge.attempts = server.attempts.saturating_sub(1);
-            knowledge.completed = server.completed.saturating_sub(completed);
-            let (attempts, done, used_by) = server.named(tag).map_or((0, 0, 0), |named| (named.attempts, named.completed, named.used));
-            knowledge.attempts_same_name = attempts.saturating_sub(1);
-            knowledge.completed_same_name = done.saturating_sub(completed);
-            knowledge.used_same_name = used_by.saturating_sub(used(handshake));
-            knowledge.completed_other_names = server.completed.saturating_sub(done);
-            knowledge.speaks_tls = server.speaks_tls;
-            let chains = server.chains.iter().rev().filter_map(|(other, chain)| Some((*other, chain.known()?)));
-            let bears = |other: u64, chain: &ChainFacts| {
-                other == UNNAMED || tag == UNNAMED || other == tag && chain.name.as_deref() == name.as_deref()
-            };
-            knowledge.chains = chains.filter(|(other, chain)| bears(*other, chain)).map(|(_, chain)| chain).collect();
-            knowledge.causes = server.causes_for(name.as_deref());
-            if completed == 0 {
-                let seen = &server.seen;
-                knowledge.versions = seen.versions.iter().copied().collect();
-                knowledge.ciphers = seen.ciphers.iter().copied().collect();
-                knowledge.groups = seen.groups.iter().copied().collect();
-                knowledge.alpn = seen.alpn.iter().cloned().collect();
-                knowledge.key_kinds = seen.key_kinds.iter().cloned().collect();
-            }
-            knowledge.answers_in_clear = server.answers_in_clear;
-            knowledge.completed_with_tls13 = server.completed_with_tls13;
-            knowledge.completed_with_large_hello = server.completed_with_large_hello;
-            knowledge.completed_with_proxy_header = server.completed_with_proxy_header;
-            knowledge.resumptions_offered = server.resumptions_offered;
-            knowledge.resumptions_accepted = server.resumptions_accepted;
-            if let Some(tickets) = server.seen.tickets.as_ref().filter(|_| tickets::refused(handshake)) {
-                knowledge.ticket = tickets.fate(handshake);
-            }
+            server.tell(&mut knowledge, handshake, name.as_deref(), tag);
         }
         if completed == 0
             && let Some(host) = self.hosts.get(&(handshake.flow.key.site, handshake.server.address))
@@ -364,6 +227,7 @@ impl KnowledgeStore {
         }
         let source = self.sources.get(&handshake.flow.interface);
         knowledge.icmp_unread = self.icmp_unread;
+        knowledge.ends_soon = self.end.is_some_and(|end| end.since(handshake.flow.last.time) < logins::AT_ONCE);
         knowledge.lossy = source.is_some_and(Hearing::loses);
         knowledge.hears_both_sides = source.is_some_and(Hearing::hears_both_sides);
         knowledge.unheard = source.and_then(Hearing::unheard);
@@ -399,77 +263,16 @@ impl KnowledgeStore {
     /// Returns whether it refused a ticket.
     fn learn_server(&mut self, handshake: &Handshake, tag: u64, chain: Option<&Arc<ChainFacts>>) -> bool {
         let server = self.servers.touch(&place(handshake));
-        let completed = u32::from(handshake.outcome == Outcome::Completed);
-        let mut ticket_refused = false;
-        server.attempts = server.attempts.saturating_add(1);
-        server.completed = server.completed.saturating_add(completed);
-        server.count(tag, completed, used(handshake));
-        // A clear alert in answer to plaintext is TLS too.
-        server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
-        server.answers_in_clear |= handshake.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls() && facts.answered.is_some());
-        if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
-            let alpn = hello.alpn().map(String::from_utf8_lossy);
-            let (version, suite, group) = (hello.version(), hello.cipher_suite(), handshake.group());
-            let answer = answer_tag((version, suite, group, alpn.as_deref()));
-            if !server.answers.contains(&answer) {
-                server.answers.rotate_right(1);
-                let [first, ..] = &mut server.answers;
-                *first = answer;
-                let seen = &mut server.seen;
-                seen.versions.insert(version);
-                seen.ciphers.insert(suite);
-                seen.groups.extend(group);
-                seen.alpn.extend(alpn.map(Cow::into_owned));
-                bound_set(&mut seen.alpn, PER_SERVER);
-            }
-            let offered = handshake.hello().is_some_and(|hello| hello.psk_identities() > 0 || hello.session_ticket_len().is_some());
-            server.resumptions_offered = server.resumptions_offered.saturating_add(u32::from(offered));
-            server.resumptions_accepted = server.resumptions_accepted.saturating_add(u32::from(offered && handshake.resumption.is_some()));
-            if offered && handshake.resumption.is_some() {
-                if let Some(tickets) = &mut server.seen.tickets {
-                    tickets.accept(handshake);
-                }
-            } else if offered && tickets::refused(handshake) {
-                server.seen.tickets.get_or_insert_default().refuse(handshake);
-                ticket_refused = true;
-            }
-        }
-        if completed == 1 {
-            let tls13 = handshake.is_tls13() || handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
-            server.completed_with_tls13 = server.completed_with_tls13.saturating_add(u32::from(tls13));
-            let large = handshake.client_hellos.iter().any(|seen| seen.span.1.saturating_sub(seen.span.0) > 1400);
-            let header = handshake.preamble.as_ref().is_some_and(|facts| facts.layers().any(|layer| layer.dialect.is_proxy_header()));
-            server.completed_with_proxy_header = server.completed_with_proxy_header.saturating_add(u32::from(header));
-            server.completed_with_large_hello = server.completed_with_large_hello.saturating_add(u32::from(large));
-        }
-        if let Some(chain) = chain {
-            let at = handshake.flow.first.time;
-            let equal = |known: &ChainFacts| known.name == chain.name && known.certificates == chain.certificates;
-            let same = |served: &Served| {
-                Weak::as_ptr(&served.facts) == Arc::as_ptr(chain) || served.facts.upgrade().is_some_and(|known| equal(&known))
-            };
-            let known = server.chains.iter_mut().find(|(other, served)| *other == tag && same(served));
-            if let Some((_, known)) = known {
-                known.first = known.first.min(at);
-                known.last = known.last.max(at);
-            } else {
-                if let Some(leaf) = chain.certificates.get(chain.leaf) {
-                    let kind = key_kind(&leaf.key);
-                    if !server.seen.key_kinds.contains(kind) {
-                        server.seen.key_kinds.insert(kind.to_owned());
-                    }
-                }
-                server.chains.push_back((tag, Served { facts: Arc::downgrade(chain), first: at, last: at }));
-                if server.chains.len() > PER_SERVER {
-                    server.chains.pop_front();
-                }
-                self.pins.add(chain);
-                self.served.push_back(Arc::clone(chain));
-                while self.pins.bytes() > limits::SERVED_BYTES
-                    && let Some(oldest) = self.served.pop_front()
-                {
-                    self.pins.remove(&oldest);
-                }
+        let ticket_refused = server.learn(handshake, tag);
+        if let Some(chain) = chain
+            && server.serves_anew(chain, tag, handshake.flow.first.time)
+        {
+            self.pins.add(chain);
+            self.served.push_back(Arc::clone(chain));
+            while self.pins.bytes() > limits::SERVED_BYTES
+                && let Some(oldest) = self.served.pop_front()
+            {
+                self.pins.remove(&oldest);
             }
         }
         ticket_refused
@@ -557,11 +360,6 @@ fn related(around: &[&Attempt], handshake: &Handshake, name: u64) -> Vec<Related
         .collect()
 }
 
-/// 1 for a handshake that completed and whose client had something to say.
-fn used(handshake: &Handshake) -> u32 {
-    u32::from(handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some())
-}
-
 /// A server as clients meet it: the same port over TCP and over UDP is two services, and a proxy is another than those behind it that are met inside
 /// its TLS.
 type Place = (Site, Transport, Endpoint, bool);
@@ -573,31 +371,6 @@ fn place(handshake: &Handshake) -> Place {
 /// A client that comes to a server.
 fn visit(handshake: &Handshake) -> (Site, IpAddr, Endpoint) {
     (handshake.flow.key.site, handshake.client.address, handshake.server)
-}
-
-/// `RSA`, `EC`, `Ed25519`…
-fn key_kind(key: &PublicKey) -> &str {
-    match key {
-        PublicKey::Rsa { .. } | PublicKey::RsaPss { .. } => "RSA",
-        PublicKey::Ec { .. } => "EC",
-        PublicKey::Ed25519 => "Ed25519",
-        PublicKey::Ed448 => "Ed448",
-        PublicKey::Dsa { .. } => "DSA",
-        PublicKey::Other(name) => name,
-    }
-}
-
-/// Keeps a map within its bound: the first key goes, which an attacker cannot turn into more than forgetting.
-fn bound<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, most: usize) {
-    while map.len() > most {
-        map.pop_first();
-    }
-}
-
-fn bound_set<T: Ord>(set: &mut BTreeSet<T>, most: usize) {
-    while set.len() > most {
-        set.pop_first();
-    }
 }
 
 #[cfg(test)]

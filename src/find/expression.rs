@@ -6,17 +6,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cel::common::ast::{EntryExpr, Expr, IdedExpr, operators};
-use cel::objects::{Key as CelKey, Map as CelMap};
+use cel::objects::Key as CelKey;
 use cel::{Context, ExecutionError, Program, Value as CelValue};
 
-use crate::report::schema::{Field, HANDSHAKE, Kind};
-use crate::report::{Counts, Handshake, Key, Writer};
-use crate::time::Timestamp;
+use crate::report::Handshake;
+use check::Check;
+use values::{Fields, Values, Wanted, object, written_value};
 
-/// The fields of an object, as the language's maps hold them. Their order shows nowhere.
-#[allow(clippy::disallowed_types, reason = "what the language takes")]
-type Fields = std::collections::HashMap<CelKey, CelValue>;
+mod check;
+mod values;
 
 /// A condition.
 #[derive(Clone)]
@@ -26,34 +24,6 @@ pub struct Expression {
     /// The language's functions.
     functions: Arc<Context<'static, 'static>>,
     wanted: Wanted,
-}
-
-/// The fields that an expression names: nothing else is made of a report.
-#[derive(Debug, Clone, Default)]
-struct Wanted {
-    /// All of this.
-    whole: bool,
-    /// Of this, these.
-    fields: Vec<(&'static str, Self)>,
-}
-
-impl Wanted {
-    fn of(&self, name: &str) -> Option<&Self> {
-        if self.whole { Some(self) } else { self.fields.iter().find(|(field, _)| *field == name).map(|(_, wanted)| wanted) }
-    }
-
-    fn add(&mut self, path: &[&'static str]) {
-        let Some((first, rest)) = path.split_first() else {
-            self.whole = true;
-            return;
-        };
-        if let Some((_, wanted)) = self.fields.iter_mut().find(|(field, _)| field == first) {
-            return wanted.add(rest);
-        }
-        let mut wanted = Self::default();
-        wanted.add(rest);
-        self.fields.push((first, wanted));
-    }
 }
 
 /// What is wrong with an expression, and where.
@@ -79,10 +49,7 @@ impl Expression {
             let column = first.map_or(1, |error| column_at(text, error.pos));
             mistake(column, first.map_or_else(String::new, |error| plain(text, column, &error.msg)))
         })?;
-        let mut check = Check { locals: Vec::new(), context: Context::default(), wanted: Wanted::default() };
-        for field in HANDSHAKE {
-            check.context.add_variable_from_value(field.name, example(field.kind));
-        }
+        let mut check = Check::new();
         // The parser counts bytes.
         let chars = |bytes: usize| text.get(..bytes).map_or(bytes, |before| before.chars().count());
         let offset = |id: u64| program.source_info().offset_for(id).map_or(0, |(start, _)| chars(start as usize));
@@ -162,185 +129,6 @@ impl fmt::Display for Mistake {
 
 impl std::error::Error for Mistake {}
 
-/// A node of the expression that is wrong.
-struct Fault {
-    id: u64,
-    /// Characters behind the node's own place.
-    within: usize,
-    why: String,
-}
-
-/// Walks an expression with the schema at hand.
-struct Check {
-    /// Variables of `exists`, `all`, `filter` and `map`, with what they stand for.
-    locals: Vec<(String, Option<Kind>)>,
-    /// An example of every field.
-    context: Context<'static, 'static>,
-    wanted: Wanted,
-}
-
-/// What a node stands for.
-#[derive(Default)]
-struct Place {
-    kind: Option<Kind>,
-    /// Its way from the report's root, where it is a field.
-    path: Option<Vec<&'static str>>,
-}
-
-impl Check {
-    /// Gives what the node's value is, where the schema tells it. The value is used as it is.
-    fn visit(&mut self, node: &IdedExpr) -> Result<Option<Kind>, Fault> {
-        let place = self.place(node)?;
-        if let Some(path) = &place.path {
-            self.wanted.add(path);
-        }
-        Ok(place.kind)
-    }
-
-    /// The same for a value of which only a field may be used.
-    fn place(&mut self, node: &IdedExpr) -> Result<Place, Fault> {
-        match &node.expr {
-            Expr::Ident(name) => self.name(node.id, name),
-            Expr::Select(select) => {
-                let inner = self.place(&select.operand)?;
-                let asked = || written(&select.operand.expr).unwrap_or_default();
-                match inner.kind {
-                    Some(Kind::Object(fields)) => match fields.iter().find(|field| field.name == select.field) {
-                        Some(field) => Ok(Place {
-                            kind: Some(field.kind),
-                            path: inner.path.map(|mut path| {
-                                path.push(field.name);
-                                path
-                            }),
-                        }),
-                        None => Err(no_field(node.id, &select.field, fields, written(&select.operand.expr).as_deref())),
-                    },
-                    Some(Kind::List(_)) => Err(Fault {
-                        id: node.id,
-                        within: 0,
-                        why: format!(
-                            "`{}` is a list; ask `.exists(x, x.{} == …)` of it, or take one: `[0].{}`",
-                            asked(),
-                            select.field,
-                            select.field
-                        ),
-                    }),
-                    Some(_) => Err(Fault { id: node.id, within: 0, why: format!("`{}` has no fields", asked()) }),
-                    None => Ok(Place::default()),
-                }
-            }
-            Expr::Call(call) => {
-                let target = call.target.as_ref().map(|target| self.visit(target)).transpose()?;
-                let mut first = target.flatten();
-                for (index, argument) in call.args.iter().enumerate() {
-                    let value = self.visit(argument)?;
-                    if index == 0 && first.is_none() {
-                        first = value;
-                    }
-                }
-                if call.func_name == operators::INDEX {
-                    return Ok(Place { kind: item(first), path: None });
-                }
-                self.applies(node)?;
-                Ok(Place::default())
-            }
-            Expr::Comprehension(inner) => {
-                let each = item(self.visit(&inner.iter_range)?);
-                let depth = self.locals.len();
-                self.locals.push((inner.iter_var.clone(), each));
-                self.locals.extend(inner.iter_var2.clone().map(|name| (name, None)));
-                self.locals.push((inner.accu_var.clone(), None));
-                let outcome = [&inner.accu_init, &inner.loop_cond, &inner.loop_step, &inner.result]
-                    .into_iter()
-                    .try_for_each(|part| self.visit(part).map(drop));
-                self.locals.truncate(depth);
-                outcome.map(|()| Place::default())
-            }
-            Expr::List(list) => list.elements.iter().try_for_each(|element| self.visit(element).map(drop)).map(|()| Place::default()),
-            Expr::Map(map) => {
-                for entry in &map.entries {
-                    if let EntryExpr::MapEntry(entry) = &entry.expr {
-                        self.visit(&entry.key)?;
-                        self.visit(&entry.value)?;
-                    }
-                }
-                Ok(Place::default())
-            }
-            Expr::Unspecified | Expr::Literal(_) | Expr::Struct(_) => Ok(Place::default()),
-        }
-    }
-
-    fn name(&self, id: u64, name: &str) -> Result<Place, Fault> {
-        if let Some((_, kind)) = self.locals.iter().rev().find(|(local, _)| local == name) {
-            return Ok(Place { kind: *kind, path: None });
-        }
-        match HANDSHAKE.iter().find(|field| field.name == name) {
-            Some(field) => Ok(Place { kind: Some(field.kind), path: Some(vec![field.name]) }),
-            None => Err(no_field(id, name, HANDSHAKE, None)),
-        }
-    }
-
-    /// Whether a call can be made at all, as far as the example shows it.
-    fn applies(&self, node: &IdedExpr) -> Result<(), Fault> {
-        if !self.locals.is_empty() {
-            return Ok(());
-        }
-        match CelValue::resolve(node, &self.context) {
-            Ok(_) | Err(ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_)) => Ok(()),
-            Err(ExecutionError::UndeclaredReference(name)) => {
-                let near = nearest(&name, FUNCTIONS.iter().copied());
-                Err(Fault { id: node.id, within: 0, why: format!("there is no function `{name}`{near}") })
-            }
-            Err(ExecutionError::NoSuchOverload(error)) => {
-                Err(Fault { id: node.id, within: 0, why: not_for(error.function(), error.argument_types()) })
-            }
-            Err(error) => Err(Fault { id: node.id, within: 0, why: lower(&error.to_string()) }),
-        }
-    }
-}
-
-fn not_for(function: &str, types: &[String]) -> String {
-    let operator = function.trim_matches('_').trim_start_matches('@');
-    if let (true, [left, right]) = (function.starts_with('_'), types) {
-        return format!("`{operator}` cannot be used between {left} and {right}");
-    }
-    format!("`{operator}` cannot be used on {}", types.join(", "))
-}
-
-/// What a list holds.
-fn item(list: Option<Kind>) -> Option<Kind> {
-    match list {
-        Some(Kind::List(item)) => Some(*item),
-        _ => None,
-    }
-}
-
-fn no_field(id: u64, field: &str, known: &[Field], of: Option<&str>) -> Fault {
-    let known: Vec<&str> = known.iter().map(|field| field.name).collect();
-    let near = nearest(field, known.iter().copied());
-    let hint = if near.is_empty() { format!("; there are {}", known.join(", ")) } else { near };
-    let of = of.map(|of| format!(" in `{of}`")).unwrap_or_default();
-    // The place of a selection is its dot.
-    Fault { id, within: usize::from(!of.is_empty()), why: format!("there is no field `{field}`{of}{hint}") }
-}
-
-fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let best = known.map(|other| (strsim::damerau_levenshtein(word, other), other)).min();
-    match best {
-        Some((distance, other)) if distance <= 1 + other.len() / 4 => format!("; did you mean `{other}`?"),
-        _ => String::new(),
-    }
-}
-
-/// A chain of names as it was written.
-fn written(expr: &Expr) -> Option<String> {
-    match expr {
-        Expr::Ident(name) => Some(name.clone()),
-        Expr::Select(select) => Some(format!("{}.{}", written(&select.operand.expr)?, select.field)),
-        _ => None,
-    }
-}
-
 /// From line and column, both counted from 1 and 0, to a character of the whole text, counted from 1.
 fn column_at(text: &str, (line, column): (isize, isize)) -> usize {
     let line = usize::try_from(line).unwrap_or(1).max(1);
@@ -374,135 +162,6 @@ fn lower(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
-
-/// A value of this kind.
-fn example(kind: Kind) -> CelValue {
-    match kind {
-        Kind::Text | Kind::Word(_) => text("x"),
-        Kind::Time => text(&Timestamp::default().to_string()),
-        Kind::Integer => CelValue::Int(1),
-        Kind::Flag => CelValue::Bool(false),
-        Kind::Counts => object(Fields::new()),
-        Kind::List(item) => CelValue::List(Arc::new(vec![example(*item)])),
-        Kind::Object(fields) => object(fields.iter().map(|field| (CelKey::from(field.name), example(field.kind))).collect()),
-    }
-}
-
-fn text(value: &str) -> CelValue {
-    CelValue::String(Arc::new(value.to_owned()))
-}
-
-/// Numbers are signed, so that they can be counted with: the language does not mix signed and unsigned ones.
-fn integer(value: u64) -> CelValue {
-    CelValue::Int(i64::try_from(value).unwrap_or(i64::MAX))
-}
-
-/// A value of a row.
-fn written_value(value: &serde_json::Value) -> CelValue {
-    use serde_json::Value;
-    match value {
-        Value::Null => CelValue::Null,
-        Value::Bool(flag) => CelValue::Bool(*flag),
-        Value::Number(number) => integer(number.as_u64().unwrap_or_default()),
-        Value::String(value) => text(value),
-        Value::Array(list) => CelValue::List(Arc::new(list.iter().map(written_value).collect())),
-        Value::Object(fields) => object(fields.iter().map(|(name, value)| (CelKey::from(name.clone()), written_value(value))).collect()),
-    }
-}
-
-fn object(map: Fields) -> CelValue {
-    CelValue::Map(CelMap { map: Arc::new(map) })
-}
-
-/// Takes the fields that are wanted, as values of the language.
-struct Values<'a> {
-    wanted: &'a Wanted,
-    map: Fields,
-}
-
-impl Values<'_> {
-    fn put(&mut self, key: Key, value: impl FnOnce() -> CelValue) {
-        if self.wants(key) {
-            self.map.insert(CelKey::from(key.name), value());
-        }
-    }
-}
-
-impl Writer for Values<'_> {
-    fn text(&mut self, key: Key, value: &str) {
-        self.put(key, || text(value));
-    }
-
-    fn number(&mut self, key: Key, value: u64) {
-        self.put(key, || integer(value));
-    }
-
-    fn flag(&mut self, key: Key, value: bool) {
-        self.put(key, || CelValue::Bool(value));
-    }
-
-    fn time(&mut self, key: Key, value: Timestamp) {
-        self.put(key, || text(&value.to_string()));
-    }
-
-    fn texts<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>) {
-        self.put(key, || CelValue::List(Arc::new(values.into_iter().map(|value| text(value.as_ref())).collect())));
-    }
-
-    fn numbers(&mut self, key: Key, values: impl IntoIterator<Item = u64>) {
-        self.put(key, || CelValue::List(Arc::new(values.into_iter().map(integer).collect())));
-    }
-
-    fn object(&mut self, key: Key, fields: impl FnOnce(&mut Self)) {
-        if let Some(wanted) = self.wanted.of(key.name) {
-            let mut inner = Self { wanted, map: Fields::new() };
-            fields(&mut inner);
-            self.map.insert(CelKey::from(key.name), object(inner.map));
-        }
-    }
-
-    fn objects<T>(&mut self, key: Key, items: impl IntoIterator<Item = T>, mut fields: impl FnMut(&mut Self, T)) {
-        if let Some(wanted) = self.wanted.of(key.name) {
-            let list = items.into_iter().map(|item| {
-                let mut inner = Self { wanted, map: Fields::new() };
-                fields(&mut inner, item);
-                object(inner.map)
-            });
-            let list = list.collect();
-            self.map.insert(CelKey::from(key.name), CelValue::List(Arc::new(list)));
-        }
-    }
-
-    fn counts(&mut self, key: Key, counts: &Counts) {
-        self.put(key, || object(counts.iter().map(|(word, count)| (CelKey::from(*word), integer(*count))).collect()));
-    }
-
-    fn wants(&self, key: Key) -> bool {
-        self.wanted.of(key.name).is_some()
-    }
-}
-
-/// What can be called.
-const FUNCTIONS: [&str; 18] = [
-    "all",
-    "contains",
-    "double",
-    "endsWith",
-    "exists",
-    "exists_one",
-    "filter",
-    "has",
-    "int",
-    "map",
-    "matches",
-    "max",
-    "min",
-    "size",
-    "startsWith",
-    "string",
-    "timestamp",
-    "uint",
-];
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::feature::offers_post_quantum;
 use super::stock::{
-    CertificateEntry, ClientEntry, ClientNeed, ClientReadiness, Need, PostQuantum, Readiness, ServerEntry, ServerNeed, Shares, Stock, Usage,
+    CertificateEntry, ClientEntry, ClientNeed, ClientReadiness, NamedServer, Need, PostQuantum, Readiness, ServerEntry, ServerNeed, Shares,
+    Stock, Usage,
 };
 use super::{Client, ClientKey, Common, Feature, Inventory, Leaf, Server, ServerKey, Times, Values, Version};
 use crate::report::{Offered, ProtocolVersion, Side, Timestamp, Weakness};
@@ -119,13 +120,10 @@ impl Inventory {
             .iter()
             // Of SHA-1 a server shows its side only where the client leaves it no choice.
             .filter(|(_, server)| server.common.only(feature) && feature != Feature::Sha1)
-            .map(|((name, endpoint, site), server)| {
+            .map(|(key, server)| {
                 let passed_over = server.passed_over.of(feature);
                 ServerNeed {
-                    site: site.name(),
-                    name: name.clone(),
-                    address: endpoint.address,
-                    port: endpoint.port,
+                    server: NamedServer::of(key),
                     why: if passed_over > 0 { CHOSE_NOTHING_ELSE } else { WAS_OFFERED_NOTHING_ELSE },
                     handshakes: server.common.used.of(feature),
                     passed_over,
@@ -175,7 +173,13 @@ fn usage<T: Copy + Ord>(values: &Values<T>, named: impl Fn(T) -> Usage) -> Vec<U
     list
 }
 
-fn server_entry((name, endpoint, site): &ServerKey, server: &Server) -> Option<ServerEntry> {
+impl NamedServer {
+    fn of((name, endpoint, site): &ServerKey) -> Self {
+        Self { site: site.name(), name: name.clone(), address: endpoint.address, port: endpoint.port }
+    }
+}
+
+fn server_entry(key: &ServerKey, server: &Server) -> Option<ServerEntry> {
     let Common { handshakes, completed, failed, times, .. } = server.common;
     let (first_seen, last_seen) = times?;
     let post_quantum = match (server.post_quantum.chosen, server.post_quantum.passed_over) {
@@ -185,10 +189,7 @@ fn server_entry((name, endpoint, site): &ServerKey, server: &Server) -> Option<S
         _ => Readiness::Partly,
     };
     Some(ServerEntry {
-        site: site.name(),
-        name: name.clone(),
-        address: endpoint.address,
-        port: endpoint.port,
+        server: NamedServer::of(key),
         handshakes,
         completed,
         failed,

@@ -29,8 +29,8 @@ pub use feature::Feature;
 use feature::{PerFeature, offers_post_quantum};
 pub use schema::INVENTORY;
 pub use stock::{
-    CertificateEntry, ClientEntry, ClientNeed, ClientReadiness, LeftOut, Need, PostQuantum, Readiness, ServerEntry, ServerNeed, Shares,
-    Stock, Usage,
+    CertificateEntry, ClientEntry, ClientNeed, ClientReadiness, LeftOut, NamedServer, Need, PostQuantum, Readiness, ServerEntry,
+    ServerNeed, Shares, Stock, Usage,
 };
 
 /// Gathers what handshakes show. Bounded: what there is no room for is counted.

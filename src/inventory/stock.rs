@@ -133,13 +133,13 @@ pub struct ClientNeed {
     pub servers: Vec<String>,
 }
 
-/// A server that needs something.
+/// A server, as it was asked for.
 #[derive(Debug, Serialize)]
-pub struct ServerNeed {
+pub struct NamedServer {
     /// Its site, where one is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub site: Option<Arc<str>>,
-    /// The name asked for.
+    /// The name asked for; absent where none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Its address.
@@ -147,6 +147,14 @@ pub struct ServerNeed {
     pub address: IpAddr,
     /// Its port.
     pub port: u16,
+}
+
+/// A server that needs something.
+#[derive(Debug, Serialize)]
+pub struct ServerNeed {
+    /// Which.
+    #[serde(flatten)]
+    pub server: NamedServer,
     /// `chose-nothing-else` though something else was offered, `was-offered-nothing-else`.
     pub why: &'static str,
     /// Handshakes that completed with it.
@@ -227,17 +235,9 @@ impl Readiness {
 /// A server.
 #[derive(Debug, Serialize)]
 pub struct ServerEntry {
-    /// Its site, where one is named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub site: Option<Arc<str>>,
-    /// The name asked for; absent where none was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Its address.
-    #[serde(serialize_with = "shown")]
-    pub address: IpAddr,
-    /// Its port.
-    pub port: u16,
+    /// Which.
+    #[serde(flatten)]
+    pub server: NamedServer,
     /// Its handshakes.
     pub handshakes: u64,
     /// Those that completed.

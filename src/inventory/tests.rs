@@ -49,7 +49,7 @@ fn clients(need: &Need) -> Vec<(String, &str)> {
 }
 
 fn servers(need: &Need) -> Vec<(String, &str)> {
-    need.servers.iter().map(|server| (server.address.to_string(), server.why)).collect()
+    need.servers.iter().map(|server| (server.server.address.to_string(), server.why)).collect()
 }
 
 #[test]
@@ -123,7 +123,8 @@ fn readiness_for_post_quantum_is_what_was_seen() {
         // A resumption with RSA's secrets: nothing was chosen.
         Sighting { resumed: true, version: Some(ProtocolVersion::TLS12), group: None, ..modern("10.0.0.1:1", "10.9.9.5:443") },
     ]);
-    let ready: BTreeMap<String, Readiness> = told.servers.iter().map(|server| (server.address.to_string(), server.post_quantum)).collect();
+    let ready: BTreeMap<String, Readiness> =
+        told.servers.iter().map(|server| (server.server.address.to_string(), server.post_quantum)).collect();
     let expected = [
         ("10.9.9.1", Readiness::Ready),
         ("10.9.9.2", Readiness::NotReady),

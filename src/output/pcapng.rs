@@ -6,6 +6,11 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use crate::frame::LinkType;
+use crate::pcapng::{
+    BYTE_ORDER_MAGIC, DECRYPTION_SECRETS, ENHANCED_PACKET, IF_DESCRIPTION, IF_FILTER, IF_NAME, IF_TSRESOL, INTERFACE_DESCRIPTION,
+    INTERFACE_STATISTICS, ISB_ENDTIME, ISB_IFDROP, ISB_IFRECV, NAME_RESOLUTION, NRB_IPV4, NRB_IPV6, OPT_COMMENT, SECTION_HEADER,
+    SHB_USERAPPL, TLS_KEY_LOG,
+};
 use crate::time::Timestamp;
 
 /// Writes one section.
@@ -52,7 +57,7 @@ impl<W: Write> PcapngWriter<W> {
     pub fn new(out: W, application: &str, comment: Option<&str>) -> io::Result<Self> {
         let mut writer = Self { out, interfaces: 0, written: 0, block: Vec::new() };
         let mut body = Vec::new();
-        body.extend(0x1a2b_3c4d_u32.to_le_bytes());
+        body.extend(BYTE_ORDER_MAGIC.to_le_bytes());
         body.extend(1_u16.to_le_bytes());
         body.extend(0_u16.to_le_bytes());
         // The section's length is not known in advance.
@@ -222,25 +227,6 @@ fn end_of_options(body: &mut Vec<u8>) {
 fn pad(body: &mut Vec<u8>) {
     body.resize(body.len().next_multiple_of(4), 0);
 }
-
-const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-const INTERFACE_DESCRIPTION: u32 = 0x0000_0001;
-const NAME_RESOLUTION: u32 = 0x0000_0004;
-const INTERFACE_STATISTICS: u32 = 0x0000_0005;
-const ENHANCED_PACKET: u32 = 0x0000_0006;
-const DECRYPTION_SECRETS: u32 = 0x0000_000a;
-const TLS_KEY_LOG: u32 = 0x544c_534b;
-const OPT_COMMENT: u16 = 1;
-const SHB_USERAPPL: u16 = 4;
-const IF_NAME: u16 = 2;
-const IF_DESCRIPTION: u16 = 3;
-const IF_TSRESOL: u16 = 9;
-const IF_FILTER: u16 = 11;
-const NRB_IPV4: u16 = 1;
-const NRB_IPV6: u16 = 2;
-const ISB_ENDTIME: u16 = 3;
-const ISB_IFRECV: u16 = 4;
-const ISB_IFDROP: u16 = 5;
 
 #[cfg(test)]
 mod tests {

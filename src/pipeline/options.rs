@@ -39,6 +39,25 @@ pub struct Options {
     pub clock: Option<Clock>,
 }
 
+impl Options {
+    /// Of captures that are there as a whole, read by one thread: a verdict waits for all that they show.
+    pub fn of_captures(trust: TrustStore) -> Self {
+        Self {
+            threads: 1,
+            policy: Policy::default(),
+            trust,
+            logs: None,
+            owners: None,
+            hold: Duration::MAX,
+            timeline: false,
+            stop: Arc::default(),
+            hurry: Arc::default(),
+            observer: Observer::NONE,
+            clock: None,
+        }
+    }
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {

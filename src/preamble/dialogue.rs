@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::text::{first_line, overwritten, printable, redacted, starts_with, trim_end, words};
+use super::text::{HIDDEN, first_line, overwritten, printable, redacted, starts_with, trim_end, words};
 use super::{Dialect, Line, PreambleFacts, Upgrade};
 use crate::flow::Side;
 use crate::limits::{PREAMBLE_BYTES, PREAMBLE_LINE_LEN, PREAMBLE_LINES};
@@ -220,6 +220,16 @@ impl PreambleFacts {
             let text = if said.side == Side::Client { redacted(line) } else { printable(line) };
             self.lines.push(Line { side: said.side, text, mark: said.mark });
         }
+    }
+
+    /// Keeps a line of text, or that there was one which is nobody's business. Returns whether it was that.
+    pub(super) fn say_or_hide(&mut self, said: &Said<'_>, secret: bool) -> bool {
+        if secret {
+            self.describe(said, HIDDEN.to_owned());
+        } else {
+            self.say(said);
+        }
+        secret
     }
 
     /// Keeps the description of a binary message.

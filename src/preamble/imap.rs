@@ -1,7 +1,7 @@
 //! IMAP STARTTLS (RFC 9051 section 6.2.1).
 
 use super::dialogue::{Dialogue, Next, Said};
-use super::text::{HIDDEN, contains, printable, words};
+use super::text::{contains, printable, words};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
@@ -17,11 +17,9 @@ impl Dialogue for Imap {
     fn message(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
         let line = said.line();
         if said.side == Side::Client {
-            if std::mem::take(&mut self.secret) {
-                facts.describe(said, HIDDEN.to_owned());
+            if facts.say_or_hide(said, std::mem::take(&mut self.secret)) {
                 return Next::More;
             }
-            facts.say(said);
             let mut parts = words(line);
             let (tag, command) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
             facts.look_for_overwriting(command);

@@ -371,6 +371,12 @@ impl PreambleFacts {
         self.upgrade == Upgrade::AuthRequired && matches!(self.code, Some(401 | 407))
     }
 
+    /// The client said who it is, whether or not that was taken.
+    pub fn showed_login(&self) -> bool {
+        let says = |text: &str| ["Proxy-Authorization:", "Authorization:"].iter().any(|name| text::starts_with(text.as_bytes(), name));
+        self.lines.iter().any(|line| line.side == Side::Client && says(&line.text))
+    }
+
     /// The upgrade was denied or failed, for whatever reason, and TLS was not promised.
     pub const fn denied(&self) -> bool {
         matches!(

@@ -1,7 +1,7 @@
 //! POP3 STLS (RFC 2595 section 4).
 
 use super::dialogue::{Dialogue, Listing, Next, Said, Turns};
-use super::text::{HIDDEN, contains, printable, starts_with};
+use super::text::{contains, printable, starts_with};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
@@ -21,11 +21,9 @@ impl Dialogue for Pop3 {
     fn message(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
         let line = said.line();
         if said.side == Side::Client {
-            if std::mem::take(&mut self.secret) {
-                facts.describe(said, HIDDEN.to_owned());
+            if facts.say_or_hide(said, std::mem::take(&mut self.secret)) {
                 return Next::More;
             }
-            facts.say(said);
             if self.turns.asks(said, "STLS", facts) {
                 self.push(false);
                 return Next::More;

@@ -3,23 +3,24 @@
 //! Entries stand in the order of the packets; within one packet in the order in which its sender put them there. What is encrypted is named
 //! by what its size and place make likely, and said to be so.
 
-use crate::anomaly::AnomalyKind;
 use crate::flow::Side;
 use crate::handshake::Handshake;
-use crate::handshake::datagrams::message_at;
-use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, Protocol, StoppedBy};
+use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
 use crate::handshake::renegotiation::Renegotiation;
 use crate::packet::IcmpKind;
 use crate::preamble::PreambleFacts;
 use crate::time::Mark;
-use crate::tls::client_hello::ClientHello;
 use crate::tls::message::OcspStatus;
-use crate::tls::registry::{CipherSuite, ContentType};
-use crate::tls::server_hello::ServerHello;
+use crate::tls::registry::ContentType;
 use crate::transport::{Close, FlowEventKind, GapCause};
 use crate::wording::counted;
 
 use super::{Step, StepKind as Kind};
+use likely::Names;
+use words::{alert_text, anomaly_text, chain_text, client_hello, message_kind, part_text, sent_again, server_hello};
+
+mod likely;
+mod words;
 
 /// What happened in a handshake, packet by packet.
 pub fn timeline(handshake: &Handshake) -> Vec<Step> {
@@ -60,29 +61,6 @@ impl Row {
         let Self { mark, rank: _, framed, from, kind, size, text, ended } = self;
         Step { frame: framed.then_some(mark.frame), time: mark.time, from, kind, size, text, ended }
     }
-}
-
-/// What was sent again: TCP and QUIC count bytes, DTLS messages.
-fn sent_again(h: &Handshake, side: Side, offset: u64) -> String {
-    match h.protocol {
-        Protocol::Dtls => {}
-        Protocol::Quic => return format!("CRYPTO bytes from {offset} sent again"),
-        _ => return format!("bytes from {offset} sent again"),
-    }
-    let (Some(number), from) = message_at(offset) else { return "Finished sent again".to_owned() };
-    let hellos = h.client_hellos.iter().map(|seen| (Side::Client, seen.span, "ClientHello"));
-    let others = [
-        (Side::Server, h.server_hello.as_ref().map(|seen| seen.span), "ServerHello"),
-        (Side::Server, h.server_chain.as_ref().map(|seen| seen.span), "Certificate"),
-        (Side::Server, h.server_key_exchange.as_ref().map(|seen| seen.span), "ServerKeyExchange"),
-        (Side::Server, h.certificate_request.as_ref().map(|seen| seen.span), "CertificateRequest"),
-        (Side::Client, h.client_chain.as_ref().map(|seen| seen.span), "Certificate"),
-    ];
-    let mut messages = hellos.chain(others.into_iter().filter_map(|(from, span, name)| Some((from, span?, name))));
-    let named = messages.find(|(from, span, _)| *from == side && (span.0..span.1).contains(&offset));
-    let name = named.map(|(.., name)| format!(" ({name})")).unwrap_or_default();
-    let part = if from == 0 { String::new() } else { format!(" from byte {from}") };
-    format!("message {number}{name}{part} sent again")
 }
 
 #[derive(Debug, Default)]
@@ -440,156 +418,8 @@ impl Rows {
     }
 }
 
-/// What the encrypted records of one side of TLS 1.3 are likely to be.
-struct Names<'a> {
-    h: &'a Handshake,
-    side: Side,
-    padding: u16,
-    /// Index of the record that holds the side's Finished.
-    finished: Option<usize>,
-    /// That record's size is a Finished's.
-    alone: bool,
-}
-
-impl<'a> Names<'a> {
-    fn of(h: &'a Handshake, side: Side) -> Self {
-        let records = h.encrypted.of(side);
-        let padding = h.hidden.padding.of(side).unwrap_or(0);
-        let fits = |record: &EncryptedRecord| h.cipher().is_some_and(|suite| record.len == finished_len(suite).saturating_add(padding));
-        let at = |record: &EncryptedRecord| h.finished.of(side).is_some_and(|mark| mark == record.mark);
-        let exact = records.iter().rposition(|record| at(record) && fits(record));
-        let finished = exact.or_else(|| records.iter().rposition(at));
-        Self { h, side, padding, finished, alone: exact.is_some() }
-    }
-
-    fn likely(&self, index: usize, record: &EncryptedRecord) -> Option<&'static str> {
-        let hidden = &self.h.hidden;
-        let plain = record.len.saturating_sub(self.padding);
-        let Some(finished) = self.finished else {
-            return (self.side == Side::Server && index == 0).then_some("EncryptedExtensions");
-        };
-        if index > finished {
-            let spoken = self.h.application_data.client.is_some_and(|mark| mark <= record.mark);
-            return Some(if self.side == Side::Server && !spoken { "NewSessionTicket" } else { "application data" });
-        }
-        if index == finished && self.alone {
-            return Some("Finished");
-        }
-        match self.side {
-            Side::Server if index == finished && index == 0 => Some("EncryptedExtensions to Finished in one"),
-            Side::Server if hidden.certificate_verify_record == Some(plain) && index + 1 == finished => Some("CertificateVerify"),
-            Side::Server if index == 0 => Some("EncryptedExtensions"),
-            Side::Server if hidden.server_certificate_record == Some(plain) => Some("Certificate"),
-            Side::Server if index == 1 && hidden.certificate_requested.happened() => Some("CertificateRequest"),
-            Side::Client if index < finished && hidden.client_certificate_empty => Some("an empty Certificate"),
-            Side::Client if index == finished && hidden.client_certificate_empty => Some("an empty Certificate and Finished"),
-            Side::Client if index < finished && hidden.client_certificate_sent && index == 0 => Some("Certificate"),
-            Side::Client if index < finished && hidden.client_certificate_sent => Some("CertificateVerify"),
-            _ if index == finished => Some("a flight that ends with Finished"),
-            _ => None,
-        }
-    }
-}
-
-/// Length of a record of TLS 1.3 that holds nothing but Finished (RFC 8446 sections 4.4.4 and 5.2).
-fn finished_len(suite: CipherSuite) -> u16 {
-    5 + u16::from(suite.hash_len()) + u16::from(suite.tag().unwrap_or(16))
-}
-
 fn size(span: (u64, u64)) -> Option<u64> {
     span.1.checked_sub(span.0).filter(|size| *size > 0)
-}
-
-fn client_hello(hello: &ClientHello) -> String {
-    let mut parts = Vec::new();
-    if let Some(name) = hello.server_name() {
-        parts.push(format!("for {}", String::from_utf8_lossy(name)));
-    }
-    let versions: Vec<String> = hello.supported_versions().filter(|version| !version.is_grease()).map(|v| v.to_string()).collect();
-    parts.push(if versions.is_empty() { hello.highest_version().to_string() } else { versions.join(" ") });
-    parts.push(counted(hello.offered_kinds().count(), "suite", "suites"));
-    let shares: Vec<String> = hello.key_shares().filter(|(group, _)| !group.is_grease()).map(|(group, _)| group.to_string()).collect();
-    if !shares.is_empty() {
-        parts.push(format!("keys for {}", shares.join(" ")));
-    }
-    let alpn: Vec<_> = hello.alpn().map(String::from_utf8_lossy).collect();
-    if !alpn.is_empty() {
-        parts.push(format!("ALPN {}", alpn.join(" ")));
-    }
-    if hello.psk_identities() > 0 {
-        parts.push("resumes by PSK".to_owned());
-    } else if hello.session_ticket_len().is_some_and(|len| len > 0) {
-        parts.push("resumes by ticket".to_owned());
-    }
-    parts.join(", ")
-}
-
-fn server_hello(hello: &ServerHello) -> String {
-    let mut parts = vec![hello.version().to_string(), hello.cipher_suite().to_string()];
-    parts.extend(hello.key_share_group().map(|group| group.to_string()));
-    parts.extend(hello.alpn().map(|name| format!("ALPN {}", String::from_utf8_lossy(name))));
-    if hello.selected_psk().is_some() {
-        parts.push("resumes by PSK".to_owned());
-    }
-    parts.join(", ")
-}
-
-fn chain_text(chain: &Chain) -> String {
-    match (chain.certificates.first(), chain.certificates.len() + chain.dropped) {
-        (None, _) => "no certificate".to_owned(),
-        (Some(leaf), 1) => leaf.display_name(),
-        (Some(leaf), count) => format!("{} and {} more", leaf.display_name(), count - 1),
-    }
-}
-
-fn part_text(have: usize, want: usize) -> String {
-    if want > 0 { format!("{have} of {want} bytes; the rest never came") } else { format!("{have} bytes; the rest never came") }
-}
-
-fn alert_text(seen: &AlertSeen) -> String {
-    let late = if seen.consequence { ", in answer to the other side's end" } else { "" };
-    match seen.alert {
-        Some(alert) => {
-            let level = if alert.fatal { "fatal" } else { "warning" };
-            format!("{level} {} ({}){late}", alert.description, alert.description.0)
-        }
-        None => format!("encrypted, by its size and place{late}"),
-    }
-}
-
-fn anomaly_text(kind: &AnomalyKind) -> String {
-    match kind {
-        AnomalyKind::NotARecord { offset } => format!("no TLS record at byte {offset}"),
-        AnomalyKind::RecordTooLong { len } => format!("record of {len} bytes: too long"),
-        AnomalyKind::MessageTooLong { message, len } => format!("{} of {len} bytes: too long", message_kind(*message).name()),
-        AnomalyKind::Malformed { message } => format!("{} does not parse", message_kind(*message).name()),
-        AnomalyKind::Defect { field, rule } => format!("{field}: {rule}"),
-        AnomalyKind::OutOfOrder { message, expected } => format!("{} where {expected} was expected", message_kind(*message).name()),
-        AnomalyKind::EchoedHello => "the client's own ClientHello, sent back".to_owned(),
-        AnomalyKind::MalformedAlert { len } => format!("alert of {len} bytes instead of 2"),
-        AnomalyKind::UnknownContentType { content_type } => format!("record of unknown type {content_type}"),
-        AnomalyKind::RecordNotDecrypted { len } => format!("record of {len} bytes that the key log's secrets do not open"),
-        AnomalyKind::DifferingOverlap { offset } => format!("other bytes at {offset} than before"),
-    }
-}
-
-/// Messages that a fault may concern, by their types in RFC 8446 appendix B.3 and RFC 5246.
-const fn message_kind(message: u8) -> Kind {
-    match message {
-        0 => Kind::HelloRequest,
-        1 => Kind::ClientHello,
-        2 => Kind::ServerHello,
-        4 => Kind::NewSessionTicket,
-        11 => Kind::Certificate,
-        12 => Kind::ServerKeyExchange,
-        13 => Kind::CertificateRequest,
-        14 => Kind::ServerHelloDone,
-        15 => Kind::CertificateVerify,
-        16 => Kind::ClientKeyExchange,
-        20 => Kind::Finished,
-        22 => Kind::CertificateStatus,
-        _ => Kind::Handshake,
-    }
 }
 
 /// Bytes of a record header.

@@ -255,32 +255,14 @@ impl State {
         if let Some(Opened::List { place, .. }) = self.opened.last() {
             return place;
         }
-        let [incidents, failures, all, servers, names, clients, processes] = &self.places;
-        match self.tab {
-            Tab::Incidents => incidents,
-            Tab::Problems => failures,
-            Tab::All => all,
-            Tab::Servers => servers,
-            Tab::Names => names,
-            Tab::Clients => clients,
-            Tab::Processes => processes,
-        }
+        of_tab(self.tab, self.places.each_ref())
     }
 
     pub(super) fn place_mut(&mut self) -> &mut Place {
         if let Some(Opened::List { place, .. }) = self.opened.last_mut() {
             return place;
         }
-        let [incidents, failures, all, servers, names, clients, processes] = &mut self.places;
-        match self.tab {
-            Tab::Incidents => incidents,
-            Tab::Problems => failures,
-            Tab::All => all,
-            Tab::Servers => servers,
-            Tab::Names => names,
-            Tab::Clients => clients,
-            Tab::Processes => processes,
-        }
+        of_tab(self.tab, self.places.each_mut())
     }
 
     /// What the list in front holds, in order.
@@ -417,6 +399,19 @@ pub(super) enum Selected<'a> {
     Incident(&'a crate::report::Incident),
     Handshake(&'a Handshake<'static>, &'a Arc<Report>),
     Group(String),
+}
+
+/// Of what there is for every tab, what is this one's.
+fn of_tab<T>(tab: Tab, [incidents, failures, all, servers, names, clients, processes]: [T; Tab::ALL.len()]) -> T {
+    match tab {
+        Tab::Incidents => incidents,
+        Tab::Problems => failures,
+        Tab::All => all,
+        Tab::Servers => servers,
+        Tab::Names => names,
+        Tab::Clients => clients,
+        Tab::Processes => processes,
+    }
 }
 
 #[cfg(test)]

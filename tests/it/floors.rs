@@ -16,6 +16,7 @@ fn may_import(from: &str, to: &str) -> bool {
         "condensate",
         "count",
         "origins",
+        "pcapng",
         "ports",
         "shard",
         "site",

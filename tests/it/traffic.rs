@@ -75,7 +75,7 @@ fn what_takes_the_place_of_http_is_named() {
 /// A handshake of QUIC that goes on from another port is one, and no flow beside it is unread.
 #[test]
 fn a_client_that_moves_is_counted_once() {
-    for name in ["client-moves-ok", "client-moves-amid-ok", "client-moves-late-ok"] {
+    for name in ["client-moves-ok", "client-moves-amid-ok", "client-moves-late-ok", "client-moves-short-ok"] {
         let summary = summary(&fixtures().join(format!("captures/quic/{name}.pcap")), 1);
         let unread = summary["other_flows"]["quic-unread"].as_u64().unwrap_or(0);
         assert_eq!((summary["handshakes"].as_u64(), unread), (Some(1), 0), "{name}");

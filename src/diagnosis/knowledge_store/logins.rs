@@ -1,5 +1,7 @@
 //! Proxies that ask for a login first: the client comes right back with it, and is let through.
 
+use std::time::Duration;
+
 use super::KnowledgeStore;
 use super::tags::tag;
 use crate::handshake::Handshake;
@@ -15,6 +17,9 @@ impl KnowledgeStore {
             .any(|attempt| attempt.server == handshake.server && attempt.related.let_in == target && later(attempt.related.start))
     }
 }
+
+/// A client that has a login at hand comes back with it within this time.
+pub(super) const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// The tag of where a proxy took this handshake.
 pub(super) fn let_in(handshake: &Handshake) -> Option<u64> {

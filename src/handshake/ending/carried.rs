@@ -15,8 +15,8 @@ pub(super) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts: &[AlertSeen],
     if let Some(ending) = completed_or_rejected(h, alerts) {
         return ending;
     }
-    // What uses the tunnel has its keys, whatever was seen of their negotiation.
-    if carried.openvpn().is_some_and(OpenVpnFacts::is_up) {
+    // Who uses the tunnel has its keys, whatever was seen of their negotiation.
+    if carried.openvpn().is_some_and(OpenVpnFacts::is_done) {
         return Ending::new(Outcome::Completed, StoppedBy::Nobody, h.flow.last);
     }
     if let Some(alert) = deciding(alerts) {
@@ -28,9 +28,9 @@ pub(super) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts: &[AlertSeen],
     }
     let incomplete = Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
     let cut = Side::BOTH.into_iter().any(|side| h.flow.side(side).snaplen_cut > 0);
-    // Who uses a tunnel has its keys, to which the other side has contributed.
-    let alone =
-        |side: Side| carried.datagrams.of(side.other()).count == 0 && carried.openvpn().is_some_and(|openvpn| *openvpn.tunnel.of(side) > 0);
+    // Who uses a tunnel has its keys, to which the other side has contributed; and who acknowledges packets has them.
+    let heard = |openvpn: &OpenVpnFacts, side: Side| *openvpn.tunnel.of(side) > 0 || *openvpn.acknowledged.of(side) > 0 || openvpn.renewed;
+    let alone = |side: Side| carried.datagrams.of(side.other()).count == 0 && carried.openvpn().is_some_and(|openvpn| heard(openvpn, side));
     if carried.gaps || cut || Side::BOTH.into_iter().any(alone) {
         return incomplete;
     }

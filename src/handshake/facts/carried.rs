@@ -50,6 +50,12 @@ pub struct OpenVpnFacts {
     pub tunnel: PerSide<u32>,
     /// Packets of the tunnel under the keys before.
     pub old_tunnel: PerSide<u32>,
+    /// Packets of each side that carry TLS.
+    pub control: PerSide<u32>,
+    /// Packets of each side that say that the other's arrived.
+    pub acknowledged: PerSide<u32>,
+    /// The keys that come next were asked for.
+    pub renewed: bool,
     /// A side gave the session up and began another, and where.
     pub abandoned: Option<(Side, Mark)>,
 }
@@ -58,6 +64,17 @@ impl OpenVpnFacts {
     /// Both sides use the tunnel, for which they have to have negotiated keys.
     pub const fn is_up(&self) -> bool {
         self.tunnel.client > 0 && self.tunnel.server > 0
+    }
+
+    /// Keys were negotiated: a side uses the tunnel under them, to which both contributed, or they were used until others took their place.
+    pub const fn is_done(&self) -> bool {
+        let used = self.tunnel.client > 0 || self.tunnel.server > 0;
+        self.is_up() || (used || self.renewed) && self.control.client > 0 && self.control.server > 0
+    }
+
+    /// The number of the keys that come next.
+    pub const fn next_key(&self) -> u8 {
+        self.key % 7 + 1
     }
 
     /// A session that is there gets new keys.

@@ -6,7 +6,7 @@ use super::Gathered;
 use super::parts::{name, table, text};
 use crate::inventory::{ClientReadiness, Need, Readiness, Stock, Usage};
 use crate::output::figures::count;
-use crate::output::inventory::words::{WHYS, client_readiness, few, needing_clients, needing_server, server_readiness};
+use crate::output::inventory::words::{WHYS, client_readiness, few, named_server, needing_clients, server_readiness};
 
 /// The section, if a handshake says anything.
 pub(super) fn inventory(gathered: &Gathered) -> Markup {
@@ -36,7 +36,7 @@ fn need(need: &Need) -> Markup {
         let clients: Vec<_> = need.clients.iter().filter(|client| client.why == why).collect();
         let servers: Vec<_> = need.servers.iter().filter(|server| server.why == why).collect();
         let number = clients.len().saturating_add(servers.len());
-        (number, [needing_clients(clients.into_iter()), servers.into_iter().map(needing_server).collect()].concat())
+        (number, [needing_clients(clients.into_iter()), servers.into_iter().map(|need| named_server(&need.server)).collect()].concat())
     };
     let told: Vec<(usize, &str, String)> = WHYS
         .iter()

@@ -88,9 +88,9 @@ const SERVERS: &[&str] = &[
 
 fn server(server: &ServerEntry) -> Row {
     vec![
-        server.name.clone().unwrap_or_default(),
-        Shown(server.address).to_string(),
-        server.port.to_string(),
+        server.server.name.clone().unwrap_or_default(),
+        Shown(server.server.address).to_string(),
+        server.server.port.to_string(),
         server.handshakes.to_string(),
         server.completed.to_string(),
         server.failed.to_string(),
@@ -103,7 +103,7 @@ fn server(server: &ServerEntry) -> Row {
         server.hidden_certificates.to_string(),
         server.first_seen.to_string(),
         server.last_seen.to_string(),
-        site(server.site.as_deref()),
+        site(server.server.site.as_deref()),
     ]
 }
 
@@ -208,16 +208,16 @@ fn needs(stock: &Stock) -> impl Iterator<Item = Row> {
             vec![
                 need.what.to_owned(),
                 "server".to_owned(),
-                server.name.clone().unwrap_or_default(),
-                Shown(server.address).to_string(),
-                server.port.to_string(),
+                server.server.name.clone().unwrap_or_default(),
+                Shown(server.server.address).to_string(),
+                server.server.port.to_string(),
                 String::new(),
                 String::new(),
                 server.why.to_owned(),
                 String::new(),
                 server.handshakes.to_string(),
                 String::new(),
-                site(server.site.as_deref()),
+                site(server.server.site.as_deref()),
             ]
         });
         clients.chain(servers)

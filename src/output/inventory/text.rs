@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::words::{LONGEST_NAME, WHYS, client_readiness, few, needing_clients, needing_server, place, server_readiness, together};
+use super::words::{LONGEST_NAME, WHYS, client_readiness, few, named_server, needing_clients, server_readiness, together};
 use crate::flow::Shown;
 use crate::inventory::{
     CertificateEntry, ClientEntry, ClientNeed, ClientReadiness, LeftOut, Need, Readiness, ServerEntry, ServerNeed, Stock, Usage,
@@ -76,7 +76,7 @@ fn needs(out: &mut dyn Write, layout: &Layout, stock: &Stock, all: bool) -> io::
             let number = clients.len().saturating_add(servers.len());
             if number > 0 {
                 let mut names = needing_clients(clients.into_iter());
-                names.extend(servers.into_iter().map(needing_server));
+                names.extend(servers.into_iter().map(|need| named_server(&need.server)));
                 layout.labelled(out, 4, &format!("{} {text}:", count(number as u64)), &few(&names, all))?;
             }
         }
@@ -114,7 +114,7 @@ fn post_quantum(out: &mut dyn Write, layout: &Layout, stock: &Stock, all: bool) 
         .filter_map(|readiness| {
             let list = || {
                 let those = stock.servers.iter().filter(|server| server.post_quantum == readiness);
-                those.map(server_name).collect()
+                those.map(|entry| named_server(&entry.server)).collect()
             };
             let number = told.servers.get(&readiness).copied().unwrap_or_default();
             of(&list, number, server_readiness(readiness), readiness != Readiness::Unknown)
@@ -213,10 +213,6 @@ fn certificate(out: &mut dyn Write, layout: &Layout, entry: &CertificateEntry) -
     layout.flow(out, 2, 4, &[(palette.dim, &date(entry.not_after)), (Style::new(), "  "), (style, &left), (Style::new(), &rest)])
 }
 
-fn server_name(server: &ServerEntry) -> String {
-    place(server.name.as_deref(), &crate::report::Endpoint::new(server.address, server.port).to_string())
-}
-
 fn server(out: &mut dyn Write, layout: &Layout, entry: &ServerEntry) -> io::Result<()> {
     let rest = format!(
         "  {}{}; post-quantum: {}",
@@ -224,7 +220,7 @@ fn server(out: &mut dyn Write, layout: &Layout, entry: &ServerEntry) -> io::Resu
         used([&entry.versions, &entry.groups, &entry.ciphers]),
         entry.post_quantum.name()
     );
-    layout.flow(out, 2, 4, &[(layout.palette.strong, &clip(&server_name(entry), LONGEST_NAME)), (Style::new(), &rest)])
+    layout.flow(out, 2, 4, &[(layout.palette.strong, &clip(&named_server(&entry.server), LONGEST_NAME)), (Style::new(), &rest)])
 }
 
 /// Clients, those of one address beneath it.

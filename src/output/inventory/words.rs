@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::flow::Shown;
-use crate::inventory::{ClientNeed, ClientReadiness, Readiness, ServerNeed};
+use crate::inventory::{ClientNeed, ClientReadiness, NamedServer, Readiness};
 use crate::output::escape::clip;
 use crate::output::figures::count;
 
@@ -55,8 +55,8 @@ pub(in crate::output) fn together<T, K: Clone + Ord>(items: impl Iterator<Item =
     groups
 }
 
-/// A server that needs something.
-pub(in crate::output) fn needing_server(server: &ServerNeed) -> String {
+/// A server by its name and where it is.
+pub(in crate::output) fn named_server(server: &NamedServer) -> String {
     place(server.name.as_deref(), &crate::report::Endpoint::new(server.address, server.port).to_string())
 }
 

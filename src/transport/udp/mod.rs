@@ -7,7 +7,9 @@
 //!
 //! What is an offset in a TCP stream is one here that the sink makes up for its messages.
 
+mod flow;
 mod other_way;
+mod sink;
 #[cfg(test)]
 mod tests;
 
@@ -21,114 +23,15 @@ use super::roles;
 use super::sink::Close;
 use super::slab::{List, Slab};
 use super::ways::{Lot, Start, Ways};
-use crate::flow::{FlowKey, PerSide, Side};
+use crate::flow::{FlowKey, Side};
 use crate::limits;
 use crate::packet::{Datagram, IcmpError, LostFragments};
-use crate::time::{Mark, Timestamp};
+use crate::time::Mark;
 use crate::traffic::{Row, Volume};
 use crate::watch::Watch;
+use flow::Flow;
 
-/// Why a datagram opens a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opening {
-    /// What its sender is; `None` where the bytes do not tell, and the ports have to.
-    pub sender: Option<Side>,
-    /// What tells this handshake from others of the same flow, where it is certain that one begins here.
-    pub identity: Option<u64>,
-}
-
-/// What a sink makes of a datagram.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hearing {
-    /// It brought something new.
-    New,
-    /// It brought nothing new.
-    Nothing,
-    /// It belongs to something else on the same ports: it is not counted.
-    Foreign,
-    /// The roles were guessed the wrong way round. The table turns the facts round; the sink has turned round what it keeps itself.
-    Swap,
-    /// Another handshake begins here: this one is over, and the sink has not looked at the datagram.
-    Anew,
-    /// It was looked at, and nothing more is wanted. What is given tells this handshake from a later one, as [`Opening::identity`] does.
-    Settled(Option<u64>),
-}
-
-/// Whether a datagram answers others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answers {
-    /// It belongs to something else.
-    No,
-    /// It looks like an answer, and holds nothing that tells to what.
-    Perhaps,
-    /// It holds what only an answer holds.
-    Yes,
-}
-
-impl From<bool> for Answers {
-    fn from(yes: bool) -> Self {
-        if yes { Self::Yes } else { Self::No }
-    }
-}
-
-/// What follows a UDP flow on the floors above.
-pub trait DatagramSink: Sized {
-    /// What all sinks of a partition share.
-    type Shared;
-
-    /// Whether a datagram begins a handshake. Called for every datagram of flows that are not followed: a look at the first bytes must be
-    /// enough to refuse nearly all of them.
-    fn opens(datagram: &Datagram<'_>) -> Option<Opening>;
-
-    /// A datagram of no flow that is followed.
-    fn pass_by(shared: &mut Self::Shared, datagram: &Datagram<'_>) {
-        let _ = (shared, datagram);
-    }
-
-    /// Adds the flow, which is about to end, to what the capture holds. Its late datagrams are counted in the same row.
-    fn count(&self, shared: &mut Self::Shared, facts: &FlowFacts) -> Row {
-        let _ = (shared, facts);
-        Row::NONE
-    }
-
-    /// Late datagrams of a flow that is not looked into any more.
-    fn count_late(shared: &mut Self::Shared, row: Row, late: Volume) {
-        let _ = (shared, row, late);
-    }
-
-    /// A sink for a flow that begins with this datagram, which is handed over next.
-    fn new(shared: &mut Self::Shared, datagram: &Datagram<'_>) -> Self;
-
-    /// A datagram of this side. The sink adds to `facts` what only the payload tells: retransmissions, events.
-    fn datagram(&mut self, shared: &mut Self::Shared, facts: &mut FlowFacts, side: Side, datagram: &Datagram<'_>) -> Hearing;
-
-    /// Whether this datagram, in another tunnel, answers what the client said: by what both of them hold.
-    fn is_answered_by(&self, datagram: &Datagram<'_>) -> Answers {
-        let _ = datagram;
-        Answers::Perhaps
-    }
-
-    /// Bytes that it holds besides its own.
-    fn weight(&self) -> usize {
-        0
-    }
-
-    /// Whether someone watches, so that [`DatagramSink::tick`] is to be called.
-    fn watches(shared: &Self::Shared) -> bool {
-        let _ = shared;
-        false
-    }
-
-    /// Time for "nothing has happened for too long": called at every tick while the flow is followed and quiet.
-    /// [`Hearing::Settled`] when it is over and nothing more is wanted; everything else means to go on.
-    fn tick(&mut self, shared: &mut Self::Shared, facts: &FlowFacts, now: Mark) -> Hearing {
-        let _ = (shared, facts, now);
-        Hearing::Nothing
-    }
-
-    /// The end, exactly once. `now` is the frame at which it was decided.
-    fn finish(self, shared: &mut Self::Shared, facts: FlowFacts, close: Close, now: Mark);
-}
+pub use sink::{Answers, DatagramSink, Hearing, Opening};
 
 /// The UDP flows of one partition.
 #[derive(Debug)]
@@ -145,22 +48,6 @@ pub struct UdpTable<S: DatagramSink> {
     counters: TableCounters,
     /// When the sources were heard.
     watch: Arc<Watch>,
-}
-
-#[derive(Debug)]
-struct Flow<S> {
-    facts: FlowFacts,
-    sink: S,
-    /// The second of packet time of the last datagram.
-    touched: i64,
-    /// The last datagrams of each side, to know those that were captured twice.
-    recent: PerSide<[(u64, Timestamp); RECENT]>,
-    /// The first datagram of each.
-    first_print: PerSide<Option<u64>>,
-    /// When the latest datagram was captured.
-    latest: Timestamp,
-    /// Bytes that the table knows it to take.
-    noted: usize,
 }
 
 /// What was there before a flow begins.
@@ -388,17 +275,7 @@ impl<S: DatagramSink> UdpTable<S> {
         let mut facts = FlowFacts::new(datagram.key, datagram.from_low == sent_by_client, roles, datagram.path, datagram.mark, interface);
         facts.successor = before.is_some();
         facts.unclear = start.lot == Lot::Unclear;
-        let sink = S::new(shared, datagram);
-        let never = (0, Timestamp::MIN);
-        let flow = Flow {
-            facts,
-            sink,
-            touched: datagram.mark.time.seconds(),
-            recent: PerSide { client: [never; RECENT], server: [never; RECENT] },
-            first_print: PerSide::default(),
-            latest: datagram.mark.time,
-            noted: 0,
-        };
+        let flow = Flow::new(facts, S::new(shared, datagram), datagram.mark.time);
         if let Some(id) = self.flows.insert(&mut self.followed, Box::new(flow)) {
             names.enter(&mut self.index, Place::Followed(id));
             self.counters.peak_flows = self.counters.peak_flows.max(self.held() as u64);
@@ -502,63 +379,6 @@ impl<S: DatagramSink> UdpTable<S> {
     }
 }
 
-impl<S: DatagramSink> Flow<S> {
-    /// Bytes that it takes with all that it holds.
-    fn weight(&self) -> usize {
-        size_of::<Self>() + self.facts.events.capacity() * size_of::<FlowEvent>() + self.sink.weight() + limits::FLOW_OVERHEAD
-    }
-
-    /// The same datagram captured twice: a stack that sends again gives another packet or record number, and takes longer.
-    fn is_duplicate(&mut self, side: Side, datagram: &Datagram<'_>) -> bool {
-        let print = fingerprint(datagram);
-        let recent = self.recent.of_mut(side);
-        let now = datagram.mark.time;
-        if recent.iter().any(|(known, at)| *known == print && now.since(*at).max(at.since(now)) <= DUPLICATE) {
-            return true;
-        }
-        recent.rotate_right(1);
-        if let Some(slot) = recent.first_mut() {
-            *slot = (print, now);
-        }
-        self.first_print.of_mut(side).get_or_insert(print);
-        false
-    }
-
-    fn count(&mut self, side: Side, datagram: &Datagram<'_>, new: bool) {
-        let time = datagram.mark.time;
-        if self.latest.since(time) > STEP_BACK {
-            self.facts.clock_steps_back = self.facts.clock_steps_back.saturating_add(1);
-        }
-        self.latest = self.latest.max(time);
-        self.facts.count_datagram(side, datagram, new);
-    }
-}
-
-impl FlowFacts {
-    /// One more datagram of a side. `new`: it brought something new.
-    pub fn count_datagram(&mut self, side: Side, datagram: &Datagram<'_>, new: bool) {
-        let mark = datagram.mark;
-        self.last = mark;
-        self.fragmented_packets = self.fragmented_packets.saturating_add(u32::from(datagram.ip.was_fragmented));
-        let own = self.sides.of_mut(side);
-        own.packets = own.packets.saturating_add(1);
-        own.last_packet = Some(mark);
-        own.ttl = datagram.stations.is_none().then_some(datagram.ip.ttl);
-        own.data_packets = own.data_packets.saturating_add(1);
-        own.bytes_seen = own.bytes_seen.saturating_add(u64::from(datagram.payload_len));
-        own.highest = own.bytes_seen;
-        own.delivered = own.bytes_seen;
-        own.largest_segment = own.largest_segment.max(datagram.payload_len);
-        own.first_data.get_or_insert(mark);
-        if new {
-            own.last_data = Some(mark);
-        }
-        if (datagram.payload.len() as u64) < u64::from(datagram.payload_len) {
-            own.snaplen_cut = own.snaplen_cut.saturating_add(1);
-        }
-    }
-}
-
 /// Adds an event within the bound.
 pub fn event(facts: &mut FlowFacts, event: FlowEvent) {
     facts.eventful |= !event.kind.is_plain();
@@ -568,20 +388,3 @@ pub fn event(facts: &mut FlowFacts, event: FlowEvent) {
         facts.events_dropped = facts.events_dropped.saturating_add(1);
     }
 }
-
-/// A number that equal datagrams share, the hop counter left out.
-fn fingerprint(datagram: &Datagram<'_>) -> u64 {
-    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    let start = u64::from(datagram.payload_len) << 16 | u64::from(datagram.ip.id.unwrap_or(0));
-    let (words, rest) = datagram.payload.as_chunks::<8>();
-    let start = datagram.stations.map_or(start, |(from, to)| from.into_iter().chain(to).fold(start, |hash, byte| mix(hash, byte.into())));
-    let hash = words.iter().fold(mix(0x243f_6a88_85a3_08d3, start), |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
-}
-
-/// Datagrams of a side remembered: those of a flight, which may all come before the first copy does.
-const RECENT: usize = 16;
-/// Two captures of one datagram lie no further apart.
-const DUPLICATE: std::time::Duration = std::time::Duration::from_millis(5);
-/// A clock that steps back by less is the shuffling of several queues.
-const STEP_BACK: std::time::Duration = std::time::Duration::from_millis(1);

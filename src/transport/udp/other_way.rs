@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Answers, Before, DatagramSink, Flow, Marker, Opening, UdpTable, fingerprint};
+use super::flow::{Flow, fingerprint};
+use super::{Answers, Before, DatagramSink, Marker, Opening, UdpTable};
 use crate::flow::{Endpoint, FlowKey, Side};
 use crate::packet::Datagram;
 use crate::time::Timestamp;

@@ -3,6 +3,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::*;
 use crate::flow::{Endpoint, Layer, Path, Transport};
 use crate::packet::{IcmpKind, IpFacts};
+use crate::time::Timestamp;
 
 /// Datagrams of one letter: `c` and `s` open a flow (from the client, from the server), `n` begins another, `x` settles, `w` turns round.
 #[derive(Debug)]

@@ -8,13 +8,9 @@ pub mod skip;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use handshark::capture::{self, FrameSource, Inputs};
 use handshark::diagnosis::chain::TrustStore;
-use handshark::diagnosis::policy::Policy;
 use handshark::output::ndjson::NdjsonSink;
 use handshark::pipeline::{self, Options};
 use handshark::report::{self as typed, Sink};
@@ -142,19 +138,7 @@ pub fn analyse_bytes(bytes: Vec<u8>) -> Said {
 
 /// How the tests analyse.
 pub fn options(threads: usize, timeline: bool) -> Options {
-    Options {
-        threads,
-        policy: Policy::default(),
-        trust: TrustStore::mozilla(),
-        logs: None,
-        owners: None,
-        hold: Duration::MAX,
-        hurry: Arc::default(),
-        timeline,
-        stop: Arc::new(AtomicBool::new(false)),
-        observer: handshark::site::Observer::NONE,
-        clock: None,
-    }
+    Options { threads, timeline, ..Options::of_captures(TrustStore::mozilla()) }
 }
 
 /// Analyses whatever a source gives.

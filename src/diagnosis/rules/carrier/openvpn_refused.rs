@@ -100,7 +100,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn unseen(facts: &Handshake, carried: &CarriedFacts, openvpn: &OpenVpnFacts) -> Option<Finding> {
     let ended = matches!(facts.outcome, Outcome::Stalled | Outcome::Closed);
     let took_part = Side::BOTH.into_iter().all(|side| carried.datagrams.of(side).count > openvpn.resets.of(side).count);
-    if !ended || !took_part || openvpn.is_up() {
+    if !ended || !took_part || openvpn.is_done() {
         return None;
     }
     let unanswered = Side::BOTH.into_iter().find_map(|side| carried.talk.unanswered.of(side).map(|sent| (side, sent.last)));

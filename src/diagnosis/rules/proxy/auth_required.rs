@@ -17,7 +17,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = proxy(handshake).filter(|facts| facts.upgrade == Upgrade::AuthRequired)?;
     let answer = facts.answer.as_deref().unwrap_or("credentials required");
     let followed = case.knowledge.related.iter().any(|other| other.same_endpoint && other.outcome == Outcome::Completed);
-    let confidence = if followed { Confidence::Likely } else { Confidence::Certain };
+    // A proxy answers every first request so, and the client may come right back.
+    let first = facts.asks_for_login() && !facts.showed_login();
+    let confidence = if followed || first && case.knowledge.ends_soon { Confidence::Likely } else { Confidence::Certain };
     let finding = Finding::new(
         Cause::ProxyAuthRequired,
         confidence,

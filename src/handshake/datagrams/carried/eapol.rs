@@ -33,6 +33,18 @@ struct Stations {
     answered: Option<(u8, usize)>,
 }
 
+/// A packet of EAP.
+#[derive(Debug, Clone, Copy)]
+struct Heard<'a> {
+    datagram: &'a Datagram<'a>,
+    from: Mac,
+    /// The station it is for; none where that is whoever listens.
+    to: Option<Mac>,
+    eap: &'a Eap<'a>,
+    /// Its number and length.
+    said: (u8, usize),
+}
+
 /// Whether a frame begins to be of interest: a request or a response of EAP.
 pub(in crate::handshake::datagrams) fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
     let Frame::Packet(bytes) = Frame::parse(datagram.payload)? else { return None };
@@ -54,11 +66,11 @@ impl Eapol {
         let around = &mut Around { shared, whole, now: datagram.mark };
         self.conversations.expire(around);
         let new = match frame {
-            Frame::Packet(bytes) => match Eap::parse(bytes) {
-                Some(eap) if eap.code == Code::Response => self.response(around, datagram, (from, one(to)), &eap, bytes.len()),
-                Some(eap) => self.request(around, datagram, (from, one(to)), &eap, bytes.len()),
-                None => return Hearing::Foreign,
-            },
+            Frame::Packet(bytes) => {
+                let Some(eap) = &Eap::parse(bytes) else { return Hearing::Foreign };
+                let heard = Heard { datagram, from, to: one(to), eap, said: (eap.identifier, bytes.len()) };
+                if eap.code == Code::Response { self.response(around, &heard) } else { self.request(around, &heard) }
+            }
             Frame::Start => self.leave(around, datagram, from, None),
             Frame::Logoff => self.leave(around, datagram, from, Some(EapResult::LoggedOff)),
         };
@@ -66,22 +78,15 @@ impl Eapol {
     }
 
     /// The authenticator speaks. True when it says something new.
-    fn request(
-        &mut self,
-        around: &mut Around<'_>,
-        datagram: &Datagram<'_>,
-        (from, to): (Mac, Option<Mac>),
-        eap: &Eap<'_>,
-        len: usize,
-    ) -> bool {
+    fn request(&mut self, around: &mut Around<'_>, heard: &Heard<'_>) -> bool {
+        let Heard { datagram, from, to, eap, said } = *heard;
         let mut place = self.conversations.place(|open| {
             let Stations { supplicant, authenticator, .. } = open.own;
             authenticator.is_none_or(|known| known == from) && (to.is_none() || supplicant.is_none() || supplicant == to)
         });
-        let said = Some((eap.identifier, len));
         // Whoever asks for the name again, though it was told, begins anew.
         let anew = |open: &Stations| {
-            open.asked != said && matches!(eap.body, Body::Identity(_)) && eap.code == Code::Request && open.answered.is_some()
+            open.asked != Some(said) && matches!(eap.body, Body::Identity(_)) && eap.code == Code::Request && open.answered.is_some()
         };
         if let Some(known) = place.filter(|known| self.conversations.at(*known).is_some_and(|open| anew(&open.own))) {
             self.conversations.close(around, known, Close::Reused);
@@ -97,8 +102,8 @@ impl Eapol {
         open.own.authenticator = Some(from);
         open.own.supplicant = open.own.supplicant.or(to);
         name(&mut open.conversation, &open.own);
-        let new = ends || open.own.asked != said;
-        open.own.asked = said;
+        let new = ends || open.own.asked != Some(said);
+        open.own.asked = Some(said);
         open.conversation.count(Side::Server, datagram, !ends, new);
         if new {
             open.conversation.take(around.shared, eap, datagram.mark);
@@ -112,14 +117,8 @@ impl Eapol {
     }
 
     /// A supplicant speaks. True when it says something new.
-    fn response(
-        &mut self,
-        around: &mut Around<'_>,
-        datagram: &Datagram<'_>,
-        (from, to): (Mac, Option<Mac>),
-        eap: &Eap<'_>,
-        len: usize,
-    ) -> bool {
+    fn response(&mut self, around: &mut Around<'_>, heard: &Heard<'_>) -> bool {
+        let Heard { datagram, from, to, eap, said } = *heard;
         let mut place = self.conversations.place(|open| open.own.supplicant.is_none_or(|known| known == from));
         // One that asks another authenticator has left the one before.
         let elsewhere = |open: &Stations| to.is_some() && open.authenticator.is_some() && open.authenticator != to;
@@ -135,9 +134,8 @@ impl Eapol {
         open.own.supplicant = Some(from);
         open.own.authenticator = open.own.authenticator.or(to);
         name(&mut open.conversation, &open.own);
-        let said = Some((eap.identifier, len));
-        let new = open.own.answered != said;
-        open.own.answered = said;
+        let new = open.own.answered != Some(said);
+        open.own.answered = Some(said);
         open.conversation.count(Side::Client, datagram, true, new);
         if new {
             open.conversation.take(around.shared, eap, datagram.mark);

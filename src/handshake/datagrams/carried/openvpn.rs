@@ -129,12 +129,21 @@ impl OpenVpn {
             if packet.key == 0 {
                 self.own.abandoned.get_or_insert((side, mark));
             }
+            self.own.renewed |= packet.kind == Kind::SoftReset && packet.key == self.own.next_key();
             return Hearing::Anew;
         }
         if packet.key != self.own.key {
             return self.under_other_keys(side, mark, &packet);
         }
         let opaque = self.own.wrapping.is_opaque();
+        if packet.kind == Kind::Ack || packet.acknowledged(self.own.wrapping).is_some() {
+            let count = self.own.acknowledged.of_mut(side);
+            *count = count.saturating_add(1);
+        }
+        if packet.kind == Kind::Control {
+            let count = self.own.control.of_mut(side);
+            *count = count.saturating_add(1);
+        }
         let new = match packet.kind {
             Kind::HardReset(_) | Kind::SoftReset if packet.kind == self.reset_of(side) => {
                 self.own.resets.of_mut(side).add(mark, datagram.payload.len());

@@ -2,12 +2,10 @@
 
 use std::io::Cursor;
 use std::path::Path;
-use std::sync::{Arc, LazyLock, atomic::AtomicBool};
-use std::time::Duration;
+use std::sync::LazyLock;
 
 use handshark::capture::{FrameSource, open_stream};
 use handshark::diagnosis::chain::TrustStore;
-use handshark::diagnosis::policy::Policy;
 use handshark::frame::Block;
 use handshark::output::csv::CsvSink;
 use handshark::output::layout::Layout;
@@ -99,17 +97,5 @@ static ALONE: LazyLock<Options> = LazyLock::new(|| options(1));
 static TOGETHER: LazyLock<Options> = LazyLock::new(|| options(3));
 
 fn options(threads: usize) -> Options {
-    Options {
-        threads,
-        policy: Policy::default(),
-        trust: TrustStore::mozilla(),
-        logs: None,
-        owners: None,
-        hold: Duration::MAX,
-        hurry: Arc::default(),
-        timeline: true,
-        stop: Arc::new(AtomicBool::new(false)),
-        observer: handshark::site::Observer::NONE,
-        clock: None,
-    }
+    Options { threads, timeline: true, ..Options::of_captures(TrustStore::mozilla()) }
 }
