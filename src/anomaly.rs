@@ -54,6 +54,8 @@ pub enum AnomalyKind {
         /// What was expected instead.
         expected: &'static str,
     },
+    /// The server sent the client's own ClientHello back.
+    EchoedHello,
     /// An alert record whose body is not two bytes though nothing is encrypted yet.
     MalformedAlert {
         /// Length of the record's body.

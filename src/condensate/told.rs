@@ -42,7 +42,8 @@ pub struct Elsewhere {
     pub last: i64,
     /// The random of its `ClientHello`.
     pub random: Option<[u8; 32]>,
-    /// The server's chain, where it says something new.
+    /// The server's chain, where it says something new. Of a connection that shows nothing of TLS: the host that an answer in clear led its client to, as
+    /// the name, without certificates.
     pub chain: Option<Shown>,
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Issuers {
     signed: Aged<u64, Signed>,
     /// By the leaf's key: the certificates made for it, of those that no store trusts.
     keys: Aged<(Site, [u8; 32]), Signed>,
+    /// By leaf: the addresses at which it was served for names that it does not cover.
+    uninvited: Aged<(Site, [u8; 32]), BTreeSet<IpAddr>>,
     /// By site and name: issuers of leaf certificates seen for it, and whether a store trusts them.
     names: Aged<u64, BTreeMap<String, bool>>,
     /// By client address and authority: it took a certificate of that authority and went on to use the connection.
@@ -67,7 +69,7 @@ impl Signed {
 
 impl Default for Issuers {
     fn default() -> Self {
-        Self { signed: Aged::new(MOST), keys: Aged::new(MOST), names: Aged::new(MOST), taken: Aged::new(MOST) }
+        Self { signed: Aged::new(MOST), keys: Aged::new(MOST), uninvited: Aged::new(MOST), names: Aged::new(MOST), taken: Aged::new(MOST) }
     }
 }
 
@@ -88,6 +90,12 @@ impl Issuers {
         let Shown { site, client, server, used } = *shown;
         if used {
             *self.taken.touch(&between((site, client), leaf)) = true;
+        }
+        if chain.covers_name == Some(false) {
+            let addresses = self.uninvited.touch(&(site, leaf.sha256));
+            if addresses.len() < MANY {
+                addresses.insert(server);
+            }
         }
         let Some(name) = name.filter(|_| !leaf.self_issued) else { return };
         let trusted = chain.public || chain.trust == Trust::Trusted;
@@ -110,6 +118,7 @@ impl Issuers {
         let everybody = |signed: Option<&Signed>| signed.is_some_and(Signed::for_everybody);
         knowledge.resigning_issuer = everybody(self.signed.get(&authority(site, leaf))).then(|| leaf.issuer.clone());
         knowledge.one_key_for_many = everybody(self.keys.get(&(site, leaf.spki_sha256)));
+        knowledge.uninvited_at = self.uninvited.get(&(site, leaf.sha256)).map_or(0, BTreeSet::len);
         knowledge.client_took_issuer = self.taken.get(&between((site, handshake.client.address), leaf)).is_some_and(|taken| *taken);
         let others =
             name.and_then(|name| self.names.get(&at(site, name))).into_iter().flatten().filter(|(issuer, _)| **issuer != leaf.issuer);

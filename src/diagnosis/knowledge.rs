@@ -14,6 +14,7 @@ use crate::tls::registry::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersi
 
 use super::cause::Cause;
 use super::chain::ChainFacts;
+pub use super::portals::Led;
 pub use super::tickets::TicketFate;
 pub use super::visits::{Rhythm, Scan};
 
@@ -105,6 +106,10 @@ pub struct Knowledge {
     pub hears_both_sides: bool,
     /// The snapshot length cut ICMP errors so short that nothing tells which flow they are about: it may be this one.
     pub icmp_unread: bool,
+    /// The leaf was served for names that it does not cover, at so many addresses, as far as counted.
+    pub uninvited_at: usize,
+    /// Where answers in clear led this client lately, for the time being.
+    pub led: Vec<Led>,
     /// The capture ends so soon behind it that a client which comes right back may not be in it.
     pub ends_soon: bool,
     /// How often this client looked in at this server without a word.

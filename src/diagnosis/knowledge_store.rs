@@ -165,7 +165,8 @@ impl KnowledgeStore {
         let source = self.sources.touch(&interface);
         let Elsewhere { both_sides, gap, unheard, used, .. } = *told;
         if told.overheard {
-            return source.hear(both_sides);
+            source.hear(both_sides);
+            return self.later.be_told(site, told);
         }
         source.enter(Heard { both_sides, gap, unheard });
         if let Some((name, chain)) = chain {
@@ -249,6 +250,9 @@ impl KnowledgeStore {
             knowledge.scan = visits.scan(handshake);
             knowledge.may_be_scanned = knowledge.scan.is_none() && visits.may_scan(handshake);
             knowledge.rhythm = visits.rhythm();
+        }
+        if completed == 0 || !visits::is_used(handshake) {
+            knowledge.led = self.later.portals.of(handshake).cloned().collect();
         }
         if let Some(leaf) = handshake.leaf() {
             self.issuers.view(&mut knowledge, handshake, name.as_deref(), leaf);

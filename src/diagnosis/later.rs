@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::aged::Aged;
 use super::knowledge::Moved;
 use super::openings::Openings;
+use super::portals::{self, Led, Portals};
+use crate::condensate::Elsewhere;
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::site::Site;
@@ -21,11 +23,13 @@ pub(super) struct Later {
     moves: Aged<(Site, u64), Option<Moved>>,
     /// Openings that met nobody.
     pub(super) openings: Openings,
+    /// Where answers in clear led clients.
+    pub(super) portals: Portals,
 }
 
 impl Default for Later {
     fn default() -> Self {
-        Self { in_clear: Aged::new(MOST), moves: Aged::new(MOST), openings: Openings::default() }
+        Self { in_clear: Aged::new(MOST), moves: Aged::new(MOST), openings: Openings::default(), portals: Portals::default() }
     }
 }
 
@@ -33,6 +37,9 @@ impl Later {
     /// Enters a connection that is not reported.
     pub(super) fn enter(&mut self, connection: &Handshake) {
         self.openings.enter(connection);
+        if let Some(led) = portals::led(connection) {
+            self.portals.enter(connection.flow.key.site, connection.client.address, led);
+        }
         let (site, began) = (connection.flow.key.site, connection.flow.first);
         if let Some((to, quic)) = connection.quic.as_ref().and_then(|quic| Some((quic.went_on_to?, quic))) {
             let is_used = quic.shorts.client.count > 0 && quic.shorts.server.count > 0;
@@ -46,6 +53,13 @@ impl Later {
             while seen.len() > PER_CLIENT {
                 seen.pop_first();
             }
+        }
+    }
+
+    /// Enters what is told of such a connection with a server of another shard.
+    pub(super) fn be_told(&mut self, site: Site, told: &Elsewhere) {
+        if let Some(host) = told.chain.as_ref().and_then(|shown| shown.name.clone()) {
+            self.portals.enter(site, told.client.address, Led { host, by: told.server.address });
         }
     }
 

@@ -62,11 +62,11 @@ pub enum Checks {
 pub fn checks(client: Option<Speaker>) -> Checks {
     let Some(Speaker { stack, program, .. }) = client else { return Checks::Unknown };
     match (program, stack) {
+        // GIO refuses before its Finished, by `accept-certificate`.
+        (Some(Program::Python | Program::Gio), _) => Checks::Within,
         // Node destroys the socket of a certificate that it does not take. On GnuTLS programs call `gnutls_certificate_verify_peers3` when the
         // handshake is done (curl, git, wget2, lynx, msmtp); few of them say goodbye as well (aria2, lftp).
-        (Some(Program::Node), _) => Checks::Afterwards,
-        (Some(Program::Python | Program::Gio), _) => Checks::Within,
-        (_, Stack::GnuTls) => Checks::Afterwards,
+        (Some(Program::Node), _) | (_, Stack::GnuTls) => Checks::Afterwards,
         (Some(Program::Curl | Program::Php), Stack::OpenSsl) => Checks::NamesAfterwards,
         // `crypto/tls`, `X509TrustManager`, `ServerCertVerifier`, `SSL_AuthCertificateHook`, `verify_fun`: each is asked before Finished.
         (_, Stack::Go | Stack::Jsse | Stack::Rustls | Stack::Nss | Stack::Erlang | Stack::Botan | Stack::S2n | Stack::BoringSsl) => {

@@ -25,6 +25,7 @@ pub mod offer;
 mod openings;
 pub mod page;
 pub mod policy;
+pub mod portals;
 pub mod published;
 pub mod quality;
 pub mod remedy;

@@ -31,7 +31,7 @@ pub use super::lookups::{EchRecord, LookedUp, MailPolicy, TlsaRecords};
 use super::padding::Padding;
 use super::renegotiation::Renegotiation;
 pub use carried::{CarriedFacts, Carrier, EapFacts, EapResult, EapRoad, OpenVpnFacts};
-pub use datagrams::{ClosedBy, DtlsFacts, HelloPacket, Hole, Packets, QuicFacts, Talk, Unanswered};
+pub use datagrams::{ClosedBy, DtlsFacts, HelloPacket, Hole, Packets, QuicFacts, Strange, Talk, Unanswered};
 
 /// Something, and where it was seen: the frame that carried its last byte.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -62,6 +62,7 @@ pub(super) fn on_message(h: &mut Observed, shared: &mut Shared, side: Side, kind
     let understood = match (side, kind) {
         (Side::Client, HandshakeType::CLIENT_HELLO) => client_hello(h, body, place),
         (Side::Server, HandshakeType::SERVER_HELLO) => server_hello(h, body, place),
+        (Side::Server, HandshakeType::CLIENT_HELLO) => hello_of_server(h, body, place),
         (_, HandshakeType::CERTIFICATE) => certificate(h, shared, side, body, place),
         (Side::Server, HandshakeType::SERVER_KEY_EXCHANGE) => server_key_exchange(h, body, place),
         (Side::Server, HandshakeType::CERTIFICATE_REQUEST) => {
@@ -235,6 +236,19 @@ fn client_hello(h: &mut Observed, body: &[u8], place: Place) -> bool {
     true
 }
 
+/// What a server says as a client does: another client speaks to this one, or what this one said comes back to it.
+fn hello_of_server(h: &mut Observed, body: &[u8], place: Place) -> bool {
+    let Some(hello) = ClientHello::parse(body) else { return false };
+    let echoed = h.client_hellos.iter().any(|own| own.what.random() == hello.random());
+    let kind = if echoed {
+        AnomalyKind::EchoedHello
+    } else {
+        AnomalyKind::OutOfOrder { message: HandshakeType::CLIENT_HELLO.0, expected: "no ClientHello from the server" }
+    };
+    anomaly(h, Side::Server, place.mark, kind);
+    true
+}
+
 fn server_hello(h: &mut Observed, body: &[u8], place: Place) -> bool {
     let Some(hello) = ServerHello::parse(body) else { return false };
     speaks_tls(h);
@@ -324,5 +338,33 @@ pub(super) fn history_letter(kind: HandshakeType) -> char {
         HandshakeType::ENCRYPTED_EXTENSIONS => 'o',
         HandshakeType::KEY_UPDATE => 'p',
         _ => 'q',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::tls::client_hello::tests::build;
+
+    #[test]
+    fn a_hello_of_the_server_is_an_echo_where_its_random_is_the_clients() {
+        let answered = |body: &[u8]| {
+            let (mut h, mut shared) = (Observed::default(), Shared::new(Duration::from_secs(10), false));
+            let place = Place { mark: Mark::default(), first: Mark::default(), span: (0, 90) };
+            let own = build(0x0303, &[0x1301], &[]);
+            on_message(&mut h, &mut shared, Side::Client, HandshakeType::CLIENT_HELLO, &own, place);
+            on_message(&mut h, &mut shared, Side::Server, HandshakeType::CLIENT_HELLO, body, place);
+            let of_server = h.anomalies.iter().filter(|anomaly| anomaly.side == Side::Server);
+            (h.client_hellos.len(), of_server.map(|anomaly| anomaly.kind.clone()).collect::<Vec<_>>())
+        };
+        let own = build(0x0303, &[0x1301], &[]);
+        assert_eq!(answered(&own), (1, vec![AnomalyKind::EchoedHello]));
+        let mut other = own.clone();
+        other[10] ^= 1;
+        let met = AnomalyKind::OutOfOrder { message: 1, expected: "no ClientHello from the server" };
+        assert_eq!(answered(&other), (1, vec![met]), "two clients met");
+        assert_eq!(answered(&own[..30]), (1, vec![AnomalyKind::Malformed { message: 1 }]));
     }
 }

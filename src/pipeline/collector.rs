@@ -323,7 +323,7 @@ impl<'a> Collector<'a> {
             }
             self.turn_page(Timestamp::from_nanos(told.first), Timestamp::from_nanos(told.last))?;
         }
-        let shown = told.chain.as_ref();
+        let shown = told.chain.as_ref().filter(|_| !told.overheard);
         let judged = shown.and_then(|shown| {
             let certificates = self.others.chain(&shown.certificates)?;
             let occasion = Occasion { now: Timestamp::from_nanos(shown.closed), server: told.server.address };

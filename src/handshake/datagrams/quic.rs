@@ -14,7 +14,7 @@ use crate::transport::udp::{Hearing, Opening};
 
 use super::Sides;
 use crate::handshake::ending::datagrams::completes;
-use crate::handshake::facts::{Fact, Observed, Packets, PartialMessage, Protocol, QuicFacts};
+use crate::handshake::facts::{Fact, Observed, Packets, PartialMessage, Protocol, QuicFacts, Strange};
 use crate::handshake::notes::letter;
 use crate::handshake::shared::Shared;
 use protected::Unsealing;
@@ -188,6 +188,10 @@ impl Quic {
                 return if hearing == Hearing::Nothing { Hearing::New } else { Hearing::Swap };
             }
         }
+        if side == Side::Server && Self::is_strange(h, flow, first.as_ref(), datagram) {
+            note_strange(h, datagram);
+            return Hearing::Foreign;
+        }
         if first.is_none() {
             return self.unnamed(h, shared, side, datagram);
         }
@@ -213,11 +217,19 @@ impl Quic {
         !known && !self.replay && long.token.is_empty() && (h.protocol == Protocol::Quic || self.keys.is_empty())
     }
 
+    /// A datagram of the server that has no long header, before any that has one: no server has other keys before it has sent an Initial packet, and
+    /// nothing that the client sent shows that the capture lacks one.
+    fn is_strange(h: &Observed, flow: &FlowFacts, first: Option<&Packet<'_>>, datagram: &Datagram<'_>) -> bool {
+        let Some(quic) = h.quic.as_ref().filter(|_| h.protocol == Protocol::Quic) else { return false };
+        let begun = quic.initials.client.count > 0 && quic.handshakes.client.count == 0 && quic.shorts.client.count == 0;
+        let unheard = flow.side(Side::Server).packets == 0;
+        begun && unheard && matches!(first, None | Some(Packet::Short { .. })) && !is_stun(datagram)
+    }
+
     /// No packet in the form that is due: a short header whose fixed bit is greased (RFC 9287), or something else on this port.
     fn unnamed(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, datagram: &Datagram<'_>) -> Hearing {
-        let stun = datagram.payload.get(4..8) == Some(&STUN_COOKIE);
         let short = datagram.payload.first().is_some_and(|first| *first < 0x40) && datagram.payload.len() >= SHORT_LEAST;
-        if !short || stun || h.protocol != Protocol::Quic {
+        if !short || is_stun(datagram) || h.protocol != Protocol::Quic {
             return Hearing::Foreign;
         }
         self.again = Again { due: true, short: true, ..Again::default() };
@@ -390,6 +402,19 @@ impl Quic {
             h.hidden.certificate_requested = Fact::Unseen;
         }
     }
+}
+
+fn is_stun(datagram: &Datagram<'_>) -> bool {
+    datagram.payload.get(4..8) == Some(&STUN_COOKIE)
+}
+
+fn note_strange(h: &mut Observed, datagram: &Datagram<'_>) {
+    let Some(quic) = &mut h.quic else { return };
+    let mut head = [0; 8];
+    head.iter_mut().zip(datagram.payload).for_each(|(to, from)| *to = *from);
+    let first = Strange { mark: datagram.mark, count: 0, len: datagram.payload_len, head };
+    let strange = quic.strange.get_or_insert(first);
+    strange.count = strange.count.saturating_add(1);
 }
 
 /// The client's first destination connection identifier has at least so many bytes (RFC 9000 section 7.2).

@@ -68,8 +68,23 @@ pub struct QuicFacts {
     pub second_server: Option<Mark>,
     /// Stands for the connection identifier that the server gave itself last.
     pub server_named: Option<u64>,
+    /// Datagrams of the server that are no packets of QUIC, before any that is one.
+    pub strange: Option<Strange>,
     /// No hello was seen: stands for the connection identifier to which the first packet was sent. It may go on with a handshake of another flow.
     pub went_on_to: Option<u64>,
+}
+
+/// Datagrams that something else than QUIC sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strange {
+    /// The first.
+    pub mark: Mark,
+    /// How many.
+    pub count: u32,
+    /// Length of the first, in bytes of UDP payload.
+    pub len: u32,
+    /// Its first bytes, with zeros behind a shorter one.
+    pub head: [u8; 8],
 }
 
 /// Packets of one kind.
@@ -231,6 +246,7 @@ impl QuicFacts {
             resets: Packets::default(),
             second_server: None,
             server_named: None,
+            strange: None,
             went_on_to: None,
         }
     }

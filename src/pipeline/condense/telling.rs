@@ -9,6 +9,7 @@ use foldhash::quality::{FixedState, RandomState};
 
 use crate::condensate::{Shown, Told};
 use crate::diagnosis::elsewhere::elsewhere;
+use crate::diagnosis::portals::led;
 use crate::handshake::Handshake;
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::limits;
@@ -56,8 +57,12 @@ impl Telling {
         let shard = Shard::judging(&handshake.flow.packets_key(), handshake.server.address, self.of);
         let overheard = matches!(relevance(handshake), Relevance::Other(_));
         let mut told = elsewhere(handshake, shard, overheard);
-        if overheard && !(told.both_sides && self.hearing.insert(interface)) {
-            return;
+        if overheard {
+            let led = led(handshake).filter(|led| self.is_new((3, handshake.flow.key.site, handshake.client.address, led.by, &led.host)));
+            told.chain = led.map(|led| Shown { name: Some(led.host), at: told.last, closed: told.last, certificates: Vec::new() });
+            if told.chain.is_none() && !(told.both_sides && self.hearing.insert(interface)) {
+                return;
+            }
         }
         if !(overheard || self.without_secrets && handshake.decrypted) {
             told.chain = self.chain(handshake, told.used, frame);

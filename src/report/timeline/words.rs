@@ -98,6 +98,7 @@ pub(super) fn anomaly_text(kind: &AnomalyKind) -> String {
         AnomalyKind::Malformed { message } => format!("{} does not parse", message_kind(*message).name()),
         AnomalyKind::Defect { field, rule } => format!("{field}: {rule}"),
         AnomalyKind::OutOfOrder { message, expected } => format!("{} where {expected} was expected", message_kind(*message).name()),
+        AnomalyKind::EchoedHello => "the client's own ClientHello, sent back".to_owned(),
         AnomalyKind::MalformedAlert { len } => format!("alert of {len} bytes instead of 2"),
         AnomalyKind::UnknownContentType { content_type } => format!("record of unknown type {content_type}"),
         AnomalyKind::RecordNotDecrypted { len } => format!("record of {len} bytes that the key log's secrets do not open"),

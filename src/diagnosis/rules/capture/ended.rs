@@ -60,7 +60,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
     };
     // After a long silence those who should have spoken are named first, and this remains as the reserve.
-    let (weight, confidence) = match (view.nearly_stalled(case.policy) || gave_up(case, view, quiet), facts.close) {
+    let (weight, confidence) = match (view.nearly_stalled(case.policy) || unanswered(case, view, quiet), facts.close) {
         (true, _) => (Weight::Fallback, Confidence::Likely),
         (false, Close::EndOfCapture) => (Weight::Overrides, Confidence::Strong),
         (false, _) => (Weight::Overrides, Confidence::Likely),
@@ -75,10 +75,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// A SYN to a server that leaves SYNs unanswered, which was not sent again when that was due: its sender gave up, and the capture shows all of it.
-fn gave_up(case: &Case<'_>, view: View<'_>, quiet: Duration) -> bool {
+/// A SYN to a server that leaves others unanswered, for longer than an answer takes: the capture shows all that there is to see.
+fn unanswered(case: &Case<'_>, view: View<'_>, quiet: Duration) -> bool {
     let once = view.is_tcp() && !view.is_up() && view.server().packets == 0 && view.client().syn.is_some_and(|syn| syn.count == 1);
-    once && quiet >= SYN_AGAIN && case.knowledge.related.iter().any(|other| other.same_endpoint && other.went_unanswered)
+    once && quiet >= ANSWER_TAKES && case.knowledge.related.iter().any(|other| other.same_endpoint && other.went_unanswered)
 }
 
 /// OpenVPN's control channel is encrypted, both sides talk, and the tunnel was not used before the capture ended: nobody knows how far they got.
@@ -102,5 +102,5 @@ fn unreadable(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// A host that still waits has sent its SYN again by now: a second is due (RFC 6298 section 2), and timers are not exact.
-const SYN_AGAIN: Duration = Duration::from_millis(1_500);
+/// Hosts send a SYN again that was not answered for so long (RFC 6298 section 2).
+const ANSWER_TAKES: Duration = Duration::from_secs(1);

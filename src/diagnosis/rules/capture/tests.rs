@@ -58,7 +58,7 @@ fn what_is_neither_acknowledged_nor_repeated_shows_that_packets_are_missing() {
 }
 
 #[test]
-fn a_syn_that_is_not_sent_again_when_that_is_due_was_given_up() {
+fn a_syn_to_a_server_that_leaves_others_unanswered_lacks_no_capture() {
     let asked = |quiet: i64, unanswered_before: bool| {
         let mut facts = connected();
         facts.flow.tcp.as_mut().unwrap().established = None;
@@ -70,5 +70,5 @@ fn a_syn_that_is_not_sent_again_when_that_is_due_was_given_up() {
     };
     assert_eq!(asked(2_000, true), Some((Weight::Fallback, Confidence::Likely)));
     assert_eq!(asked(2_000, false), Some((Weight::Overrides, Confidence::Strong)), "the server answers others");
-    assert_eq!(asked(900, true), Some((Weight::Overrides, Confidence::Strong)), "the second SYN may be on its way");
+    assert_eq!(asked(900, true), Some((Weight::Overrides, Confidence::Strong)), "the answer may be on its way");
 }

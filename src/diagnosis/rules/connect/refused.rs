@@ -40,9 +40,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
     } else {
         let confidence = if from_elsewhere || next_door { Confidence::Likely } else { Confidence::Strong };
-        (confidence, format!("{server} refused the connection: nothing listens on port {}.", server.port))
+        let or_gateway = if next_door { ", or a gateway refuses in its place" } else { "" };
+        (confidence, format!("{server} refused the connection: nothing listens on port {}{or_gateway}.", server.port))
     };
     let finding = Finding::new(Cause::TcpRefused, confidence, summary);
+    // A gateway that leads to its login page in clear refuses what it cannot redirect.
+    let led = case.knowledge.led.iter().rev().find(|led| next_door && led.by == server.address);
+    let portal = led.is_some();
+    let finding = match led {
+        Some(led) => finding.noting(format!("in clear, {} redirects this client to {}", led.by, led.host)),
+        None => finding,
+    };
     let finding = if next_door {
         finding.noting(format!(
             "the RST has TTL {}, which no router has lowered, though {} is not an address of the client's network: a gateway may have sent it",
@@ -57,6 +65,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .stopped_by(StoppedBy::Server)
             .shown_by(reset.mark, "server answered the SYN with a RST")
             .or_else(&[Cause::FirewallReject])
+            .or_else(if portal { &[Cause::CaptivePortal] } else { &[] })
             .advise("On the server, check what listens on this port and on which addresses:")
             .advise(remedy::ss_listen(server.port))
             .advise(remedy::port_open(case.handshake)),

@@ -1,8 +1,9 @@
 //! Tests of the family connect.
 
 use super::*;
+use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::knowledge::Knowledge;
+use crate::diagnosis::knowledge::{Knowledge, Led};
 use crate::diagnosis::testing::{at, connected, found_knowing, partial_hello, reset, syn};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
@@ -94,4 +95,21 @@ fn a_public_address_that_refuses_from_next_door_may_be_spoken_for() {
     assert_eq!(refusing("192.168.50.11", 64), Confidence::Likely);
     assert_eq!(refusing("192.168.50.11", 55), Confidence::Strong, "it comes from afar");
     assert_eq!(refusing("192.0.2.1", 64), Confidence::Strong, "both may be on one link");
+}
+
+#[test]
+fn a_gateway_that_leads_to_its_login_page_may_refuse_the_rest() {
+    let refusing = |client: &str, ttl: u8| {
+        let mut facts = unanswered();
+        facts.client.address = client.parse().unwrap();
+        let mut refusal = reset(at(2, 20), ttl);
+        refusal.to_syn = true;
+        facts.flow.sides.server.resets.push(refusal);
+        facts.flow.sides.server.packets = 1;
+        let led = vec![Led { host: "login.hotel.example".to_owned(), by: facts.server.address }];
+        let finding = found_knowing(&refused::RULE, &facts, &Knowledge { led, ..Knowledge::default() }).expect("a RST to the SYN");
+        finding.alternatives.contains(&Cause::CaptivePortal)
+    };
+    assert!(refusing("192.168.50.11", 64));
+    assert!(!refusing("192.168.50.11", 55), "the server's own");
 }

@@ -4,11 +4,13 @@ use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
+use crate::diagnosis::knowledge::Led;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::certificate::Certificate;
 
 pub(super) const RULE: Rule =
     Rule { cause: Cause::CaptivePortal, against: &[lowers(Contrary::SameHelloCompleted)], page: page!("captive-portal"), check };
@@ -22,10 +24,10 @@ pub(super) fn names_a_portal(text: &str) -> bool {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    let finding = redirected(case, view).or_else(|| portal_certificate(case, view))?;
+    let finding = redirected(case, view).or_else(|| portal_certificate(case, view)).or_else(|| led_there(case, view))?;
     Some(
         finding
-            .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Network } else { facts.stopped_by })
+            .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Client } else { facts.stopped_by })
             .advise("On the client, log in at the network's portal, then try again. Any page without TLS leads there:")
             .advise(Command::new("curl -v http://neverssl.com/")),
     )
@@ -50,16 +52,48 @@ fn redirected(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     )
 }
 
-fn portal_certificate(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+/// The server's leaf, which does not cover the name that the client asked for, and that name.
+fn stranger<'a>(case: &Case<'a>) -> Option<(&'a Certificate, String)> {
     let facts = case.handshake;
     let chain = case.chain.filter(|chain| chain.covers_name == Some(false))?;
     let leaf = chain.certificates.get(chain.leaf)?;
     // A client that goes on to talk through it has accepted it: then it is its own business.
     let talked = facts.application_data.client.is_some();
-    if facts.outcome == Outcome::Incomplete || facts.outcome == Outcome::Completed && talked {
-        return None;
-    }
-    let asked = facts.server_name()?;
+    let ended = facts.outcome != Outcome::Incomplete && !(facts.outcome == Outcome::Completed && talked);
+    Some((leaf, facts.server_name().filter(|_| ended)?))
+}
+
+/// The certificate is that of the very host to which answers in clear led this client, and more than one address takes part in that: what has nothing
+/// else in common stands behind one device. A site that sends its visitors to another of its names does so at its own address.
+fn led_there(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let (leaf, asked) = stranger(case)?;
+    let server = facts.server.address;
+    let named = |host: &str| leaf.covers(host) && domain(host) != domain(&asked);
+    let together = |led: &&Led| named(&led.host) && (led.by != server || case.knowledge.uninvited_at > 1);
+    let led = case.knowledge.led.iter().rev().find(together)?;
+    let mark = facts.server_chain.as_ref()?.mark;
+    Some(
+        Finding::new(
+            Cause::CaptivePortal,
+            Confidence::Likely,
+            format!(
+                "A captive portal seems to answer in place of {}: the certificate is for {}, to which {} redirected the client in clear.",
+                view.target(),
+                led.host,
+                led.by
+            ),
+        )
+        .weight(Weight::Overrides)
+        .noting(format!("in clear, {} redirects this client to {}", led.by, led.host))
+        .shown_by(mark, format!("certificate for {}, though the client asked for {asked}", led.host))
+        .or_else(&[Cause::CertificateNameMismatch, Cause::TlsInterception]),
+    )
+}
+
+fn portal_certificate(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let (leaf, asked) = stranger(case)?;
     if names_a_portal(&asked) {
         return None;
     }

@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use super::*;
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::chain::{Purpose, TrustStore, judge};
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::knowledge::{Knowledge, Related, hello_shape};
-use crate::diagnosis::testing::{Scene, at, connected, event, found_knowing, outstanding, partial_hello, related, reset, says};
+use crate::diagnosis::knowledge::{Knowledge, Led, Related, hello_shape};
+use crate::diagnosis::policy::Policy;
+use crate::diagnosis::testing::{
+    Scene, at, certificate, connected, event, found_knowing, found_of, outstanding, partial_hello, related, reset, says,
+};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::time::Timestamp;
 use crate::tls::registry::AlertDescription;
 use crate::tls::registry::ProtocolVersion as V;
 use crate::transport::{FlowEventKind, Reset};
@@ -241,4 +247,30 @@ fn a_packet_that_most_links_do_not_carry_is_not_lost_for_its_name() {
         assert!(found_knowing(rule, &lost(side, 1_490), &passed(2_000)).is_some(), "{side}: larger ones pass");
         assert!(found_knowing(rule, &lost(side, 1_448), &passed(0)).is_some(), "{side}: of ordinary size");
     }
+}
+
+#[test]
+fn a_certificate_of_where_others_led_in_clear_is_a_portals() {
+    let refused = |led: &[(&str, &str)], uninvited_at: usize, name: &str| {
+        let certificates = certificate(name, |_| {});
+        let scene =
+            Scene::broad().answered(V::TLS12, 0xc02b, &[]).served(&certificates).alert(Side::Client, AlertDescription::BAD_CERTIFICATE);
+        let at = Timestamp::from_parts(1_795_251_860, 0);
+        let chain = judge(&certificates, Some("www.lab.test"), at, Purpose::Server, &TrustStore::mozilla());
+        let led = led.iter().map(|(host, by)| Led { host: (*host).to_owned(), by: by.parse().unwrap() }).collect();
+        let knowledge = Knowledge { uninvited_at, led, ..Knowledge::default() };
+        let policy = Policy::default();
+        found_of(
+            Cause::CaptivePortal,
+            &Case { handshake: &scene.handshake, chain: Some(&chain), client_chain: None, knowledge: &knowledge, policy: &policy },
+        )
+    };
+    let (login, server, other) = ("login.hotel.example", "192.0.2.2", "192.0.2.9");
+    let finding = refused(&[(login, other)], 1, login).expect("another address led there");
+    assert_eq!((finding.confidence, finding.weight), (Confidence::Likely, Weight::Overrides));
+    assert!(refused(&[(login, server)], 2, login).is_some(), "another address has the certificate, too");
+    assert!(refused(&[(login, server)], 1, login).is_none(), "a site that leads to another of its names");
+    assert!(refused(&[("www.shop.example", other)], 3, login).is_none(), "led elsewhere");
+    assert!(refused(&[("login.lab.test", other)], 3, "login.lab.test").is_none(), "the name's own domain");
+    assert!(refused(&[], 3, login).is_none(), "many names on one certificate are a host's default");
 }

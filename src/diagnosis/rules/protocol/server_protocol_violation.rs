@@ -1,5 +1,6 @@
 //! `server-protocol-violation`.
 
+use crate::anomaly::AnomalyKind;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -24,6 +25,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let same_role = handshake.dtls.as_ref().is_some_and(|dtls| dtls.role_conflict.is_some());
     if !handshake.outcome.failed() || same_role {
         return None;
+    }
+    if let Some(finding) = echoed(case) {
+        return Some(finding);
     }
     let alert = offer::alert_from(case, Side::Client);
     let by_client = handshake.stopped_by == StoppedBy::Client && handshake.deciding_alert().is_none();
@@ -75,6 +79,25 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding.shown_by(hello.mark, format!("server chose {} and {}", hello.what.version().spoken(), hello.what.cipher_suite()));
     }
     Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted, Cause::ServerCertificateRejected])))
+}
+
+/// No two clients choose the same random.
+fn echoed(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let echo = handshake.anomalies.iter().find(|anomaly| anomaly.side == Side::Server && anomaly.kind == AnomalyKind::EchoedHello)?;
+    let hello = handshake.last_hello()?;
+    let summary = format!(
+        "The server {} sent the client's own ClientHello back: no TLS server answers there, but an echo service, a loop, or a port forward that leads back to itself.",
+        offer::server(case)
+    );
+    let finding = Finding::new(Cause::ServerProtocolViolation, Confidence::Certain, summary)
+        .shown_by(hello.mark, "the client's ClientHello")
+        .shown_by(echo.mark, "the same ClientHello, with the same random, from the server");
+    Some(
+        violation::answered(case, Side::Client, finding)
+            .advise("On the server, check which program listens on this port, and where a port forward or a proxy in front of it leads to:")
+            .advise(remedy::ss_listen(handshake.server.port)),
+    )
 }
 
 /// The server's hellos with what is wrong with each, given the hello it answers.

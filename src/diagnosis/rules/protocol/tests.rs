@@ -5,6 +5,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::testing::{BROAD, Scene, extensions, without};
 use crate::flow::Side::{Client, Server};
+use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
 use crate::transport::{FlowEvent, FlowEventKind, GapCause};
@@ -39,4 +40,24 @@ fn a_side_speaks_for_itself() {
     assert_eq!(Scene::broad().alert(Server, A::INTERNAL_ERROR).cause(), Some((Cause::InternalError, Confidence::Strong)));
     assert_eq!(Scene::blank().alert(Client, A::INTERNAL_ERROR).cause(), Some((Cause::InternalError, Confidence::Certain)));
     assert_eq!(Scene::broad().alert(Server, A::ACCESS_DENIED).cause(), Some((Cause::AccessDenied, Confidence::Strong)));
+}
+
+#[test]
+fn who_sends_the_clients_hello_back_is_no_tls_server() {
+    let answered = |kind, alert: Option<A>| {
+        let scene = Scene::broad();
+        let mut scene = match alert {
+            Some(alert) => scene.alert(Client, alert),
+            None => scene.ended(Outcome::Stalled, StoppedBy::Server),
+        };
+        scene.handshake.anomalies.push(Anomaly { mark: Mark { frame: 5, ..Mark::default() }, side: Server, kind });
+        scene.findings().into_iter().next().map(|finding| (finding.cause, finding.confidence, finding.summary.contains("echo")))
+    };
+    let echo = Some((Cause::ServerProtocolViolation, Confidence::Certain, true));
+    assert_eq!(answered(AnomalyKind::EchoedHello, Some(A::UNEXPECTED_MESSAGE)), echo);
+    assert_eq!(answered(AnomalyKind::EchoedHello, None), echo, "whatever the client makes of it");
+    let other = || AnomalyKind::OutOfOrder { message: 1, expected: "no ClientHello from the server" };
+    let (cause, _, is_echo) = answered(other(), Some(A::UNEXPECTED_MESSAGE)).unwrap();
+    assert_eq!((cause, is_echo), (Cause::ServerProtocolViolation, false), "another client");
+    assert_eq!(answered(other(), None), None, "nobody minded");
 }

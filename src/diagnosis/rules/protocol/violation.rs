@@ -95,6 +95,7 @@ fn describe(kind: &AnomalyKind) -> Option<String> {
         AnomalyKind::OutOfOrder { message: kind, expected } => {
             format!("{} where {expected} was expected (RFC 8446 section 4)", message(kind))
         }
+        AnomalyKind::EchoedHello => "the client's own ClientHello".to_owned(),
         AnomalyKind::MalformedAlert { len } => format!("an alert of {len} (RFC 8446 section 6)", len = counted(*len, "byte", "bytes")),
         AnomalyKind::UnknownContentType { content_type } => {
             format!("a record of the unknown content type {content_type} (RFC 8446 section 5)")

@@ -70,7 +70,8 @@ fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
 }
 
 fn from_the_beginning(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
-    let quic = case.handshake.quic.as_ref()?;
+    // Where something answers, nothing is blocked.
+    let quic = case.handshake.quic.as_ref().filter(|quic| quic.strange.is_none())?;
     let fallback = case.knowledge.related.iter().find(|other| other.transport == Transport::Tcp && other.outcome == Outcome::Completed)?;
     // A browser closes the attempt that lost the race: only one that waited for much longer than the server takes was not answered.
     let waited = quic.close_of(Side::Client).map(|close| close.mark.time.since(case.handshake.flow.first.time));

@@ -8,7 +8,7 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::{Outcome, StoppedBy, Strange};
 use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::QuicServerSilent, against: &[], page: page!("quic-server-silent"), check };
@@ -28,7 +28,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let (tries, span) = view.hello_tries();
     let nothing = view.unanswered();
+    let strange = quic.strange.filter(|_| nothing);
     let summary = match (nothing, quic.acked.client) {
+        (true, _) if strange.is_some() => format!(
+            "{} does not answer in QUIC: {tries} within {} got nothing back but {answers} of another protocol.",
+            view.target(),
+            span_text(span),
+            tries = counted(tries, "datagram", "datagrams"),
+            answers = counted(strange.map_or(0, |strange| strange.count), "datagram", "datagrams"),
+        ),
         (true, _) => format!(
             "{} never answered QUIC: {tries} within {} got no answer.",
             view.target(),
@@ -42,8 +50,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let sure = nothing && tries >= 3 && case.knowledge.hears_both_sides;
     let finding = Finding::new(Cause::QuicServerSilent, if sure { Confidence::Strong } else { Confidence::Likely }, summary)
         .weight(if nothing { Weight::Explains } else { Weight::Fallback })
-        .stopped_by(if nothing { StoppedBy::Network } else { StoppedBy::Server })
+        .stopped_by(if nothing && strange.is_none() { StoppedBy::Network } else { StoppedBy::Server })
         .shown_by(case.handshake.flow.first, "first Initial packet");
+    let finding = match strange {
+        Some(strange) => finding
+            .shown_by(
+                strange.mark,
+                format!("{} that are no QUIC packet, beginning with {}", counted(strange.len, "byte", "bytes"), hex(&strange)),
+            )
+            .advise("On the server, check which program answers on this port:")
+            .advise(remedy::ss_listen_udp(case.handshake.server.port)),
+        None => finding,
+    };
     let finding = match view.repeats(Side::Client) {
         Some(repeats) => finding.shown_by(repeats.last, format!("sent for the {} time; no ServerHello", ordinal(tries))),
         None => finding,
@@ -67,6 +85,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::curl(case.handshake, "--http3-only"))
             .advise(remedy::show_lines(case.handshake)),
     )
+}
+
+/// The first bytes, in hexadecimal.
+fn hex(strange: &Strange) -> String {
+    let bytes: Vec<String> = strange.head.iter().take(strange.len as usize).map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(" ")
 }
 
 /// The client offers application protocols, and HTTP/3 is not among them.

@@ -6,7 +6,7 @@ use crate::diagnosis::knowledge::{Knowledge, Related};
 use crate::diagnosis::testing::{Scene, at, found_of_knowing as check, over_udp, related, rules_of};
 use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{ClosedBy, HelloPacket, Outcome, Protocol, QuicFacts, StoppedBy, Unanswered};
+use crate::handshake::facts::{ClosedBy, HelloPacket, Outcome, Protocol, QuicFacts, StoppedBy, Strange, Unanswered};
 use crate::packet::IcmpKind;
 use crate::quic::version::Version;
 use crate::tls::registry::ProtocolVersion;
@@ -182,4 +182,22 @@ fn a_reserved_version_asks_for_the_list() {
     let finding = check(Cause::QuicVersionMismatch, &handshake, &Knowledge::default()).unwrap();
     assert_eq!(finding.confidence, Confidence::Likely);
     assert!(finding.remedy[0].line().starts_with("Nothing is wrong on the server"));
+}
+
+#[test]
+fn something_else_that_answers_is_told_by_its_bytes() {
+    let mut handshake = unanswered();
+    handshake.quic.as_mut().unwrap().strange = Some(Strange { mark: at(2, 20), count: 3, len: 4, head: [0xde, 0xad, 0, 1, 0, 0, 0, 0] });
+    let knowledge = elsewhere(Transport::Tcp, Outcome::Completed);
+    let finding = check(Cause::QuicServerSilent, &handshake, &knowledge).expect("no packet of QUIC");
+    assert_eq!(finding.stopped_by, Some(StoppedBy::Server));
+    assert!(
+        finding.evidence.iter().any(|shown| shown.text.contains("4 bytes") && shown.text.ends_with("de ad 00 01")),
+        "{:?}",
+        finding.evidence
+    );
+    assert!(finding.remedy.iter().any(|line| line.line().contains("ss -lunp")), "{:?}", finding.remedy);
+    assert_eq!(check(Cause::QuicBlocked, &handshake, &knowledge), None, "UDP passes");
+    let silent = check(Cause::QuicServerSilent, &unanswered(), &knowledge).expect("nothing came back");
+    assert_eq!(silent.stopped_by, Some(StoppedBy::Network));
 }

@@ -323,3 +323,26 @@ fn a_cookie_that_is_not_returned_is_the_clients_to_return() {
     assert_eq!((h.outcome, h.stopped_by), (Outcome::Stalled, StoppedBy::Client));
     assert_eq!(h.server_name().as_deref(), Some("quic.example"));
 }
+
+#[test]
+fn what_answers_a_first_packet_without_a_long_header_is_not_quic() {
+    let answered = |bytes: &[u8]| {
+        let mut wire = Wire::new();
+        wire.client(&first_initial(0)).server(bytes).wait(1_000).client(&first_initial(0)).server(bytes);
+        wire.wait(2_000).client(&first_initial(0)).server(bytes).wait(4_000).client(&first_initial(0));
+        let h = wire.only();
+        let strange = h.quic.as_ref().unwrap().strange.map(|strange| (strange.count, strange.len, strange.head));
+        (h.flow.side(Side::Server).packets, h.outcome, strange)
+    };
+    assert_eq!(answered(&[0; 40]), (0, Outcome::Stalled, Some((3, 40, [0; 8]))));
+    assert_eq!(answered(b"SSH-2.0-OpenSSH_9.9 and more of it"), (0, Outcome::Stalled, Some((3, 34, *b"SSH-2.0-"))));
+    assert_eq!(answered(&[7, 7]), (0, Outcome::Stalled, Some((3, 2, [7, 7, 0, 0, 0, 0, 0, 0]))));
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).server(&short(1));
+    let h = wire.only();
+    assert_eq!((h.flow.side(Side::Server).packets, h.quic.as_ref().unwrap().strange), (2, None), "behind an Initial packet");
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).client(&from_client(60)).server(&short(1));
+    let h = wire.only();
+    assert_eq!((h.flow.side(Side::Server).packets, h.quic.as_ref().unwrap().strange), (1, None), "the capture lacks the Initial packet");
+}
