@@ -121,6 +121,8 @@ causes! {
     CaptureStartedLate = "capture-started-late" in Capture,
     /// Only one side's packets were captured.
     CaptureOneDirection = "capture-one-direction" in Capture,
+    /// The clocks of the connection's two directions differ.
+    CaptureOutOfStep = "capture-out-of-step" in Capture,
     /// Packets were cut short by the snapshot length.
     CaptureSnaplen = "capture-snaplen" in Capture,
     /// Packets were lost by the capture (the receiver acknowledged what was never seen).

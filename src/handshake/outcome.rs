@@ -112,7 +112,8 @@ fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
         // A QUIC server goes on with the client's Finished, whatever it makes of it, until it says that it took it.
         h.finished.client.zip(h.application_data.server).map(|(client, server)| client.max(server))
     } else {
-        h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server))
+        let seen = h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server));
+        seen.or_else(|| datagrams::finished_out_of_view(h))
     };
     // In the frame of the last Finished an alert stands behind it.
     let after = |mark: Mark| both.is_some_and(|done| mark > done || mark == done && h.quic.is_none());

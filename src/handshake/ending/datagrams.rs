@@ -79,7 +79,7 @@ fn closed_in_silence(h: &Over<'_>, quic: &QuicFacts) -> Option<(Side, Mark)> {
 /// How it ended.
 pub(super) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
     let completed = if h.quic.is_some() { completes(h, h.finished.client) } else { completed_or_rejected(h, alerts) };
-    if let Some(ending) = completed {
+    if let Some(ending) = completed.or_else(|| completed_out_of_view(h, alerts)) {
         return ending;
     }
     let refused = refusal(h);
@@ -191,6 +191,26 @@ pub(in crate::handshake) fn completes(h: &Observed, finished: Option<Mark>) -> O
     let certain = h.server_hello.is_some() || quic.shorts.client.count.min(quic.shorts.server.count) >= WITHOUT_HELLO;
     let closed = quic.opened.server == 0 && quic.repeats_its_close().is_some() || quic.is_reset();
     (certain && !closed).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, client.max(server)))
+}
+
+/// What shows in DTLS up to 1.2 that one Finished was there which the capture lacks: in a full handshake a server finishes when it took the client's,
+/// and a client sends data when it took the server's.
+pub(in crate::handshake) fn finished_out_of_view(h: &Observed) -> Option<Mark> {
+    let both = h.finished.client.is_some() && h.finished.server.is_some();
+    if h.dtls.is_none() || h.is_tls13() || both {
+        return None;
+    }
+    let is_full = h.resumption.is_none() && (h.server_chain.is_some() || h.server_hello_done.is_some());
+    let took_the_clients = h.finished.server.filter(|_| is_full);
+    let took_the_servers = h.finished.client.and(h.application_data.client);
+    took_the_clients.or(took_the_servers)
+}
+
+/// A side that says no more than an alert which cannot be read says goodbye then.
+fn completed_out_of_view(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
+    let refused = alerts.iter().any(|seen| seen.alert.is_some_and(|alert| alert.fatal));
+    let done = finished_out_of_view(h).filter(|_| !refused)?;
+    Some(Ending::new(Outcome::Completed, StoppedBy::Nobody, done))
 }
 
 /// An ICMP error that says that the client's packets do not get to the server, which never spoke.

@@ -15,8 +15,15 @@ pub(super) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) 
     if let Some(ending) = completed_or_rejected(h, alerts) {
         return ending;
     }
+    // Who spoke first, and last, does not show: what can be read must do.
+    if h.flow.out_of_step > 0 && deciding(alerts).is_none_or(|alert| alert.alert.is_none()) {
+        return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
+    }
     let spoke_tls = h.protocol != Protocol::Other;
     if let Some(side) = Side::BOTH.into_iter().find(|side| h.plaintext.of(*side).is_some()) {
+        if answers_what_is_missing(h, side) {
+            return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
+        }
         let mark = h.plaintext.of(side).as_ref().map(|seen| seen.mark);
         return Ending::new(Outcome::Plaintext, side, mark);
     }
@@ -52,6 +59,15 @@ pub(super) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) 
         }
         None => Ending::new(Outcome::Incomplete, StoppedBy::Capture, None),
     }
+}
+
+/// What the server said in clear came before the client's hello, of which side the capture lacks bytes: it answers those, a CONNECT or the request for
+/// TLS.
+fn answers_what_is_missing(h: &Over<'_>, side: Side) -> bool {
+    let hello = h.client_hellos.first().map(|hello| hello.first);
+    let said = h.plaintext.of(side).as_ref().map(|seen| seen.first);
+    let earlier = said.zip(hello).is_some_and(|(said, hello)| said < hello);
+    side == Side::Server && earlier && h.flow.side(Side::Client).gap_bytes_acked > 0
 }
 
 /// A STARTTLS or proxy dialogue that did not lead to TLS.

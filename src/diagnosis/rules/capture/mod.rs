@@ -11,6 +11,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 mod ended;
 mod gaps;
 mod one_direction;
+mod out_of_step;
 mod snaplen;
 mod started_late;
 #[cfg(test)]
@@ -20,7 +21,7 @@ mod tests;
 pub const FAMILY: RuleFamily = RuleFamily {
     family: Family::Capture,
     speaks: Signs::UNFINISHED.or(Signs::NO_HELLO),
-    rules: Rules::Each(&[&one_direction::RULE, &snaplen::RULE, &started_late::RULE, &gaps::RULE, &ended::RULE]),
+    rules: Rules::Each(&[&out_of_step::RULE, &one_direction::RULE, &snaplen::RULE, &started_late::RULE, &gaps::RULE, &ended::RULE]),
 };
 
 /// The other side may be in the capture, in another tunnel, and nothing tells whether it is.

@@ -21,6 +21,19 @@ fn where_no_server_is_heard_the_silence_of_one_means_nothing() {
 }
 
 #[test]
+fn who_ended_it_does_not_show_where_the_clocks_of_the_directions_differ() {
+    let mut facts = connected();
+    facts.outcome = Outcome::Incomplete;
+    assert!(found(&out_of_step::RULE, &facts).is_none(), "its clock is one");
+    facts.flow.out_of_step = 2;
+    let finding = found(&out_of_step::RULE, &facts).expect("two packets stand behind their acknowledgment");
+    assert_eq!((finding.weight, finding.confidence), (Weight::Overrides, Confidence::Strong));
+    assert!(found(&ended::RULE, &facts).is_none(), "a longer capture would show no more");
+    facts.outcome = Outcome::Completed;
+    assert!(found(&out_of_step::RULE, &facts).is_none(), "nothing is open");
+}
+
+#[test]
 fn a_connection_without_its_beginning_started_before_the_capture() {
     let mut facts = connected();
     facts.outcome = Outcome::Incomplete;
