@@ -10,7 +10,7 @@ use super::case::Case;
 use super::cause::{Cause, Family};
 use super::finding::{Confidence, Finding, Weight};
 use super::judge::{Verdict, judge};
-use super::knowledge::{Knowledge, Related};
+use super::knowledge::{Knowledge, Related, hello_shape};
 use super::policy::Policy;
 use super::rule::{Rule, RuleFamily, Rules};
 use super::rules;
@@ -114,6 +114,26 @@ pub fn partial_hello(have: u32, want: usize) -> Handshake {
     client.last_data = Some(at(4, 25));
     client.last_packet = Some(at(4, 25));
     facts
+}
+
+/// A hello that is sent so often, this long after the connection came up, and never acknowledged; and what is known of one like it that began then,
+/// after as long a pause as is said.
+pub fn hello_lost_like(pause: i64, copies: u32, other: (Mark, i64)) -> (Handshake, Related) {
+    let mut facts = partial_hello(300, 291);
+    facts.partial_client_hello = None;
+    facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+    let sent = at(4, 20 + pause);
+    for hello in &mut facts.client_hellos {
+        (hello.mark, hello.first, hello.span) = (sent, sent, (0, 300));
+    }
+    let client = &mut facts.flow.sides.client;
+    client.outstanding.push(outstanding(0, 300, sent, at(9, 6_000 + pause), copies));
+    (client.first_data, client.last_data, client.last_packet) = (Some(sent), Some(sent), Some(at(9, 6_000 + pause)));
+    let hello = &facts.client_hellos[0].what;
+    let (hello_len, hello_shape) = (hello.bytes().len(), hello_shape(hello));
+    let hello_after = Duration::from_millis(other.1.unsigned_abs());
+    let like = Related { same_endpoint: true, same_name: true, hello_len, hello_shape, hello_after, ..related(other.0) };
+    (facts, like)
 }
 
 /// A client's hello over UDP (frame 1) that came to nothing, given up as stalled after a minute; what is the protocol's own is left out.

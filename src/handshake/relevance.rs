@@ -88,20 +88,22 @@ fn no_handshake_of_its_own(flow: &FlowFacts) -> Option<&'static str> {
     scans(&syn).then_some("scan")
 }
 
-/// A SYN as scanners make them: what every system offers by itself is not in it.
+/// A SYN as scanners make them: what every system offers by itself is not in it, and it is not sent again.
 fn scans(syn: &SynFacts) -> bool {
-    if syn.window_scale.is_some() || syn.sack || syn.timestamp.is_some() || syn.data_len > 0 || syn.fast_open {
+    if syn.count > 1 || syn.window_scale.is_some() || syn.sack || syn.timestamp.is_some() || syn.data_len > 0 || syn.fast_open {
         return false;
     }
     match syn.mss {
         // masscan; ZMap, which has no options either, and fills in one identification.
         None => syn.window == 1024 || syn.window == u16::MAX && syn.ip_id == Some(ZMAP),
-        // nmap draws one of four windows.
-        Some(1460) => matches!(syn.window, 1024 | 2048 | 3072 | 4096),
+        // nmap draws one of four windows, and a hop counter that no system begins with; small devices, which may offer as little, begin with 64.
+        Some(1460) => matches!(syn.window, 1024 | 2048 | 3072 | 4096) && syn.ttl <= NMAP_HOPS,
         Some(_) => false,
     }
 }
 
+/// The most that nmap puts into the hop counter.
+const NMAP_HOPS: u8 = 59;
 /// What ZMap fills in.
 const ZMAP: u16 = 54321;
 
@@ -206,5 +208,48 @@ fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
         }
         // A dialogue in clear that went on without TLS is business as usual.
         _ => business_as_usual,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    /// A SYN with nothing but a maximum segment size, if that.
+    fn bare(mss: Option<u16>, window: u16, ttl: u8) -> SynFacts {
+        let mark = Mark { frame: 1, time: Timestamp::from_nanos(0) };
+        SynFacts {
+            first: mark,
+            last: mark,
+            count: 1,
+            isn: 1,
+            answers: None,
+            ttl,
+            mss,
+            window_scale: None,
+            sack: false,
+            window,
+            ip_id: None,
+            joins: false,
+            data_len: 0,
+            fast_open: false,
+            resent_without_data: false,
+            acked: None,
+            timestamp: None,
+            first_arrived: false,
+            renumbered: None,
+            disputed: false,
+        }
+    }
+
+    #[test]
+    fn a_scanners_syn_is_none_that_a_system_sends() {
+        let nmap = bare(Some(1460), 1024, 52);
+        assert!(scans(&nmap) && scans(&bare(None, 1024, 238)));
+        assert!(scans(&SynFacts { ip_id: Some(ZMAP), ..bare(None, u16::MAX, 255) }));
+        assert!(!scans(&bare(Some(1460), 2048, 64)), "a small device offers as little");
+        assert!(!scans(&SynFacts { count: 2, ..nmap }), "a system tries again");
+        assert!(!scans(&SynFacts { sack: true, ..nmap }) && !scans(&bare(None, u16::MAX, 255)));
     }
 }

@@ -81,16 +81,21 @@ fn a_probe_says_nothing_and_closes_first() {
     assert!(found_knowing(&probe::RULE, &facts, &Knowledge::default()).is_none(), "the server closed");
 }
 
+/// This client's SYN is answered by a RST with so many hops left.
+fn refused_to(client: &str, ttl: u8) -> Handshake {
+    let mut facts = unanswered();
+    facts.client.address = client.parse().unwrap();
+    let mut refusal = reset(at(2, 20), ttl);
+    refusal.to_syn = true;
+    facts.flow.sides.server.resets.push(refusal);
+    facts.flow.sides.server.packets = 1;
+    facts
+}
+
 #[test]
 fn a_public_address_that_refuses_from_next_door_may_be_spoken_for() {
     let refusing = |client: &str, ttl: u8| {
-        let mut facts = unanswered();
-        facts.client.address = client.parse().unwrap();
-        let mut refusal = reset(at(2, 20), ttl);
-        refusal.to_syn = true;
-        facts.flow.sides.server.resets.push(refusal);
-        facts.flow.sides.server.packets = 1;
-        found_knowing(&refused::RULE, &facts, &Knowledge::default()).expect("a RST to the SYN").confidence
+        found_knowing(&refused::RULE, &refused_to(client, ttl), &Knowledge::default()).expect("a RST to the SYN").confidence
     };
     assert_eq!(refusing("192.168.50.11", 64), Confidence::Likely);
     assert_eq!(refusing("192.168.50.11", 55), Confidence::Strong, "it comes from afar");
@@ -100,12 +105,7 @@ fn a_public_address_that_refuses_from_next_door_may_be_spoken_for() {
 #[test]
 fn a_gateway_that_leads_to_its_login_page_may_refuse_the_rest() {
     let refusing = |client: &str, ttl: u8| {
-        let mut facts = unanswered();
-        facts.client.address = client.parse().unwrap();
-        let mut refusal = reset(at(2, 20), ttl);
-        refusal.to_syn = true;
-        facts.flow.sides.server.resets.push(refusal);
-        facts.flow.sides.server.packets = 1;
+        let facts = refused_to(client, ttl);
         let led = vec![Led { host: "login.hotel.example".to_owned(), by: facts.server.address }];
         let finding = found_knowing(&refused::RULE, &facts, &Knowledge { led, ..Knowledge::default() }).expect("a RST to the SYN");
         finding.alternatives.contains(&Cause::CaptivePortal)

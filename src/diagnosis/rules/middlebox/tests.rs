@@ -1,16 +1,14 @@
 //! Tests of the family middlebox.
 
-use std::time::Duration;
-
 use super::*;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{Purpose, TrustStore, judge};
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::knowledge::{Knowledge, Led, Related, hello_shape};
+use crate::diagnosis::knowledge::{Knowledge, Led};
 use crate::diagnosis::policy::Policy;
 use crate::diagnosis::testing::{
-    Scene, at, certificate, connected, event, found_knowing, found_of, outstanding, partial_hello, related, reset, says,
+    Scene, at, certificate, connected, event, found_knowing, found_of, hello_lost_like, outstanding, partial_hello, reset, says,
 };
 use crate::flow::Side;
 use crate::handshake::Handshake;
@@ -150,30 +148,10 @@ fn full_packets_one_by_one_are_held_back_on_the_path() {
     assert!(found_knowing(&throttled::RULE, &facts, &Knowledge::default()).is_none());
 }
 
-/// A hello that is sent so often, this long after the connection came up, and never acknowledged; and one like it that was sent after another pause
-/// and led to a complete handshake.
+/// A hello that is lost after a pause, and knowledge of one like it that came through after another.
 fn lost_like_another(pause: i64, copies: u32, pause_of_other: i64) -> (Handshake, Knowledge) {
-    let mut facts = partial_hello(300, 291);
-    facts.partial_client_hello = None;
-    facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-    let sent = at(4, 20 + pause);
-    for hello in &mut facts.client_hellos {
-        (hello.mark, hello.first, hello.span) = (sent, sent, (0, 300));
-    }
-    let client = &mut facts.flow.sides.client;
-    client.outstanding.push(outstanding(0, 300, sent, at(9, 6_000 + pause), copies));
-    (client.first_data, client.last_data, client.last_packet) = (Some(sent), Some(sent), Some(at(9, 6_000 + pause)));
-    let hello = &facts.client_hellos[0].what;
-    let other = Related {
-        same_endpoint: true,
-        same_name: true,
-        hello_len: hello.bytes().len(),
-        hello_shape: hello_shape(hello),
-        hello_after: Duration::from_millis(pause_of_other.unsigned_abs()),
-        ..related(at(0, -5_000))
-    };
-    let knowledge = Knowledge { related: vec![other], ..Knowledge::default() };
-    (facts, knowledge)
+    let (facts, like) = hello_lost_like(pause, copies, (at(0, -5_000), pause_of_other));
+    (facts, Knowledge { related: vec![like], ..Knowledge::default() })
 }
 
 #[test]

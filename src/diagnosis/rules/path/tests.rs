@@ -3,8 +3,8 @@
 use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::knowledge::{Knowledge, Related, hello_shape};
-use crate::diagnosis::testing::{Scene, at, connected, event, found, found_knowing, outstanding, partial_hello, related, rules_of, syn};
+use crate::diagnosis::knowledge::Knowledge;
+use crate::diagnosis::testing::{at, connected, event, found, found_knowing, hello_lost_like, outstanding, partial_hello, rules_of, syn};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
@@ -121,20 +121,8 @@ fn more_than_ethernet_carries_by_default_is_too_large_for_the_path() {
 #[test]
 fn a_hello_that_passed_before_and_no_more_meets_a_dead_path() {
     let lost = |copies: u32, pause: i64, other_began: Mark| {
-        let mut facts = partial_hello(300, 291);
-        facts.partial_client_hello = None;
-        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-        let sent = at(4, 20 + pause);
-        for hello in &mut facts.client_hellos {
-            (hello.mark, hello.first, hello.span) = (sent, sent, (0, 300));
-        }
-        let client = &mut facts.flow.sides.client;
-        client.outstanding.push(outstanding(0, 300, sent, at(9, 6_000 + pause), copies));
-        (client.first_data, client.last_data, client.last_packet) = (Some(sent), Some(sent), Some(at(9, 6_000 + pause)));
-        let hello = &facts.client_hellos[0].what;
-        let (hello_len, hello_shape) = (hello.bytes().len(), hello_shape(hello));
-        let other = Related { same_endpoint: true, same_name: true, hello_len, hello_shape, ..related(other_began) };
-        found_knowing(&one_way::RULE, &facts, &Knowledge { related: vec![other], ..Knowledge::default() })
+        let (facts, like) = hello_lost_like(pause, copies, (other_began, 0));
+        found_knowing(&one_way::RULE, &facts, &Knowledge { related: vec![like], ..Knowledge::default() })
     };
     let earlier = at(0, -3_000);
     let finding = lost(5, 2_000, earlier).expect("five times in vain");
