@@ -33,18 +33,13 @@ impl Segment<'_> {
         if !whole || checksum == 0 {
             return false;
         }
-        let ends = address(self.source().address) + address(self.destination().address) + TCP;
-        let addresses = ends + header as u64 + u64::from(self.payload_len);
-        let wide = |word: u32| u64::from(word >> 16) + u64::from(word & 0xffff);
-        let fixed = u64::from(self.source().port)
-            + u64::from(self.destination().port)
-            + wide(self.seq)
-            + wide(self.ack)
-            + u64::from(u16::from_be_bytes([offset, self.flags.0]))
-            + u64::from(self.window)
-            + u64::from(checksum)
-            + u64::from(urgent);
-        let filled_in = fold(addresses + fixed + sum(self.options) + sum(self.payload)) == u16::MAX;
+        let ends = total([address(self.source().address), address(self.destination().address), TCP]);
+        let addresses = total([ends, header as u64, u64::from(self.payload_len)]);
+        let [seq, ack] = [self.seq, self.ack].map(|word| sum(&word.to_be_bytes()));
+        let short =
+            [self.source().port, self.destination().port, u16::from_be_bytes([offset, self.flags.0]), self.window, checksum, urgent];
+        let fixed = total(short.map(u64::from));
+        let filled_in = fold(total([addresses, seq, ack, fixed, sum(self.options), sum(self.payload)])) == u16::MAX;
         // Some cards want the length left out where they cut large segments up.
         !filled_in && fold(addresses) != checksum && fold(ends) != checksum
     }
@@ -54,7 +49,12 @@ impl Segment<'_> {
 fn sum(bytes: &[u8]) -> u64 {
     let (words, last) = bytes.as_chunks::<2>();
     let whole: u64 = words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum();
-    whole + last.first().map_or(0, |byte| u64::from(*byte) << 8)
+    whole.wrapping_add(last.first().map_or(0, |byte| u64::from(*byte) << 8))
+}
+
+/// None of them comes near to overflowing: a packet has some ten thousand words.
+fn total<const N: usize>(sums: [u64; N]) -> u64 {
+    sums.into_iter().fold(0, u64::wrapping_add)
 }
 
 fn address(address: IpAddr) -> u64 {
@@ -67,7 +67,7 @@ fn address(address: IpAddr) -> u64 {
 /// The sum in one's complement.
 const fn fold(mut sum: u64) -> u16 {
     while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff).wrapping_add(sum >> 16);
     }
     #[expect(clippy::cast_possible_truncation, reason = "it fits now")]
     let folded = sum as u16;
