@@ -329,7 +329,7 @@ fn gather(job: &Job<'_>, wanted: &mut [Wanted], known: &Known) -> anyhow::Result
                     continue;
                 }
                 match &packet {
-                    Packet::Tcp(segment) => wanted.view.segment(segment, frame.bytes),
+                    Packet::Tcp(segment) => wanted.view.segment(segment),
                     Packet::Udp(datagram) => wanted.view.datagram(datagram),
                     Packet::IcmpError(error) => wanted.view.icmp(error),
                     Packet::Eapol(_) | Packet::Skipped(_) => {}

@@ -2,7 +2,7 @@
 //!
 //! - `tally`: what a capture shows of each service (the name asked for, or the address where none was); `diff`: what changed between two
 //!   tallies, for "it worked yesterday".
-//! - `vantage`: one connection's packets as seen at one of two points; `transit`: what became of them on the way, with `stream` and `checksum`;
+//! - `vantage`: one connection's packets as seen at one of two points; `transit`: what became of them on the way, with `stream`;
 //!   `verdict`: what became of the handshake between them, as findings of the catalogue's causes; `flood`: what many together show; `joined`:
 //!   what `handshark match` says of it.
 //!
@@ -10,7 +10,6 @@
 //! more than three standard errors.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
-pub mod checksum;
 pub mod diff;
 pub mod flood;
 pub mod joined;

@@ -375,7 +375,6 @@ mod tests {
     use super::*;
     use std::net::IpAddr;
 
-    use super::super::checksum::Checksum;
     use crate::flow::Endpoint;
     use crate::time::Mark;
 
@@ -397,7 +396,7 @@ mod tests {
                 ip_id: None,
                 mss: None,
                 moved: false,
-                checksum: Checksum::Unknown,
+                damaged: false,
                 payload: (*payload).into(),
             })
             .collect();

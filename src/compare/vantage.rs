@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::checksum::Checksum;
 use crate::flow::{Endpoint, Side, Transport};
 use crate::packet::{Datagram, IcmpError, IcmpKind, Packet, Segment, TcpFlags, tcp_options};
 use crate::time::{Mark, Timestamp};
@@ -59,8 +58,8 @@ pub struct Passing {
     pub mss: Option<u16>,
     /// It belongs to the client's other port.
     pub moved: bool,
-    /// Its checksum as seen here.
-    pub checksum: Checksum,
+    /// Its checksum is wrong here.
+    pub damaged: bool,
     /// As much of the payload as was captured and is kept.
     pub payload: Box<[u8]>,
 }
@@ -119,6 +118,11 @@ impl Passing {
         head(self) == head(other) && self.payload == other.payload && apart < COPIED_WITHIN
     }
 
+    /// All of its payload is here.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.payload.len() == self.len as usize
+    }
+
     /// It carries data, opens or closes.
     pub const fn matters(&self) -> bool {
         self.len > 0 || self.flags.syn() || self.flags.fin() || self.flags.rst()
@@ -144,8 +148,8 @@ impl Vantage {
         }
     }
 
-    /// Takes a TCP segment, which stands in this frame.
-    pub fn segment(&mut self, segment: &Segment<'_>, frame: &[u8]) {
+    /// Takes a TCP segment.
+    pub fn segment(&mut self, segment: &Segment<'_>) {
         if self.is_full() {
             return;
         }
@@ -162,7 +166,7 @@ impl Vantage {
             ip_id: segment.ip.id.filter(|id| *id != 0),
             mss,
             moved: self.moved.is_some_and(|moved| moved == segment.source() || moved == segment.destination()),
-            checksum: Checksum::of(segment, frame),
+            damaged: segment.is_damaged(),
             payload: Box::default(),
         });
         self.keep(segment.payload);
@@ -186,7 +190,7 @@ impl Vantage {
             ip_id: datagram.ip.id.filter(|id| *id != 0),
             mss: None,
             moved: self.moved.is_some_and(|moved| moved == datagram.key.low || moved == datagram.key.high),
-            checksum: Checksum::Unknown,
+            damaged: false,
             payload: Box::default(),
         });
         self.keep(datagram.payload);

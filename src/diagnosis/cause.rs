@@ -159,9 +159,9 @@ causes! {
     PacketLoss = "packet-loss" in Path,
     /// The receiver's window stayed closed: its application does not read.
     ZeroWindow = "zero-window" in Path,
-    /// The ClientHello never reaches the server, retransmitted in vain, though its size is no obstacle (server name filter, say).
+    /// The server never acknowledges the ClientHello, retransmitted in vain, though its size is no obstacle (server name filter, say).
     ClientHelloDropped = "client-hello-dropped" in Middlebox,
-    /// The server's answer never arrives at the client.
+    /// The client never acknowledges the server's answer.
     ServerFlightDropped = "server-flight-dropped" in Middlebox,
     /// Only handshakes that offer or choose TLS 1.3 die on the way.
     Tls13Dropped = "tls13-dropped" in Middlebox,

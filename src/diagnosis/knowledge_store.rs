@@ -27,6 +27,7 @@ use super::issuers::{Issuers, Shown};
 use super::knowledge::{Knowledge, Related, hello_shape};
 use super::later::Later;
 use super::lookups::Lookups;
+use super::sockets::Sockets;
 use super::ttls::Ttls;
 use super::visits::{self, Visits};
 
@@ -66,6 +67,7 @@ pub struct KnowledgeStore {
     /// Who came without wanting a handshake, by client and server. Only of those that left something undone.
     visits: Aged<(Site, IpAddr, Endpoint), Visits>,
     later: Later,
+    sockets: Sockets,
     lookups: Lookups,
     /// Hosts that serve, whatever the port.
     hosts: Aged<(Site, IpAddr), Host>,
@@ -100,6 +102,7 @@ impl Default for KnowledgeStore {
             hosts: Aged::new(SERVERS),
             sources: Aged::new(SERVERS),
             later: Later::default(),
+            sockets: Sockets::default(),
             lookups: Lookups::default(),
             icmp_unread: false,
             end: None,
@@ -119,6 +122,7 @@ impl KnowledgeStore {
         self.learn_client(handshake, tag);
         self.learn_host(handshake);
         self.later.openings.enter(handshake);
+        self.sockets.enter(handshake);
         self.lookups.learn(handshake, name);
         self.sources.touch(&handshake.flow.interface).enter(Heard::of(handshake));
         let visit = visit(handshake);
@@ -201,6 +205,11 @@ impl KnowledgeStore {
     pub fn is_scanned(&self, handshake: &Handshake) -> bool {
         let visits = self.visits.get(&visit(handshake));
         visits.is_some_and(|visits| visits.scan(handshake).is_some())
+    }
+
+    /// Whether this handshake over UDP is a scanner's probe of a port.
+    pub fn probes_ports(&self, handshake: &Handshake) -> bool {
+        self.sockets.scans(handshake)
     }
 
     /// Whether the endpoint that this handshake went to has been seen to speak TLS over TCP.

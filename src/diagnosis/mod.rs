@@ -12,6 +12,7 @@ pub mod elsewhere;
 pub mod finding;
 pub mod ftp;
 mod hearing;
+mod ignored;
 pub mod imitation;
 mod issuers;
 pub mod judge;
@@ -34,6 +35,7 @@ pub mod rule;
 pub mod rules;
 pub mod sayings;
 pub mod signs;
+mod sockets;
 #[cfg(test)]
 pub mod testing;
 mod tickets;

@@ -404,6 +404,12 @@ impl<'a> View<'a> {
         }
     }
 
+    /// All that this side sends again has a wrong checksum: its receiver drops it.
+    pub fn arrives_damaged(&self, side: Side) -> bool {
+        let sender = self.side(side);
+        sender.retransmits > 0 && sender.damaged >= sender.retransmits
+    }
+
     /// The connection was captured at two points, and packets of this side were seen at one of them only: they were lost in between.
     pub fn lost_between_points(&self, side: Side) -> bool {
         let (own, other) = (self.side(side), self.side(side.other()));

@@ -14,6 +14,11 @@ use super::facts::{CarriedFacts, Handshake, Located, Observed, Protocol};
 /// The word for flows of QUIC whose hello is not there.
 pub const QUIC_UNREAD: &str = "quic-unread";
 
+/// The word for further subflows of connections over Multipath TCP.
+pub const MULTIPATH: &str = "mptcp-subflow";
+/// The word for what scanners send.
+pub const SCAN: &str = "scan";
+
 /// Whether a connection is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relevance {
@@ -81,11 +86,11 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
 /// The connection is a further subflow of another, or its SYN is none that a system makes for a program: nobody wanted a handshake on it.
 fn no_handshake_of_its_own(flow: &FlowFacts) -> Option<&'static str> {
     if Side::BOTH.into_iter().any(|side| flow.side(side).syn.is_some_and(|syn| syn.joins)) {
-        return Some("mptcp-subflow");
+        return Some(MULTIPATH);
     }
     let client = flow.side(Side::Client);
     let syn = client.syn.filter(|_| client.data_packets == 0)?;
-    scans(&syn).then_some("scan")
+    scans(&syn).then_some(SCAN)
 }
 
 /// A SYN as scanners make them: what every system offers by itself is not in it, and it is not sent again.

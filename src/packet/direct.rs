@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::flow::{Endpoint, FlowKey, Path, Transport};
 use crate::frame::Frame;
-use crate::packet::{IpFacts, Packet, Segment, TcpFlags, links};
+use crate::packet::{HeaderRest, IpFacts, Packet, Segment, TcpFlags, links};
 
 /// The two stations of an Ethernet that a frame travels between. `None` where it is for many, or the link gives all the same address, as a
 /// loopback does.
@@ -30,7 +30,7 @@ pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Option<()> {
     else {
         return None;
     };
-    let &[p0, p1, q0, q1, n0, n1, n2, n3, a0, a1, a2, a3, offset, flags, w0, w1, ..] = tcp.first_chunk::<20>()?;
+    let &[p0, p1, q0, q1, n0, n1, n2, n3, a0, a1, a2, a3, offset, flags, w0, w1, c0, c1, u0, u1] = tcp.first_chunk::<20>()?;
     let fragment = u16::from_be_bytes([f0, f1]);
     let total_len = u16::from_be_bytes([l0, l1]);
     let options_len = usize::from(offset >> 4).checked_sub(5)?.saturating_mul(4);
@@ -64,6 +64,7 @@ pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Option<()> {
         options,
         payload,
         payload_len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+        rest: HeaderRest::new(offset, [c0, c1], [u0, u1]),
     });
     Some(())
 }

@@ -8,6 +8,7 @@
 //! - `unread`: names what is not walked. `fragments`: IP packets being joined. `options`: TCP options.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
+mod checksum;
 mod cursor;
 mod decoder;
 mod direct;
@@ -37,6 +38,7 @@ pub use self::fragments::{FragmentCounters, LostFragments};
 pub use self::links::{link_name, reads_link};
 pub use self::options::{tcp_options, tcp_options_are_plain, tcp_timestamps};
 pub(crate) use self::unread::name_skipped;
+pub use checksum::HeaderRest;
 
 /// What a frame held.
 #[derive(Debug, Clone, Copy)]
@@ -207,6 +209,8 @@ pub struct Segment<'a> {
     pub payload: &'a [u8],
     /// The payload's length on the wire; more than `payload.len()` when the snapshot length cut it.
     pub payload_len: u32,
+    /// What else the header holds: see [`Segment::is_damaged`].
+    pub rest: HeaderRest,
 }
 
 impl Segment<'_> {

@@ -6,7 +6,7 @@
 use crate::flow::{FlowKey, Transport};
 use crate::packet::cursor::Cursor;
 use crate::packet::state::{Last, Next, Walk};
-use crate::packet::{Datagram, IpFacts, Packet, Segment, Skip, TcpFlags, links};
+use crate::packet::{Datagram, HeaderRest, IpFacts, Packet, Segment, Skip, TcpFlags, links};
 
 impl<'a> Walk<'a> {
     /// Walks to the innermost packet and reads it.
@@ -53,7 +53,7 @@ impl<'a> Walk<'a> {
             Ok(head) => head,
             Err(skip) => return Packet::Skipped(skip),
         };
-        let &[f0, f1, t0, t1, s0, s1, s2, s3, a0, a1, a2, a3, offset, flags, w0, w1, ..] = head;
+        let &[f0, f1, t0, t1, s0, s1, s2, s3, a0, a1, a2, a3, offset, flags, w0, w1, c0, c1, u0, u1] = head;
         let Some(options_len) = usize::from(offset >> 4).saturating_mul(4).checked_sub(20) else { return Packet::Skipped(Skip::Malformed) };
         let options = match self.rest.take_slice(options_len) {
             Ok(options) => options,
@@ -79,6 +79,7 @@ impl<'a> Walk<'a> {
             options,
             payload: self.rest.bytes(),
             payload_len: self.rest.wire(),
+            rest: HeaderRest::new(offset, [c0, c1], [u0, u1]),
         })
     }
 

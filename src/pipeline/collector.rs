@@ -23,7 +23,7 @@ use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Chain, Located, Outcome};
 use crate::handshake::lookups::Heard;
-use crate::handshake::relevance::{Relevance, relevance};
+use crate::handshake::relevance::{MULTIPATH, Relevance, relevance};
 use crate::handshake::shared::HalfOpen;
 use crate::incident::{Observation, Tracker};
 use crate::limits;
@@ -42,7 +42,7 @@ use super::listening::Listening;
 use super::options::Options;
 use super::point::CapturePoint;
 use super::summary::Totals;
-use super::twins::{Sight, Twins};
+use super::twins::{Likeness, Sight, Twins};
 use super::worker::{Drained, Upto};
 
 mod telling;
@@ -250,8 +250,8 @@ impl<'a> Collector<'a> {
             self.leave(doubtful || handshake.provisional);
             return Ok(());
         }
-        if self.twins.is_copy(&Sight::of(&handshake)) {
-            self.totals.copies = self.totals.copies.saturating_add(1);
+        let likeness = self.twins.likeness(&Sight::of(&handshake));
+        if self.is_counted(likeness) {
             return Ok(());
         }
         if !handshake.provisional {
@@ -318,7 +318,7 @@ impl<'a> Collector<'a> {
             Told::Elsewhere(told) => told,
         };
         if !told.overheard {
-            if self.twins.is_copy(&sight(site, &told)) {
+            if self.twins.likeness(&sight(site, &told)) != Likeness::Other {
                 return Ok(());
             }
             self.turn_page(Timestamp::from_nanos(told.first), Timestamp::from_nanos(told.last))?;
@@ -412,8 +412,24 @@ impl<'a> Collector<'a> {
             count(&mut self.totals.other_flows, word, 1);
             return Ok(());
         }
+        if held.handshake.outcome.failed() || held.handshake.outcome == Outcome::Incomplete {
+            let likeness = self.twins.outdone(&Sight::of(&held.handshake));
+            if self.is_counted(likeness) {
+                return Ok(());
+            }
+        }
         let verdict = self.judge(&held);
         self.conclude(held, verdict)
+    }
+
+    /// It is another handshake once more, and counts as that only.
+    fn is_counted(&mut self, likeness: Likeness) -> bool {
+        match likeness {
+            Likeness::Other => return false,
+            Likeness::Copy => self.totals.copies = self.totals.copies.saturating_add(1),
+            Likeness::Subflow => count(&mut self.totals.other_flows, MULTIPATH, 1),
+        }
+        true
     }
 
     fn judge(&mut self, held: &Held) -> Verdict {

@@ -7,6 +7,7 @@ use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::knowledge_store::KnowledgeStore;
 use crate::handshake::Handshake;
+use crate::handshake::relevance::SCAN;
 use crate::origins::Origins;
 use crate::report::{self, Files};
 use crate::site::Observer;
@@ -32,6 +33,7 @@ impl Held {
         let handshake = &self.handshake;
         match handshake.preamble.as_ref().filter(|facts| facts.asks_for_login()) {
             Some(facts) => knowledge.was_let_in(handshake, facts).then_some(facts.dialect.name()),
+            None if knowledge.probes_ports(handshake) => Some(SCAN),
             None => (self.doubtful && !knowledge.speaks_tls(handshake)).then_some("not-tls"),
         }
     }

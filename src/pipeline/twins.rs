@@ -1,30 +1,61 @@
 //! Handshakes that were captured at several points: before and behind an address translation, a bridge, a balancer that passes TLS on. One
-//! ClientHello, with its random, is one handshake, whatever addresses and ports carry it.
+//! ClientHello, with its random, is one handshake, whatever addresses and ports carry it; so is one SYN, where it came no further. Multipath TCP sends a
+//! hello that comes to nothing once more on another of its subflows: that is one handshake as well.
 
 use std::hash::BuildHasher;
+use std::time::Duration;
 
 use foldhash::quality::RandomState;
 
 use crate::diagnosis::row::Row;
-use crate::flow::Endpoint;
+use crate::flow::{Endpoint, Side};
 use crate::handshake::Handshake;
+use crate::handshake::facts::Outcome;
 use crate::site::Site;
 use crate::time::Timestamp;
 
 /// The handshakes seen lately.
 #[derive(Debug, Default)]
 pub(super) struct Twins {
-    row: Row<Known, MOST>,
+    /// By the random of their ClientHello.
+    hellos: Row<Known<[u8; 32]>, MOST>,
+    /// By their SYN.
+    openings: Row<Known<Opening>, MOST>,
     hasher: RandomState,
 }
 
+/// What no two connections share: the client's initial sequence number, and the timestamp of its SYN or, where it bears none, the identification of its
+/// packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Opening {
+    Stamped { isn: u32, timestamp: u32 },
+    Numbered { isn: u32, ip_id: u16 },
+}
+
+impl Opening {
+    fn of(handshake: &Handshake) -> Option<Self> {
+        let syn = handshake.flow.side(Side::Client).syn?;
+        // Whoever makes up packets begins with nothing more often than with anything else.
+        let isn = Some(syn.isn).filter(|isn| *isn != 0)?;
+        match (syn.timestamp, syn.ip_id) {
+            (Some(timestamp), _) => Some(Self::Stamped { isn, timestamp }),
+            (None, Some(ip_id)) if ip_id != 0 => Some(Self::Numbered { isn, ip_id }),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
-struct Known {
-    /// The random of its ClientHello, and the site.
-    random: (Site, [u8; 32]),
+struct Known<K> {
+    key: (Site, K),
     client: Endpoint,
     server: Endpoint,
     start: Timestamp,
+    /// Its ClientHello was seen.
+    spoke: bool,
+    completed: bool,
+    /// It is a further subflow of Multipath TCP.
+    joins: bool,
     /// At how many other points it was seen.
     copies: u8,
 }
@@ -35,44 +66,121 @@ pub(super) struct Sight {
     pub(super) site: Site,
     /// The random of its ClientHello.
     pub(super) random: Option<[u8; 32]>,
+    /// Its SYN, over TCP.
+    pub(super) opening: Option<Opening>,
     pub(super) client: Endpoint,
     pub(super) server: Endpoint,
     pub(super) start: Timestamp,
+    pub(super) completed: bool,
+    /// It is a further subflow of Multipath TCP.
+    pub(super) joins: bool,
+}
+
+/// What a handshake is to those that were seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// Another one.
+    Other,
+    /// The same, captured at another point.
+    Copy,
+    /// The same, sent on another subflow.
+    Subflow,
 }
 
 impl Sight {
     pub(super) fn of(handshake: &Handshake) -> Self {
+        let joins = |side| handshake.flow.side(side).syn.is_some_and(|syn| syn.joins);
         Self {
             site: handshake.flow.key.site,
             random: handshake.hello().and_then(|hello| <[u8; 32]>::try_from(hello.random()).ok()),
+            opening: Opening::of(handshake),
             client: handshake.client,
             server: handshake.server,
             start: handshake.flow.first.time,
+            completed: handshake.outcome == Outcome::Completed,
+            joins: Side::BOTH.into_iter().any(joins),
         }
+    }
+
+    const fn known<K: Copy>(&self, key: K) -> Known<K> {
+        let Self { site, random, client, server, start, completed, joins, .. } = *self;
+        Known { key: (site, key), client, server, start, spoke: random.is_some(), completed, joins, copies: 0 }
+    }
+}
+
+impl<K> Known<K> {
+    /// It has another address at one end, and began at about the same time.
+    fn is_elsewhere(&self, sight: &Sight, within: Duration) -> bool {
+        let moved = self.client.address != sight.client.address || self.server.address != sight.server.address;
+        moved && self.start.since(sight.start).max(sight.start.since(self.start)) <= within
+    }
+
+    /// One end stays, or is where the connection was passed on.
+    fn is_linked(&self, sight: &Sight) -> bool {
+        self.client.address == sight.client.address
+            || self.server.address == sight.server.address
+            || self.server.address == sight.client.address
+            || self.client.address == sight.server.address
     }
 }
 
 impl Twins {
-    /// Whether this handshake was seen at another point before: the same random, at about the same time, with another address at one end, while the
-    /// other end stays or is where the connection was passed on. A client that tries again keeps its address and reaches the same server; a random
-    /// that many share is no random.
-    pub(super) fn is_copy(&mut self, sight: &Sight) -> bool {
-        let Sight { site, random: Some(random), client, server, start } = *sight else { return false };
-        let random = (site, random);
-        let hash = self.hasher.hash_one(random);
-        if let Some(known) = self.row.find(hash, |known| known.random == random) {
-            let moved = known.client.address != client.address || known.server.address != server.address;
-            let linked = known.client.address == client.address
-                || known.server.address == server.address
-                || known.server.address == client.address
-                || known.client.address == server.address;
-            let soon = known.start.since(start).max(start.since(known.start)) <= APART;
-            let is_copy = moved && linked && soon && known.copies < POINTS;
-            known.copies = known.copies.saturating_add(u8::from(is_copy));
-            return is_copy;
+    /// What this handshake is to those that were seen before. A copy has the same random, at about the same time, with another address at one end, while
+    /// the other end stays or is where the connection was passed on. A client that tries again keeps its address and reaches the same server; a random
+    /// that many share is no random. Where no hello came, the SYN tells as much.
+    pub(super) fn likeness(&mut self, sight: &Sight) -> Likeness {
+        let of_opening = self.of_opening(sight);
+        sight.random.map_or(of_opening, |random| self.of_hello(sight, random))
+    }
+
+    fn of_hello(&mut self, sight: &Sight, random: [u8; 32]) -> Likeness {
+        let hash = self.hasher.hash_one((sight.site, random));
+        let Some(known) = self.hellos.find(hash, |known| known.key == (sight.site, random)) else {
+            self.hellos.enter(hash, sight.known(random));
+            return Likeness::Other;
+        };
+        let joined = known.joins || sight.joins;
+        let same = known.is_elsewhere(sight, if joined { SENT_ELSEWHERE } else { APART }) && (joined || known.is_linked(sight));
+        if !same || known.copies >= POINTS {
+            return Likeness::Other;
         }
-        self.row.enter(hash, Known { random, client, server, start, copies: 0 });
-        false
+        known.copies = known.copies.saturating_add(1);
+        if joined && sight.completed && !known.completed {
+            // This is how it went; what came to nothing before waits, and is asked about again.
+            *known = Known { copies: known.copies, ..sight.known(random) };
+            return Likeness::Other;
+        }
+        if joined { Likeness::Subflow } else { Likeness::Copy }
+    }
+
+    fn of_opening(&mut self, sight: &Sight) -> Likeness {
+        let Some(opening) = sight.opening else { return Likeness::Other };
+        let hash = self.hasher.hash_one((sight.site, opening));
+        let Some(known) = self.openings.find(hash, |known| known.key == (sight.site, opening)) else {
+            self.openings.enter(hash, sight.known(opening));
+            return Likeness::Other;
+        };
+        let same = known.is_elsewhere(sight, PASSED_ON) && known.is_linked(sight) && known.copies < POINTS;
+        known.copies = known.copies.saturating_add(u8::from(same));
+        known.spoke |= same && sight.random.is_some();
+        if same { Likeness::Copy } else { Likeness::Other }
+    }
+
+    /// What a failed handshake that waited turns out to be now: another point shows more of the connection, or another subflow led to the end.
+    pub(super) fn outdone(&mut self, sight: &Sight) -> Likeness {
+        if let Some(random) = sight.random {
+            let hash = self.hasher.hash_one((sight.site, random));
+            let known = self.hellos.find(hash, |known| known.key == (sight.site, random));
+            let better = known.is_some_and(|known| {
+                known.completed && (known.joins || sight.joins) && known.is_elsewhere(sight, SENT_ELSEWHERE) && !sight.completed
+            });
+            return if better { Likeness::Subflow } else { Likeness::Other };
+        }
+        let Some(opening) = sight.opening else { return Likeness::Other };
+        let hash = self.hasher.hash_one((sight.site, opening));
+        let known = self.openings.find(hash, |known| known.key == (sight.site, opening));
+        let better = known.is_some_and(|known| known.spoke && known.copies > 0);
+        if better { Likeness::Copy } else { Likeness::Other }
     }
 }
 
@@ -83,4 +191,95 @@ const MOST: usize = 4096;
 const POINTS: u8 = 8;
 
 /// Two points see the beginning of one handshake no further apart: the SYN, or where a connection is passed on, the wait for the hello.
-const APART: std::time::Duration = std::time::Duration::from_secs(3);
+const APART: Duration = Duration::from_secs(3);
+
+/// Two points see one SYN no further apart: whoever passes packets on does not keep them.
+const PASSED_ON: Duration = Duration::from_secs(1);
+
+/// Subflows are opened as long as a connection lasts, and what is sent in vain on one is sent on another when a few time-outs have passed.
+const SENT_ELSEWHERE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::testing::{Scene, at, connected};
+
+    /// A failed connection of this client to this server whose SYN has this number and the timestamp 7.
+    fn opened(client: [u8; 4], server: [u8; 4], isn: u32) -> Handshake {
+        let mut handshake = connected();
+        handshake.client.address = client.into();
+        handshake.server.address = server.into();
+        if let Some(syn) = &mut handshake.flow.sides.client.syn {
+            (syn.isn, syn.timestamp) = (isn, Some(7));
+        }
+        handshake
+    }
+
+    const INSIDE: [u8; 4] = [192, 168, 0, 7];
+    const OUTSIDE: [u8; 4] = [100, 64, 0, 1];
+    const SERVER: [u8; 4] = [203, 0, 113, 10];
+
+    fn seen(twins: &mut Twins, handshake: &Handshake) -> Likeness {
+        twins.likeness(&Sight::of(handshake))
+    }
+
+    #[test]
+    fn one_syn_at_both_sides_of_a_translation_is_one_connection() {
+        let mut twins = Twins::default();
+        assert_eq!(seen(&mut twins, &opened(INSIDE, SERVER, 5)), Likeness::Other);
+        assert_eq!(seen(&mut twins, &opened(OUTSIDE, SERVER, 5)), Likeness::Copy);
+        assert_eq!(seen(&mut twins, &opened(OUTSIDE, SERVER, 6)), Likeness::Other, "another connection");
+        assert_eq!(seen(&mut twins, &opened(INSIDE, SERVER, 5)), Likeness::Other, "the same ends: it was tried again");
+        let mut later = opened(OUTSIDE, SERVER, 5);
+        later.flow.first = at(90, 5_000);
+        assert_eq!(seen(&mut twins, &later), Likeness::Other, "no device keeps a SYN for so long");
+        let made_up = [[10, 0, 0, 1], [10, 0, 0, 2]].map(|client| seen(&mut twins, &opened(client, SERVER, 0)));
+        assert_eq!(made_up, [Likeness::Other; 2], "whoever forges senders begins with 0");
+        let mut unstamped = [INSIDE, OUTSIDE].map(|client| opened(client, SERVER, 8));
+        for syn in unstamped.iter_mut().filter_map(|one| one.flow.sides.client.syn.as_mut()) {
+            (syn.timestamp, syn.ip_id) = (None, None);
+        }
+        assert_eq!(unstamped.map(|one| seen(&mut twins, &one)), [Likeness::Other; 2], "32 bits alone");
+    }
+
+    #[test]
+    fn the_point_that_shows_more_is_told() {
+        let mut twins = Twins::default();
+        let bare = opened(OUTSIDE, SERVER, 5);
+        let mut whole = opened(INSIDE, SERVER, 5);
+        whole.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        assert_eq!(seen(&mut twins, &bare), Likeness::Other);
+        assert_eq!(twins.outdone(&Sight::of(&bare)), Likeness::Other, "nothing else is known");
+        assert_eq!(seen(&mut twins, &whole), Likeness::Other);
+        assert_eq!(twins.outdone(&Sight::of(&bare)), Likeness::Copy);
+        assert_eq!(twins.outdone(&Sight::of(&whole)), Likeness::Other);
+    }
+
+    #[test]
+    fn a_hello_on_two_subflows_is_one_handshake_and_the_completed_one_is_told() {
+        let subflow = |client, server, joins, completed| {
+            let mut handshake = opened(client, server, 5);
+            handshake.client_hellos = Scene::broad().handshake.observed.client_hellos;
+            if let Some(syn) = &mut handshake.flow.sides.client.syn {
+                syn.joins = joins;
+            }
+            handshake.outcome = if completed { Outcome::Completed } else { Outcome::Stalled };
+            handshake
+        };
+        let other = [203, 0, 113, 11];
+        let (lost, went_on) = (subflow(INSIDE, SERVER, false, false), subflow(OUTSIDE, other, true, true));
+        let mut twins = Twins::default();
+        assert_eq!(seen(&mut twins, &lost), Likeness::Other);
+        assert_eq!(seen(&mut twins, &went_on), Likeness::Other);
+        assert_eq!(twins.outdone(&Sight::of(&lost)), Likeness::Subflow);
+        assert_eq!(seen(&mut twins, &subflow([10, 0, 0, 9], other, true, false)), Likeness::Subflow);
+        let mut twins = Twins::default();
+        let plain = subflow(OUTSIDE, other, false, true);
+        assert_eq!(
+            (seen(&mut twins, &lost), seen(&mut twins, &plain)),
+            (Likeness::Other, Likeness::Other),
+            "no subflow, and no end in common"
+        );
+        assert_eq!(twins.outdone(&Sight::of(&lost)), Likeness::Other);
+    }
+}

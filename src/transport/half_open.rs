@@ -7,7 +7,7 @@ use std::iter;
 
 use crate::flow::{FlowKey, Path};
 use crate::limits;
-use crate::packet::{IpFacts, Segment, TcpFlags, tcp_options};
+use crate::packet::{HeaderRest, IpFacts, Segment, TcpFlags, tcp_options};
 use crate::time::{Mark, Timestamp};
 use crate::transport::sink::HalfOpenEnd;
 use crate::transport::stream::Stream;
@@ -280,6 +280,7 @@ impl Bare {
             options: self.kept_options(),
             payload: &[],
             payload_len: 0,
+            rest: HeaderRest::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, HalfOpenEnd, Interest, Table, TableLimits};
 use crate::flow::{Endpoint, FlowKey, Layer, Path, Side, Transport};
-use crate::packet::{IpFacts, Segment, TcpFlags};
+use crate::packet::{HeaderRest, IpFacts, Segment, TcpFlags};
 use crate::time::{Mark, Timestamp};
 
 /// A moment, in milliseconds since a round second; the frame number is of no use.
@@ -213,6 +213,7 @@ impl Told {
             options: &self.options,
             payload: &self.payload,
             payload_len: len,
+            rest: HeaderRest::default(),
         }
     }
 }

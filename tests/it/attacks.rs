@@ -12,7 +12,7 @@ use handshark::flow::{Endpoint, FlowKey, Transport};
 use handshark::handshake::machine::Machine;
 use handshark::handshake::shared::Shared;
 use handshark::limits;
-use handshark::packet::{IpFacts, Segment, TcpFlags};
+use handshark::packet::{HeaderRest, IpFacts, Segment, TcpFlags};
 use handshark::time::{Mark, Timestamp};
 use handshark::transport::{Table, TableLimits};
 
@@ -325,6 +325,7 @@ fn syn(number: u32, mark: Mark) -> Segment<'static> {
         options: &[],
         payload: &[],
         payload_len: 0,
+        rest: HeaderRest::default(),
     }
 }
 

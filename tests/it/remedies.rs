@@ -29,6 +29,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("iptables", "-t -A -I -p --tcp-flags -j --icmp-type", "--clamp-mss-to-pmtu"),
     ("mtr", "-P -c", "-T -u -r"),
     ("nc", "-w", "-vz -vzu"),
+    ("nft", "", ""),
     ("nmap", "--script -p", ""),
     ("nstat", "", "-az"),
     (

@@ -87,7 +87,7 @@ impl Comparison<'_> {
         let spoiled = self.spoiled(from);
         let Some((sent, got)) = spoiled.first() else { return };
         let text = format!(
-            "the TCP checksum of {} from the {from} was right when it was sent and wrong when it arrived",
+            "the TCP checksum of {} from the {from} was sound when it was sent and wrong when it arrived",
             counted(spoiled.len(), "packet", "packets")
         );
         events.push((self.time(sent, from), event(Happening::Altered, from, text, Some(sent), Some(got))));

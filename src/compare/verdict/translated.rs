@@ -1,7 +1,6 @@
 //! What a device that rewrites packets does to them between two points.
 
 use super::{Comparison, on_path};
-use crate::compare::checksum::Checksum;
 use crate::compare::vantage::Passing;
 use crate::compare::words::{capital, name};
 use crate::flow::{Endpoint, Side};
@@ -27,12 +26,12 @@ impl<'a> Comparison<'a> {
         Some(on_path(cause, if paused { Confidence::Strong } else { Confidence::Likely }, summary))
     }
 
-    /// Segments of a side whose checksum was right when they were sent and wrong when they arrived, in pairs of what was sent and what arrived.
+    /// Segments of a side whose checksum was sound when they were sent and wrong when they arrived, in pairs of what was sent and what arrived.
     pub(super) fn spoiled(&self, from: Side) -> Vec<(&'a Passing, &'a Passing)> {
         let (sender, receiver) = self.ends(from);
         let pairs = self.transit(from).arrived.iter();
         let pairs = pairs.filter_map(|(sent, got)| sender.packets.get(*sent).zip(receiver.packets.get(*got)));
-        pairs.filter(|(sent, got)| (sent.checksum, got.checksum) == (Checksum::Right, Checksum::Wrong)).collect()
+        pairs.filter(|(sent, got)| !sent.damaged && sent.is_whole() && got.damaged).collect()
     }
 
     /// What arrives does so with a wrong checksum, in every copy.
@@ -41,9 +40,7 @@ impl<'a> Comparison<'a> {
             let spoiled = self.spoiled(from);
             let (first, got) = *spoiled.iter().find(|(sent, _)| sent.len > 0 || sent.flags.syn())?;
             let (_, receiver) = self.ends(from);
-            let sound = |packet: &Passing| {
-                packet.from == from && (packet.seq, packet.len) == (got.seq, got.len) && packet.checksum != Checksum::Wrong
-            };
+            let sound = |packet: &Passing| packet.from == from && (packet.seq, packet.len) == (got.seq, got.len) && !packet.damaged;
             (!receiver.packets.iter().any(sound)).then_some((from, spoiled, first))
         })?;
         let to = from.other();
@@ -54,7 +51,7 @@ impl<'a> Comparison<'a> {
             (Side::Client, false) => Cause::OneWayPath,
         };
         let summary = format!(
-            "A device between the two captures damages what the {from} sends: {} arrives at the {to} with a wrong TCP checksum, which was right when it was sent ({} in all), so the {to} drops it.",
+            "A device between the two captures damages what the {from} sends: {} arrives at the {to} with a wrong TCP checksum, which was sound when it was sent ({} in all), so the {to} drops it.",
             name(first, self.ends(from).0, from),
             counted(spoiled.len(), "packet", "packets")
         );

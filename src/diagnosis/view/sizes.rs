@@ -8,6 +8,10 @@ impl<'a> View<'a> {
     /// A full-size segment of this side that was sent again and again in vain, while smaller ones arrived. `None` when nothing of this side
     /// arrived, or when a segment as large did.
     pub fn black_hole(&self, side: Side) -> Option<&'a Outstanding> {
+        // Of what is damaged, every size is dropped.
+        if self.arrives_damaged(side) {
+            return None;
+        }
         let sender = self.side(side);
         let victim = self.repeated_in_vain(side).filter(|segment| self.is_full_size(side, segment)).max_by_key(|segment| segment.copies)?;
         if sender.largest_acked_segment >= victim.len {

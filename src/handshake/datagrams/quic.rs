@@ -37,6 +37,8 @@ pub(super) struct Quic {
     derived: u32,
     /// The client's first destination connection identifier.
     original: Vec<u8>,
+    /// The identifier to which the flow's first packet was sent, where that has a long header.
+    addressed: Option<Vec<u8>>,
     /// The identifier that the client gave itself.
     client_cid: Vec<u8>,
     /// Identifiers that the server gave itself: the client sends to these with the keys it has.
@@ -138,17 +140,18 @@ fn opens_as_client(long: &Long<'_>) -> bool {
 
 impl Quic {
     pub(super) fn new(h: &mut Observed, shared: &Shared, datagram: &[u8]) -> Self {
-        let (version, original) = match packets(datagram).next() {
-            Some(Packet::Long(long)) => (long.version, long.dcid.to_vec()),
-            Some(Packet::Unknown(unknown)) => (unknown.version, unknown.dcid.to_vec()),
-            _ => (Version::V1, Vec::new()),
+        let (version, addressed) = match packets(datagram).next() {
+            Some(Packet::Long(long)) => (long.version, Some(long.dcid.to_vec())),
+            Some(Packet::Unknown(unknown)) => (unknown.version, Some(unknown.dcid.to_vec())),
+            _ => (Version::V1, None),
         };
         h.quic = Some(Box::new(QuicFacts::new(version)));
         h.held_bytes += size_of::<QuicFacts>();
         Self {
             keys: Vec::new(),
             derived: 0,
-            original,
+            original: addressed.clone().unwrap_or_default(),
+            addressed,
             client_cid: Vec::new(),
             server_cids: Vec::new(),
             replay: false,

@@ -192,6 +192,23 @@ fn short(tag: u8) -> Vec<u8> {
 }
 
 #[test]
+fn an_answer_in_front_of_its_hello_is_another_clocks() {
+    let mut wire = Wire::new();
+    wire.server(&answer()).client(&first_initial(0)).client(&handshake_packet(SCID, b"c", 60)).wait(60_000);
+    let handshakes = wire.end();
+    assert_eq!(handshakes.len(), 1);
+    assert_eq!(handshakes[0].flow.out_of_step, 1);
+    assert_eq!((handshakes[0].outcome, handshakes[0].stopped_by), (Outcome::Incomplete, StoppedBy::Capture));
+    let mut wire = Wire::new();
+    // The capture begins behind the hello, which is sent again.
+    wire.server(&answer()).client(&first_initial(3)).wait(60_000);
+    assert_eq!(wire.end()[0].flow.out_of_step, 0);
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).wait(60_000);
+    assert_eq!(wire.end()[0].flow.out_of_step, 0);
+}
+
+#[test]
 fn a_quic_handshake_completes_when_both_sides_use_their_last_keys() {
     let mut wire = Wire::new();
     wire.client(&first_initial(0)).server(&answer()).client(&handshake_packet(SCID, b"c", 60)).client(&short(1));

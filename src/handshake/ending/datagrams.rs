@@ -82,6 +82,10 @@ pub(super) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) 
     if let Some(ending) = completed.or_else(|| completed_out_of_view(h, alerts)) {
         return ending;
     }
+    // Who spoke first, and last, does not show: what can be read must do.
+    if h.flow.out_of_step > 0 && deciding(alerts).is_none_or(|alert| alert.alert.is_none()) {
+        return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
+    }
     let refused = refusal(h);
     // A client whose packets are refused may still say that it gives up.
     let first = |note: &&IcmpNote| deciding(alerts).is_none_or(|alert| alert.from == Side::Client && note.mark < alert.mark);

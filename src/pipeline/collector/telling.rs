@@ -130,7 +130,7 @@ impl Collector<'_> {
         self.notes.append(&mut self.incidents.notes());
         if self.totals.copies > 0 {
             self.notes.push(format!(
-                "{} of the handshakes {} captured at another point too (same ClientHello, other addresses) and reported once. To compare two points: handshark match CLIENT.pcap SERVER.pcap.",
+                "{} of the handshakes {} captured at another point too (same ClientHello or SYN, other addresses) and reported once. To compare two points: handshark match CLIENT.pcap SERVER.pcap.",
                 self.totals.copies,
                 if self.totals.copies == 1 { "was" } else { "were" }
             ));

@@ -149,6 +149,7 @@ impl<S: FlowSink> Connection<S> {
             let denied = stream.alert.take_if(|alert| !alert.agrees_with(start, bytes));
             differs = differs.or_else(|| denied.map(|alert| alert.start));
             facts.retransmits = facts.retransmits.saturating_add(1);
+            facts.damaged = facts.damaged.saturating_add(u32::from(segment.is_damaged()));
         }
         // of new bytes, those beyond the highest are what is outstanding now; a late one that fills a hole is, too
         let new_from = if overlaps { start.max(facts.highest) } else { start };

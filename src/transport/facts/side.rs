@@ -50,6 +50,8 @@ pub struct SideFacts {
     pub syn: Option<SynFacts>,
     /// Segments sent again, by whichever boundaries.
     pub retransmits: u32,
+    /// Of those, segments whose checksum is wrong: their receiver drops them.
+    pub damaged: u32,
     /// Bytes that never came into view (see [`crate::transport::Gap`]), delivered as gaps.
     pub gap_bytes: u64,
     /// Of those, bytes the capture lost (the receiver acknowledged them).

@@ -18,14 +18,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let summary = format!(
-        "The clocks of the two directions differ in this capture: what was sent stands behind its acknowledgment. Who ended the handshake with {}, and whether it failed, does not show.",
+        "The clocks of the two directions differ in this capture: what was sent stands behind what answers it. Who ended the handshake with {}, and whether it failed, does not show.",
         View::new(facts).target()
     );
     Some(
         Finding::new(Cause::CaptureOutOfStep, Confidence::Strong, summary)
             .weight(Weight::Overrides)
             .stopped_by(StoppedBy::Capture)
-            .noting(format!("{} stand behind what acknowledges them", counted(late, "packet", "packets")))
+            .noting(format!("{} behind what answers or acknowledges them", counted(late, "packet stands", "packets stand")))
             .advise("Capture both directions on one clock: on a host, or with a mirror port that carries both; or set the clocks of both taps by the same source (PTP)."),
     )
 }

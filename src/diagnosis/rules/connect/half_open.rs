@@ -3,6 +3,7 @@
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
+use crate::diagnosis::ignored::ignored_by;
 use crate::diagnosis::knowledge::StrayAnswer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
@@ -64,8 +65,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let syns = view.client().syn.map_or(0, |syn| syn.count);
     let gone = view.client().resets.first().filter(|_| answer.count == 1 && syns <= 1);
+    let arrives = gone.is_none() && view.near_side() == Some(Side::Client);
     let (confidence, summary) = match gone {
         Some(_) => (Confidence::Likely, format!("{client} answered the late SYN-ACK with a RST: it had given up waiting.")),
+        None if syns > 1 && arrives => (
+            Confidence::Strong,
+            format!(
+                "The server's SYN-ACKs arrive, and {client} ignores them: it sent its SYN {syns}.",
+                client = client.address,
+                syns = times(syns)
+            ),
+        ),
         None if syns > 1 => {
             (Confidence::Strong, format!("The server's SYN-ACKs do not reach {client}: it sent its SYN {syns}.", syns = times(syns)))
         }
@@ -76,10 +86,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let finding = Finding::new(Cause::TcpHandshakeIncomplete, confidence, summary)
         .weight(Weight::Overrides)
-        .stopped_by(if gone.is_some() { StoppedBy::Client } else { StoppedBy::Network })
+        .stopped_by(if gone.is_some() || arrives { StoppedBy::Client } else { StoppedBy::Network })
         .shown_by(answer.first, "SYN-ACK")
         .shown_by(answer.last, format!("SYN-ACK no. {}, never acknowledged", answer.count))
-        .or_else(if gone.is_some() { &[Cause::TcpProbe] } else { &[Cause::OneWayPath, Cause::TcpSynUnanswered] });
+        .or_else(match (gone, arrives) {
+            (Some(_), _) => &[Cause::TcpProbe],
+            (None, true) => &[Cause::OneWayPath],
+            (None, false) => &[Cause::OneWayPath, Cause::TcpSynUnanswered],
+        });
     let finding = if case.knowledge.is_flooded() {
         finding.noting(format!(
             "{} to this server at that time",
@@ -88,6 +102,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         finding
     };
+    if arrives {
+        return Some(ignored_by(case, Side::Client, finding));
+    }
     Some(
         finding
             .advise("Capture on the client at the same time to see whether the SYN-ACK arrives, and compare the routes of both directions:")

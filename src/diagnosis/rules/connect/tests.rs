@@ -6,7 +6,7 @@ use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Led};
 use crate::diagnosis::testing::{at, connected, found_knowing, partial_hello, reset, syn};
 use crate::handshake::Handshake;
-use crate::handshake::facts::Outcome;
+use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::SideFacts;
 
 fn unanswered() -> Handshake {
@@ -35,6 +35,20 @@ fn an_answer_that_the_capture_could_not_show_may_have_been_given() {
     assert_eq!(confidence(&both), Confidence::Certain);
     let cut = Knowledge { icmp_unread: true, ..both };
     assert_eq!(confidence(&cut), Confidence::Likely);
+}
+
+#[test]
+fn an_answer_that_the_client_ignores_reached_it() {
+    let mut facts = unanswered();
+    facts.flow.sides.server = SideFacts { syn: Some(syn(at(2, 20), at(5, 7_020), 4, 55)), packets: 4, ..SideFacts::default() };
+    let found = |facts: &Handshake| found_knowing(&half_open::RULE, facts, &Knowledge::default()).expect("answered, and never up");
+    let ignored = found(&facts);
+    assert_eq!((ignored.confidence, ignored.stopped_by), (Confidence::Strong, Some(StoppedBy::Client)));
+    assert!(ignored.summary.contains("arrive, and 192.0.2.1 ignores them"), "{}", ignored.summary);
+    (facts.flow.sides.client.ttl, facts.flow.sides.server.ttl) = (Some(55), Some(64));
+    let lost = found(&facts);
+    assert_eq!((lost.confidence, lost.stopped_by), (Confidence::Strong, Some(StoppedBy::Network)));
+    assert!(lost.summary.contains("do not reach"), "{}", lost.summary);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::diagnosis::against::{Contrary, drops};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
+use crate::diagnosis::ignored::Fate;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{SHORT_PAUSE, View, ordinal, span_text};
@@ -76,23 +77,31 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let confidence = if others > 0 && !large || copies >= 3 { Confidence::Strong } else { Confidence::Likely };
     // A pause explains it better, when there is one: then this stands back.
     let explained = paused_before_hello(view);
-    let mut finding = Finding::new(
-        Cause::ClientHelloDropped,
-        if explained { Confidence::Likely } else { confidence },
-        format!("The ClientHello for {} never arrived: it was sent {copies} within {} and never acknowledged, though the TCP connection is up{}.", view.target(), span_text(segment.last.time.since(segment.first.time)), if large { String::new() } else { format!(" and the ClientHello is only {} long", counted(view.hello_len(), "byte", "bytes")) }, copies = times(copies)),
-    )
-    .weight(if explained { Weight::Fallback } else { Weight::Explains })
-    .stopped_by(StoppedBy::Network)
-    .shown_by(segment.first, format!("ClientHello, packet of {}", counted(segment.ip_len, "byte", "bytes")))
-    .shown_by(segment.last, format!("ClientHello for the {} time; the server acknowledged nothing", ordinal(copies)));
+    let fate = Fate::of(view, Side::Client);
+    let sent = format!(
+        "it was sent {copies} within {} and never acknowledged, though the TCP connection is up{}.",
+        span_text(segment.last.time.since(segment.first.time)),
+        if large { String::new() } else { format!(" and the ClientHello is only {} long", counted(view.hello_len(), "byte", "bytes")) },
+        copies = times(copies)
+    );
+    let summary = format!("The ClientHello for {} {}: {sent}", view.target(), fate.words("never arrived"));
+    let mut finding = Finding::new(Cause::ClientHelloDropped, if explained { Confidence::Likely } else { confidence }, summary)
+        .weight(if explained { Weight::Fallback } else { Weight::Explains })
+        .stopped_by(fate.stopped_by())
+        .shown_by(segment.first, format!("ClientHello, packet of {}", counted(segment.ip_len, "byte", "bytes")))
+        .shown_by(segment.last, format!("ClientHello for the {} time; the server acknowledged nothing", ordinal(copies)));
     if others > 0 {
         finding = finding.noting(format!(
             "{others} with the same server for other names completed",
             others = counted(others, "handshake", "handshakes")
         ));
     }
+    let finding = finding.resting_on(Suspect::packet(Side::Client, segment.first, segment.len));
+    if fate != Fate::Lost {
+        let alternatives: &[Cause] = if fate == Fate::Damaged { &[Cause::PacketLoss] } else { &[Cause::AcceptQueueFull] };
+        return Some(fate.explain(case, finding.or_else(alternatives)));
+    }
     let finding = finding
-        .resting_on(Suspect::packet(Side::Client, segment.first, segment.len))
         .or_else(if large { &[Cause::SplitClientHello, Cause::PathMtuBlackHole] } else { &[] })
         .or_else(if view.pause_before(segment) >= SHORT_PAUSE { &[Cause::IdleTimeout] } else { &[] })
         .or_else(&[Cause::OneWayPath, Cause::AcceptQueueFull])

@@ -4,6 +4,7 @@ use crate::diagnosis::against::{Contrary, drops, lowers};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect};
+use crate::diagnosis::ignored::Fate;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
@@ -48,25 +49,32 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if full_size {
         alternatives.insert(0, Cause::PathMtuBlackHole);
     }
+    let fate = Fate::of(view, Side::Server);
+    let finding = Finding::new(
+        Cause::ServerFlightDropped,
+        confidence,
+        format!(
+            "The server's answer for {} {}: it was sent {} within {} and never acknowledged.",
+            view.target(),
+            fate.words("does not reach the client"),
+            times(segment.copies),
+            span_text(segment.last.time.since(segment.first.time))
+        ),
+    )
+    .stopped_by(fate.stopped_by())
+    .resting_on(Suspect::packet(Side::Server, segment.first, segment.len))
+    .shown_by(segment.first, format!("the server's answer, a packet of {}", counted(segment.ip_len, "byte", "bytes")))
+    .shown_by(segment.last, format!("sent for the {} time; the client acknowledged none of it", ordinal(segment.copies)));
+    if fate != Fate::Lost {
+        let alternative = if fate == Fate::Damaged { Cause::PacketLoss } else { Cause::OneWayPath };
+        return Some(fate.explain(case, finding.or_else(&[alternative])));
+    }
     Some(
-        Finding::new(
-            Cause::ServerFlightDropped,
-            confidence,
-            format!(
-                "The server's answer for {} does not reach the client: it was sent {} within {} and never acknowledged.",
-                view.target(),
-                times(segment.copies),
-                span_text(segment.last.time.since(segment.first.time))
-            ),
-        )
-        .stopped_by(StoppedBy::Network)
-        .resting_on(Suspect::packet(Side::Server, segment.first, segment.len))
-        .shown_by(segment.first, format!("the server's answer, a packet of {}", counted(segment.ip_len, "byte", "bytes")))
-        .shown_by(segment.last, format!("sent for the {} time; the client acknowledged none of it", ordinal(segment.copies)))
-        .or_else(&alternatives)
-        .advise("Capture on the client at the same time, and look for a filter or a different route on the way back:")
-        .advise(remedy::ping_mtu(facts.client.address, 1500))
-        .advise(remedy::s_client(facts, "-tls1_2")),
+        finding
+            .or_else(&alternatives)
+            .advise("Capture on the client at the same time, and look for a filter or a different route on the way back:")
+            .advise(remedy::ping_mtu(facts.client.address, 1500))
+            .advise(remedy::s_client(facts, "-tls1_2")),
     )
 }
 

@@ -35,10 +35,43 @@ fn answered() -> Handshake {
     facts
 }
 
+/// The hop counters are those that the server's link shows.
+fn captured_near_server(facts: &mut Handshake) {
+    (facts.flow.sides.client.ttl, facts.flow.sides.server.ttl) = (Some(55), Some(64));
+}
+
+#[test]
+fn a_hello_that_the_server_ignores_is_no_devices_on_the_path() {
+    let found = |facts: &Handshake| found_knowing(&hello_dropped::RULE, facts, &Knowledge::default()).expect("seven times in vain");
+    let (mut facts, _) = hello_lost_like(5, 7, (at(0, -5_000), 0));
+    let lost = found(&facts);
+    assert_eq!(lost.stopped_by, Some(StoppedBy::Network));
+    assert!(lost.summary.contains("never arrived") && lost.alternatives.contains(&Cause::OneWayPath), "{}", lost.summary);
+    captured_near_server(&mut facts);
+    let ignored = found(&facts);
+    assert_eq!(ignored.stopped_by, Some(StoppedBy::Server));
+    assert!(ignored.summary.contains("arrives, and the server's host ignores it"), "{}", ignored.summary);
+    let lines: Vec<String> = ignored.remedy.iter().map(|advice| advice.line().into_owned()).collect();
+    assert!(lines.iter().any(|line| line == "nft list ruleset") && !lines.iter().any(|line| line.contains("other.example")), "{lines:?}");
+    assert!(!ignored.alternatives.contains(&Cause::OneWayPath));
+    (facts.flow.sides.client.retransmits, facts.flow.sides.client.damaged) = (6, 6);
+    let damaged = found(&facts);
+    assert_eq!(damaged.stopped_by, Some(StoppedBy::Network));
+    assert!(damaged.summary.contains("is damaged on the way"), "{}", damaged.summary);
+    facts.flow.sides.client.damaged = 5;
+    assert_eq!(found(&facts).stopped_by, Some(StoppedBy::Server), "one copy was whole");
+    facts.flow.sides.client.ttl = Some(128);
+    assert_eq!(found(&facts).stopped_by, Some(StoppedBy::Network), "on one link nothing tells where it was captured");
+}
+
 #[test]
 fn an_answer_that_is_repeated_and_never_acknowledged_is_dropped_on_its_way() {
     let mut facts = answered();
     facts.flow.sides.server.outstanding.push(outstanding(0, 900, at(5, 45), at(9, 6_000), 5));
+    let at_client = found_knowing(&server_flight::RULE, &facts, &Knowledge::default()).expect("five times in vain");
+    assert_eq!((at_client.confidence, at_client.stopped_by), (Confidence::Strong, Some(StoppedBy::Client)));
+    assert!(at_client.summary.contains("arrives, and the client's host ignores it"), "{}", at_client.summary);
+    captured_near_server(&mut facts);
     let finding = found_knowing(&server_flight::RULE, &facts, &Knowledge::default()).expect("five times in vain");
     assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Strong, Some(StoppedBy::Network)));
     facts.flow.sides.server.acked = 400;

@@ -6,6 +6,7 @@ use crate::diagnosis::against::{Contrary, drops, same_hello_completed};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
+use crate::diagnosis::ignored::Fate;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::Rule;
@@ -129,16 +130,20 @@ fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
         return None;
     }
     let message = view.message_at(side, victim.offset);
+    let damaged = view.arrives_damaged(side);
+    let summary = if damaged {
+        format!("The {side}'s {} was damaged on its way {}, so that its receiver drops it.", bare(message), times(victim.copies))
+    } else {
+        format!("The {side}'s {} was lost {} and never arrived.", bare(message), times(victim.copies))
+    };
+    let finding = Finding::new(Cause::PacketLoss, Confidence::Likely, summary);
+    let finding = if damaged { Fate::Damaged.explain(case, finding) } else { finding };
     Some(
-        Finding::new(
-            Cause::PacketLoss,
-            Confidence::Likely,
-            format!("The {side}'s {} was lost {} and never arrived.", bare(message), times(victim.copies)),
-        )
-        .weight(Weight::Fallback)
-        .resting_on(Suspect::packet(side, victim.first, victim.len))
-        .shown_by(victim.first, format!("{message} first sent, {}", counted(victim.ip_len, "byte", "bytes")))
-        .shown_by(victim.last, format!("sent for the {} time, never acknowledged", ordinal(victim.copies))),
+        finding
+            .weight(Weight::Fallback)
+            .resting_on(Suspect::packet(side, victim.first, victim.len))
+            .shown_by(victim.first, format!("{message} first sent, {}", counted(victim.ip_len, "byte", "bytes")))
+            .shown_by(victim.last, format!("sent for the {} time, never acknowledged", ordinal(victim.copies))),
     )
 }
 

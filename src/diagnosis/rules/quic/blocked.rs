@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
+use crate::diagnosis::knowledge::Related;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
@@ -18,7 +19,44 @@ pub(super) const RULE: Rule = Rule { cause: Cause::QuicBlocked, against: &[], pa
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     view.failed_over_quic().filter(|_| case.handshake.flow.icmp.is_empty())?;
-    if view.unanswered() { from_the_beginning(case, view) } else { in_the_middle(case, view) }
+    if view.unanswered() { by_name(case, view).or_else(|| from_the_beginning(case, view)) } else { in_the_middle(case, view) }
+}
+
+/// The same client completes QUIC with the same endpoint under other names, in between or later, and what asks for this name gets no answer.
+fn by_name(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let asked = facts.flow.first;
+    let name = facts.server_name()?;
+    let (tries, span) = view.hello_tries();
+    let strange = facts.quic.as_ref().is_some_and(|quic| quic.strange.is_some());
+    if strange || tries < 3 || facts.outcome != Outcome::Stalled || case.knowledge.completed_same_name > 0 {
+        return None;
+    }
+    let served = |other: &&Related| other.same_endpoint && other.outcome == Outcome::Completed && !other.same_name && other.hello_len > 0;
+    let other = case.knowledge.related.iter().filter(served).max_by_key(|other| other.start)?;
+    // A server that has died since, or a path, serves nobody any more.
+    if !other.served_after(asked) && case.knowledge.attempts_same_name == 0 {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Cause::QuicBlocked,
+            Confidence::Likely,
+            format!(
+                "QUIC to {} got no answer to {} within {}, while the same client completes it with the same address and port under other names: a device on the path drops what asks for {name}, or nothing serves it behind a balancer.",
+                view.target(),
+                counted(tries, "datagram", "datagrams"),
+                span_text(span)
+            ),
+        )
+        .stopped_by(StoppedBy::Network)
+        .shown_by(asked, "first Initial packet")
+        .shown_by(other.start, "a handshake over QUIC for another name, which completed")
+        .or_else(&[Cause::ClientHelloDropped, Cause::QuicServerSilent])
+        .advise("Capture on the server at the same time. If the datagrams arrive there, check how the server or the balancer treats this name; if not, a filter on the path reads the name. Compare with TLS over TCP, and with another name over QUIC:")
+        .advise(remedy::curl(facts, "--http3-only"))
+        .advise(remedy::s_client(facts, "")),
+    )
 }
 
 /// The server was heard, and then no datagram of the client is answered any more, whatever it sends.

@@ -1,5 +1,6 @@
 //! `quic-server-silent`: Initial packets without an answer.
 
+use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -11,7 +12,8 @@ use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy, Strange};
 use crate::wording::counted;
 
-pub(super) const RULE: Rule = Rule { cause: Cause::QuicServerSilent, against: &[], page: page!("quic-server-silent"), check };
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::QuicServerSilent, against: &[told(Contrary::OthersCompleted)], page: page!("quic-server-silent"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
@@ -29,6 +31,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (tries, span) = view.hello_tries();
     let nothing = view.unanswered();
     let strange = quic.strange.filter(|_| nothing);
+    // It answers QUIC: why not this time, its silence does not tell.
+    let others = case.knowledge.completed;
     let summary = match (nothing, quic.acked.client) {
         (true, _) if strange.is_some() => format!(
             "{} does not answer in QUIC: {tries} within {} got nothing back but {answers} of another protocol.",
@@ -38,8 +42,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             answers = counted(strange.map_or(0, |strange| strange.count), "datagram", "datagrams"),
         ),
         (true, _) => format!(
-            "{} never answered QUIC: {tries} within {} got no answer.",
+            "{} {} QUIC: {tries} within {} got no answer.",
             view.target(),
+            if others > 0 { "did not answer" } else { "never answered" },
             span_text(span),
             tries = counted(tries, "datagram", "datagrams")
         ),
@@ -47,7 +52,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (false, None) => format!("{} sent no answer to the ClientHello.", view.target()),
     };
     // Where the capture shows no side but the client's of anything, it may lack the answers.
-    let sure = nothing && tries >= 3 && case.knowledge.hears_both_sides;
+    let sure = nothing && tries >= 3 && case.knowledge.hears_both_sides && others == 0;
     let finding = Finding::new(Cause::QuicServerSilent, if sure { Confidence::Strong } else { Confidence::Likely }, summary)
         .weight(if nothing { Weight::Explains } else { Weight::Fallback })
         .stopped_by(if nothing && strange.is_none() { StoppedBy::Network } else { StoppedBy::Server })

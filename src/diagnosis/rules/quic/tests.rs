@@ -58,6 +58,38 @@ fn tcp_to_the_same_server_shows_that_udp_is_blocked() {
 }
 
 #[test]
+fn a_name_alone_that_gets_no_answer_is_not_the_servers_silence() {
+    let scene = Scene::broad();
+    let mut handshake = unanswered();
+    handshake.client_hellos = scene.handshake.observed.client_hellos;
+    assert!(handshake.server_name().is_some(), "the scene has a name");
+    let other =
+        |start| Related { same_endpoint: true, outcome: Outcome::Completed, hello_len: 500, transport: Transport::Udp, ..related(start) };
+    let before = Knowledge {
+        related: vec![other(at(0, -900))],
+        completed: 1,
+        completed_other_names: 1,
+        hears_both_sides: true,
+        ..Knowledge::default()
+    };
+    let later = Knowledge { related: vec![other(at(7, 4_000))], ..before.clone() };
+    let again = Knowledge { attempts_same_name: 1, ..before.clone() };
+    let same = Knowledge { completed_same_name: 1, ..later.clone() };
+    for knowledge in [&later, &again] {
+        let finding = check(Cause::QuicBlocked, &handshake, knowledge).expect("others are served");
+        assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Likely, Some(StoppedBy::Network)));
+    }
+    for knowledge in [&before, &same, &Knowledge::default()] {
+        assert_eq!(check(Cause::QuicBlocked, &handshake, knowledge), None);
+    }
+    let silent = check(Cause::QuicServerSilent, &handshake, &before).unwrap();
+    assert_eq!(silent.confidence, Confidence::Likely, "it did answer QUIC before");
+    assert!(silent.summary.contains("did not answer QUIC"), "{}", silent.summary);
+    let never = Knowledge { hears_both_sides: true, ..Knowledge::default() };
+    assert_eq!(check(Cause::QuicServerSilent, &handshake, &never).unwrap().confidence, Confidence::Strong);
+}
+
+#[test]
 fn a_token_that_is_not_taken_is_a_loop_and_two_retries_alone_are_none() {
     let mut handshake = acknowledged();
     let quic = handshake.quic.as_mut().unwrap();

@@ -14,6 +14,7 @@ use crate::packet::IcmpKind;
 use crate::quic::close;
 use crate::time::Mark;
 use crate::tls::client_hello::ClientHello;
+use crate::wording::counted;
 
 mod cancelled;
 mod client_aborted;
@@ -65,6 +66,39 @@ fn or_split(case: &Case<'_>, finding: Finding) -> Finding {
         .or_else(&[Cause::SplitClientHello])
         .advise("Try a ClientHello that fits into one packet, in case the server cannot read a longer one:")
         .advise(remedy::s_client(case.handshake, "-groups X25519"))
+}
+
+/// What else may be behind a server that breaks off on a ClientHello without a word, likeliest first.
+fn broken_off_for(case: &Case<'_>, injected: bool) -> Vec<Cause> {
+    let knowledge = case.knowledge;
+    let by_name = refused_by_name(case);
+    // Who completes others without a header expects none.
+    let header = knowledge.completed <= knowledge.completed_with_proxy_header;
+    let all = [
+        (injected, Cause::ResetInjected),
+        (by_name, Cause::SniUnrecognized),
+        (header && injected, Cause::ProxyProtocolMissing),
+        (true, Cause::LoadBalancerNoBackend),
+        (header && !injected, Cause::ProxyProtocolMissing),
+        (!by_name, Cause::SniUnrecognized),
+    ];
+    all.into_iter().filter_map(|(fits, cause)| fits.then_some(cause)).collect()
+}
+
+/// The server completes handshakes under other names, and none under this one.
+fn refused_by_name(case: &Case<'_>) -> bool {
+    let knowledge = case.knowledge;
+    case.handshake.server_name().is_some() && knowledge.completed_other_names > 0 && knowledge.completed_same_name == 0
+}
+
+/// The evidence by names, where there is any.
+fn noting_names(case: &Case<'_>, finding: Finding) -> Finding {
+    let others = case.knowledge.completed_other_names;
+    if !refused_by_name(case) {
+        return finding;
+    }
+    finding
+        .noting(format!("{} with this server for other names completed, and none for this one", counted(others, "handshake", "handshakes")))
 }
 
 /// The server chose suites for others, and this client offers none of them: what closes without a word may have had nothing to choose from.

@@ -30,15 +30,21 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let ending = &end.ending;
     let summary = format!("{} closed {}, without an alert.", view.target(), super::when(view, ending.mark));
     let finding = end.finding(case, Cause::ServerClosed, summary);
-    let finding = super::or_no_cipher(case, finding.shown_by(ending.mark, "the server's FIN, with no TLS record before it"));
+    let finding = super::noting_names(case, finding.shown_by(ending.mark, "the server's FIN, with no TLS record before it"));
+    // A name that was refused in another handshake, too, was not refused for what this one offers.
+    let finding = if super::refused_by_name(case) && case.knowledge.attempts_same_name > 0 {
+        finding.or_else(&[Cause::SniUnrecognized])
+    } else {
+        finding
+    };
+    let finding = super::or_no_cipher(case, finding);
     // Servers that close without an alert do so on versions, too.
     let old = facts.last_hello().map(|hello| &hello.what).filter(|hello| !hello.highest_version().is_tls13());
     let finding = match old.filter(|hello| !case.knowledge.versions.iter().any(|version| hello.offers(*version))) {
         Some(hello) => finding.noting(format!("the ClientHello offers {}", offer::versions(hello))).or_else(&[Cause::ClientVersionTooOld]),
         None => finding,
     };
-    let finding =
-        finding.or_else(&[Cause::LoadBalancerNoBackend, Cause::ProxyProtocolMissing, Cause::SniUnrecognized, Cause::NoCommonVersion]);
+    let finding = finding.or_else(&super::broken_off_for(case, false)).or_else(&[Cause::NoCommonVersion]);
     let falls_back = |hello: &Located<ClientHello>| hello.what.cipher_suites().any(|suite| suite == CipherSuite::FALLBACK_SCSV);
     let finding = if facts.last_hello().is_some_and(falls_back) {
         finding

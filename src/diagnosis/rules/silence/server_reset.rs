@@ -35,12 +35,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 .advise("On the server, check the log and the timeout for silent connections: the ClientHello is not the reason."),
         );
     }
-    let finding = super::or_no_cipher(case, finding).or_else(&[
-        Cause::ResetInjected,
-        Cause::ProxyProtocolMissing,
-        Cause::LoadBalancerNoBackend,
-        Cause::SniUnrecognized,
-    ]);
+    let finding = super::noting_names(case, super::or_no_cipher(case, finding)).or_else(&super::broken_off_for(case, true));
     Some(
         super::or_split(case, finding)
             .advise("Capture on the server to see whether it sent the RST itself.")

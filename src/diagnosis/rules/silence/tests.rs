@@ -3,7 +3,8 @@
 use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::testing::{Scene, at, connected, found, partial_hello};
+use crate::diagnosis::knowledge::Knowledge;
+use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, partial_hello, reset};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
@@ -24,6 +25,29 @@ fn half_a_hello_is_a_client_that_stalled() {
     let finding = found(&client_stalled::RULE, &partial_hello(300, 600)).expect("the rest never came");
     assert_eq!(finding.weight, Weight::Fallback);
     assert!(finding.summary.contains("the rest of the ClientHello"), "{}", finding.summary);
+}
+
+#[test]
+fn what_other_names_met_with_orders_what_a_break_may_mean() {
+    let mut facts = connected();
+    let hello = Scene::broad().handshake.observed.client_hellos;
+    (facts.client_hellos, facts.outcome) = (hello, Outcome::Reset);
+    for seen in &mut facts.client_hellos {
+        (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+    }
+    let client = &mut facts.flow.sides.client;
+    (client.data_packets, client.highest, client.acked) = (1, 300, 300);
+    facts.flow.sides.server.resets.push(reset(at(5, 46), 55));
+    let may_be = |knowledge: &Knowledge| found_knowing(&server_reset::RULE, &facts, knowledge).expect("a RST after the hello").alternatives;
+    let nothing = may_be(&Knowledge::default());
+    assert_eq!(nothing.first(), Some(&Cause::ResetInjected));
+    assert!(nothing.contains(&Cause::ProxyProtocolMissing));
+    let others = Knowledge { completed: 2, completed_other_names: 2, ..Knowledge::default() };
+    let by_name = may_be(&others);
+    assert_eq!(by_name.get(..2), Some(&[Cause::ResetInjected, Cause::SniUnrecognized][..]));
+    assert!(!by_name.contains(&Cause::ProxyProtocolMissing), "others are served without a header");
+    let same_too = may_be(&Knowledge { completed_same_name: 1, ..others });
+    assert_eq!(same_too.last(), Some(&Cause::SniUnrecognized), "the name is served");
 }
 
 #[test]

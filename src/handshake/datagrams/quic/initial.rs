@@ -30,6 +30,10 @@ impl Quic {
             && let Some(opened) = keys.both.of(side).open(long, expected, &mut buffer)
         {
             self.sides.of_mut(side).expected = expected.max(opened.number.saturating_add(1));
+            if side == Side::Client && opened.number <= FIRST_NUMBER && heard.h.protocol != Protocol::Quic && self.was_answered_before(long)
+            {
+                flow.out_of_step = flow.out_of_step.saturating_add(1);
+            }
             if let Some(quic) = &mut heard.h.quic {
                 quic.numbers.of_mut(side).add(opened.number);
             }
@@ -47,6 +51,11 @@ impl Quic {
             heard.h.protocol = Protocol::Quic;
         }
         new
+    }
+
+    /// The flow began with a packet for the name that the client gives itself here, in the first packet that it sends: no server knows that name before.
+    fn was_answered_before(&self, long: &Long<'_>) -> bool {
+        self.addressed.as_deref().is_some_and(|addressed| addressed == long.scid && addressed != long.dcid)
     }
 
     /// Another server answers than before: each names itself once, and keeps to it (RFC 9000 section 7.2).
@@ -206,6 +215,8 @@ fn is_cut_hello(long: &Long<'_>, datagram: &Datagram<'_>) -> bool {
     long.missing > 0 && fits && full && datagram.payload.len() < datagram.payload_len as usize && long.dcid.len() >= LEAST_FIRST_CID
 }
 
+/// Packets are numbered from 0, by some from 1.
+const FIRST_NUMBER: u64 = 1;
 /// Where a ClientHello has its random.
 const RANDOM: std::ops::Range<usize> = 2..34;
 /// Identifiers of a server remembered: one, and another after a Retry.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use handshark::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use handshark::frame::{Frame, FrameHead, LinkType};
-use handshark::packet::{Decoder, IpFacts, Packet, Segment, TcpFlags, tcp_options};
+use handshark::packet::{Decoder, HeaderRest, IpFacts, Packet, Segment, TcpFlags, tcp_options};
 use handshark::time::{Mark, Timestamp};
 use handshark::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest, Table, TableLimits};
 
@@ -88,6 +88,7 @@ pub fn segments(bytes: &[u8]) {
             options: &[],
             payload: &payload,
             payload_len: u32::from(*len) + u32::from(*cut),
+            rest: HeaderRest::default(),
         };
         table.segment(&mut book, 0, &segment);
         assert!(table.held() <= NARROW.flows && table.buffered() <= NARROW.buffered_total, "bounds are kept");
