@@ -9,6 +9,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 use super::case::Case;
 use super::cause::{Cause, Family};
 use super::chain::{ChainFacts, Unverified};
+use super::clock;
 use super::finding::{Confidence, Finding, Weight};
 use super::quality::Quality;
 use super::rules;
@@ -66,6 +67,13 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         for finding in findings.iter_mut().filter(|finding| finding.weight < Weight::Unwanted) {
             finding.confidence = finding.confidence.min(Confidence::Likely);
             finding.alternatives.push(Cause::TcpProbe);
+        }
+    }
+    // Nor does a capture without times show who waited how long.
+    if handshake.outcome.failed() && !clock::runs(handshake) {
+        let by_time = |finding: &&mut Finding| matches!(finding.cause.family(), Family::Silence | Family::Middlebox);
+        for finding in findings.iter_mut().filter(by_time) {
+            finding.confidence = finding.confidence.min(Confidence::Likely);
         }
     }
     // A silence is only as sure as it was long.

@@ -12,6 +12,7 @@ use crate::time::Mark;
 use crate::transport::{Close, FlowEventKind, Outstanding, Reset, SideFacts};
 use crate::wording::counted;
 
+use super::clock;
 use super::policy::Policy;
 
 pub mod datagrams;
@@ -116,7 +117,11 @@ impl<'a> View<'a> {
             && self.is_up()
             && facts.flow.saw_start()
             && Side::BOTH.into_iter().all(whole)
-            && self.silence() >= (policy.stall_after * 2 / 5).max(self.rtt() * 10)
+            && if clock::runs(facts) {
+                self.silence() >= (policy.stall_after * 2 / 5).max(self.rtt() * 10)
+            } else {
+                Side::BOTH.into_iter().any(|side| self.repeated_in_vain(side).any(|segment| segment.copies >= LONG_IN_VAIN))
+            }
     }
 
     /// The TCP connection came up: the client's acknowledgment of the SYN-ACK was seen, or payload, which implies it.
@@ -319,8 +324,13 @@ impl<'a> View<'a> {
         self.handshake.flow.elapsed(self.last_progress(), self.stop())
     }
 
-    /// The silence was long enough for a wait: a second, and many round trips.
+    /// The silence was long enough for a wait: a second, and many round trips. Where the capture has no times, so long that something was sent
+    /// again, or that a server's kernel acknowledged a hello to which the server said nothing.
     pub fn waited(&self) -> bool {
+        if !clock::runs(self.handshake) {
+            let again = Side::BOTH.into_iter().any(|side| self.side(side).retransmits > 1);
+            return again || self.hello_acked() && !self.answer_begun();
+        }
         self.silence() >= PATIENCE.max(self.rtt() * 4)
     }
 
@@ -533,6 +543,8 @@ pub fn ordinal(number: u32) -> String {
     format!("{number}{ending}")
 }
 
+/// A segment that was sent so often was waited for during seconds: each time twice as long.
+const LONG_IN_VAIN: u32 = 5;
 /// No device forgets a connection within this time.
 pub const SHORT_PAUSE: Duration = Duration::from_secs(3);
 /// Initial hop counters in use: Linux and BSD 64, Windows 128, network gear 255.

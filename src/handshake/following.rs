@@ -376,6 +376,10 @@ impl Following {
             if !turn || looks_like_tls(data.bytes) != Recognition::Yes {
                 return Interest::More;
             }
+            // What spoke in clear answers a ClientHello with no ClientHello of its own: it repeats what it could not read.
+            if data.side == Side::Server && other_began && is_client_hello(data.bytes) {
+                return Interest::More;
+            }
             *stream = Stream::default();
             *h.plaintext.of_mut(data.side) = None;
         }
@@ -384,7 +388,11 @@ impl Following {
             return self.read(h, shared, data);
         }
         let head = self.streams.of_mut(data.side).head(data);
-        match verdict(head, other_began) {
+        let verdict = match verdict(head, other_began) {
+            Recognition::Yes if data.side == Side::Server && quotes(h, head) => Recognition::No,
+            verdict => verdict,
+        };
+        match verdict {
             Recognition::NeedMore => Interest::More,
             Recognition::Yes => self.with_head(h, shared, data, Self::first_records),
             Recognition::No => {
@@ -447,6 +455,37 @@ impl Following {
     }
 }
 
+/// A record of a `ClientHello` begins there.
+const fn is_client_hello(bytes: &[u8]) -> bool {
+    matches!(bytes, [22, 3, _, _, _, 1, ..])
+}
+
+/// The server's first bytes are the beginning of the client's `ClientHello` and then something else: an error message that quotes what could not
+/// be read, up to the first blank or line end in it (IMAP repeats the tag of each command). A whole hello that comes back is an echo, and one with
+/// another random another client's.
+fn quotes(h: &Observed, head: &[u8]) -> bool {
+    if !is_client_hello(head) {
+        return false;
+    }
+    let Some(hello) = h.client_hellos.last() else { return false };
+    let Some((header, body)) = head.get(HELLO_HEADER.start..).and_then(|message| message.split_at_checked(HELLO_HEADER.len())) else {
+        return false;
+    };
+    let own = hello.what.bytes();
+    let len = u32::try_from(own.len()).unwrap_or_default().to_be_bytes();
+    // The type, which is the same, and the length.
+    if header.get(1..) != len.get(1..) {
+        return !matches!(body, [3, ..]);
+    }
+    let same = own.iter().zip(body).take_while(|(own, said)| own == said).count();
+    same < own.len().min(body.len()) && (same < VERSION_LEN || same > VERSION_LEN + 1)
+}
+
+/// Where the header of a record's first message lies.
+const HELLO_HEADER: std::ops::Range<usize> = 5..9;
+/// The version in front of a hello's random.
+const VERSION_LEN: usize = 2;
+
 /// The port of FTP control connections that begin with TLS.
 const FTPS: u16 = 990;
 /// Whether a side's first bytes are TLS. Where its partner speaks TLS it may begin with any record; and a ClientHello in a record of impossible
@@ -456,5 +495,35 @@ fn verdict(head: &[u8], partner_speaks_tls: bool) -> Recognition {
         (Recognition::No, [20..=24, 3, 0..=4, ..]) if partner_speaks_tls => Recognition::Yes,
         (Recognition::No, [22, 3, 0..=4, _, _, 1, ..]) => Recognition::Yes,
         (verdict, _) => verdict,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Mark;
+    use crate::tls::client_hello::ClientHello;
+    use crate::tls::client_hello::tests::build;
+
+    #[test]
+    fn what_begins_as_the_clients_hello_and_goes_on_as_a_text_quotes_it() {
+        let body = build(0x0303, &[0x1301, 0x1302], &[]);
+        let mut h = Observed::default();
+        let what = ClientHello::parse(&body).unwrap();
+        h.client_hellos.push(Located { what, mark: Mark::default(), first: Mark::default(), span: (0, 90) });
+        let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+        let whole = [&[22, 3, 1, 0, 90, 1][..], &length[1..], &body].concat();
+        assert!(quotes(&h, b"\x16\x03\x01\x00\x5a\x01 BAD Invalid command\r\n"), "its first six bytes");
+        assert!(quotes(&h, &[&whole[..20], b" BAD Invalid command\r\n"].concat()), "up to a byte of its random");
+        assert!(!quotes(&h, &whole), "a whole echo");
+        assert!(!quotes(&h, &whole[..20]), "the beginning of one");
+        let mut other = whole.clone();
+        other[11] ^= 1;
+        assert!(!quotes(&h, &other), "another client's");
+        let longer = build(0x0303, &[0x1301, 0x1302, 0x1303], &[]);
+        let length = u32::try_from(longer.len()).unwrap().to_be_bytes();
+        assert!(!quotes(&h, &[&[22, 3, 1, 0, 92, 1][..], &length[1..], &longer].concat()), "another client's");
+        assert!(!quotes(&h, b"\x16\x03\x03\x00\x5a\x02\x00\x00\x56\x03\x03"), "a ServerHello");
+        assert!(!quotes(&Observed::default(), &whole), "nobody said it before");
     }
 }

@@ -13,6 +13,7 @@ use crate::condensate::Told;
 use crate::count::Count;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Occasion, Purpose, TrustStore};
+use crate::diagnosis::clock;
 use crate::diagnosis::ftp::refusals;
 use crate::diagnosis::judge::{Verdict, judge};
 use crate::diagnosis::knowledge::Knowledge;
@@ -261,8 +262,11 @@ impl<'a> Collector<'a> {
         let name = handshake.name().filter(|_| !handshake.ech_accepted);
         let at = handshake.server_chain.as_ref().map_or(handshake.flow.first.time, |seen| seen.mark.time);
         let occasion = Occasion { now: handshake.closed_at.time, server: handshake.server.address };
-        let server = self.chain(handshake.server_chain.as_ref(), name.as_deref(), at, Purpose::Server, occasion);
-        let client = self.chain(handshake.client_chain.as_ref(), None, at, Purpose::Client, occasion);
+        let (served, shown) = (handshake.server_chain.as_ref(), handshake.client_chain.as_ref());
+        let when = |seen: Option<&Located<Chain>>| seen.map_or(at, |seen| clock::judging_time(&handshake, &seen.what, at));
+        let (served_at, shown_at) = (when(served), when(shown));
+        let server = self.chain(served, name.as_deref(), served_at, Purpose::Server, occasion);
+        let client = self.chain(shown, None, shown_at, Purpose::Client, occasion);
         if !handshake.provisional {
             let unverified = [&server, &client].into_iter().flatten().filter(|chain| chain.unverified().is_some()).count();
             self.totals.unverified = self.totals.unverified.saturating_add(unverified as u64);

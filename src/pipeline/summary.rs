@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::capture::Inventory;
 use crate::count::Count;
+use crate::diagnosis::clock;
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::remedy::parts::FilePath;
 use crate::frame::LinkType;
@@ -105,6 +106,23 @@ pub(super) fn summary(
     }
 }
 
+/// What the capture's clock is worth, where it is worth nothing.
+fn times(counts: &RouterCounts) -> Option<String> {
+    let first = counts.first?;
+    let span = counts.last.time.nanos().saturating_sub(first.nanos());
+    if counts.frames > FEW_FRAMES && clock::counts_frames(counts.frames.saturating_sub(1), span) {
+        return Some(
+            "The capture has no times: its frames are all of one moment, or one microsecond apart, as hex dumps give them. How long anybody waited is not known, and less is concluded from silence and from who ended a connection.".to_owned(),
+        );
+    }
+    clock::is_before_tls(first).then(|| {
+        format!("The clock of the capturing device is wrong ({}): whether certificates were valid then is not judged.", first.to_second())
+    })
+}
+
+/// Of fewer frames it is no wonder that they came at once.
+const FEW_FRAMES: u64 = 8;
+
 /// What a reader should know, each with what to do about it.
 fn notes(
     inventory: &Inventory,
@@ -133,6 +151,7 @@ fn notes(
             ));
         }
     }
+    notes.extend(times(counts));
     if let Some(from) = totals.unplaced_from {
         notes.push(format!(
             "From frame {from} of all on, frames are counted over all inputs and not by file: the inputs take turns too often for each to be remembered."

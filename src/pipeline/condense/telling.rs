@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::quality::{FixedState, RandomState};
 
 use crate::condensate::{Shown, Told};
+use crate::diagnosis::clock;
 use crate::diagnosis::elsewhere::elsewhere;
 use crate::diagnosis::portals::led;
 use crate::handshake::Handshake;
@@ -91,7 +92,8 @@ impl Telling {
                 self.waiting.push_back((frame, handshake.flow.interface, Told::Certificate(certificate.der.to_vec())));
             }
         }
-        Some(Shown { name, at: seen.mark.time.nanos(), closed: handshake.closed_at.time.nanos(), certificates })
+        let at = clock::judging_time(handshake, &seen.what, seen.mark.time).nanos();
+        Some(Shown { name, at, closed: handshake.closed_at.time.nanos(), certificates })
     }
 
     fn is_new(&mut self, what: impl Hash) -> bool {

@@ -1,9 +1,13 @@
 //! Validity: `certificate-expired`, `certificate-not-yet-valid`, `intermediate-expired`.
 
+use std::time::Duration;
+
 use super::Fault;
+use super::reaction::Reaction;
 use super::view::{CertificateView, Source, Standing};
 use super::words::days_text;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
@@ -16,6 +20,7 @@ pub(super) const EXPIRED: Fault = Fault {
     rank: Some(20),
     said_by: Some(AlertDescription::CERTIFICATE_EXPIRED),
     firm: true,
+    doubtful: |view, _| all_long_past(view),
     nearly: expiring,
     ..Fault::new(
         Cause::CertificateExpired,
@@ -27,12 +32,22 @@ pub(super) const EXPIRED: Fault = Fault {
 
 /// The certificate of the server's own whose dates are at fault, and its name: the leaf, or the one that TLCP has to encrypt with.
 fn outdated<'a>(view: &CertificateView<'a>, fault: fn(&Certificate, Timestamp) -> bool) -> Option<(&'a Certificate, String)> {
-    let is_at_fault = |certificate: &&Certificate| certificate.malformed.is_none() && fault(certificate, view.at());
+    let at = view.at()?;
+    let is_at_fault = |certificate: &&Certificate| certificate.malformed.is_none() && fault(certificate, at);
     if let Some(leaf) = view.leaf().filter(is_at_fault) {
         return Some((leaf, view.certificate()));
     }
     let other = view.encryption().filter(is_at_fault)?;
     Some((other, view.named("encryption certificate", Some(other))))
+}
+
+/// All that an authority issued has expired long ago, itself too: nobody runs such a server, unless the capture's clock is ahead.
+fn all_long_past(view: &CertificateView<'_>) -> bool {
+    let long_past = |at: Timestamp| {
+        let past = |certificate: &Certificate| at.since(certificate.not_after) > LONG_PAST;
+        view.chain.is_some_and(|chain| chain.certificates.len() > 1 && chain.certificates.iter().all(|certificate| past(certificate)))
+    };
+    view.at().is_some_and(long_past)
 }
 
 fn is_past(certificate: &Certificate, at: Timestamp) -> bool {
@@ -86,6 +101,8 @@ fn expired(view: &CertificateView<'_>, standing: Standing) -> Finding {
             let renewed = if past.is_some_and(|(certificate, _)| std::ptr::eq(certificate, which)) { "encryption" } else { "signing" };
             finding.advise(format!("On the server, renew the {renewed} certificate (TLCP has one to sign and one to encrypt, each renewed apart) and reload the service."))
         } else {
+            let clock = "Compare the clock of the capturing host first: by its time everything that the server sent has expired long ago.";
+            let finding = if all_long_past(view) { finding.advise(clock) } else { finding };
             finding.advise("On the server, renew the certificate and reload the service; then check what it serves:").advise(dates)
         };
     } else if finding.confidence == Confidence::Certain {
@@ -171,6 +188,7 @@ pub(super) const INTERMEDIATE_EXPIRED: Fault = Fault {
     rank: Some(90),
     said_by: Some(AlertDescription::CERTIFICATE_EXPIRED),
     firm: true,
+    may_explain: |view| !is_unknown_in_spite(view),
     ..Fault::new(
         Cause::IntermediateExpired,
         page!("intermediate-expired"),
@@ -178,6 +196,12 @@ pub(super) const INTERMEDIATE_EXPIRED: Fault = Fault {
         intermediate_expired,
     )
 };
+
+/// The leaf has expired, too, and the client says that it does not know the authority: it would say of neither that it has expired.
+fn is_unknown_in_spite(view: &CertificateView<'_>) -> bool {
+    let unknown = matches!(view.reaction, Reaction::Alert { alert: AlertDescription::UNKNOWN_CA, .. });
+    unknown && view.chain.is_some_and(ChainFacts::leaf_expired)
+}
 
 fn intermediate_expired(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     let chain = view.chain?;
@@ -206,3 +230,6 @@ fn intermediate_expired(view: &CertificateView<'_>, standing: Standing) -> Optio
     }
     Some(finding)
 }
+
+/// Longer than a service is left alone with certificates that its clients refuse.
+const LONG_PAST: Duration = Duration::from_secs(365 * 86_400);

@@ -45,7 +45,9 @@ pub(super) const MISMATCH: Fault = Fault {
 };
 
 fn is_mismatch(view: &CertificateView<'_>) -> bool {
-    view.chain.is_some_and(|chain| view.covers_name(chain) == Some(false) && !(chain.common_name_only && view.at() < COMMON_NAME_IGNORED))
+    view.chain.is_some_and(|chain| {
+        view.covers_name(chain) == Some(false) && !(chain.common_name_only && view.at().is_some_and(|at| at < COMMON_NAME_IGNORED))
+    })
 }
 
 fn mismatch(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {

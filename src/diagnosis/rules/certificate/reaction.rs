@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::clock;
 use crate::diagnosis::manners::{self, Checks};
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -22,8 +23,9 @@ pub(super) enum Reaction {
     Alert { alert: AlertDescription, mark: Mark },
     /// It sent an alert that cannot be read.
     HiddenAlert { mark: Mark },
-    /// It closed or reset in the middle of the handshake, right after the server's flight.
-    Left { mark: Mark, reset: bool },
+    /// It closed or reset in the middle of the handshake, right after the server's flight; `prompt`: with its own RST, as soon as it had read
+    /// the whole of it; `late`: after a moment that may have another reason.
+    Left { mark: Mark, reset: bool, prompt: bool, late: bool },
     /// It completed the handshake and closed at once without a byte of application data; `orderly`: with an alert; `meant`: it had come for
     /// something; `quit`: with a QUIT inside TLS.
     LeftAfter { mark: Mark, orderly: bool, meant: bool, quit: bool },
@@ -49,7 +51,9 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
             Some(alert) if speaks_of_certificates(alert.description) || answered => match alert.description {
                 // An answer to the server's own warning is not about the certificate.
                 AlertDescription::HANDSHAKE_FAILURE if warned => Reaction::WentOn,
-                AlertDescription::CLOSE_NOTIFY | AlertDescription::USER_CANCELED => Reaction::Left { mark: seen.mark, reset: false },
+                AlertDescription::CLOSE_NOTIFY | AlertDescription::USER_CANCELED => {
+                    Reaction::Left { mark: seen.mark, reset: false, prompt: false, late: false }
+                }
                 alert => Reaction::Alert { alert, mark: seen.mark },
             },
             None if answered && handshake.hidden.client_alert_instead_of_finished => Reaction::HiddenAlert { mark: seen.mark },
@@ -72,8 +76,11 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
         {
             match (handshake.end, flight_end(case)) {
                 // A client that waits is not one that refuses, and one that left before the certificate came has not seen it.
-                (Some(end), Some(flight)) if end.frame > flight.frame && end.time.since(flight.time) <= AT_ONCE => {
-                    Reaction::Left { mark: end, reset: handshake.outcome == Outcome::Reset }
+                (Some(end), Some(flight)) if end.frame > flight.frame && is_soon(handshake, end.time.since(flight.time)) => {
+                    let after = end.time.since(flight.time);
+                    let late = after > AT_ONCE || !clock::runs(handshake);
+                    let prompt = after <= READ && !late && took_flight(handshake) && reset_itself(handshake);
+                    Reaction::Left { mark: end, reset: handshake.outcome == Outcome::Reset, prompt, late }
                 }
                 _ => Reaction::WentOn,
             }
@@ -107,6 +114,27 @@ fn flight_end(case: &Case<'_>) -> Option<Mark> {
     handshake.server_hello_done.or_else(chain)
 }
 
+/// Whether a client that left so long after the server's flight may have left because of it. One that has all of it waits for nothing, but may be
+/// slow to judge it; who leaves after a whole second has a time limit.
+fn is_soon(handshake: &Handshake, after: Duration) -> bool {
+    let fraction = Duration::from_nanos(u64::from(after.subsec_nanos()));
+    let by_timer = fraction <= TIMER_SLACK || fraction >= Duration::from_secs(1).saturating_sub(TIMER_SLACK);
+    after <= AT_ONCE || after <= PROMPT && !by_timer && took_flight(handshake)
+}
+
+/// The client acknowledged all that the server sent.
+fn took_flight(handshake: &Handshake) -> bool {
+    let server = handshake.flow.side(Side::Server);
+    server.highest > 0 && server.acked >= server.highest
+}
+
+/// The RST has the hop counter of the client's packets.
+fn reset_itself(handshake: &Handshake) -> bool {
+    let view = View::new(handshake);
+    let reset = handshake.flow.side(Side::Client).resets.first();
+    reset.is_some_and(|reset| view.ttl(Side::Client) == Some(reset.ttl))
+}
+
 /// After its hello the client sent more than a change of cipher and an alert: it did not leave over what it had read.
 fn said_more(handshake: &Handshake) -> bool {
     let end = handshake.last_hello().map(|hello| hello.span.1);
@@ -134,7 +162,8 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let unused = handshake.application_data.client.is_none() && handshake.application_records.client == 0;
     // Its request came before TLS, so that it has nothing to say inside.
     let requested = handshake.preamble.as_ref().is_some_and(|facts| facts.dialect == Dialect::HttpUpgrade);
-    if !unused || requested || handshake.resumption.is_some() || handshake.flow.is_udp() {
+    // Nor is it known how soon it left where the capture has no times.
+    if !unused || requested || handshake.resumption.is_some() || handshake.flow.is_udp() || !clock::runs(handshake) {
         return None;
     }
     let finished = handshake.finished.client?.max(handshake.finished.server?);
@@ -216,3 +245,7 @@ const PROMPT: Duration = Duration::from_secs(2);
 
 /// A client that leaves without an alert because of a certificate does so at once.
 const AT_ONCE: Duration = Duration::from_millis(700);
+/// How exact a time limit is.
+const TIMER_SLACK: Duration = Duration::from_millis(15);
+/// In this time a program reads a certificate and compares names.
+const READ: Duration = Duration::from_millis(100);

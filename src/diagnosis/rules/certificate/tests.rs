@@ -96,3 +96,69 @@ fn a_code_for_everything_means_every_fault_once() {
     ranks.dedup();
     assert_eq!(ranks.len(), every, "two faults have one rank");
 }
+
+/// What is said of this cause when a client refuses, with this alert, a certificate that is valid from 2026 to 2027, at this second.
+fn refused_at(cause: Cause, alert: A, seconds: i64) -> Option<Finding> {
+    let made = || {
+        certificate("www.lab.test", |params| {
+            params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2027, 1, 1);
+        })
+    };
+    let certificates = [made(), made()].concat();
+    let mut scene = Scene::broad().answered(V::TLS12, 0xc02b, &[]).served(&certificates).alert(Side::Client, alert);
+    let said = Timestamp::from_parts(seconds, 0);
+    let seen = scene.handshake.server_chain.as_mut().expect("it was served");
+    (seen.mark.time, seen.first.time) = (said, said);
+    let seen = scene.handshake.server_chain.as_ref().expect("it was served");
+    let at = crate::diagnosis::clock::judging_time(&scene.handshake, &seen.what, said);
+    let chain = judge(&certificates, Some("www.lab.test"), at, Purpose::Server, &TrustStore::mozilla());
+    let case = Case {
+        handshake: &scene.handshake,
+        chain: Some(&chain),
+        client_chain: None,
+        knowledge: &Knowledge::default(),
+        policy: &Policy::default(),
+    };
+    found_of(cause, &case)
+}
+
+#[test]
+fn a_clock_that_cannot_be_right_judges_no_dates() {
+    use crate::diagnosis::finding::Confidence;
+    for seconds in [0, 86_400, 946_684_800] {
+        for cause in [Cause::CertificateNotYetValid, Cause::CertificateExpired] {
+            assert!(refused_at(cause, A::CERTIFICATE_UNKNOWN, seconds).is_none(), "{cause} at {seconds}");
+        }
+    }
+    let (before, soon, long) = (1_735_689_600, 1_800_000_000, 2_000_000_000);
+    let finding = refused_at(Cause::CertificateNotYetValid, A::CERTIFICATE_UNKNOWN, before).expect("a year too soon");
+    assert_eq!(finding.confidence, Confidence::Strong);
+    let expired = |seconds| refused_at(Cause::CertificateExpired, A::CERTIFICATE_UNKNOWN, seconds).expect("it has expired");
+    assert_eq!(expired(soon).confidence, Confidence::Strong);
+    let ahead = expired(long);
+    assert_eq!(ahead.confidence, Confidence::Likely, "all of it, years ago");
+    assert!(ahead.remedy[0].line().contains("clock of the capturing host"), "{:?}", ahead.remedy);
+}
+
+#[test]
+fn a_client_that_has_the_whole_flight_may_be_slow_to_refuse_it() {
+    use crate::diagnosis::finding::Confidence;
+    use crate::diagnosis::testing::{at, found_of_knowing};
+    use crate::handshake::facts::{Outcome, StoppedBy};
+    // Milliseconds from the server's flight to the client's FIN.
+    let left = |after: i64, acked: u64| {
+        let scene = Scene::broad().answered(V::TLS12, 0xc02b, &[]).served(&certificate("www.lab.test", |_| {}));
+        let mut handshake = scene.ended(Outcome::Closed, StoppedBy::Client).handshake;
+        handshake.server_hello_done = Some(at(20, 100));
+        (handshake.end, handshake.flow.last) = (Some(at(30, 100 + after)), at(30, 100 + after));
+        (handshake.flow.sides.server.highest, handshake.flow.sides.server.acked) = (900, acked);
+        let finding = found_of_knowing(Cause::ServerCertificateRejected, &handshake, &Knowledge::default());
+        finding.map(|finding| finding.confidence)
+    };
+    assert_eq!(left(300, 0), Some(Confidence::Likely));
+    assert_eq!(left(1_170, 900), Some(Confidence::Likely), "it has all of it");
+    assert_eq!(left(1_170, 500), None, "it waits for the rest");
+    assert_eq!(left(999, 900), None, "a time limit");
+    assert_eq!(left(4_200, 900), None, "nobody is as slow");
+}

@@ -14,6 +14,7 @@ use super::reaction::{Reaction, is_curl, reaction};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, PathEnd, Trust};
+use crate::diagnosis::clock;
 use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::manners::{self, Meaning};
 use crate::flow::Side;
@@ -168,12 +169,13 @@ impl<'a> CertificateView<'a> {
         self.chain.filter(|chain| chain.unverified().is_none())
     }
 
-    /// When the certificate was served.
-    pub(super) fn at(&self) -> Timestamp {
+    /// When the certificate was served; `None` where the capture's clock cannot be right.
+    pub(super) fn at(&self) -> Option<Timestamp> {
         let handshake = self.case.handshake;
         let seen = handshake.server_chain.as_ref().map(|seen| seen.mark);
+        let said = clock::date(handshake, seen.unwrap_or(handshake.flow.first).time)?;
         // Whole seconds, as certificates have them.
-        Timestamp::from_parts(seen.unwrap_or(handshake.flow.first).time.seconds(), 0)
+        Some(Timestamp::from_parts(said.seconds(), 0))
     }
 
     /// Whether the leaf covers the name that this client asked for.
@@ -258,7 +260,7 @@ impl<'a> CertificateView<'a> {
             Reaction::Alert { alert: A::HANDSHAKE_FAILURE | A::INTERNAL_ERROR, .. } => Confidence::Likely,
             Reaction::HiddenAlert { .. } if (fault.doubtful)(self, None) => Confidence::Likely,
             Reaction::Alert { .. } | Reaction::HiddenAlert { .. } => Confidence::Strong,
-            Reaction::Left { .. } | Reaction::Waited { .. } if fault.firm => Confidence::Strong,
+            Reaction::Left { late: false, .. } | Reaction::Waited { .. } if fault.firm => Confidence::Strong,
             Reaction::LeftAfter { .. } if (fault.plain)(self) => Confidence::Strong,
             Reaction::Left { .. } | Reaction::Waited { .. } | Reaction::LeftAfter { .. } | Reaction::WentOn => Confidence::Likely,
         }
@@ -266,7 +268,7 @@ impl<'a> CertificateView<'a> {
 
     /// The certificate began to be valid so shortly before that a clock which is behind takes it for one of the future.
     pub(super) fn is_young(&self) -> bool {
-        self.leaf().is_some_and(|leaf| self.at().since(leaf.not_before) < YOUNG)
+        self.leaf().zip(self.at()).is_some_and(|(leaf, at)| at.since(leaf.not_before) < YOUNG)
     }
 
     /// What the alert alone says, when no fault of a known chain fits it.
@@ -317,8 +319,11 @@ impl<'a> CertificateView<'a> {
             }
             Reaction::Waited { .. } => (rejected, if self.is(&[Stack::S2n]) { Strong } else { Likely }),
             Reaction::Alert { .. } | Reaction::LeftAfter { .. } | Reaction::WentOn => return None,
-            // OpenSSL says what it refuses. A reset without a word is the program's, or that of a device in its name.
-            Reaction::Left { reset: true, .. } if self.is(&[Stack::OpenSsl]) && !manners::checks_afterwards(self.speaker()) => {
+            // OpenSSL says what it refuses. A reset without a word is that of a device in its name, or the program's own: Twisted compares
+            // names in the middle of the handshake, and breaks off.
+            Reaction::Left { reset: true, prompt: false, .. }
+                if self.is(&[Stack::OpenSsl]) && !manners::checks_afterwards(self.speaker()) =>
+            {
                 (rejected, Confidence::Hint)
             }
             Reaction::Left { reset: true, .. } if is_curl(self.case) => (rejected, Confidence::Hint),

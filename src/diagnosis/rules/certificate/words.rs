@@ -135,7 +135,7 @@ impl<'a> CertificateView<'a> {
             Reaction::HiddenAlert { mark } => {
                 finding.shown_by(mark, "client sent one encrypted record of an alert's size, and nothing more")
             }
-            Reaction::Left { mark, reset } => finding.shown_by(
+            Reaction::Left { mark, reset, .. } => finding.shown_by(
                 mark,
                 format!("client sent {} without an alert", crate::diagnosis::view::View::new(self.case.handshake).closing_word(reset)),
             ),

@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
+use crate::diagnosis::clock;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::offer;
+use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::handshake::stack::{self, Stack};
@@ -74,7 +76,10 @@ impl<'a> ClientAuthView<'a> {
             None => (Answer::Nothing, Some(refused?.mark)),
         };
         let after = |mark: Mark| answered_at.is_none_or(|answered| mark >= answered);
-        let reaction = reaction(case, &after);
+        let reaction = match reaction(case, &after) {
+            Reaction::WentOn if answer == Answer::Nothing => shut_out(case).unwrap_or(Reaction::WentOn),
+            reaction => reaction,
+        };
         Some(Self { case, answer, answered_at, reaction, chain: case.client_chain.filter(|_| answer == Answer::Sent) })
     }
 
@@ -178,7 +183,7 @@ impl<'a> ClientAuthView<'a> {
                 finding.shown_by(mark, "server sent an encrypted record of an alert's size, and no ticket or data")
             }
             Reaction::Left { mark, reset } => {
-                let word = crate::diagnosis::view::View::new(handshake).closing_word(reset);
+                let word = View::new(handshake).closing_word(reset);
                 finding.shown_by(mark, if reset { format!("server sent {word}") } else { format!("server sent {word} without an alert") })
             }
             Reaction::FellSilent { mark } => finding.shown_by(mark, "last packet from the client, which repeated its answer without success"),
@@ -187,6 +192,9 @@ impl<'a> ClientAuthView<'a> {
         .stopped_by(StoppedBy::Server)
     }
 }
+
+/// A server that closes for want of a certificate, once it has looked, waits for nothing.
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// A server judges a certificate sooner.
 const LATE: Duration = Duration::from_secs(2);
@@ -221,6 +229,19 @@ fn reaction(case: &Case<'_>, after: &dyn Fn(Mark) -> bool) -> Reaction {
         (Outcome::Stalled, _) => in_silence(case, after).map_or(Reaction::WentOn, |mark| Reaction::FellSilent { mark }),
         _ => Reaction::WentOn,
     }
+}
+
+/// The handshake completed, and the server closed at once, before either side had sent data: many programs ask for the certificate only then, and
+/// leave when there is none.
+fn shut_out(case: &Case<'_>) -> Option<Reaction> {
+    let handshake = case.handshake;
+    let unused = handshake.application_data.client.is_none() && handshake.application_data.server.is_none();
+    if handshake.outcome != Outcome::Completed || !unused || handshake.flow.is_udp() || !clock::runs(handshake) {
+        return None;
+    }
+    let end = View::new(handshake).first_end().filter(|ending| ending.side == Side::Server)?;
+    let soon = end.mark.time.since(handshake.finished.client?.time) <= AT_ONCE;
+    soon.then_some(Reaction::Left { mark: end.mark, reset: end.reset.is_some() })
 }
 
 /// A server over DTLS that drops a client tells it nothing: the client's whole flight came, it repeats that in vain, and the server does not so much as

@@ -4,6 +4,7 @@ use super::answer::{Answer, ClientAuthView, Reaction};
 use super::{FAULTS, Fault, faults};
 use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::manners;
+use crate::handshake::facts::Outcome;
 use crate::handshake::stack;
 use crate::tls::registry::AlertDescription as A;
 
@@ -17,6 +18,10 @@ impl ClientAuthView<'_> {
             Reaction::FellSilent { .. } | Reaction::WentOn => return None,
         };
         match self.answer {
+            // A handshake that completed shows that the library was content.
+            Answer::Nothing if self.case.handshake.outcome == Outcome::Completed && matches!(self.reaction, Reaction::Left { .. }) => {
+                Some((&faults::MISSING, self.missed(alert)?.min(Confidence::Likely)))
+            }
             Answer::Nothing => Some((&faults::MISSING, self.missed(alert)?)),
             Answer::Sent => self.said(alert).or_else(|| self.shown(alert)),
         }

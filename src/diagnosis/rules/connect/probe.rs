@@ -8,6 +8,7 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::wording::{counted, times};
 
@@ -16,7 +17,7 @@ pub(super) const RULE: Rule = Rule { cause: Cause::TcpProbe, against: &[], page:
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if let Some(finding) = traced(case).or_else(|| scanned(case)) {
+    if let Some(finding) = traced(case).or_else(|| scanned(case)).or_else(|| checked_by_haproxy(case)) {
         return Some(finding);
     }
     let ending = view.left_without_a_word()?;
@@ -60,6 +61,30 @@ fn interval_text(every: Duration) -> String {
     let millis = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
     span_text(Duration::from_millis((millis + step / 2) / step * step))
 }
+
+/// `HAProxy`'s `option ssl-hello-chk` sends a `ClientHello` of SSL 3.0 whose random is a text, and takes a server for up that answers it with a
+/// handshake or an alert.
+fn checked_by_haproxy(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let hello = facts.last_hello().filter(|hello| hello.what.random().ends_with(HAPROXY))?;
+    let alert = facts.alerts.iter().find(|seen| seen.from == Side::Server).map(|seen| seen.mark);
+    let answer = alert.or_else(|| facts.server_hello.as_ref().map(|seen| seen.mark))?;
+    let summary = format!(
+        "{} checked {} with the ClientHello of HAProxy's `option ssl-hello-chk`, which takes any answer of TLS for a sign of life, an alert too: a health check.",
+        facts.client.address, facts.server
+    );
+    Some(
+        Finding::new(Cause::TcpProbe, Confidence::Certain, summary)
+            .weight(Weight::Unwanted)
+            .stopped_by(facts.stopped_by)
+            .shown_by(hello.mark, "ClientHello whose random is the text HAPROXYSSLCHK")
+            .shown_by(answer, "the server's answer, which the check wanted")
+            .advise("Nothing failed. In HAProxy, `check-ssl` in place of `option ssl-hello-chk` checks with a handshake of today, and leaves no errors in the server's log."),
+    )
+}
+
+/// The text in the place of a random, behind the time.
+const HAPROXY: &[u8] = b"HAPROXYSSLCHK\nHAPROXYSSLCHK\n";
 
 /// One of the SYNs by which the hops to the server are counted.
 fn traced(case: &Case<'_>) -> Option<Finding> {

@@ -4,9 +4,12 @@ use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Led};
-use crate::diagnosis::testing::{at, connected, found_knowing, partial_hello, reset, syn};
+use crate::diagnosis::testing::{Scene, at, connected, found_knowing, partial_hello, reset, syn, verdict};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::client_hello::ClientHello;
+use crate::tls::client_hello::tests::build;
+use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
 use crate::transport::SideFacts;
 
 fn unanswered() -> Handshake {
@@ -126,4 +129,22 @@ fn a_gateway_that_leads_to_its_login_page_may_refuse_the_rest() {
     };
     assert!(refusing("192.168.50.11", 64));
     assert!(!refusing("192.168.50.11", 55), "the server's own");
+}
+
+#[test]
+fn haproxy_takes_any_answer_to_its_hello_for_a_sign_of_life() {
+    let checked = |text: &[u8; 28]| {
+        let mut bytes = build(V::SSL3.0, &[0x0005, 0x002f], &[]);
+        bytes[6..34].copy_from_slice(text);
+        let mut scene = Scene::hello(V::SSL3, &[0x0005, 0x002f], &[]);
+        scene.handshake.client_hellos[0].what = ClientHello::parse(&bytes).unwrap();
+        scene
+    };
+    let text = b"HAPROXYSSLCHK\nHAPROXYSSLCHK\n";
+    let refused = |text| verdict(&checked(text).alert(Side::Server, A::HANDSHAKE_FAILURE).handshake).cause.expect("an alert");
+    let finding = refused(text);
+    assert_eq!((finding.cause, finding.confidence, finding.weight), (Cause::TcpProbe, Confidence::Certain, Weight::Unwanted));
+    assert_ne!(refused(b"HAPROXYSSLCHK\nHAPROXYSSLCHK!").cause, Cause::TcpProbe, "a random is what it is");
+    let unheard = checked(text).ended(Outcome::Closed, StoppedBy::Server).handshake;
+    assert_ne!(verdict(&unheard).cause(), Some(Cause::TcpProbe), "the check takes that for down");
 }

@@ -132,7 +132,7 @@ fn mute(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// What to do about a service that is not reached with TLS on this port.
-fn towards(finding: Finding, handshake: &Handshake, service: &'static Service) -> Finding {
+pub(super) fn towards(finding: Finding, handshake: &Handshake, service: &'static Service) -> Finding {
     let finding = match (service.name, service.upgrade, service.tls.first()) {
         ("PostgreSQL", ..) => finding.advise(
             "On the client, request TLS first (SSLRequest, sslnegotiation=postgres): TLS from the first byte needs PostgreSQL 17 and ssl = on.",
@@ -161,7 +161,7 @@ fn towards(finding: Finding, handshake: &Handshake, service: &'static Service) -
 /// For clients that speak TLS to a proxy which speaks HTTP.
 const PROXY_IS_CLEAR: &str = "On the client, write http:// in the proxy's URL (https_proxy=http://…): this scheme is for the connection to the proxy, not for what is fetched through it.";
 /// Servers that read on until a line or a request is whole, which a `ClientHello` never makes.
-const PATIENT: &[&str] = &["Redis", "memcached", "HTTP proxy", "HTTP"];
+const PATIENT: &[&str] = &["Redis", "memcached", "HTTP proxy", "HTTP", "LDAP", "IRC", "SIP", "Modbus"];
 
 /// The server's clear text: after the `ClientHello`, or its greeting before it, with no upgrade in between.
 fn answered(handshake: &Handshake) -> Option<(Plaintext, Mark)> {
@@ -232,7 +232,8 @@ const UPGRADABLE: [Dialect; 11] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::testing::{at, connection, dialogue, hello, says, verdict};
+    use crate::diagnosis::knowledge::Knowledge;
+    use crate::diagnosis::testing::{Scene, at, connection, dialogue, hello, says, verdict, verdict_knowing};
 
     #[test]
     fn an_http_server_on_a_tls_port() {
@@ -288,5 +289,35 @@ mod tests {
         // A port for TLS, and one for a greeting that did not come, tell nothing of the kind.
         assert_ne!(closed("192.0.2.1:8883").cause, Cause::ServerSpeaksPlaintext);
         assert_ne!(closed("192.0.2.1:25").cause, Cause::ServerSpeaksPlaintext);
+    }
+    #[test]
+    fn a_port_in_clear_that_stays_silent_is_asked_first_whether_it_speaks_tls() {
+        let silent = |server: &str, knowledge: &Knowledge| {
+            let mut handshake = connection(server);
+            handshake.client_hellos = Scene::broad().handshake.observed.client_hellos;
+            for seen in &mut handshake.client_hellos {
+                (seen.mark, seen.first, seen.span) = (at(4, 30), at(4, 30), (0, 300));
+            }
+            let client = &mut handshake.flow.sides.client;
+            (client.data_packets, client.bytes_seen, client.highest, client.acked) = (1, 300, 300, 300);
+            (client.first_data, client.last_data) = (Some(at(4, 30)), Some(at(4, 30)));
+            (handshake.outcome, handshake.stopped_by) = (Outcome::Stalled, StoppedBy::Server);
+            handshake.closed_at = at(99, 60_000);
+            handshake.flow.last = at(5, 60);
+            verdict_knowing(&handshake, knowledge)
+        };
+        let nothing = Knowledge::default();
+        let ldap = silent("192.0.2.1:389", &nothing);
+        assert_eq!(ldap.cause(), Some(Cause::ServerSpeaksPlaintext), "LDAP waits for the rest of its message");
+        // Developers take this port for either.
+        let web = silent("192.0.2.1:8080", &nothing);
+        assert_eq!((web.cause(), web.alternatives.first()), (Some(Cause::ServerSilent), Some(&Cause::ServerSpeaksPlaintext)));
+        assert!(web.cause.unwrap().remedy[0].line().contains("HTTP usually begins in clear"));
+        let others = Knowledge { completed: 1, speaks_tls: true, ..Knowledge::default() };
+        for (server, knowledge) in [("192.0.2.1:389", &others), ("192.0.2.1:8080", &others), ("192.0.2.1:8443", &nothing)] {
+            let verdict = silent(server, knowledge);
+            assert_eq!(verdict.cause(), Some(Cause::ServerSilent), "{server}");
+            assert!(!verdict.alternatives.contains(&Cause::ServerSpeaksPlaintext), "{server}");
+        }
     }
 }

@@ -74,11 +74,42 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         offer::server(case),
         offer::spoken(description)
     );
+    if let Some(finding) = own_offer(case, description, summary.clone()) {
+        return Some(answered(finding));
+    }
     let mut finding = Finding::new(Cause::ServerProtocolViolation, Confidence::Likely, summary).weight(Weight::Fallback);
     if let Some(hello) = &handshake.server_hello {
         finding = finding.shown_by(hello.mark, format!("server chose {} and {}", hello.what.version().spoken(), hello.what.cipher_suite()));
     }
     Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted, Cause::ServerCertificateRejected])))
+}
+
+/// The client calls a parameter illegal right after a `ServerKeyExchange` in which everything is of its own offer: it offers what it cannot do as
+/// likely as the server is wrong.
+fn own_offer(case: &Case<'_>, said: AlertDescription, summary: String) -> Option<Finding> {
+    let handshake = case.handshake;
+    if said != AlertDescription::ILLEGAL_PARAMETER || handshake.client_key_exchange.is_some() || handshake.is_tls13() {
+        return None;
+    }
+    let exchange = handshake.server_key_exchange.as_ref()?;
+    let hello = &handshake.last_hello()?.what;
+    let scheme = exchange.what.signature_scheme.filter(|scheme| hello.signature_algorithms().any(|offered| offered == *scheme))?;
+    let group = exchange.what.group;
+    if group.is_some_and(|group| !hello.supported_groups().any(|offered| offered == group)) {
+        return None;
+    }
+    let group = group.map_or_else(String::new, |group| format!(", in the group {group}"));
+    let finding = Finding::new(Cause::ServerProtocolViolation, Confidence::Hint, summary)
+        .weight(Weight::Fallback)
+        .stopped_by(StoppedBy::Client)
+        .shown_by(exchange.mark, format!("the server's ServerKeyExchange, signed with {scheme}{group}: both of the client's own offer"))
+        .or_else(&[Cause::ClientProtocolViolation, Cause::NoCommonSignatureAlgorithm, Cause::RecordCorrupted]);
+    Some(
+        finding
+            .advise(format!("On the client, update the TLS library, or offer {scheme} no more: it may offer what it cannot verify."))
+            .advise("See whether another client gets on with this server:")
+            .advise(remedy::s_client(handshake, "-tls1_2")),
+    )
 }
 
 /// No two clients choose the same random.

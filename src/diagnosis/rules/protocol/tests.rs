@@ -61,3 +61,15 @@ fn who_sends_the_clients_hello_back_is_no_tls_server() {
     assert_eq!((cause, is_echo), (Cause::ServerProtocolViolation, false), "another client");
     assert_eq!(answered(other(), None), None, "nobody minded");
 }
+
+#[test]
+fn who_refuses_what_it_offers_is_as_suspect_as_the_server() {
+    let refused = |scheme, alert| {
+        let scene = Scene::broad().answered(V::TLS12, 0xc02f, &[]).key_exchange(None, scheme).alert(Client, alert);
+        let finding = scene.findings().into_iter().find(|finding| finding.cause == Cause::ServerProtocolViolation);
+        finding.map(|finding| (finding.confidence, finding.alternatives.contains(&Cause::ClientProtocolViolation)))
+    };
+    assert_eq!(refused(0x0806, A::ILLEGAL_PARAMETER), Some((Confidence::Hint, true)), "of its own offer");
+    assert_ne!(refused(0x0201, A::ILLEGAL_PARAMETER).map(|said| said.0), Some(Confidence::Hint), "not offered");
+    assert_eq!(refused(0x0806, A::DECODE_ERROR), Some((Confidence::Likely, false)), "it cannot read it");
+}

@@ -2,6 +2,7 @@
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::clock;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
@@ -43,6 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let answered = view.answer_begun();
+    let soon = if clock::runs(facts) { "right " } else { "" };
     let verb = if ending.reset.is_some() { "reset" } else { "closed" };
     let summary = if answered {
         format!(
@@ -61,15 +63,28 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             span_text(ending.mark.time.since(view.last_progress().time))
         )
     } else if view.hello_begun() {
-        format!("{} {verb} the connection to {} right after its ClientHello.", facts.client.host(), view.target())
+        format!("{} {verb} the connection to {} {}after its ClientHello.", facts.client.host(), view.target(), soon)
     } else {
         format!("{} {verb} the connection to {} right after the server's go-ahead to start TLS.", facts.client.host(), view.target())
     };
-    let alternatives: &[Cause] = if answered { &[Cause::ServerCertificateRejected, Cause::UserCanceled] } else { &[Cause::UserCanceled] };
+    let runs = clock::runs(facts);
+    let alternatives: &[Cause] = match (answered, runs) {
+        (true, true) => &[Cause::ServerCertificateRejected, Cause::UserCanceled],
+        (true, false) => &[Cause::ServerCertificateRejected, Cause::ServerStalled, Cause::ClientTimeout],
+        (false, true) => &[Cause::UserCanceled],
+        (false, false) => &[Cause::ServerSilent, Cause::ClientTimeout, Cause::UserCanceled],
+    };
     // What it could not have read yet is not what it left for.
     let why = if answered { "certificate not accepted, request cancelled, process ended" } else { "request cancelled, process ended" };
+    let confidence = if answered || !runs { Confidence::Likely } else { Confidence::Strong };
+    let finding = Finding::new(Cause::ClientAborted, confidence, summary);
+    let finding = if runs {
+        finding
+    } else {
+        finding.noting("the capture has no times: the client may have left at once, or after it had waited in vain")
+    };
     Some(
-        Finding::new(Cause::ClientAborted, if answered { Confidence::Likely } else { Confidence::Strong }, summary)
+        finding
             .weight(Weight::Fallback)
             .stopped_by(StoppedBy::Client)
             .shown_by(view.last_progress(), "last progress of the handshake")

@@ -11,6 +11,7 @@ use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rules::plaintext::or_clear;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::Located;
@@ -30,7 +31,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let ending = &end.ending;
     let summary = format!("{} closed {}, without an alert.", view.target(), super::when(view, ending.mark));
     let finding = end.finding(case, Cause::ServerClosed, summary);
-    let finding = super::noting_names(case, finding.shown_by(ending.mark, "the server's FIN, with no TLS record before it"));
+    let finding = or_clear(case, finding.shown_by(ending.mark, "the server's FIN, with no TLS record before it"));
+    let finding = super::noting_names(case, finding);
     // A name that was refused in another handshake, too, was not refused for what this one offers.
     let finding = if super::refused_by_name(case) && case.knowledge.attempts_same_name > 0 {
         finding.or_else(&[Cause::SniUnrecognized])

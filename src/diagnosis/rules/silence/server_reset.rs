@@ -8,6 +8,7 @@ use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rules::plaintext::or_clear;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 
@@ -35,6 +36,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 .advise("On the server, check the log and the timeout for silent connections: the ClientHello is not the reason."),
         );
     }
+    let finding = or_clear(case, finding);
     let finding = super::noting_names(case, super::or_no_cipher(case, finding)).or_else(&super::broken_off_for(case, true));
     Some(
         super::or_split(case, finding)

@@ -8,6 +8,7 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rules::plaintext::or_clear;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -97,8 +98,9 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
     } else {
         &[Cause::ClientTimeout, Cause::ServerFlightDropped, Cause::PathMtuBlackHole]
     };
+    let finding = or_clear(case, finding).or_else(alternatives);
     Some(
-        super::or_split(case, finding.or_else(alternatives))
+        super::or_split(case, finding)
             .advise("On the server itself, try the same. If it hangs there too, check the process (thread dump, CPU, workers); if not, the load balancer or the way back.")
             .advise(remedy::s_client(facts, ""))
             .advise(Command::new("ss -tnp").operand([Piece::Fixed("sport = :"), Piece::Number(facts.server.port.into())])),

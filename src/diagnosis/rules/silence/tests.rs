@@ -4,9 +4,10 @@ use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, partial_hello, reset};
+use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, partial_hello, reset, verdict};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::time::{Mark, Timestamp};
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
 
 #[test]
@@ -130,4 +131,31 @@ fn who_closes_after_a_round_time_waited_for_somebody() {
     assert!(!closed(2_300, 1_600), "no time limit");
     assert!(!closed(4, 1_600), "at once");
     assert!(!closed(2_004, 0), "the hello did not arrive");
+}
+
+#[test]
+fn a_capture_without_times_does_not_show_that_a_client_left_at_once() {
+    // A hello, its acknowledgment, the client's FIN; `step`: nanoseconds from frame to frame.
+    let left = |step: i64, acked: u64| {
+        let mut facts = connected();
+        let mark = |frame: u64| Mark { frame, time: Timestamp::from_nanos(step * i64::try_from(frame).unwrap()) };
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (mark(4), mark(4), (0, 300));
+        }
+        let sides = &mut facts.flow.sides;
+        (sides.client.data_packets, sides.client.bytes_seen, sides.client.highest, sides.client.acked) = (1, 300, 300, acked);
+        (sides.client.first_data, sides.client.last_data, sides.client.fin) = (Some(mark(4)), Some(mark(4)), Some((mark(6), 300)));
+        (facts.flow.first, facts.flow.last, facts.closed_at) = (mark(1), mark(6), mark(6));
+        if let Some(tcp) = &mut facts.flow.tcp {
+            tcp.established = Some(mark(3));
+        }
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
+        verdict(&facts).cause.map(|finding| (finding.cause, finding.confidence, finding.alternatives.first().copied()))
+    };
+    for none in [0, 1_000] {
+        assert_eq!(left(none, 0), Some((Cause::ClientAborted, Confidence::Likely, Some(Cause::ServerSilent))));
+        assert_eq!(left(none, 300), Some((Cause::ServerSilent, Confidence::Likely, Some(Cause::ClientTimeout))));
+    }
+    assert_eq!(left(1_000_000, 300), Some((Cause::ClientAborted, Confidence::Strong, Some(Cause::UserCanceled))));
 }
