@@ -66,9 +66,13 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
     let found = gather(&server_case, &mut at_server, &known)?;
     if !found.is_empty() {
         // What came before the first packet that told belongs to them, too.
-        at_server.iter_mut().for_each(|wanted| wanted.view.clear());
+        for wanted in &mut at_server {
+            wanted.view.clear();
+        }
         for (place, name) in found {
-            at_server.get_mut(place).into_iter().for_each(|wanted| wanted.names.push(name));
+            if let Some(wanted) = at_server.get_mut(place) {
+                wanted.names.push(name);
+            }
         }
         gather(&server_case, &mut at_server, &Known::default())?;
     }

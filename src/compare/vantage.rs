@@ -403,9 +403,9 @@ mod tests {
     #[test]
     fn copies_of_a_mirror_port_are_left_out_and_those_of_a_path_are_not() {
         let both = |apart: i64| {
-            [(0, Side::Client), (100, Side::Server), (20_000, Side::Client), (20_100, Side::Server)]
+            [(0, 1, Side::Client), (100, 2, Side::Server), (20_000, 3, Side::Client), (20_100, 4, Side::Server)]
                 .into_iter()
-                .flat_map(|(at, side)| [packet(at, side, 7, at as u32, ACK), packet(at + apart, side, 7, at as u32, ACK)])
+                .flat_map(|(at, ack, side)| [packet(at, side, 7, ack, ACK), packet(at + apart, side, 7, ack, ACK)])
                 .collect::<Vec<_>>()
         };
         let left = |packets: Vec<Passing>| {
