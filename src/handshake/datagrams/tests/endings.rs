@@ -346,3 +346,14 @@ fn what_answers_a_first_packet_without_a_long_header_is_not_quic() {
     let h = wire.only();
     assert_eq!((h.flow.side(Side::Server).packets, h.quic.as_ref().unwrap().strange), (1, None), "the capture lacks the Initial packet");
 }
+
+#[test]
+fn the_servers_side_of_a_handshake_alone_is_a_handshake() {
+    let mut wire = Wire::new();
+    wire.server(&handshake_packet(b"client", SCID, 300)).server(&handshake_packet(b"client", SCID, 80)).wait(60_000);
+    let h = wire.only();
+    assert_eq!((h.outcome, relevance(&h)), (Outcome::Incomplete, Relevance::Report));
+    let mut wire = Wire::new();
+    wire.client(&handshake_packet(SCID, b"client", 300)).server(&handshake_packet(b"client", SCID, 80)).wait(60_000);
+    assert_ne!(relevance(&wire.only()), Relevance::Report, "what goes on from another port has both");
+}
