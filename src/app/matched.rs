@@ -3,7 +3,7 @@
 //! Each capture is read twice: for its verdicts, by which handshakes are joined, and for the packets of those joined.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::slice;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 
+use self::joining::{Noted, Pair, adopt, join};
 use super::job::Job;
 use super::{stop_on_signal, unless_interrupted};
 use crate::anonymize::Anonymizer;
@@ -20,7 +21,7 @@ use crate::compare::flood;
 use crate::compare::joined::{Joined, JoinedBy};
 use crate::compare::point::Point;
 use crate::compare::relayed;
-use crate::compare::vantage::Vantage;
+use crate::compare::vantage::{Telling, Vantage};
 use crate::compare::verdict::judge;
 use crate::find::{Criteria, Filter};
 use crate::flow::{Endpoint, FlowKey, Side, Transport};
@@ -28,8 +29,10 @@ use crate::frame::Block;
 use crate::output;
 use crate::output::pager::{Pager, Paging};
 use crate::packet::{Decoder, Packet};
-use crate::report::{Files, Handshake, Sink, TlsClient};
+use crate::report::{Files, Handshake, Outcome, Sink};
 use crate::time::Timestamp;
+
+mod joining;
 
 /// Joins and shows.
 pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
@@ -49,7 +52,7 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
     if client.handshakes.is_empty() && server.handshakes.is_empty() {
         bail!("neither {} nor {} holds a TLS handshake", options.client.display(), options.server.display());
     }
-    let pairs = chosen(join(&client.handshakes, &server.handshakes), options, &client, &server);
+    let mut pairs = chosen(join(&client.handshakes, &server.handshakes), options, &client, &server);
     let offset = clock_offset(&pairs);
     let mut views = [Vec::new(), Vec::new()];
     for pair in &pairs {
@@ -58,8 +61,16 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
         views[1].push(at_server);
     }
     let [mut at_client, mut at_server] = views;
-    gather(&client_case, &mut at_client)?;
-    gather(&server_case, &mut at_server)?;
+    gather(&client_case, &mut at_client, &Known::default())?;
+    let known = known(&pairs, &at_client);
+    gather(&server_case, &mut at_server, &known)?;
+    for wanted in at_client.iter_mut().chain(&mut at_server) {
+        wanted.view.without_mirrored();
+        if let Some(isn) = wanted.isn {
+            wanted.view.narrow(isn);
+        }
+    }
+    adopt(&mut pairs, &mut at_client, &mut at_server);
     let anonymizer = options.query.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let mut joined = judged(&pairs, &mut at_client, &mut at_server, offset, anonymizer.as_ref());
     flood::explain(&mut joined);
@@ -79,6 +90,8 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
 #[derive(Debug, Default)]
 struct Notes {
     handshakes: Vec<Noted>,
+    /// The servers of these.
+    servers: BTreeSet<Endpoint>,
     /// First and last frame of the capture.
     watched: (Timestamp, Timestamp),
 }
@@ -94,39 +107,15 @@ impl Notes {
     }
 }
 
-/// A handshake of one capture.
-#[derive(Debug)]
-struct Noted {
-    report: Handshake<'static>,
-    isn: Option<u32>,
-    first: Timestamp,
-    last: Timestamp,
-}
-
-impl Noted {
-    /// What the client said.
-    fn hello(&self) -> Option<&TlsClient<'static>> {
-        self.report.tls.as_ref()?.client.as_ref()
-    }
-
-    /// The random of its first `ClientHello`; empty where none was read.
-    fn random(&self) -> &[u8] {
-        self.hello().map_or(&[], |client| &client.random)
-    }
-
-    /// The name asked for, as sent.
-    fn name(&self) -> Option<&str> {
-        self.hello()?.server_name.as_deref()
-    }
-}
-
 impl Sink for Notes {
     fn handshake(&mut self, report: &Handshake<'_>) -> io::Result<()> {
         if let Some(facts) = report.facts
             && self.handshakes.len() < HANDSHAKES
         {
+            self.servers.insert(report.server);
             self.handshakes.push(Noted {
-                isn: facts.flow.side(Side::Client).syn.map(|syn| syn.isn),
+                syn: facts.flow.side(Side::Client).syn.map(|syn| (syn.isn, syn.ip_id.filter(|id| *id != 0))),
+                answer: facts.flow.side(Side::Server).syn.map(|syn| syn.isn),
                 first: facts.flow.first.time,
                 last: facts.closed_at.time.max(facts.flow.last.time),
                 report: report.to_static(),
@@ -149,50 +138,6 @@ fn notes(job: &Job<'_>) -> anyhow::Result<Notes> {
         }
     }
     Ok(notes)
-}
-
-/// A handshake at both points, or at the one that noticed it.
-#[derive(Debug, Clone, Copy)]
-struct Pair<'a> {
-    client: Option<&'a Noted>,
-    server: Option<&'a Noted>,
-    by_random: bool,
-}
-
-fn join<'a>(client: &'a [Noted], server: &'a [Noted]) -> Vec<Pair<'a>> {
-    let mut pairs: Vec<Pair<'a>> = Vec::new();
-    let mut by_random: BTreeMap<&[u8], Vec<&Noted>> = BTreeMap::new();
-    for noted in server.iter().rev().filter(|noted| !noted.random().is_empty()) {
-        by_random.entry(noted.random()).or_default().push(noted);
-    }
-    let mut alone: Vec<&Noted> = Vec::new();
-    let mut taken: Vec<*const Noted> = Vec::new();
-    for noted in client {
-        match by_random.get_mut(noted.random()).and_then(Vec::pop) {
-            Some(other) => {
-                taken.push(other);
-                pairs.push(Pair { client: Some(noted), server: Some(other), by_random: true });
-            }
-            None => alone.push(noted),
-        }
-    }
-    taken.sort_unstable();
-    let mut by_ends: BTreeMap<(Endpoint, Endpoint), Vec<&Noted>> = BTreeMap::new();
-    for noted in server.iter().rev().filter(|noted| taken.binary_search(&std::ptr::from_ref(*noted)).is_err()) {
-        by_ends.entry((noted.report.client, noted.report.server)).or_default().push(noted);
-    }
-    for noted in alone {
-        let others = by_ends.get_mut(&(noted.report.client, noted.report.server));
-        let same_isn = |other: &&Noted| other.isn.is_some() && other.isn == noted.isn;
-        let server = others.and_then(|others| {
-            let place = others.iter().rposition(same_isn).or_else(|| others.len().checked_sub(1))?;
-            Some(others.remove(place))
-        });
-        pairs.push(Pair { client: Some(noted), server, by_random: false });
-    }
-    pairs.extend(by_ends.into_values().flatten().map(|noted| Pair { client: None, server: Some(noted), by_random: false }));
-    pairs.sort_by_key(|pair| pair.client.or(pair.server).map(|noted| noted.first));
-    pairs
 }
 
 /// Judges every pair. A client's handshake that was answered and of which the server's end saw nothing belongs to one that came to the server
@@ -259,15 +204,26 @@ fn clock_offset(pairs: &[Pair<'_>]) -> i64 {
 }
 
 /// Which packets to collect: those of a connection, in a span of time.
+#[derive(Debug)]
 struct Wanted {
     view: Vantage,
     span: (Timestamp, Timestamp),
     isn: Option<u32>,
+    /// The client's point reports no such handshake.
+    lone: bool,
 }
 
 impl Pair<'_> {
+    /// The server's clock minus the client's, as it is for this one: clocks drift.
+    fn offset(&self, usual: i64) -> i64 {
+        let own = self.server.zip(self.client).map(|(server, client)| server.first.nanos().saturating_sub(client.first.nanos()));
+        let slack = i64::try_from(SLACK.as_nanos()).unwrap_or(i64::MAX);
+        own.filter(|own| own.saturating_sub(usual).saturating_abs() > slack).unwrap_or(usual)
+    }
+
     /// What to collect at each point.
     fn views(&self, offset: i64, client: &Notes, server: &Notes) -> [Wanted; 2] {
+        let offset = self.offset(offset);
         let shift = |time: Timestamp, by: i64| Timestamp::from_nanos(time.nanos().saturating_add(by));
         let back = offset.saturating_neg();
         // Everything on the client's clock.
@@ -282,28 +238,26 @@ impl Pair<'_> {
         // A capture that begins with this connection's first packet was there from the beginning.
         let begin = if begin <= first.after(SLACK) { Timestamp::MIN } else { begin };
         let either = [self.client, self.server];
-        [(0, self.client, client.watched.1), (offset, self.server, server.watched.1)].map(|(by, own, until)| {
+        [(0, self.client, client), (offset, self.server, server)].map(|(by, own, notes)| {
             let noted = own.or(either[0]).or(either[1]);
             let nobody = Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
             let ends = noted.map_or((nobody, nobody), |noted| (noted.report.client, noted.report.server));
             let mut view = Vantage::new(ends.0, ends.1, noted.map_or(Transport::Tcp, |noted| noted.report.network.transport));
-            view.until = until;
+            view.alias = either.into_iter().flatten().map(|noted| noted.report.client).find(|client| *client != ends.0);
+            view.until = notes.watched.1;
             view.watched = (if begin == Timestamp::MIN { begin } else { shift(begin, by) }, shift(end, by));
-            Wanted { view, span: (shift(first, by).before(SLACK), shift(last, by).after(SLACK)), isn: noted.and_then(|noted| noted.isn) }
+            view.listening = noted.is_some_and(|noted| notes.servers.contains(&noted.report.server));
+            let lone = self.client.is_none();
+            Wanted { lone, view, span: (shift(first, by).before(SLACK), shift(last, by).after(SLACK)), isn: noted.and_then(Noted::isn) }
         })
     }
 
     fn judged(&self, at_client: &mut Wanted, at_server: &mut Wanted, anonymizer: Option<&Anonymizer>) -> Joined {
-        for wanted in [&mut *at_client, &mut *at_server] {
-            if let Some(isn) = wanted.isn {
-                wanted.view.narrow(isn);
-            }
-        }
-        let joined_by = match (self.by_random, at_client.view.packets.is_empty() || at_server.view.packets.is_empty()) {
-            (true, _) => JoinedBy::Random,
-            (false, false) => JoinedBy::Addresses,
-            (false, true) => JoinedBy::Nothing,
-        };
+        let joined_by = self.by.unwrap_or(if at_client.view.packets.is_empty() || at_server.view.packets.is_empty() {
+            JoinedBy::Nothing
+        } else {
+            JoinedBy::Addresses
+        });
         let [client, server] = [self.client, self.server].map(|noted| noted.map(|noted| &noted.report));
         let joined = judge(&Point { report: client, view: &at_client.view }, &Point { report: server, view: &at_server.view }, joined_by);
         hidden(joined, client, server, anonymizer)
@@ -319,13 +273,30 @@ fn hidden(joined: Joined, client: Option<&Handshake<'_>>, server: Option<&Handsh
     joined.anonymous(client.as_ref(), server.as_ref(), &|text| anonymizer.prose_about(text, &known))
 }
 
-/// Collects packets.
-fn gather(job: &Job<'_>, wanted: &mut [Wanted]) -> anyhow::Result<()> {
+/// Packets of the client's point, by which the server's point may know a connection under another address, and whose they are.
+type Known = BTreeMap<Telling, Vec<(Telling, usize)>>;
+
+/// What is known of handshakes that failed, or of which the server's point reports none.
+fn known(pairs: &[Pair<'_>], at_client: &[Wanted]) -> Known {
+    let mut known = Known::new();
+    for (place, (pair, wanted)) in pairs.iter().zip(at_client).enumerate() {
+        let good = |noted: &Noted| noted.report.handshake.outcome == Outcome::Completed;
+        if pair.client.is_some_and(|client| pair.server.is_none() || !good(client)) {
+            wanted.view.telling().for_each(|telling| known.entry(telling.unsigned()).or_default().push((telling, place)));
+        }
+    }
+    known
+}
+
+/// Collects packets: those of connections that are asked for, and those that carry what is `known` of one.
+fn gather(job: &Job<'_>, wanted: &mut [Wanted], known: &Known) -> anyhow::Result<()> {
     let ends = |key: &FlowKey| (key.low, key.high, key.transport);
     let mut places: BTreeMap<(Endpoint, Endpoint, Transport), Vec<usize>> = BTreeMap::new();
     for (place, wanted) in wanted.iter().enumerate() {
-        let (key, _) = FlowKey::new(wanted.view.transport, wanted.view.client, wanted.view.server, 0);
-        places.entry(ends(&key)).or_default().push(place);
+        for client in std::iter::once(wanted.view.client).chain(wanted.view.alias) {
+            let (key, _) = FlowKey::new(wanted.view.transport, client, wanted.view.server, 0);
+            places.entry(ends(&key)).or_default().push(place);
+        }
     }
     let mut source = job.open()?;
     let mut decoder = Decoder::new();
@@ -340,6 +311,18 @@ fn gather(job: &Job<'_>, wanted: &mut [Wanted]) -> anyhow::Result<()> {
                 // A link has one end of a conversation at each place: there is nothing to compare.
                 Packet::Eapol(_) | Packet::Skipped(_) => continue,
             };
+            let lone = |place: &usize| wanted.get(*place).is_none_or(|wanted| wanted.lone);
+            if !known.is_empty() && places.get(&ends(key)).is_none_or(|places| places.iter().all(lone)) {
+                let mut may_be = Telling::of(&packet)
+                    .filter_map(|(telling, signature, client)| Some((known.get(&telling)?, telling.signed(&signature), client)));
+                let found = may_be.find_map(|(list, telling, client)| Some((list.iter().find(|(other, _)| *other == telling)?.1, client)));
+                if let Some((place, client)) = found
+                    && let Some(wanted) = wanted.get_mut(place)
+                {
+                    wanted.view.meet(client);
+                    places.entry(ends(key)).or_default().push(place);
+                }
+            }
             for place in places.get(&ends(key)).into_iter().flatten() {
                 let Some(wanted) = wanted.get_mut(*place) else { continue };
                 if !(wanted.span.0..=wanted.span.1).contains(&frame.head.time) {

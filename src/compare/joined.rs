@@ -39,6 +39,10 @@ pub enum JoinedBy {
     Random,
     /// By addresses, ports and first sequence number.
     Addresses,
+    /// By the first sequence numbers, which translators of addresses keep.
+    SequenceNumbers,
+    /// By what the client's packets carry.
+    Contents,
     /// By the name asked for at the same time, in another connection.
     Name,
     /// By nothing: one point saw none of it.
@@ -110,11 +114,13 @@ pub enum Happening {
     Altered,
     /// It took much longer than others.
     Delayed,
+    /// It arrived more often than it was sent.
+    Doubled,
 }
 
 impl Happening {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Lost, Self::Injected, Self::Altered, Self::Delayed];
+    pub const ALL: [Self; 5] = [Self::Lost, Self::Injected, Self::Altered, Self::Delayed, Self::Doubled];
 
     /// The word in the output.
     pub const fn name(self) -> &'static str {
@@ -123,6 +129,7 @@ impl Happening {
             Self::Injected => "injected",
             Self::Altered => "altered",
             Self::Delayed => "delayed",
+            Self::Doubled => "doubled",
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! - `tally`: what a capture shows of each service (the name asked for, or the address where none was); `diff`: what changed between two
 //!   tallies, for "it worked yesterday".
-//! - `vantage`: one connection's packets as seen at two points; `verdict`: what became of the handshake between them, as findings of the
-//!   catalogue's causes; `flood`: what many together show; `joined`: what `handshark match` says of it.
+//! - `vantage`: one connection's packets as seen at one of two points; `transit`: what became of them on the way, with `stream`;
+//!   `verdict`: what became of the handshake between them, as findings of the catalogue's causes; `flood`: what many together show; `joined`:
+//!   what `handshark match` says of it.
 //!
 //! Invariant: a difference is told when it cannot be chance: when one side has only what the other never had, or when the shares differ by
 //! more than three standard errors.
@@ -14,7 +15,9 @@ pub mod flood;
 pub mod joined;
 pub mod point;
 pub mod relayed;
+pub mod stream;
 mod tally;
+pub mod transit;
 pub mod vantage;
 pub mod verdict;
 mod words;

@@ -67,7 +67,7 @@ pub(super) fn relayed(client: Option<&Handshake<'_>>, server: Option<&Handshake<
 
 pub(super) fn translated(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Option<Event> {
     let (here, there) = (client.report.map(half)?, server.report.map(half)?);
-    if joined_by != JoinedBy::Random || here.peers == there.peers {
+    if joined_by == JoinedBy::Nothing || here.peers == there.peers {
         return None;
     }
     let parts: Vec<String> = Side::BOTH
@@ -80,6 +80,30 @@ pub(super) fn translated(client: &Point<'_>, server: &Point<'_>, joined_by: Join
         what: Happening::Altered,
         from: Side::Client,
         text: format!("addresses are translated (NAT): {}", parts.join("; ")),
+        client_frame: None,
+        client_source: None,
+        server_frame: None,
+        server_source: None,
+    })
+}
+
+/// The same connection has other sequence numbers at the two points.
+pub(super) fn renumbered(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Option<Event> {
+    let differs = |side: Side| client.view.isn(side).zip(server.view.isn(side)).is_some_and(|(here, there)| here != there);
+    let text = match (joined_by, differs(Side::Client), differs(Side::Server)) {
+        (JoinedBy::Nothing | JoinedBy::Name, ..) | (_, false, false) => return None,
+        (_, true, true) => {
+            "the sequence numbers of both ends are others in the server's capture: a proxy ends the TCP connection between the points, or a firewall rewrites them"
+        }
+        (_, false, true) => {
+            "the server's sequence numbers are others in the client's capture: a device answers the SYN in the server's place (SYN proxy), or rewrites them"
+        }
+        (_, true, false) => "the client's sequence numbers are others in the server's capture: a firewall rewrites them",
+    };
+    Some(Event {
+        what: Happening::Altered,
+        from: Side::Client,
+        text: text.to_owned(),
         client_frame: None,
         client_source: None,
         server_frame: None,

@@ -2,29 +2,31 @@
 
 use super::joined::{Joined, JoinedBy, Joint, Place, half};
 use super::point::Point;
-use super::relayed::{relayed, translated};
-use super::vantage::{Passing, Transit, Vantage, follow};
+use super::relayed::{relayed, renumbered, translated};
+use super::transit::{Transit, follow};
+use super::vantage::{Passing, Vantage};
 use super::words::bytes;
 use crate::flow::Side;
-use crate::report::{Cause, Confidence, Family, Finding, Handshake, Protocol, StoppedBy};
-use crate::wording::counted;
+use crate::report::{Cause, Confidence, Family, Finding, StoppedBy};
 
+mod cleared;
 mod dropped;
 mod events;
 mod forged;
+mod translated;
 
 /// Compares what two points saw.
 pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Joined {
-    let up = follow(Side::Client, client.view, server.view);
-    let down = follow(Side::Server, server.view, client.view);
+    let completed = client.completed() || server.completed();
+    let up = follow(Side::Client, client.view, server.view, completed);
+    let down = follow(Side::Server, server.view, client.view, completed);
     let path = Comparison { client, server, up: &up, down: &down };
     if joined_by == JoinedBy::Random && path.relayed() {
         return relayed(client.report, server.report);
     }
     let mut between = path.events();
-    if let Some(event) = translated(client, server, joined_by) {
-        between.insert(0, event);
-    }
+    let seen_through = [translated(client, server, joined_by), renumbered(client, server, joined_by)];
+    between.splice(0..0, seen_through.into_iter().flatten());
     let round_trip = path.round_trip_ns();
     let verdict = path.verdict(between.is_empty());
     Joined {
@@ -73,9 +75,15 @@ impl<'a> Comparison<'a> {
     fn relayed(&self) -> bool {
         let preamble = |point: &Point<'_>| point.report.and_then(|report| report.handshake.preamble);
         let isns = self.client.view.isn(Side::Client).zip(self.server.view.isn(Side::Client));
-        let other_isn = isns.is_some_and(|(at_client, at_server)| at_client != at_server);
-        let from_the_start = self.up.altered.is_some_and(|(first, _)| first == 0);
-        preamble(self.client) != preamble(self.server) || other_isn && from_the_start
+        let first = |view: &'a Vantage, isn: u32| {
+            let begins = |packet: &&Passing| packet.from == Side::Client && packet.len > 0 && packet.seq == isn.wrapping_add(1);
+            view.packets.iter().find(begins).map(|packet| &packet.payload)
+        };
+        let begins_otherwise = isns.is_some_and(|(at_client, at_server)| {
+            let begins = first(self.client.view, at_client).zip(first(self.server.view, at_server));
+            at_client != at_server && begins.is_some_and(|(sent, got)| sent.iter().zip(got.iter()).any(|(sent, got)| sent != got))
+        });
+        preamble(self.client) != preamble(self.server) || begins_otherwise
     }
 
     /// Time for the way there and back between the points; whatever the clocks are set to, it cancels out.
@@ -97,10 +105,14 @@ impl<'a> Comparison<'a> {
         if let Some(finding) = self.intercepted() {
             return finding.into();
         }
-        if self.client.completed() && (self.server.completed() || self.server.report.is_none()) {
+        let undecided = |point: &Point<'_>| point.cause().is_none_or(|cause| cause.family() == Family::Capture);
+        if self.client.completed() && (self.server.completed() || undecided(self.server))
+            || self.server.completed() && undecided(self.client)
+        {
             return self.completed(untouched);
         }
-        let finding = self.forged().or_else(|| self.altered()).or_else(|| self.dropped());
+        let finding = self.moved().or_else(|| self.forged()).or_else(|| self.altered());
+        let finding = finding.or_else(|| self.damaged()).or_else(|| self.dropped());
         finding.map_or_else(|| self.not_the_path(), Joint::from)
     }
 
@@ -124,7 +136,12 @@ impl<'a> Comparison<'a> {
     }
 
     fn completed(&self, untouched: bool) -> Joint {
-        let lost = |from: Side| self.transit(from).lost_copies.len().saturating_add(self.transit(from).lost.len());
+        // Nobody waits for a RST, or for a FIN alone.
+        let lost = |from: Side| {
+            let transit = self.transit(from);
+            let lost = [self.sent(from, &transit.lost_copies), self.sent(from, &transit.lost)];
+            lost.iter().flatten().filter(|packet| packet.len > 0 || packet.flags.syn()).count()
+        };
         let resets = Side::BOTH.into_iter().flat_map(|from| self.injected(from)).filter(|packet| packet.flags.rst()).count();
         match (lost(Side::Client), lost(Side::Server), resets) {
             (0, 0, 0) => self.completed_unharmed(untouched),
@@ -143,6 +160,20 @@ impl<'a> Comparison<'a> {
     }
 
     fn completed_unharmed(&self, untouched: bool) -> Joint {
+        let lacking = [(self.client, Side::Client), (self.server, Side::Server)];
+        let lacking = lacking.into_iter().find(|(point, _)| !point.completed() && point.report.is_some());
+        if let Some((point, side)) = lacking {
+            let why = point.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
+            return Joint {
+                cause: None,
+                place: Place::Nowhere,
+                confidence: Confidence::Strong,
+                summary: format!(
+                    "The handshake completed, as the {}'s capture shows; the {side}'s holds too little of it to tell{why}.",
+                    side.other()
+                ),
+            };
+        }
         let noticed = self.client.cause();
         Joint {
             // What looked like loss at one point was none.
@@ -175,107 +206,44 @@ impl<'a> Comparison<'a> {
         Some(on_path(cause, Confidence::Certain, summary))
     }
 
-    /// The report to believe where the path is not to blame, and whose doing it then is.
-    fn nearest(&self) -> Option<(&'a Handshake<'a>, Place)> {
-        match (self.client.report, self.server.report) {
-            (Some(client), Some(server)) => Some(nearest(client, server)),
-            // What never reached the server's end, or began there, is nobody's until more is known.
-            (Some(report), None) | (None, Some(report)) => Some((report, Place::Nowhere)),
-            (None, None) => None,
-        }
-    }
-
     /// One point saw no packet of it.
     fn unseen(&self) -> Joint {
         let Some((report, _)) = self.nearest() else { return nothing_known() };
         let (here, there) = if self.server.saw_nothing() { (Side::Client, Side::Server) } else { (Side::Server, Side::Client) };
+        let answered = self.answered();
+        if here == Side::Client
+            && !answered
+            && self.server.view.listening
+            && let Some(finding) = self.dropped()
+        {
+            // Another way to the server may pass that capture by.
+            let confidence = finding.confidence.min(Confidence::Strong);
+            let refused = self.client.view.packets.iter().any(|packet| packet.from == Side::Server);
+            let finding = if refused { on_path(Cause::FirewallReject, confidence, REJECTED) } else { finding };
+            return Joint { confidence, ..finding.into() };
+        }
+        let why = if answered {
+            "it took another path, came there in other packets (a proxy), or that capture was not running"
+        } else {
+            "it took another path, was dropped before that point, or that capture was not running"
+        };
         Joint {
             cause: report.diagnosis.cause,
             place: Place::Nowhere,
             confidence: report.diagnosis.confidence.unwrap_or(Confidence::Hint),
-            summary: format!(
-                "The {there}'s capture has no packet of this connection: it took another path, was dropped before that point, or that capture was not running. As seen by the {here}: {}",
-                report.summary()
-            ),
+            summary: format!("The {there}'s capture has no packet of this connection: {why}. As seen by the {here}: {}", report.summary()),
         }
     }
 
-    /// The path did nothing: whoever ended it did so of its own accord.
-    fn not_the_path(&self) -> Joint {
-        let Some((report, place)) = self.nearest() else { return nothing_known() };
-        let missed = self.up.missed.len().saturating_add(self.down.missed.len());
-        let gaps = if missed > 0 {
-            format!(" Not captured at one of the points, but not lost either: {}.", counted(missed, "packet", "packets"))
-        } else {
-            String::new()
-        };
-        let said = report.diagnosis.cause;
-        let cause = said.map(|cause| if report.diagnosis.stopped_by == StoppedBy::Network { self.cleared(cause, report) } else { cause });
-        // What the two together do not show themselves is as sure as it was.
-        let slow = self.round_trip_ns().and_then(|nanos| u64::try_from(nanos).ok()).filter(|nanos| *nanos >= SLOW_NS);
-        let path = slow.map_or_else(
-            || "so the path is not to blame".to_owned(),
-            |nanos| {
-                let tenths = nanos / 100_000_000;
-                format!(
-                    "but the way between the two points takes {}.{} s there and back: who waits no longer than that gives up",
-                    tenths / 10,
-                    tenths % 10
-                )
-            },
-        );
-        let own = report.diagnosis.confidence.filter(|_| missed == 0 && cause == said);
-        Joint {
-            cause,
-            place: match (said, slow) {
-                (None, _) => Place::Nowhere,
-                (Some(cause), Some(_)) if cause.family() == Family::Silence => Place::Path,
-                _ => place,
-            },
-            confidence: own.unwrap_or(Confidence::Strong),
-            summary: format!("Everything that either end sent arrived unchanged, {path}.{gaps} {}", report.summary()),
-        }
-    }
-
-    /// What a cause is that one point suspected of the path, now that the other point clears the path of it.
-    fn cleared(&self, cause: Cause, report: &Handshake<'_>) -> Cause {
-        let heard_client = self.server.view.packets.iter().any(|packet| packet.from == Side::Client && packet.len > 0);
-        let silence = matches!(cause, Cause::QuicServerSilent | Cause::DtlsNoAnswer);
-        if cause.family() == Family::Capture || !heard_client || silence {
-            cause
-        } else if report.network.protocol == Protocol::Quic {
-            Cause::QuicServerSilent
-        } else {
-            Cause::ServerSilent
-        }
+    /// The one point that saw packets saw some of both sides: what the other one lacks went past it, and nothing follows from that.
+    fn answered(&self) -> bool {
+        let (here, there) = if self.server.saw_nothing() { (self.client, Side::Server) } else { (self.server, Side::Client) };
+        here.view.packets.iter().any(|packet| packet.from == there && !packet.flags.rst())
     }
 }
 
-/// A way there and back that takes longer than any that is in order, a satellite's two hops included, in nanoseconds.
-const SLOW_NS: u64 = 1_500_000_000;
-
-/// An end knows best why it stopped.
-fn nearest<'a>(client: &'a Handshake<'a>, server: &'a Handshake<'a>) -> (&'a Handshake<'a>, Place) {
-    if client.diagnosis.stopped_by == StoppedBy::Client {
-        (client, Place::Client)
-    } else if client.diagnosis.stopped_by == StoppedBy::Server {
-        (server, Place::Server)
-    } else {
-        match server.diagnosis.cause {
-            Some(cause) if is_clients_doing(cause) => (server, Place::Client),
-            Some(_) => (server, Place::Server),
-            None => (client, Place::Client),
-        }
-    }
-}
-
-/// The client did, or did not do, what the cause is about.
-fn is_clients_doing(cause: Cause) -> bool {
-    use Cause as C;
-    cause.family() == Family::ClientAuth
-        || matches!(cause, C::ClientSpeaksPlaintext | C::ClientSilent | C::ClientStalled | C::ClientTimeout | C::ClientAborted)
-        || matches!(cause, C::ClientSlow | C::ClientVersionTooOld | C::ClientProtocolViolation)
-}
+/// Said of a RST that came back for a SYN that never arrived.
+const REJECTED: &str = "The client's SYN never arrived on the server's side, and yet a RST that claims to come from the server came back: a device between the two captures rejects it.";
 
 fn nothing_known() -> Joint {
     Finding::new(Cause::CaptureGaps, Confidence::Hint, "Neither capture has enough of this connection.").into()

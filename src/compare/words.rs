@@ -1,6 +1,7 @@
 //! Packets in the words of their protocols, and what is asked of a list of them.
 
-use super::vantage::{Passing, Transit, Vantage};
+use super::transit::Transit;
+use super::vantage::{Passing, Vantage};
 use crate::flow::{Side, Transport};
 use crate::wording::counted;
 

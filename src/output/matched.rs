@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use anstyle::Style;
 
@@ -113,7 +114,7 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
             "No handshake is in both: the client's capture has them from {}, the server's from {}. {}.",
             layout.period(a, b, true),
             layout.period(c, d, true),
-            if b < c || d < a {
+            if b.after(APART) < c || d.after(APART) < a {
                 "They were captured at different times, or the clocks differ"
             } else {
                 "They may be of different connections"
@@ -234,7 +235,7 @@ fn of(source: Option<&String>) -> String {
 /// Events of which the same is to be told.
 fn line(out: &mut dyn Write, layout: &Layout, alike: &[Event]) -> io::Result<()> {
     let (palette, Some(event)) = (layout.palette, alike.first()) else { return Ok(()) };
-    let style = if event.what == Happening::Delayed { palette.warn } else { palette.bad };
+    let style = if matches!(event.what, Happening::Delayed | Happening::Doubled) { palette.warn } else { palette.bad };
     let at_client = places(alike, |event| Some((event.client_frame?, event.client_source.as_ref())));
     let at_server = places(alike, |event| Some((event.server_frame?, event.server_source.as_ref())));
     let times = if alike.len() > 1 { format!("{}: ", times(alike.len())) } else { String::new() };
@@ -279,6 +280,8 @@ fn places(events: &[Event], place: impl Fn(&Event) -> Option<(u64, Option<&Strin
     Some(if told.is_empty() { format!("{word} {last}") } else { format!("{word} {} and {last}", told.join(", ")) })
 }
 
+/// Handshakes further apart than that are not of the same moment.
+const APART: Duration = Duration::from_secs(5);
 /// Groups shown without `--all`.
 const SHOWN: usize = 50;
 /// Of the same, so many are named.

@@ -9,7 +9,7 @@ use crate::report::schema::{CAUSE, CONFIDENCE, Field, Kind, OUTCOME, SIDE, TEXTS
 /// A line of `match --json`: a handshake seen at two points.
 pub const MATCH: &[Field] = &[
     always("schema", Kind::Word(|| vec!["handshark-match/1"])),
-    always("joined_by", Kind::Word(|| vec!["random", "addresses", "name", "nothing"])),
+    always("joined_by", Kind::Word(|| vec!["random", "addresses", "sequence-numbers", "contents", "name", "nothing"])),
     maybe("client", HALF),
     maybe("server", HALF),
     always(

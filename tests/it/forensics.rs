@@ -378,7 +378,43 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("link-dies.pcap", "link-dies.srv.pcap", "client-hello-dropped", "path"),
     ("fin-forged.pcap", "fin-forged.srv.pcap", "reset-injected", "path"),
     ("synack-forged.pcap", "synack-forged.srv.pcap", "reset-injected", "path"),
+    // The router between the points masquerades, the client's port too; no hello arrived by which the two could be joined.
+    ("nat-hello-dropped.pcap", "nat-hello-dropped.srv.pcap", "client-hello-dropped", "path"),
+    // What comes after the FIN leaves the router untranslated.
+    ("nat-fin-forged.pcap", "nat-fin-forged.srv.pcap", "reset-injected", "path"),
+    // The router forgets the connection after the server's flight and takes another port.
+    ("nat-other-port.pcap", "nat-other-port.srv.pcap", "idle-timeout", "path"),
+    // A bridge inverts bits of the TCP checksum of each ClientHello.
+    ("checksum-spoiled.pcap", "checksum-spoiled.srv.pcap", "client-hello-dropped", "path"),
+    // `nft` on the host itself drops what begins with 0x16.
+    ("server-filter.pcap", "server-filter.srv.pcap", "client-hello-dropped", "server"),
+    ("client-filter.pcap", "client-filter.srv.pcap", "server-flight-dropped", "client"),
+    // The forged alert comes 50 ms before the ClientHello is let through.
+    ("alert-beside.pcap", "alert-beside.srv.pcap", "alert-forged", "path"),
+    // One connection goes through, the next is rejected by the router with a RST, the third goes through.
+    ("syn-rejected.pcap", "syn-rejected.srv.pcap", "firewall-reject", "path"),
+    // Good handshakes: each datagram is doubled on the way; one capture is cut at 96 bytes; one holds the client's packets only.
+    ("quic-doubled.pcap", "quic-doubled.srv.pcap", "", "nowhere"),
+    ("snaplen-one-end.pcap", "snaplen-one-end.srv.pcap", "", "nowhere"),
+    ("one-direction-one-end.pcap", "one-direction-one-end.srv.pcap", "", "nowhere"),
 ];
+
+/// Nothing is called injected that was sent, lost that came, or alone that is in both.
+#[test]
+fn nobody_is_accused_of_what_the_other_point_explains() {
+    let explained = ["quic-doubled", "snaplen-one-end", "one-direction-one-end", "nat-hello-dropped", "nat-other-port", "server-filter"];
+    for name in explained {
+        let [client, server] = ["pcap", "srv.pcap"].map(|end| fixtures().join(format!("pairs/{name}.{end}")));
+        let joined = objects(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
+        for one in &joined {
+            assert_ne!(one["joined_by"], "nothing", "{name}: {one}");
+            let lost = name == "nat-hello-dropped";
+            let events = one["between"].as_array().unwrap().iter().map(|event| event["what"].as_str().unwrap());
+            assert!(events.clone().all(|what| what != "injected" && (lost || what != "lost")), "{name}: {one}");
+            assert_eq!(events.clone().any(|what| what == "doubled"), name == "quic-doubled", "{name}: {one}");
+        }
+    }
+}
 
 /// Rows read back by DuckDB equal the lines of `--json`, but for what is null in the one and absent in the other.
 #[cfg(feature = "parquet")]

@@ -1,7 +1,8 @@
 //! What was sent and never arrived, in no copy, and what that says of the path: a rule for each way in which paths lose packets.
 
 use super::{Comparison, on_path};
-use crate::compare::vantage::{Passing, Transit, Vantage};
+use crate::compare::transit::Transit;
+use crate::compare::vantage::{Passing, Vantage};
 use crate::compare::words::{capital, name, quiet_before, receiver_hears_nothing_after, sent_times};
 use crate::flow::{Side, Transport};
 use crate::packet::IcmpKind;
@@ -265,7 +266,7 @@ impl<'a> Losses<'a> {
         );
         // What the client's other handshakes showed is more exact, and as sure as it was.
         let exact = self.path.client.cause().zip(self.path.client.confidence());
-        let exact = exact.filter(|(exact, _)| *exact != cause && matches!(exact, Cause::Tls13Dropped | Cause::SplitClientHello));
+        let exact = exact.filter(|(exact, _)| *exact != cause && is_exact(*exact));
         let (cause, confidence) = exact.unwrap_or((cause, confidence));
         Some(on_path(cause, confidence, summary))
     }
@@ -279,6 +280,11 @@ impl<'a> Losses<'a> {
         );
         on_path(Cause::ServerFlightDropped, Confidence::Certain, summary)
     }
+}
+
+/// It says more of a ClientHello that is dropped than that it is.
+const fn is_exact(cause: Cause) -> bool {
+    matches!(cause, Cause::Tls13Dropped | Cause::SplitClientHello | Cause::PathMtuBlackHole | Cause::PathMtuIcmpIgnored | Cause::QuicMtu)
 }
 
 /// Packets of the sender that arrived.

@@ -1,6 +1,7 @@
 //! What happened between two points, event by event.
 
 use super::Comparison;
+use super::translated::what;
 use crate::compare::joined::{Event, Happening};
 use crate::compare::vantage::Passing;
 use crate::compare::words::{bytes, grouped, name};
@@ -14,12 +15,17 @@ impl Comparison<'_> {
     /// Everything that happened, in the order of time.
     pub(super) fn events(&self) -> Vec<Event> {
         let mut events = Timed::new();
-        for from in Side::BOTH {
+        // What went past one of the points cannot be compared.
+        let past = (self.client.saw_nothing() || self.server.saw_nothing()) && self.answered();
+        for from in Side::BOTH.into_iter().filter(|_| !past) {
             self.losses(from, &mut events);
             self.injections(from, &mut events);
             self.alteration(from, &mut events);
             self.arrivals(from, &mut events);
+            self.copies(from, &mut events);
+            self.damages(from, &mut events);
         }
+        self.other_port(&mut events);
         events.sort_by_key(|(at, _)| *at);
         events.into_iter().map(|(_, event)| event).collect()
     }
@@ -61,6 +67,39 @@ impl Comparison<'_> {
         let (_, receiver) = self.ends(from);
         let got = receiver.packets.iter().find(|packet| packet.from == from && packet.len > 0);
         events.push((got.map_or(0, |got| self.time(got, from.other())), event(Happening::Altered, from, text, None, got)));
+    }
+
+    /// Packets that the path, or the capture, doubled: one line, for a mirror port doubles everything.
+    fn copies(&self, from: Side, events: &mut Timed) {
+        let ((_, receiver), to) = (self.ends(from), from.other());
+        let copies = self.transit(from).doubled.iter().filter_map(|place| receiver.packets.get(*place)).collect::<Vec<_>>();
+        let Some(first) = copies.first() else { return };
+        let more = match copies.len().saturating_sub(1) {
+            0 => String::new(),
+            more => format!(" (and {} more)", counted(more, "packet", "packets")),
+        };
+        let text = format!("{} arrived at the {to} more often than it was sent{more}", name(first, receiver, from));
+        events.push((self.time(first, to), event(Happening::Doubled, from, text, None, Some(first))));
+    }
+
+    /// Packets whose checksum the path spoiled.
+    fn damages(&self, from: Side, events: &mut Timed) {
+        let spoiled = self.spoiled(from);
+        let Some((sent, got)) = spoiled.first() else { return };
+        let text = format!(
+            "the TCP checksum of {} from the {from} was sound when it was sent and wrong when it arrived",
+            counted(spoiled.len(), "packet", "packets")
+        );
+        events.push((self.time(sent, from), event(Happening::Altered, from, text, Some(sent), Some(got))));
+    }
+
+    /// The client's port became another on the way.
+    fn other_port(&self, events: &mut Timed) {
+        let first = self.server.view.packets.iter().find(|packet| packet.moved);
+        if let (Some(other), Some(first)) = (self.server.view.moved, first) {
+            let text = format!("from here on, the client has another {} in the server's capture", what(other, self.server.view.client));
+            events.push((self.time(first, Side::Server), event(Happening::Altered, Side::Client, text, None, Some(first))));
+        }
     }
 
     /// Packets that arrived late, or with another maximum segment size.
