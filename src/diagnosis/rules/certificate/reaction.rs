@@ -10,7 +10,7 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
-use crate::handshake::stack::{self, Program};
+use crate::handshake::stack::{self, Program, Stack};
 use crate::preamble::Dialect;
 use crate::time::Mark;
 use crate::tls::message::Alert;
@@ -115,11 +115,13 @@ fn flight_end(case: &Case<'_>) -> Option<Mark> {
 }
 
 /// Whether a client that left so long after the server's flight may have left because of it. One that has all of it waits for nothing, but may be
-/// slow to judge it; who leaves after a whole second has a time limit.
+/// slow to judge it where it is no library in machine code that asks nobody; who leaves after a whole second has a time limit.
 fn is_soon(handshake: &Handshake, after: Duration) -> bool {
     let fraction = Duration::from_nanos(u64::from(after.subsec_nanos()));
     let by_timer = fraction <= TIMER_SLACK || fraction >= Duration::from_secs(1).saturating_sub(TIMER_SLACK);
-    after <= AT_ONCE || after <= PROMPT && !by_timer && took_flight(handshake)
+    let slow = stack::of_client(handshake)
+        .is_none_or(|speaker| matches!(speaker.stack, Stack::Jsse | Stack::Schannel | Stack::Apple | Stack::Erlang | Stack::TlsLite));
+    after <= AT_ONCE || after <= PROMPT && slow && !by_timer && took_flight(handshake)
 }
 
 /// The client acknowledged all that the server sent.

@@ -62,6 +62,8 @@ impl<'a> CertificateView<'a> {
         match self.reaction {
             Reaction::Alert { alert, .. } => format!("the client refused it with alert {}", offer::spoken(alert)),
             Reaction::HiddenAlert { .. } => "the client answered it with an encrypted alert".to_owned(),
+            Reaction::Left { late: true, reset: true, .. } => "the client reset the connection soon after it".to_owned(),
+            Reaction::Left { late: true, reset: false, .. } => "the client closed the connection soon after it".to_owned(),
             Reaction::Left { reset: true, .. } => "the client reset the connection right after it".to_owned(),
             Reaction::Left { reset: false, .. } => "the client closed the connection right after it".to_owned(),
             Reaction::LeftAfter { quit: true, .. } => "the client finished the handshake and said nothing but QUIT".to_owned(),
