@@ -478,7 +478,7 @@ fn quotes(h: &Observed, head: &[u8]) -> bool {
         return !matches!(body, [3, ..]);
     }
     let same = own.iter().zip(body).take_while(|(own, said)| own == said).count();
-    same < own.len().min(body.len()) && (same < VERSION_LEN || same > VERSION_LEN + 1)
+    same < own.len().min(body.len()) && !(VERSION_LEN..=VERSION_LEN + 1).contains(&same)
 }
 
 /// Where the header of a record's first message lies.
