@@ -136,7 +136,7 @@ impl View<'_> {
     }
 
     /// At its receiver's own point a datagram that comes again, before the receiver said anything, had arrived: it waited there.
-    fn arrived_unanswered(&self, event: &FlowEvent) -> bool {
+    fn arrived_unanswered(self, event: &FlowEvent) -> bool {
         let receiver = event.side.other();
         let unheard = self.side(receiver).first_data.is_none_or(|first| first > event.mark);
         !self.is_tcp() && unheard && matches!(event.kind, FlowEventKind::Retransmission { .. }) && self.near_side() == Some(receiver)
