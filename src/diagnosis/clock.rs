@@ -33,7 +33,10 @@ fn earliest(handshake: &Handshake) -> i64 {
 /// The capture has times for this handshake. Tools that know none write one and the same for all frames, or count them in microseconds.
 pub fn runs(handshake: &Handshake) -> bool {
     let (first, last) = (handshake.flow.first, handshake.flow.last);
-    !counts_frames(last.frame.saturating_sub(first.frame), last.time.nanos().saturating_sub(first.time.nanos()))
+    let (frames, nanos) = (last.frame.saturating_sub(first.frame), last.time.nanos().saturating_sub(first.time.nanos()));
+    // Frames that stand there twice, or were picked out, are counted otherwise; no two hosts exchange as many so soon.
+    let sooner = frames >= FEWEST && (0..=SOONEST).contains(&nanos) && nanos.unsigned_abs() <= frames.saturating_mul(SOONEST_EACH);
+    !sooner && !counts_frames(frames, nanos)
 }
 
 /// So many frames after another one, and so many nanoseconds: as many microseconds as frames, or none.
@@ -46,6 +49,10 @@ pub fn is_before_tls(time: Timestamp) -> bool {
     time.seconds() < TLS_BEGAN
 }
 
+/// Nanoseconds in which no two hosts exchange so many frames that each has no more than the following.
+const SOONEST: i64 = 100_000;
+/// Nanoseconds from frame to frame.
+const SOONEST_EACH: u64 = 4_000;
 /// Fewer frames may lie within one tick of a clock.
 const FEWEST: u64 = 4;
 /// SSL 2.0: 1995-01-01.
@@ -59,6 +66,7 @@ const TLS13_BEGAN: i64 = 1_514_764_800;
 mod tests {
     use super::*;
     use crate::diagnosis::testing::{Scene, at};
+    use crate::time::Mark;
     use crate::tls::registry::ProtocolVersion as V;
 
     #[test]
@@ -84,5 +92,13 @@ mod tests {
         assert!(!runs(&handshake));
         handshake.flow.last = at(20, 40);
         assert!(runs(&handshake));
+        let mut ends = |frames, nanos| {
+            handshake.flow.last = Mark { frame: 3 + frames, time: Timestamp::from_nanos(nanos) };
+            runs(&handshake)
+        };
+        assert!(!ends(20, 10_000), "each of them twice");
+        assert!(!ends(8, 17_000), "one direction of them");
+        assert!(ends(8, 90_000), "two processes of one host");
+        assert!(ends(100_000, 300_000), "among many others");
     }
 }
