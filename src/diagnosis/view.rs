@@ -19,9 +19,11 @@ mod sizes;
 #[cfg(test)]
 mod tests;
 pub mod timing;
+mod unknown;
 
 pub use sizes::ETHERNET_MTU;
 pub use timing::{LossDelay, Wait};
+pub use unknown::DISOWNED;
 
 /// The facts of one handshake, with the questions that rules share.
 #[derive(Debug, Clone, Copy)]

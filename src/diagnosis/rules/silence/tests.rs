@@ -8,6 +8,7 @@ use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, part
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
+use crate::transport::Reset;
 
 #[test]
 fn a_client_that_never_speaks_is_silent_and_the_servers_limit_is_second() {
@@ -130,4 +131,23 @@ fn who_closes_after_a_round_time_waited_for_somebody() {
     assert!(!closed(2_300, 1_600), "no time limit");
     assert!(!closed(4, 1_600), "at once");
     assert!(!closed(2_004, 0), "the hello did not arrive");
+}
+
+#[test]
+fn a_rst_that_knows_no_connection_need_not_be_the_servers_decision() {
+    let mut facts = connected();
+    let said = Scene::broad().answered(V::TLS12, 0xc02f, &[]).handshake;
+    facts.client_hellos = said.observed.client_hellos;
+    facts.server_hello = said.observed.server_hello;
+    (facts.outcome, facts.client_key_exchange) = (Outcome::Reset, Some(at(7, 1_000)));
+    let mut aborted = |reset: Reset| {
+        facts.flow.sides.server.resets = vec![reset];
+        found(&server_aborted::RULE, &facts).expect("in the middle of the handshake")
+    };
+    let unknown = aborted(Reset { unknowing: true, ..Reset::fitting(at(8, 1_020), 55) });
+    assert_eq!(unknown.confidence, Confidence::Likely);
+    assert!(unknown.alternatives.contains(&Cause::IdleTimeout), "{:?}", unknown.alternatives);
+    let meant = aborted(reset(at(8, 1_020), 55));
+    assert_eq!(meant.confidence, Confidence::Strong);
+    assert!(!meant.alternatives.contains(&Cause::IdleTimeout));
 }
