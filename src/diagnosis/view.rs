@@ -23,7 +23,6 @@ mod unknown;
 
 pub use sizes::ETHERNET_MTU;
 pub use timing::{LossDelay, Wait};
-pub use unknown::DISOWNED;
 
 /// The facts of one handshake, with the questions that rules share.
 #[derive(Debug, Clone, Copy)]
@@ -406,10 +405,11 @@ impl<'a> View<'a> {
         }
     }
 
-    /// All that this side sends again has a wrong checksum: its receiver drops it.
+    /// All that this side sends again has a wrong checksum: its receiver drops it. Where it was sent nearby, a network card may yet fill it in.
     pub fn arrives_damaged(&self, side: Side) -> bool {
         let sender = self.side(side);
-        sender.retransmits > 0 && sender.damaged >= sender.retransmits
+        let came_far = self.ttl(side).is_some_and(|ttl| !self.is_fresh(ttl));
+        came_far && sender.retransmits > 0 && sender.damaged >= sender.retransmits
     }
 
     /// The connection was captured at two points, and packets of this side were seen at one of them only: they were lost in between.

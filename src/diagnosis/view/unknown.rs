@@ -6,9 +6,6 @@ use super::{Ending, View};
 use crate::flow::Side;
 use crate::transport::Reset;
 
-/// What such a RST shows, in words that follow it.
-pub const DISOWNED: &str = "has no ACK flag and the number that the other side acknowledged: so a system answers a packet of a connection that it does not know, or a filter one that it rejects; a program that ends or crashes says it otherwise";
-
 impl<'a> View<'a> {
     /// The first RST of a side, where no program of it need have caused it: it answers a packet of the other side as one of a connection that is not
     /// known (RFC 9293 section 3.10.7.1), and this side had ended nothing before.

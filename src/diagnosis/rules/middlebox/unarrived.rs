@@ -4,7 +4,7 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::remedy;
-use crate::diagnosis::view::{DISOWNED, View, span_text};
+use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::wording::counted;
@@ -78,7 +78,7 @@ fn forgotten(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     Some(
         finding
             .shown_by(ending.mark, format!("the client gives up ({})", ending.name()))
-            .shown_by(reset.mark, format!("the server's RST in answer, which {DISOWNED}"))
+            .shown_by(reset.mark, "the server's RST in answer, without ACK flag: so a system answers a packet of a connection that it does not know; one whose process hangs acknowledges it")
             .or_else(&[Cause::OneWayPath, Cause::ResetInjected, ended, Cause::ClientTimeout])
             .advise("Capture on the server at the same time: what it sent, and how it ended the connection, is there. Look in between for a filter that drops the answer or resets only one of the two sides.")
             .advise(remedy::s_client(facts, "-tls1_2")),

@@ -6,7 +6,7 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::{DISOWNED, View, span_text};
+use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
@@ -32,12 +32,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if awaited.side == Side::Client && view.waited() {
         return None;
     }
-    let disowned = view.disowns(&ending);
     // Of messages that were cut nobody knows what the server made of them.
     let cut = Side::BOTH.into_iter().any(|side| view.side(side).snaplen_cut > 0);
+    let stranger = super::of_a_stranger(&ending);
     let finding = Finding::new(
         Cause::ServerAborted,
-        if cut || disowned { Confidence::Likely } else { Confidence::Strong },
+        if cut || stranger { Confidence::Likely } else { Confidence::Strong },
         format!(
             "{} {} the connection in the middle of the handshake, without an alert, {} after the last progress.",
             view.target(),
@@ -49,20 +49,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .stopped_by(StoppedBy::Server)
     .shown_by(view.last_progress(), "last progress of the handshake")
     .shown_by(ending.mark, format!("the server's {}; the next message expected was {}", ending.name(), awaited.what));
-    let finding = if disowned {
-        finding
-            .noting(format!("the RST {DISOWNED}"))
-            .or_else(&[Cause::ResetInjected, Cause::IdleTimeout, Cause::OneWayPath])
-            .advise("Find out whether the address led to another machine from then on (anycast, several routes, a balancer that changed servers), whether the host was started anew, and whether a NAT or a firewall on the path had forgotten the connection.")
+    let finding = super::noting_stranger(finding, &ending);
+    let finding = if stranger {
+        finding.advise("Find out whether the address led to another machine from then on (anycast, several routes, a balancer that changed servers), whether the host was started anew, and whether a NAT or a firewall on the path had forgotten the connection.")
     } else {
         finding
     };
     Some(
         finding
-            .or_else(if ending.reset.is_some() {
-                &[Cause::ResetInjected, Cause::InternalError, Cause::ClientCertificateRejected]
-            } else {
-                &[Cause::InternalError, Cause::ClientCertificateRejected]
+            .or_else(match (stranger, ending.reset) {
+                (true, _) => &[Cause::ResetInjected, Cause::IdleTimeout, Cause::InternalError],
+                (false, Some(_)) => &[Cause::ResetInjected, Cause::InternalError, Cause::ClientCertificateRejected],
+                (false, None) => &[Cause::InternalError, Cause::ClientCertificateRejected],
             })
             .advise(remedy::log(facts, Side::Server, "crash, restart, deployment, lost backend"))
             .advise(remedy::s_client(facts, "")),

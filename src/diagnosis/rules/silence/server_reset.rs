@@ -8,7 +8,7 @@ use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::{DISOWNED, View};
+use crate::diagnosis::view::View;
 use crate::flow::Side;
 
 pub(super) const RULE: Rule =
@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         format!("{} reset the connection {}.", view.target(), super::when(view, ending.mark))
     };
     let finding = end.finding(case, Cause::ServerReset, summary);
-    let finding = finding.shown_by(ending.mark, "RST, with no TLS record before it");
+    let finding = super::noting_stranger(finding.shown_by(ending.mark, "RST, with no TLS record before it"), ending);
     if crossed {
         return Some(
             finding
@@ -35,14 +35,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 .advise("On the server, check the log and the timeout for silent connections: the ClientHello is not the reason."),
         );
     }
-    let finding = if view.disowns(ending) {
-        let finding = finding.noting(format!("the RST {DISOWNED}"));
-        if end.silent { finding.or_else(&[Cause::LoadBalancerNoBackend, Cause::AcceptQueueFull]) } else { finding }
-    } else {
-        finding
-    };
+    let other_machine = end.silent && view.disowns(ending);
+    let finding = if other_machine { finding.or_else(&[Cause::LoadBalancerNoBackend, Cause::AcceptQueueFull]) } else { finding };
     let finding = super::noting_names(case, super::or_no_cipher(case, finding)).or_else(&super::broken_off_for(case, true));
-    let finding = if end.silent && view.disowns(ending) {
+    let finding = if other_machine {
         finding.advise("If several machines answer at this address (anycast, several routes, a balancer that works packet by packet), find out whether all packets of a connection reach the same one.")
     } else {
         finding

@@ -8,7 +8,6 @@ use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, part
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
-use crate::transport::Reset;
 
 #[test]
 fn a_client_that_never_speaks_is_silent_and_the_servers_limit_is_second() {
@@ -112,6 +111,20 @@ fn a_client_waits_from_the_last_bytes_that_came() {
 }
 
 #[test]
+fn a_reset_without_acknowledgment_is_of_a_host_that_does_not_know_the_connection() {
+    let mut facts = Scene::broad().answered(V::TLS12, 0xc02f, &[]).handshake;
+    facts.flow = connected().flow;
+    (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Server);
+    facts.flow.sides.server.resets.push(reset(at(9, 60), 55));
+    let own = found(&server_aborted::RULE, &facts).expect("it broke off");
+    assert_eq!(own.confidence, Confidence::Strong);
+    facts.flow.sides.server.resets[0].ack_distance = None;
+    let stranger = found(&server_aborted::RULE, &facts).expect("it broke off");
+    assert_eq!(stranger.confidence, Confidence::Likely);
+    assert!(stranger.alternatives.contains(&Cause::IdleTimeout) && !own.alternatives.contains(&Cause::IdleTimeout));
+}
+
+#[test]
 fn who_closes_after_a_round_time_waited_for_somebody() {
     let closed = |after: i64, acked: u64| {
         let mut facts = partial_hello(1_600, 1_591);
@@ -131,23 +144,4 @@ fn who_closes_after_a_round_time_waited_for_somebody() {
     assert!(!closed(2_300, 1_600), "no time limit");
     assert!(!closed(4, 1_600), "at once");
     assert!(!closed(2_004, 0), "the hello did not arrive");
-}
-
-#[test]
-fn a_rst_that_knows_no_connection_need_not_be_the_servers_decision() {
-    let mut facts = connected();
-    let said = Scene::broad().answered(V::TLS12, 0xc02f, &[]).handshake;
-    facts.client_hellos = said.observed.client_hellos;
-    facts.server_hello = said.observed.server_hello;
-    (facts.outcome, facts.client_key_exchange) = (Outcome::Reset, Some(at(7, 1_000)));
-    let mut aborted = |reset: Reset| {
-        facts.flow.sides.server.resets = vec![reset];
-        found(&server_aborted::RULE, &facts).expect("in the middle of the handshake")
-    };
-    let unknown = aborted(Reset { unknowing: true, ..Reset::fitting(at(8, 1_020), 55) });
-    assert_eq!(unknown.confidence, Confidence::Likely);
-    assert!(unknown.alternatives.contains(&Cause::IdleTimeout), "{:?}", unknown.alternatives);
-    let meant = aborted(reset(at(8, 1_020), 55));
-    assert_eq!(meant.confidence, Confidence::Strong);
-    assert!(!meant.alternatives.contains(&Cause::IdleTimeout));
 }
