@@ -110,7 +110,7 @@ pub(super) fn anomaly_text(kind: &AnomalyKind) -> String {
 /// A segment that is left out of its stream.
 pub(super) const fn decoy_text(why: Doubt) -> &'static str {
     match why {
-        Doubt::HopCounter => "decoy: its hop counter is nearly used up, and other bytes come in its place",
+        Doubt::HopCounter => "decoy: its TTL is nearly used up, and other bytes come in its place",
         Doubt::Checksum => "decoy: its checksum is wrong, and other bytes come in its place",
         Doubt::OldTimestamp => "decoy: its timestamp is older than that of the SYN, and other bytes come in its place",
         Doubt::InSyn => "decoy: the SYN carries bytes that the SYN-ACK does not acknowledge",
