@@ -92,7 +92,7 @@ mod tests {
         assert!(!runs(&handshake));
         handshake.flow.last = at(20, 40);
         assert!(runs(&handshake));
-        let mut ends = |frames, nanos| {
+        let mut ends = |frames: u64, nanos: i64| {
             handshake.flow.last = Mark { frame: 3 + frames, time: Timestamp::from_nanos(nanos) };
             runs(&handshake)
         };
