@@ -85,3 +85,18 @@ fn a_syn_to_a_server_that_leaves_others_unanswered_lacks_no_capture() {
     assert_eq!(asked(2_000, false), Some((Weight::Overrides, Confidence::Strong)), "the server answers others");
     assert_eq!(asked(900, true), Some((Weight::Overrides, Confidence::Strong)), "the answer may be on its way");
 }
+
+#[test]
+fn who_cut_the_packets_is_told() {
+    let found_cut = |before| {
+        let mut facts = connected();
+        facts.outcome = Outcome::Incomplete;
+        (facts.flow.sides.server.snaplen_cut, facts.flow.sides.server.cut_before) = (2, before);
+        found(&snaplen::RULE, &facts).unwrap()
+    };
+    let (here, before) = (found_cut(0), found_cut(2));
+    assert_eq!((here.confidence, before.confidence), (Confidence::Certain, Confidence::Certain));
+    assert!(here.summary.contains("truncated 2 packets"), "{}", here.summary);
+    assert!(before.summary.contains("before the capture saw them"), "{}", before.summary);
+    assert!(before.remedy[0].line().contains("mirror session"), "{:?}", before.remedy);
+}
