@@ -63,7 +63,19 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
     let [mut at_client, mut at_server] = views;
     gather(&client_case, &mut at_client, &Known::default())?;
     let known = known(&pairs, &at_client);
-    gather(&server_case, &mut at_server, &known)?;
+    let found = gather(&server_case, &mut at_server, &known)?;
+    if !found.is_empty() {
+        // What came before the first packet that told belongs to them, too.
+        for wanted in &mut at_server {
+            wanted.view.clear();
+        }
+        for (place, name) in found {
+            if let Some(wanted) = at_server.get_mut(place) {
+                wanted.names.push(name);
+            }
+        }
+        gather(&server_case, &mut at_server, &Known::default())?;
+    }
     for wanted in at_client.iter_mut().chain(&mut at_server) {
         wanted.view.without_mirrored();
         if let Some(isn) = wanted.isn {
@@ -209,6 +221,8 @@ struct Wanted {
     view: Vantage,
     span: (Timestamp, Timestamp),
     isn: Option<u32>,
+    /// Further names of the client.
+    names: Vec<Endpoint>,
     /// The client's point reports no such handshake.
     lone: bool,
 }
@@ -248,7 +262,13 @@ impl Pair<'_> {
             view.watched = (if begin == Timestamp::MIN { begin } else { shift(begin, by) }, shift(end, by));
             view.listening = noted.is_some_and(|noted| notes.servers.contains(&noted.report.server));
             let lone = self.client.is_none();
-            Wanted { lone, view, span: (shift(first, by).before(SLACK), shift(last, by).after(SLACK)), isn: noted.and_then(Noted::isn) }
+            Wanted {
+                names: Vec::new(),
+                lone,
+                view,
+                span: (shift(first, by).before(SLACK), shift(last, by).after(SLACK)),
+                isn: noted.and_then(Noted::isn),
+            }
         })
     }
 
@@ -288,16 +308,19 @@ fn known(pairs: &[Pair<'_>], at_client: &[Wanted]) -> Known {
     known
 }
 
-/// Collects packets: those of connections that are asked for, and those that carry what is `known` of one.
-fn gather(job: &Job<'_>, wanted: &mut [Wanted], known: &Known) -> anyhow::Result<()> {
+/// Collects packets: those of connections that are asked for, and those that carry what is `known` of one. Under which other names of clients these
+/// were found.
+fn gather(job: &Job<'_>, wanted: &mut [Wanted], known: &Known) -> anyhow::Result<Vec<(usize, Endpoint)>> {
     let ends = |key: &FlowKey| (key.low, key.high, key.transport);
     let mut places: BTreeMap<(Endpoint, Endpoint, Transport), Vec<usize>> = BTreeMap::new();
     for (place, wanted) in wanted.iter().enumerate() {
-        for client in std::iter::once(wanted.view.client).chain(wanted.view.alias) {
+        let names = wanted.names.iter().copied().filter(|name| *name != wanted.view.client && Some(*name) != wanted.view.alias);
+        for client in std::iter::once(wanted.view.client).chain(wanted.view.alias).chain(names) {
             let (key, _) = FlowKey::new(wanted.view.transport, client, wanted.view.server, 0);
             places.entry(ends(&key)).or_default().push(place);
         }
     }
+    let mut found_as = Vec::new();
     let mut source = job.open()?;
     let mut decoder = Decoder::new();
     let mut block = Block::default();
@@ -320,6 +343,7 @@ fn gather(job: &Job<'_>, wanted: &mut [Wanted], known: &Known) -> anyhow::Result
                     && let Some(wanted) = wanted.get_mut(place)
                 {
                     wanted.view.meet(client);
+                    found_as.push((place, client));
                     places.entry(ends(key)).or_default().push(place);
                 }
             }
@@ -337,7 +361,7 @@ fn gather(job: &Job<'_>, wanted: &mut [Wanted], known: &Known) -> anyhow::Result
             }
         }
     }
-    Ok(())
+    Ok(found_as)
 }
 
 /// Handshakes compared.

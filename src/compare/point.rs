@@ -29,6 +29,14 @@ impl Point<'_> {
         self.report.filter(|report| report.diagnosis.stopped_by == StoppedBy::Network).and_then(|_| self.cause().zip(self.confidence()))
     }
 
+    /// Its capture lacks packets of the connection.
+    pub(super) fn has_gaps(&self) -> bool {
+        self.report.is_some_and(|report| {
+            let quality = report.capture.quality;
+            quality.gap || quality.drops || quality.lossy || quality.picked_out
+        })
+    }
+
     pub(super) fn is_quic(&self) -> bool {
         self.report.is_some_and(|report| report.network.protocol == Protocol::Quic)
     }

@@ -231,6 +231,11 @@ impl Vantage {
         !self.packets.iter().any(|packet| packet.from == side) && self.packets.iter().filter(answers).count() >= 2
     }
 
+    /// The hop counter of a side's packets.
+    pub(super) fn usual_ttl(&self, side: Side) -> Option<u8> {
+        self.packets.iter().find(|packet| packet.from == side).map(|packet| packet.ttl)
+    }
+
     pub(super) fn saw_all(&self, time: Timestamp) -> bool {
         (self.watched.0..=self.watched.1).contains(&time)
     }
@@ -268,6 +273,13 @@ impl Vantage {
         }
     }
 
+    /// Forgets the packets.
+    pub fn clear(&mut self) {
+        self.packets.clear();
+        self.icmp.clear();
+        self.held = 0;
+    }
+
     /// Here, the client goes by this name, too: from the beginning, or from some moment on.
     pub fn meet(&mut self, client: Endpoint) {
         if self.packets.is_empty() {
@@ -301,7 +313,16 @@ impl Vantage {
             }
             return;
         };
-        self.packets.drain(..first);
+        // Where stamps jitter, an answer may stand in front of what it answers.
+        let own = |packet: &Passing| {
+            let number = if packet.from == Side::Client { packet.seq } else { packet.ack };
+            number.wrapping_sub(isn) < OWN
+        };
+        let mut place = 0_usize;
+        self.packets.retain(|packet| {
+            place = place.saturating_add(1);
+            place > first || own(packet)
+        });
         if let Some(next) = self.packets.iter().position(|packet| begins(packet) && packet.seq != isn) {
             self.packets.truncate(next);
         }
@@ -317,6 +338,8 @@ pub(super) fn digest(bytes: &[u8]) -> u64 {
 pub const PACKETS: usize = 2048;
 /// Payload kept of one connection at one point.
 const BYTES: usize = 256 << 10;
+/// Numbers that a handshake reaches.
+const OWN: u32 = 1 << 20;
 /// A mirror port copies a packet at once; what comes later was sent again.
 const COPIED_WITHIN: Duration = Duration::from_millis(5);
 /// So many packets stand between a packet and its copy at most.
@@ -325,3 +348,88 @@ const NEAR: usize = 16;
 const FEWEST: usize = 16;
 /// ICMP errors kept.
 const ICMP: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::IpAddr;
+
+    fn end(port: u16) -> Endpoint {
+        Endpoint::new(IpAddr::from([192, 0, 2, 1]), port)
+    }
+
+    fn packet(us: i64, from: Side, seq: u32, ack: u32, flags: u8) -> Passing {
+        Passing {
+            mark: Mark { frame: 1, time: Timestamp::from_nanos(us * 1_000) },
+            from,
+            seq,
+            ack,
+            flags: TcpFlags(flags),
+            len: 0,
+            ip_len: 40,
+            ttl: 64,
+            ip_id: None,
+            mss: None,
+            moved: false,
+            damaged: false,
+            payload: Box::default(),
+        }
+    }
+
+    fn view(packets: Vec<Passing>) -> Vantage {
+        Vantage { packets, ..Vantage::new(end(1), end(2), Transport::Tcp) }
+    }
+
+    const SYN: u8 = TcpFlags::SYN;
+    const ACK: u8 = TcpFlags::ACK;
+
+    #[test]
+    fn an_answer_that_stands_in_front_of_its_syn_is_kept() {
+        let mut view = view(vec![
+            packet(0, Side::Client, 70, 0, SYN),
+            packet(1, Side::Server, 9_000, 71, SYN | ACK),
+            packet(2, Side::Server, 500, 101, SYN | ACK),
+            packet(3, Side::Client, 100, 0, SYN),
+            packet(4, Side::Client, 101, 501, ACK),
+            packet(5, Side::Client, 900, 0, SYN),
+        ]);
+        view.narrow(100);
+        assert_eq!(view.packets.iter().map(|packet| packet.mark.time.nanos()).collect::<Vec<_>>(), [2_000, 3_000, 4_000]);
+        // What begins otherwise is another connection.
+        view.narrow(7);
+        assert_eq!(view.packets.len(), 1);
+    }
+
+    #[test]
+    fn copies_of_a_mirror_port_are_left_out_and_those_of_a_path_are_not() {
+        let both = |apart: i64| {
+            [(0, 1, Side::Client), (100, 2, Side::Server), (20_000, 3, Side::Client), (20_100, 4, Side::Server)]
+                .into_iter()
+                .flat_map(|(at, ack, side)| [packet(at, side, 7, ack, ACK), packet(at + apart, side, 7, ack, ACK)])
+                .collect::<Vec<_>>()
+        };
+        let left = |packets: Vec<Passing>| {
+            let mut view = view(packets);
+            view.without_mirrored();
+            view.packets.len()
+        };
+        assert_eq!((left(both(40)), left(both(200_000))), (4, 8));
+        // A path doubles what arrives, not what is sent.
+        let mut one_way = both(40);
+        one_way.dedup_by(|next, packet| next.from == Side::Client && next.ack == packet.ack);
+        assert_eq!(left(one_way), 6);
+    }
+
+    #[test]
+    fn a_client_has_another_name_from_the_start_or_from_some_moment_on() {
+        let mut from_the_start = view(Vec::new());
+        from_the_start.meet(end(7));
+        assert_eq!((from_the_start.client, from_the_start.moved), (end(7), None));
+        let mut later = view(vec![packet(0, Side::Client, 1, 0, SYN)]);
+        later.alias = Some(end(5));
+        later.meet(end(5));
+        assert_eq!(later.moved, None);
+        later.meet(end(7));
+        assert_eq!((later.client, later.moved), (end(1), Some(end(7))));
+    }
+}

@@ -6,7 +6,7 @@ use super::relayed::{relayed, renumbered, translated};
 use super::transit::{Transit, follow};
 use super::vantage::{Passing, Vantage};
 use super::words::bytes;
-use crate::flow::Side;
+use crate::flow::{PerSide, Side};
 use crate::report::{Cause, Confidence, Family, Finding, StoppedBy};
 
 mod cleared;
@@ -18,9 +18,17 @@ mod translated;
 /// Compares what two points saw.
 pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Joined {
     let completed = client.completed() || server.completed();
-    let up = follow(Side::Client, client.view, server.view, completed);
-    let down = follow(Side::Server, server.view, client.view, completed);
-    let path = Comparison { client, server, up: &up, down: &down };
+    let mut up = follow(Side::Client, client.view, server.view, completed);
+    let mut down = follow(Side::Server, server.view, client.view, completed);
+    let gaps = [(client, &up, &down), (server, &down, &up)];
+    let [client_lacks, server_lacks] = gaps.map(|(point, sent, got)| sent.unseen > 0 || !got.missed.is_empty() || point.has_gaps());
+    if client_lacks {
+        up.doubt(server.view, Side::Client);
+    }
+    if server_lacks {
+        down.doubt(client.view, Side::Server);
+    }
+    let path = Comparison { client, server, up: &up, down: &down, lacks: PerSide { client: client_lacks, server: server_lacks } };
     if joined_by == JoinedBy::Random && path.relayed() {
         return relayed(client.report, server.report);
     }
@@ -49,6 +57,8 @@ struct Comparison<'a> {
     up: &'a Transit,
     /// From the server to the client.
     down: &'a Transit,
+    /// The capture of this end lacks packets that went past it.
+    lacks: PerSide<bool>,
 }
 
 impl<'a> Comparison<'a> {
@@ -106,6 +116,11 @@ impl<'a> Comparison<'a> {
             return finding.into();
         }
         let undecided = |point: &Point<'_>| point.cause().is_none_or(|cause| cause.family() == Family::Capture);
+        // Both saw the same packets, and one of them in an order that it could not read.
+        let same = Side::BOTH.into_iter().all(|from| self.transit(from).is_untouched());
+        if same && (self.client.completed() || self.server.completed()) {
+            return self.completed(untouched);
+        }
         if self.client.completed() && (self.server.completed() || undecided(self.server))
             || self.server.completed() && undecided(self.client)
         {
@@ -142,7 +157,13 @@ impl<'a> Comparison<'a> {
             let lost = [self.sent(from, &transit.lost_copies), self.sent(from, &transit.lost)];
             lost.iter().flatten().filter(|packet| packet.len > 0 || packet.flags.syn()).count()
         };
-        let resets = Side::BOTH.into_iter().flat_map(|from| self.injected(from)).filter(|packet| packet.flags.rst()).count();
+        // What comes when all has been said harms nobody.
+        let in_use = |from: Side, packet: &Passing| {
+            let (_, receiver) = self.ends(from);
+            receiver.packets.iter().any(|later| later.mark.frame > packet.mark.frame && later.len > 0)
+        };
+        let resets = |from: Side| self.injected(from).into_iter().filter(|packet| packet.flags.rst() && in_use(from, packet)).count();
+        let resets = resets(Side::Client).saturating_add(resets(Side::Server));
         match (lost(Side::Client), lost(Side::Server), resets) {
             (0, 0, 0) => self.completed_unharmed(untouched),
             (_, _, 1..) => {

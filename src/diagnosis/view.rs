@@ -407,10 +407,11 @@ impl<'a> View<'a> {
         }
     }
 
-    /// All that this side sends again has a wrong checksum: its receiver drops it.
+    /// All that this side sends again has a wrong checksum: its receiver drops it. Where it was sent nearby, a network card may yet fill it in.
     pub fn arrives_damaged(&self, side: Side) -> bool {
         let sender = self.side(side);
-        sender.retransmits > 0 && sender.damaged >= sender.retransmits
+        let came_far = self.ttl(side).is_some_and(|ttl| !self.is_fresh(ttl));
+        came_far && sender.retransmits > 0 && sender.damaged >= sender.retransmits
     }
 
     /// The connection was captured at two points, and packets of this side were seen at one of them only: they were lost in between.

@@ -39,7 +39,7 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         return without_tls(handshake, carried);
     }
     if handshake.flow.is_udp() {
-        return Relevance::Other(QUIC_UNREAD);
+        return if is_servers_quic(handshake) { Relevance::Report } else { Relevance::Other(QUIC_UNREAD) };
     }
     if let Some(word) = no_handshake_of_its_own(&handshake.flow) {
         return Relevance::Other(word);
@@ -81,6 +81,13 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         (None, None) if Side::BOTH.into_iter().any(|side| flow.side(side).snaplen_cut > 0) => Relevance::Other("cut"),
         (None, None) => Relevance::Other("unrecognised"),
     }
+}
+
+/// Of a QUIC handshake the server's side alone was captured.
+fn is_servers_quic(handshake: &Handshake) -> bool {
+    let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
+    let handshakes = handshake.quic.as_ref().is_some_and(|quic| quic.handshakes.server.count > 0);
+    handshakes && client.packets == 0 && server.packets > 0 && is_implicit_tls(handshake.server.port)
 }
 
 /// The connection is a further subflow of another, or its SYN is none that a system makes for a program: nobody wanted a handshake on it.

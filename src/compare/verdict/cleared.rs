@@ -38,6 +38,7 @@ impl<'a> Comparison<'a> {
             String::new()
         };
         let said = report.diagnosis.cause;
+        let place = if said.is_some_and(|cause| cause.family() == Family::Capture) { Place::Nowhere } else { place };
         // What the two together do not show themselves is as sure as it was.
         let own = report.diagnosis.confidence.filter(|_| missed == 0);
         let arrived = "Everything that either end sent arrived unchanged";

@@ -16,7 +16,10 @@ impl Comparison<'_> {
         let (up, down) = (losses(Side::Client), losses(Side::Server));
         up.syn().or_else(|| down.syn_ack()).or_else(|| {
             let losses = [up, down].into_iter().find(|losses| losses.data > 0)?;
-            Some(Losses::RULES.into_iter().find_map(|rule| rule(&losses)).unwrap_or_else(|| losses.answer()))
+            let finding = Losses::RULES.into_iter().find_map(|rule| rule(&losses)).unwrap_or_else(|| losses.answer());
+            // What a capture lacks need not have been lost on the way.
+            let most = if *self.lacks.of(losses.from.other()) { Confidence::Likely } else { Confidence::Certain };
+            Some(Finding { confidence: finding.confidence.min(most), ..finding })
         })
     }
 }
@@ -137,7 +140,7 @@ impl<'a> Losses<'a> {
     /// There is a size above which nothing passes and below which everything does.
     fn too_big(&self) -> Option<Finding> {
         let (smallest, largest) = (self.smallest(), self.largest_passed());
-        if largest == 0 || smallest <= largest.max(SMALL) {
+        if largest == 0 || smallest <= largest.max(SMALL) || self.data < 2 {
             return None;
         }
         // A small hello of which nothing else is known may be kept for what it says.
@@ -241,9 +244,14 @@ impl<'a> Losses<'a> {
         Some(on_path(cause, Confidence::Strong, summary))
     }
 
+    /// What was lost may be of the ClientHello: over TCP, no record that comes later is.
+    fn holds_hello(&self) -> bool {
+        self.is_udp() || self.with_data().any(|packet| !matches!(*packet.payload, [0x14 | 0x15 | 0x17, 0x03, ..]))
+    }
+
     /// The ClientHello, or the rest of it.
     fn hello(&self) -> Option<Finding> {
-        if self.from == Side::Server {
+        if self.from == Side::Server || !self.holds_hello() {
             return None;
         }
         let begun = self.transit.received.head().len() >= 6 || self.some_passed && self.is_udp();
@@ -271,14 +279,19 @@ impl<'a> Losses<'a> {
         Some(on_path(cause, confidence, summary))
     }
 
-    /// What the server answered, where no rule knows better.
+    /// What the server answered, or the client said later, where no rule knows better.
     fn answer(&self) -> Finding {
-        let summary = format!(
-            "The server answered, but {} ({}) never arrived at the client: it is dropped between the two captures.",
-            self.what(),
-            self.times()
-        );
-        on_path(Cause::ServerFlightDropped, Confidence::Certain, summary)
+        let (what, times) = (self.what(), self.times());
+        let summary = if self.from == Side::Client {
+            format!("{} ({times}) never arrived at the server: it is dropped between the two captures.", capital(&what))
+        } else {
+            format!("The server answered, but {what} ({times}) never arrived at the client: it is dropped between the two captures.")
+        };
+        // DTLS and QUIC number what they send again: no copy is like another.
+        let some_came = self.is_udp() && !self.nothing_after;
+        let cause = if self.from == Side::Client || some_came { Cause::PacketLoss } else { Cause::ServerFlightDropped };
+        let confidence = if self.data < MANY || some_came { Confidence::Likely } else { Confidence::Certain };
+        on_path(cause, confidence, summary)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Comparison, on_path};
 use crate::compare::vantage::Passing;
 use crate::compare::words::name;
-use crate::flow::Side;
+use crate::flow::{Side, Transport};
 use crate::report::{Cause, Confidence, Finding};
 
 impl Comparison<'_> {
@@ -18,21 +18,32 @@ impl Comparison<'_> {
 
     fn forged_data(&self) -> Option<Finding> {
         let data = self.first_injected(Side::Server, |packet| packet.len > 0)?;
+        let datagrams = self.client.view.transport == Transport::Udp;
         let (cause, what) = match &*data.payload {
-            [0x15, 0x03, ..] => (Cause::AlertForged, "the alert that ended it"),
+            // A datagram is missed as soon as one is forged; an alert behind the first epoch is nobody's who has no keys.
+            [0x15, 0xfe, _, 0, 0, ..] if datagrams => (Cause::AlertForged, "the alert that ended it"),
+            _ if datagrams => return None,
+            [0x15, 0x03, _, 0, 2, ..] => (Cause::AlertForged, "the alert that ended it"),
             [first, ..] if first.is_ascii_alphabetic() => (Cause::PlaintextInjected, "the plaintext answer that the client received"),
-            _ => (Cause::AlertForged, "the data that ended it"),
+            _ if self.is_borne_out(Side::Server, data) => (Cause::AlertForged, "the data that ended it"),
+            _ => return None,
         };
         let summary = format!(
             "The server never sent {what} (frame {} of the client's capture): a device between the two captures forged it.",
             data.mark.frame
         );
-        Some(on_path(cause, Confidence::Certain, summary))
+        Some(on_path(cause, self.sure(Side::Server, data), summary))
     }
 
     fn forged_reset(&self) -> Option<Finding> {
         let reset = |from: Side| self.first_injected(from, |packet| packet.flags.rst());
-        let (who, frame) = match (reset(Side::Client), reset(Side::Server)) {
+        let (up, down) = (reset(Side::Client), reset(Side::Server));
+        let confidence = match (up, down) {
+            (Some(_), Some(_)) | (None, None) => Confidence::Certain,
+            (Some(one), None) => self.sure(Side::Client, one),
+            (None, Some(one)) => self.sure(Side::Server, one),
+        };
+        let (who, frame) = match (up, down) {
             (Some(up), Some(down)) => (
                 "neither end sent the RST that the other received",
                 format!("frame {} at the client, {} at the server", down.mark.frame, up.mark.frame),
@@ -46,7 +57,7 @@ impl Comparison<'_> {
             (None, None) => return None,
         };
         let summary = format!("A device between the two captures reset the connection: {who} ({frame}).{}", self.swallowed());
-        Some(on_path(Cause::ResetInjected, Confidence::Certain, summary))
+        Some(on_path(Cause::ResetInjected, confidence, summary))
     }
 
     /// Somebody else answered the SYN: what follows fits the one end only.
@@ -68,7 +79,23 @@ impl Comparison<'_> {
             fin.mark.frame,
             self.swallowed()
         );
-        Some(on_path(Cause::ResetInjected, Confidence::Certain, summary))
+        Some(on_path(Cause::ResetInjected, self.sure(Side::Server, fin), summary))
+    }
+
+    /// A capture may lack one packet by chance, even that one.
+    fn sure(&self, from: Side, packet: &Passing) -> Confidence {
+        if self.is_borne_out(from, packet) { Confidence::Certain } else { Confidence::Strong }
+    }
+
+    /// More than the lack of it shows that a packet was forged: its hop counter is not its sender's, its sender knows nothing of it and goes on,
+    /// or who forged it kept something back.
+    fn is_borne_out(&self, from: Side, packet: &Passing) -> bool {
+        let (sender, receiver) = self.ends(from);
+        let sent = packet.mark.time.nanos().saturating_sub(self.transit(from).least_delay_ns.unwrap_or_default());
+        let goes_on = |later: &&Passing| later.from == from && later.len > 0 && later.mark.time.nanos() > sent.saturating_add(SLACK_NS);
+        receiver.usual_ttl(from).is_some_and(|usual| usual != packet.ttl)
+            || self.transit(from).least_delay_ns.is_some() && sender.packets.iter().any(|later| goes_on(&later))
+            || !self.transit(from.other()).lost.is_empty()
     }
 
     /// What the one who forged kept back, as a sentence.
@@ -79,3 +106,6 @@ impl Comparison<'_> {
         }
     }
 }
+
+/// Clocks and capture stamps jitter.
+const SLACK_NS: i64 = 2_000_000;

@@ -198,8 +198,8 @@ pub(in crate::handshake) fn completes(h: &Observed, finished: Option<Mark>) -> O
     (certain && !closed).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, client.max(server)))
 }
 
-/// What shows in DTLS up to 1.2 that one Finished was there which the capture lacks: in a full handshake a server finishes when it took the client's,
-/// and a client sends data when it took the server's.
+/// What shows in DTLS up to 1.2 that a Finished was there which the capture lacks: in a full handshake a server finishes when it took the client's, and
+/// either side sends data when it took the other's.
 pub(in crate::handshake) fn finished_out_of_view(h: &Observed) -> Option<Mark> {
     let both = h.finished.client.is_some() && h.finished.server.is_some();
     if h.dtls.is_none() || h.is_tls13() || both {
@@ -207,9 +207,7 @@ pub(in crate::handshake) fn finished_out_of_view(h: &Observed) -> Option<Mark> {
     }
     let is_full = h.resumption.is_none() && (h.server_chain.is_some() || h.server_hello_done.is_some());
     let took_the_clients = h.finished.server.filter(|_| is_full);
-    let took_the_servers =
-        h.application_data.client.filter(|data| h.finished.client.is_some() || h.finished.server.is_some_and(|done| done < *data));
-    took_the_clients.or(took_the_servers)
+    took_the_clients.or(h.application_data.client).or(h.application_data.server)
 }
 
 /// A side that says no more than an alert which cannot be read says goodbye then.

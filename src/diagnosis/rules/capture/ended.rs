@@ -16,8 +16,8 @@ pub(super) const RULE: Rule = Rule { cause: Cause::CaptureEnded, against: &[], p
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
-    // Where the clocks of the two directions differ, its end is not what is missing.
-    if facts.outcome != Outcome::Incomplete || facts.flow.out_of_step > 0 {
+    // Where the clocks of the two directions differ, or a filter picked packets out, its end is not what is missing.
+    if facts.outcome != Outcome::Incomplete || facts.flow.out_of_step > 0 || super::filtered(case) {
         return None;
     }
     let view = View::new(facts);

@@ -23,6 +23,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.is_tcp() {
         return never_repeated_over_quic(case, view).or_else(|| dropped(case));
     }
+    if let Some(finding) = picked_out(case, view) {
+        return Some(finding);
+    }
     let lost = |side: Side| {
         let own = view.side(side);
         // A FIN has a number, too, and one that is acknowledged and was not captured may have been forged.
@@ -55,6 +58,41 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         ))
         .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
         .advise(remedy::capture_here(case.handshake, "-B 65536 -n -w again.pcap")),
+    )
+}
+
+/// A filter by content, or by flags, let some packets of the connection pass.
+fn picked_out(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let of_both = |what: &dyn Fn(Side) -> bool| Side::BOTH.into_iter().all(what);
+    let acked = view.client().acked.saturating_add(view.server().acked);
+    let by_flags = facts.outcome == Outcome::Incomplete
+        && acked >= A_HELLO
+        && of_both(&|side| {
+            let own = view.side(side);
+            let flagged = own.syn.map_or(0, |syn| syn.count) as usize + usize::from(own.fin.is_some()) + own.resets.len();
+            own.syn.is_some() && own.packets as usize <= flagged
+        });
+    let (confidence, shown) = if super::filtered(case) {
+        (Confidence::Strong, "neither a SYN nor an acknowledgment without payload is in it, which no connection does without".to_owned())
+    } else if by_flags {
+        let text = format!("SYN, FIN and RST are in it, and no other packet, though {} were acknowledged", counted(acked, "byte", "bytes"));
+        (Confidence::Strong, text)
+    } else {
+        return None;
+    };
+    let summary = format!(
+        "The capture holds some packets of the connection with {} alone: it was filtered by more than addresses and ports.",
+        view.target()
+    );
+    Some(
+        Finding::new(Cause::CaptureGaps, confidence, summary)
+            .weight(Weight::Overrides)
+            .stopped_by(StoppedBy::Capture)
+            .shown_by(facts.flow.first, "the first packet of the connection that is in the capture")
+            .noting(shown)
+            .advise("If it was cut from a larger capture, analyze that one. Otherwise capture again, with no other filter than by host and port:")
+            .advise(remedy::capture_here(facts, "-n -w again.pcap")),
     )
 }
 
@@ -119,5 +157,7 @@ fn never_repeated_over_quic(case: &Case<'_>, view: View<'_>) -> Option<Finding> 
     )
 }
 
+/// Bytes that no handshake does without: what was said must have come in packets.
+const A_HELLO: u64 = 100;
 /// Longer than any retransmission timer in its first round.
 const NEVER_REPEATED: Duration = Duration::from_secs(3);

@@ -6,6 +6,7 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::offer;
 use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
+use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 mod ended;
@@ -23,6 +24,12 @@ pub const FAMILY: RuleFamily = RuleFamily {
     speaks: Signs::UNFINISHED.or(Signs::NO_HELLO),
     rules: Rules::Each(&[&out_of_step::RULE, &one_direction::RULE, &snaplen::RULE, &started_late::RULE, &gaps::RULE, &ended::RULE]),
 };
+
+/// Its packets were picked out by what they carry: what is not there was not lost, nor did the capture begin too late, just in front of the first message.
+fn filtered(case: &Case<'_>) -> bool {
+    let (facts, view) = (case.handshake, View::new(case.handshake));
+    facts.outcome == Outcome::Incomplete && facts.flow.is_picked_out() && (view.hello_begun() || view.server_hello_begun())
+}
 
 /// The other side may be in the capture, in another tunnel, and nothing tells whether it is.
 const fn unclear(case: &Case<'_>) -> bool {

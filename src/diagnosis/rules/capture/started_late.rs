@@ -8,13 +8,15 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-use super::{ELSEWHERE, lacking, unclear};
+use super::{ELSEWHERE, filtered, lacking, unclear};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::CaptureStartedLate, against: &[], page: page!("capture-started-late"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if case.handshake.flow.saw_start() || view.hello_whole() {
+    // Of a side of which no datagram is there at all, none came too early.
+    let unseen = !view.is_tcp() && view.client().packets == 0;
+    if case.handshake.flow.saw_start() || view.hello_whole() || unseen || filtered(case) {
         return None;
     }
     let finding = Finding::new(

@@ -48,6 +48,40 @@ fn a_connection_without_its_beginning_started_before_the_capture() {
 }
 
 #[test]
+fn what_a_filter_by_content_left_out_was_neither_lost_nor_too_early() {
+    let mut facts = partial_hello(300, 600);
+    facts.outcome = Outcome::Incomplete;
+    for side in [&mut facts.flow.sides.client, &mut facts.flow.sides.server] {
+        (side.syn, side.packets, side.data_packets, side.gap_bytes_acked) = (None, 1, 1, 1448);
+    }
+    let finding = found(&gaps::RULE, &facts).expect("nothing but messages is there");
+    assert_eq!((finding.weight, finding.confidence), (Weight::Overrides, Confidence::Strong));
+    assert!(finding.summary.contains("was filtered"), "{}", finding.summary);
+    assert!(found(&started_late::RULE, &facts).is_none() && found(&ended::RULE, &facts).is_none());
+    facts.flow.sides.client.packets = 2;
+    let finding = found(&gaps::RULE, &facts).expect("with an acknowledgment it is a capture with holes");
+    assert!(finding.summary.contains("1,448 bytes"), "{}", finding.summary);
+    assert!(found(&started_late::RULE, &facts).is_some());
+    (facts.flow.sides.client.packets, facts.partial_client_hello) = (1, None);
+    assert!(found(&started_late::RULE, &facts).is_some(), "two packets of something under way");
+}
+
+#[test]
+fn a_connection_of_syns_and_fins_alone_was_filtered_by_flags() {
+    let mut facts = connected();
+    facts.outcome = Outcome::Incomplete;
+    (facts.flow.sides.client.acked, facts.flow.sides.server.acked) = (518, 4_170);
+    (facts.flow.sides.client.packets, facts.flow.sides.server.packets) = (2, 2);
+    (facts.flow.sides.client.fin, facts.flow.sides.server.fin) = (Some((at(8, 60), 518)), Some((at(9, 61), 4_170)));
+    let finding = found(&gaps::RULE, &facts).expect("nobody carried these bytes");
+    assert_eq!(finding.confidence, Confidence::Strong);
+    assert!(finding.summary.contains("was filtered"), "{}", finding.summary);
+    facts.flow.sides.server.packets = 3;
+    let finding = found(&gaps::RULE, &facts).expect("some came, others did not");
+    assert!(finding.summary.contains("lacks"), "{}", finding.summary);
+}
+
+#[test]
 fn bytes_that_were_acknowledged_and_never_seen_were_lost_by_the_capture() {
     let mut facts = connected();
     facts.outcome = Outcome::Incomplete;

@@ -91,6 +91,19 @@ fn refused_by_name(case: &Case<'_>) -> bool {
     case.handshake.server_name().is_some() && knowledge.completed_other_names > 0 && knowledge.completed_same_name == 0
 }
 
+/// A RST that bears no acknowledgment answers a packet of a connection that its sender does not know: one that breaks off bears one.
+fn of_a_stranger(ending: &Ending<'_>) -> bool {
+    ending.reset.is_some_and(|reset| reset.ack_distance.is_none())
+}
+
+/// Says so.
+fn noting_stranger(finding: Finding, ending: &Ending<'_>) -> Finding {
+    if !of_a_stranger(ending) {
+        return finding;
+    }
+    finding.noting("the RST has no ACK flag: whoever sent it does not know the connection, as after a restart, or where a NAT or balancer changed its path or its port; or it is a firewall's")
+}
+
 /// The evidence by names, where there is any.
 fn noting_names(case: &Case<'_>, finding: Finding) -> Finding {
     let others = case.knowledge.completed_other_names;

@@ -34,28 +34,30 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     // Of messages that were cut nobody knows what the server made of them.
     let cut = Side::BOTH.into_iter().any(|side| view.side(side).snaplen_cut > 0);
+    let stranger = super::of_a_stranger(&ending);
+    let finding = Finding::new(
+        Cause::ServerAborted,
+        if cut || stranger { Confidence::Likely } else { Confidence::Strong },
+        format!(
+            "{} {} the connection in the middle of the handshake, without an alert, {} after the last progress.",
+            view.target(),
+            if ending.reset.is_some() { "reset" } else { "closed" },
+            span_text(view.silence())
+        ),
+    )
+    .weight(Weight::Fallback)
+    .stopped_by(StoppedBy::Server)
+    .shown_by(view.last_progress(), "last progress of the handshake")
+    .shown_by(ending.mark, format!("the server's {}; the next message expected was {}", ending.name(), awaited.what));
     Some(
-        Finding::new(
-            Cause::ServerAborted,
-            if cut { Confidence::Likely } else { Confidence::Strong },
-            format!(
-                "{} {} the connection in the middle of the handshake, without an alert, {} after the last progress.",
-                view.target(),
-                if ending.reset.is_some() { "reset" } else { "closed" },
-                span_text(view.silence())
-            ),
-        )
-        .weight(Weight::Fallback)
-        .stopped_by(StoppedBy::Server)
-        .shown_by(view.last_progress(), "last progress of the handshake")
-        .shown_by(ending.mark, format!("the server's {}; the next message expected was {}", ending.name(), awaited.what))
-        .or_else(if ending.reset.is_some() {
-            &[Cause::ResetInjected, Cause::InternalError, Cause::ClientCertificateRejected]
-        } else {
-            &[Cause::InternalError, Cause::ClientCertificateRejected]
-        })
-        .advise(remedy::log(facts, Side::Server, "crash, restart, deployment, lost backend"))
-        .advise(remedy::s_client(facts, "")),
+        super::noting_stranger(finding, &ending)
+            .or_else(match (stranger, ending.reset) {
+                (true, _) => &[Cause::ResetInjected, Cause::IdleTimeout, Cause::InternalError],
+                (false, Some(_)) => &[Cause::ResetInjected, Cause::InternalError, Cause::ClientCertificateRejected],
+                (false, None) => &[Cause::InternalError, Cause::ClientCertificateRejected],
+            })
+            .advise(remedy::log(facts, Side::Server, "crash, restart, deployment, lost backend"))
+            .advise(remedy::s_client(facts, "")),
     )
 }
 

@@ -111,6 +111,20 @@ fn a_client_waits_from_the_last_bytes_that_came() {
 }
 
 #[test]
+fn a_reset_without_acknowledgment_is_of_a_host_that_does_not_know_the_connection() {
+    let mut facts = Scene::broad().answered(V::TLS12, 0xc02f, &[]).handshake;
+    facts.flow = connected().flow;
+    (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Server);
+    facts.flow.sides.server.resets.push(reset(at(9, 60), 55));
+    let own = found(&server_aborted::RULE, &facts).expect("it broke off");
+    assert_eq!(own.confidence, Confidence::Strong);
+    facts.flow.sides.server.resets[0].ack_distance = None;
+    let stranger = found(&server_aborted::RULE, &facts).expect("it broke off");
+    assert_eq!(stranger.confidence, Confidence::Likely);
+    assert!(stranger.alternatives.contains(&Cause::IdleTimeout) && !own.alternatives.contains(&Cause::IdleTimeout));
+}
+
+#[test]
 fn who_closes_after_a_round_time_waited_for_somebody() {
     let closed = |after: i64, acked: u64| {
         let mut facts = partial_hello(1_600, 1_591);

@@ -368,3 +368,33 @@ fn an_alert_behind_what_was_cut_off_may_be_a_farewell() {
     assert_eq!(ended(30, false), (Outcome::Incomplete, StoppedBy::Capture));
     assert_ne!(ended(usize::MAX, false).1, StoppedBy::Capture, "nothing is lacking");
 }
+
+#[test]
+fn the_servers_side_of_a_handshake_alone_is_a_handshake() {
+    let mut wire = Wire::new();
+    wire.server(&handshake_packet(b"client", SCID, 300)).server(&handshake_packet(b"client", SCID, 80)).wait(60_000);
+    let h = wire.only();
+    assert_eq!((h.outcome, relevance(&h)), (Outcome::Incomplete, Relevance::Report));
+    let mut wire = Wire::new();
+    wire.client(&handshake_packet(SCID, b"client", 300)).server(&handshake_packet(b"client", SCID, 80)).wait(60_000);
+    assert_ne!(relevance(&wire.only()), Relevance::Report, "what goes on from another port has both");
+}
+
+#[test]
+fn data_of_dtls_shows_that_both_had_finished_out_of_view() {
+    let mut hello = vec![0xfe, 0xfd];
+    hello.extend([5; 32]);
+    hello.extend([0, 0xc0, 0x2b, 0]);
+    let begun = |wire: &mut Wire| {
+        wire.client(&whole(1, 0, &dtls_hello(1, &[]))).server(&whole(2, 0, &hello));
+    };
+    let unread = record(21, 1, &[7; 26]);
+    let mut wire = Wire::new();
+    begun(&mut wire);
+    wire.client(&record(23, 1, &[7; 30])).client(&unread);
+    assert_eq!(ended(&mut wire), (Outcome::Completed, StoppedBy::Nobody));
+    let mut wire = Wire::new();
+    begun(&mut wire);
+    wire.client(&unread);
+    assert_eq!(ended(&mut wire), (Outcome::Alerted, StoppedBy::Client), "nobody had anything to say");
+}
