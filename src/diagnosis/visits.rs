@@ -154,9 +154,9 @@ pub fn is_used(handshake: &Handshake) -> bool {
     handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some()
 }
 
-/// The client said what it did not like. That it gives up, or has what it came for, is no objection.
+/// The client said what it did not like of the answer. That it gives up, or has what it came for, is no objection.
 fn objects(handshake: &Handshake) -> bool {
-    let alert = handshake.deciding_alert().filter(|seen| seen.from == Side::Client);
+    let alert = handshake.deciding_alert().filter(|seen| seen.from == Side::Client && handshake.server_hello.is_some());
     alert.is_some_and(|seen| seen.alert.is_none_or(|alert| alert.fatal && alert.description != AlertDescription::USER_CANCELED))
 }
 

@@ -5,6 +5,7 @@
 use etherparse::{IpNumber, ip_number};
 
 use crate::flow::Layer;
+use crate::packet::checksum::is_sound;
 use crate::packet::cursor::Cursor;
 use crate::packet::state::{Ends, Last, Next, Piece, Unread, Walk};
 use crate::packet::{IpFacts, Skip};
@@ -162,7 +163,7 @@ impl Walk<'_> {
     }
 }
 
-/// A strict look at what should be an IP packet: version, header length and total length must agree with what is there.
+/// A strict look at what should be an IP packet: version, header length and total length must agree with what is there, or the checksum with the header.
 pub(super) fn fits_ip(rest: &Cursor<'_>) -> Option<Next> {
     let first = *rest.bytes().first()?;
     match first >> 4 {
@@ -172,7 +173,9 @@ pub(super) fn fits_ip(rest: &Cursor<'_>) -> Option<Next> {
             let offloaded = total_len == 0
                 && matches!(IpNumber(protocol), ip_number::TCP | ip_number::UDP)
                 && u16::from_be_bytes([f0, f1]) & 0xbfff == 0;
-            let fits = header_len >= 20 && (offloaded || (total_len >= header_len && total_len <= rest.wire()));
+            // One that was cut before it was captured is known by its checksum.
+            let cut = || rest.bytes().get(..header_len as usize).is_some_and(is_sound);
+            let fits = header_len >= 20 && (offloaded || total_len >= header_len && (total_len <= rest.wire() || cut()));
             fits.then_some(Next::Ipv4)
         }
         6 => {

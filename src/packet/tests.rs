@@ -366,6 +366,20 @@ fn a_frame_that_was_cut_before_it_was_captured_keeps_the_length_of_its_packet() 
 }
 
 #[test]
+fn a_packet_that_was_cut_is_known_by_its_checksum_where_nothing_else_tells() {
+    let cut = |sound: bool| {
+        let mut packet = ipv4(6, &tcp());
+        let sum: u32 = packet[..20].as_chunks::<2>().0.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum();
+        let checksum = !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+        packet[10..12].copy_from_slice(&checksum.wrapping_add(u16::from(!sound)).to_be_bytes());
+        let labelled = join(&[&[0, 1, 1, 64], &packet[..packet.len() - 3]]);
+        let bytes = ethernet(0x8847, &labelled);
+        matches!(Decoder::new().decode(&frame(ETHERNET, &bytes, bytes.len())), Packet::Tcp(segment) if segment.payload_len == 5)
+    };
+    assert!(cut(true) && !cut(false));
+}
+
+#[test]
 fn a_payload_cut_inside_a_tunnel_keeps_its_length() {
     let inner = ethernet(0x0800, &ipv4(6, &tcp()));
     let bytes = udp(9, 4789, &join(&[&[8, 0, 0, 0, 0, 0, 42, 0], &inner]));
