@@ -282,7 +282,9 @@ impl Vantage {
 
     /// Here, the client goes by this name, too: from the beginning, or from some moment on.
     pub fn meet(&mut self, client: Endpoint) {
-        if self.packets.is_empty() {
+        if self.packets.is_empty() && client != self.client {
+            // What the translator did not touch may follow under the name by which it was looked for.
+            self.alias = self.alias.or(Some(self.client));
             self.client = client;
         } else if client != self.client && Some(client) != self.alias {
             self.moved = self.moved.or(Some(client));
@@ -424,7 +426,7 @@ mod tests {
     fn a_client_has_another_name_from_the_start_or_from_some_moment_on() {
         let mut from_the_start = view(Vec::new());
         from_the_start.meet(end(7));
-        assert_eq!((from_the_start.client, from_the_start.moved), (end(7), None));
+        assert_eq!((from_the_start.client, from_the_start.alias, from_the_start.moved), (end(7), Some(end(1)), None));
         let mut later = view(vec![packet(0, Side::Client, 1, 0, SYN)]);
         later.alias = Some(end(5));
         later.meet(end(5));
