@@ -1,11 +1,13 @@
 //! What a rule is given: one handshake, and what is known beside it.
 
-use crate::flow::Side;
+use std::time::Duration;
+
+use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
 
 use super::cause::Cause;
 use super::chain::ChainFacts;
-use super::knowledge::Knowledge;
+use super::knowledge::{Knowledge, Related};
 use super::policy::Policy;
 use super::view::View;
 
@@ -24,7 +26,21 @@ pub struct Case<'a> {
     pub policy: &'a Policy,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    /// After a Version Negotiation the same client began another QUIC handshake with this server, from another port: it knew a version by then.
+    pub fn went_on_after_the_list(&self) -> Option<&'a Related> {
+        let quic = self.handshake.quic.as_ref().filter(|quic| quic.no_common_version())?;
+        let (list, _) = quic.negotiation.as_ref()?;
+        let next = |other: &&Related| {
+            other.same_endpoint
+                && other.transport == Transport::Udp
+                && other.hello_len > 0
+                && other.start > *list
+                && other.start.time.since(list.time) <= AT_ONCE
+        };
+        self.knowledge.related.iter().filter(next).min_by_key(|other| other.start)
+    }
+
     /// Packets of the server are lost before they reach the capture, in this handshake or in others with the same server: a late message may have
     /// been sent in time.
     pub fn loses_server_packets_unseen(&self) -> bool {
@@ -32,3 +48,6 @@ impl Case<'_> {
         elsewhere || View::new(self.handshake).loses_unseen(Side::Server)
     }
 }
+
+/// A library that opens another socket for another version does so right away.
+const AT_ONCE: Duration = Duration::from_secs(3);

@@ -88,7 +88,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
             .for_each(|finding| finding.weight = Weight::Explains);
     }
     // What goes on from elsewhere did not end here.
-    let went_on = case.knowledge.moved.is_some_and(|moved| moved.is_used) && handshake.outcome != Outcome::Completed;
+    let moved = case.knowledge.moved.is_some_and(|moved| moved.is_used) && handshake.outcome != Outcome::Completed;
+    let went_on = moved || case.went_on_after_the_list().is_some_and(|next| !next.outcome.failed());
     if went_on {
         findings.retain(|finding| finding.weight == Weight::Note);
     }

@@ -36,7 +36,7 @@ pub struct Knowledge {
     pub completed_other_names: u32,
     /// This server endpoint has been seen to speak TLS.
     pub speaks_tls: bool,
-    /// The client went on with this handshake from elsewhere.
+    /// The client went on with this handshake from elsewhere, or the server answers from another address.
     pub moved: Option<Moved>,
     /// The client of this handshake came back to the server within seconds and went on in clear, without TLS: when.
     pub fell_back: Option<Mark>,
@@ -225,6 +225,13 @@ pub struct Moved {
     pub since: Mark,
     /// Both sides sent packets of a connection that is up.
     pub is_used: bool,
+}
+
+impl Moved {
+    /// Of a handshake with this server: the answers come from another address or port than the client sent to.
+    pub fn is_answered_elsewhere(&self, asked: Endpoint) -> bool {
+        self.server != asked
+    }
 }
 
 impl Related {

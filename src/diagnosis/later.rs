@@ -9,7 +9,7 @@ use super::knowledge::Moved;
 use super::openings::Openings;
 use super::portals::{self, Led, Portals};
 use crate::condensate::Elsewhere;
-use crate::flow::Endpoint;
+use crate::flow::{Endpoint, Side};
 use crate::handshake::Handshake;
 use crate::site::Site;
 use crate::time::Mark;
@@ -70,10 +70,15 @@ impl Later {
         later.find(|(began, _)| began.time.since(first.time) <= SOON).map(|(_, mark)| *mark)
     }
 
-    /// Where a handshake over QUIC went on, if its client's port changed.
+    /// Where a handshake over QUIC went on, if its client's port changed or its server answers from another address.
     pub(super) fn moved(&self, handshake: &Handshake) -> Option<Moved> {
-        let named = handshake.quic.as_ref()?.server_named?;
-        let moved = self.moves.get(&(handshake.flow.key.site, named)).copied().flatten()?;
+        let quic = handshake.quic.as_ref()?;
+        let named = |name: Option<u64>| self.moves.get(&(handshake.flow.key.site, name?)).copied().flatten();
+        if let Some(moved) = named(quic.client_named).filter(|_| handshake.flow.side(Side::Server).packets == 0) {
+            let turned = Moved { client: moved.server, server: moved.client, ..moved };
+            return [moved, turned].into_iter().find(|moved| moved.client == handshake.client && moved.server != handshake.server);
+        }
+        let moved = named(quic.server_named)?;
         // Which end of a flow without hellos is the server is known only now.
         let turned = Moved { client: moved.server, server: moved.client, ..moved };
         [moved, turned].into_iter().find(|moved| moved.server == handshake.server && moved.client != handshake.client)

@@ -47,6 +47,8 @@ pub(super) fn conclude(mut observed: Box<Observed>, mut flow: Box<FlowFacts>, cl
     } else if let Some((from, mark)) = datagrams::inferred_alert(&Over { observed: &observed, flow: &flow, close, closed_at }) {
         inferred.push((from, mark));
         datagrams::enter_inferred(&mut observed, from);
+    } else {
+        datagrams::enter_read(&mut observed);
     }
     let over = Over { observed: &observed, flow: &flow, close, closed_at };
     let alerts = judged_alerts(&over, &inferred);
@@ -108,16 +110,17 @@ fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
         let place = read.partition_point(|other| other.mark <= mark);
         read.insert(place, ReadAlert { from, alert: None, encrypted: true, mark });
     }
-    let both = if h.quic.is_some() {
+    let both = if let Some(quic) = &h.quic {
         // A QUIC server goes on with the client's Finished, whatever it makes of it, until it says that it took it.
-        h.finished.client.zip(h.application_data.server).map(|(client, server)| client.max(server))
+        let done = h.finished.client.zip(h.application_data.server).filter(|_| !quic.closed_before_the_end());
+        done.map(|(client, server)| client.max(server))
     } else {
         let seen = h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server));
         seen.or_else(|| datagrams::finished_out_of_view(h))
     };
     // In the frame of the last Finished an alert stands behind it.
     let after = |mark: Mark| both.is_some_and(|done| mark > done || mark == done && h.quic.is_none());
-    let gone = |side| if side == Side::Server { datagrams::server_is_gone(h) } else { None };
+    let gone = |side| if side == Side::Server { datagrams::server_is_gone(h) } else { datagrams::client_is_gone(h) };
     let end = |side| if h.flow.is_udp() { gone(side) } else { h.first_end(side).map(|end| end.mark) };
     let ends = PerSide { client: end(Side::Client), server: end(Side::Server) };
     let mut alerted: PerSide<Option<Mark>> = PerSide::default();

@@ -51,6 +51,7 @@ impl Totals {
             && let Some(count) = self.other_flows.get_mut(QUIC_UNREAD)
         {
             *count = count.saturating_sub(1);
+            self.other_flows.retain(|_, count| *count > 0);
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::diagnosis::testing::{at, connected, event, outstanding, partial_hello, reset, syn};
+use crate::diagnosis::testing::{at, connected, event, outstanding, over_udp, partial_hello, reset, syn};
+use crate::handshake::facts::Protocol;
 use crate::transport::FlowEventKind;
 
 #[test]
@@ -99,6 +100,22 @@ fn a_syn_that_is_repeated_costs_the_pause_before_it() {
     facts.flow.events.push(event(at(2, 1_000), Side::Client, FlowEventKind::SynRepeat));
     let loss = View::new(&facts).loss_delay().expect("a second was lost");
     assert_eq!((loss.total, loss.side, loss.what, loss.repairs), (Duration::from_secs(1), Side::Client, "SYN", 1));
+}
+
+#[test]
+fn a_datagram_that_waits_at_its_receiver_was_not_lost() {
+    let delayed = |near_server: bool, answered: Option<Mark>| {
+        let mut facts = over_udp(Protocol::Dtls);
+        let (client, server) = if near_server { (57, 64) } else { (64, 57) };
+        (facts.flow.sides.client.ttl, facts.flow.sides.server.ttl) = (Some(client), Some(server));
+        facts.flow.sides.server.first_data = answered;
+        facts.flow.events.push(event(at(4, 1_000), Side::Client, FlowEventKind::Retransmission { offset: 0, len: 200 }));
+        facts.finished.client = Some(at(9, 1_100));
+        View::new(&facts).loss_delay().is_some()
+    };
+    assert!(!delayed(true, None) && !delayed(true, Some(at(5, 1_001))), "it had arrived, and nobody looked at it");
+    assert!(delayed(true, Some(at(2, 1))), "the answer may have been lost behind this point");
+    assert!(delayed(false, None), "seen from the client it may have been lost");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::flow::Side;
 use crate::packet::IcmpKind;
 use crate::preamble::services::{Service, Use};
 use crate::time::Mark;
-use crate::transport::{Close, FlowEventKind};
+use crate::transport::{Close, FlowEvent, FlowEventKind};
 
 use super::View;
 
@@ -123,6 +123,7 @@ impl View<'_> {
         self.handshake.flow.events.iter().any(|event| {
             event.mark.frame > from.frame
                 && event.mark.frame <= to.frame
+                && !self.arrived_unanswered(event)
                 && matches!(
                     event.kind,
                     FlowEventKind::SynRepeat
@@ -132,6 +133,13 @@ impl View<'_> {
                         | FlowEventKind::Gap { .. }
                 )
         })
+    }
+
+    /// At its receiver's own point a datagram that comes again, before the receiver said anything, had arrived: it waited there.
+    fn arrived_unanswered(self, event: &FlowEvent) -> bool {
+        let receiver = event.side.other();
+        let unheard = self.side(receiver).first_data.is_none_or(|first| first > event.mark);
+        !self.is_tcp() && unheard && matches!(event.kind, FlowEventKind::Retransmission { .. }) && self.near_side() == Some(receiver)
     }
 
     /// Packets of this side are lost before they reach the capture, as holes in its stream or gaps in the numbers of its QUIC packets show, so that a late message may have been sent in time.
@@ -177,7 +185,8 @@ impl View<'_> {
         };
         for event in facts.flow.events.iter().filter(|event| event.mark.frame <= end.frame) {
             // The other side's timestamps say that the first copy had arrived: it was slow, and not lost.
-            if event.kind == FlowEventKind::SynRepeat && self.side(event.side).syn.is_some_and(|syn| syn.first_arrived) {
+            let arrived = event.kind == FlowEventKind::SynRepeat && self.side(event.side).syn.is_some_and(|syn| syn.first_arrived);
+            if arrived || self.arrived_unanswered(event) {
                 continue;
             }
             let before = known.partition_point(|mark| mark.frame < event.mark.frame);

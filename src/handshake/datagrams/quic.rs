@@ -349,6 +349,8 @@ impl Quic {
         Self::is_used(h)
             || quic.shorts.client.count >= SETTLED
                 && quic.shorts.server.count >= SETTLED
+                // Its first may have gone out before it looked at the client's Finished.
+                && h.application_records.server >= SETTLED
                 && self.unsealing.as_ref().is_none_or(|unsealing| unsealing.is_full())
                 && completes(h, h.finished.client.or(self.client_finished)).is_some()
     }

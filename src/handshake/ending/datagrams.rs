@@ -8,6 +8,7 @@ use super::over::{Ending, NO_ANSWER, Over, PATIENCE, owing, watched_since};
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, ClosedBy, Fact, Observed, Outcome, QuicFacts, StoppedBy, Talk, deciding};
 use crate::packet::IcmpKind;
+use crate::quic::close;
 use crate::time::Mark;
 use crate::transport::IcmpNote;
 
@@ -26,6 +27,17 @@ pub(in crate::handshake) fn inferred_alert(h: &Over<'_>) -> Option<(Side, Mark)>
 pub(in crate::handshake) fn enter_inferred(h: &mut Observed, from: Side) {
     h.hidden.client_alert_instead_of_finished = from == Side::Client;
     if from == Side::Server && !h.decrypted {
+        judge_of_client(h);
+    }
+}
+
+/// A server that closes behind the client's Finished, by an Initial packet that everybody can read, judged what the client sent.
+pub(in crate::handshake) fn enter_read(h: &mut Observed) {
+    let finished = h.finished.client;
+    let judged = h.quic.as_ref().and_then(|quic| quic.close_of(Side::Server)).is_some_and(|close| {
+        close.in_initial && close::alert(close.code).is_some() && finished.is_some_and(|finished| close.mark > finished)
+    });
+    if judged && !h.decrypted {
         judge_of_client(h);
     }
 }
@@ -64,7 +76,7 @@ fn closed_in_silence(h: &Over<'_>, quic: &QuicFacts) -> Option<(Side, Mark)> {
     }
     let (client, server) = (quic.handshakes.client, quic.handshakes.server);
     let brief = client.first.zip(client.last).is_some_and(|(first, last)| last.time.since(first.time) < CLOSED_QUIET);
-    if quic.opened.client == 0 && quic.shorts.client.count == 0 && server.count > 0 && brief && quic.repeats.client == 0 {
+    if quic.opened.client == 0 && quic.shorts.client.count == 0 && server.count > 0 && brief && !repeats_its_answer(quic) {
         client.last.map(|mark| (Side::Client, mark))
     } else if let Some(finished) = h.finished.client
         && h.application_data.server.is_none()
@@ -74,6 +86,14 @@ fn closed_in_silence(h: &Over<'_>, quic: &QuicFacts) -> Option<(Side, Mark)> {
     } else {
         None
     }
+}
+
+/// The client sent again what it had answered the server with. A hello that went out twice before tells nothing, nor does a last packet of the size of an
+/// acknowledgment: a close without a reason has that size, too.
+fn repeats_its_answer(quic: &QuicFacts) -> bool {
+    let (Some((_, again)), Some(first)) = (quic.repeated.client, quic.handshakes.client.first) else { return false };
+    let brief = quic.last_alone.client.is_some_and(|(len, mark)| len < LEAST_FINISHED && mark == again);
+    again > first && !brief
 }
 
 /// How it ended.
@@ -194,7 +214,7 @@ pub(in crate::handshake) fn completes(h: &Observed, finished: Option<Mark>) -> O
     let quic = h.quic.as_ref()?;
     let (client, server) = (finished?, h.application_data.server?);
     let certain = h.server_hello.is_some() || quic.shorts.client.count.min(quic.shorts.server.count) >= WITHOUT_HELLO;
-    let closed = quic.opened.server == 0 && quic.repeats_its_close().is_some() || quic.is_reset();
+    let closed = quic.opened.server == 0 && quic.repeats_its_close().is_some() || quic.is_reset() || quic.closed_before_the_end();
     (certain && !closed).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, client.max(server)))
 }
 
@@ -240,6 +260,14 @@ pub(super) fn left(h: &Over<'_>) -> bool {
     h.flow.icmp.iter().any(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable)
 }
 
+/// The client's own host says that nobody waits there any more for what the server sends, and nothing of the client follows.
+pub(in crate::handshake) fn client_is_gone(h: &Over<'_>) -> Option<Mark> {
+    let client = h.flow.ends().0.address;
+    let says_so = |note: &&IcmpNote| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable && note.reporter == client;
+    let note = h.flow.icmp.iter().find(says_so).filter(|_| answered(h))?;
+    h.flow.side(Side::Client).last_packet.is_some_and(|last| last < note.mark).then_some(note.mark)
+}
+
 /// The same of the first of the server's packets that reach the client: it had left before it was answered. Had others arrived before, it would
 /// have gone on; had they been lost, it would have repeated itself, and the packet quoted were not the server's first.
 fn left_before_the_answer(h: &Over<'_>) -> Option<Mark> {
@@ -266,10 +294,17 @@ pub(super) fn in_vain(h: &Over<'_>) -> Option<(StoppedBy, Mark)> {
     match (client, server) {
         (Some(mark), _) => Some((StoppedBy::Network, server.map_or(mark, |other| mark.max(other)))),
         // A client that lacks the server's answer repeats itself as well. One that does not is silent.
+        (None, Some(_)) if refused_at_once(h) => None,
         (None, Some(mark)) if repeats(h, Side::Client).0 == 0 && h.quic.is_some() => Some((StoppedBy::Client, mark)),
         (None, Some(mark)) => Some((StoppedBy::Network, mark)),
         (None, None) => None,
     }
+}
+
+/// What the server sent again came to a client that was gone already: its silence is none.
+fn refused_at_once(h: &Over<'_>) -> bool {
+    let Some(gone) = client_is_gone(h) else { return false };
+    repeats(h, Side::Server).1.is_none_or(|(first, _)| gone.time.since(first.time) < NO_ANSWER)
 }
 
 /// The last of several datagrams of a side that the other should have answered, and did not: the same again, or ever new ones.
@@ -317,6 +352,8 @@ const AMPLIFIED_ROOM: u64 = 1_200;
 /// What stands around a Finished in a Handshake packet at most: number, acknowledgment, frame header, tag.
 const AROUND_FINISHED: u32 = 4 + 12 + 4 + 16;
 const EMPTY_CERTIFICATE: u32 = 8;
+/// A Handshake packet with a Finished has at least its number, the frame's header, 36 bytes and the tag.
+const LEAST_FINISHED: u32 = 1 + 3 + 36 + 16;
 /// A client's Certificate and CertificateVerify have more bytes than this.
 const LEAST_CERTIFICATE: u32 = 300;
 /// A client's Handshake packets of so many bytes are most often one that fills its datagram, behind an Initial packet, with padding.

@@ -68,6 +68,8 @@ pub struct QuicFacts {
     pub second_server: Option<Mark>,
     /// Stands for the connection identifier that the server gave itself last.
     pub server_named: Option<u64>,
+    /// The same for the one that the client gave itself, where that is long enough to tell it from others.
+    pub client_named: Option<u64>,
     /// Datagrams of the server that are no packets of QUIC, before any that is one.
     pub strange: Option<Strange>,
     /// No hello was seen: stands for the connection identifier to which the first packet was sent. It may go on with a handshake of another flow.
@@ -204,6 +206,8 @@ pub struct ClosedBy {
     pub reason: String,
     /// Where.
     pub mark: Mark,
+    /// It was in an Initial packet, the keys of which a side lays down before it has finished.
+    pub in_initial: bool,
 }
 
 impl ClosedBy {
@@ -246,6 +250,7 @@ impl QuicFacts {
             resets: Packets::default(),
             second_server: None,
             server_named: None,
+            client_named: None,
             strange: None,
             went_on_to: None,
         }
@@ -262,6 +267,11 @@ impl QuicFacts {
     /// The first `CONNECTION_CLOSE` of a side.
     pub fn close_of(&self, side: Side) -> Option<&ClosedBy> {
         self.closes.iter().find(|close| close.from == side)
+    }
+
+    /// The server closed in an Initial packet: it has not taken the client's Finished, whatever it sent besides.
+    pub fn closed_before_the_end(&self) -> bool {
+        self.close_of(Side::Server).is_some_and(|close| close.in_initial)
     }
 
     /// The server answers the client's Finished and all that follows it with one and the same datagram, or says the same at both levels: it has

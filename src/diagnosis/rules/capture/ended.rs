@@ -9,7 +9,8 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::Handshake;
+use crate::handshake::facts::{Outcome, QuicFacts, StoppedBy};
 use crate::transport::Close;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::CaptureEnded, against: &[], page: page!("capture-ended"), check };
@@ -26,6 +27,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     // Where a side's packets are absent though they were acknowledged, what is awaited would not have been there later either.
     if Side::BOTH.into_iter().any(|side| view.side(side).packets == 0 && view.side(side).acked > 0) {
+        return None;
+    }
+    // The answers are there: they come from another address.
+    if case.knowledge.moved.is_some_and(|moved| moved.is_answered_elsewhere(facts.server)) {
         return None;
     }
     // Whoever sends a SYN of a flood waits for nothing, and nobody takes an answer from whom he did not ask.
@@ -61,9 +66,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
     };
     // After a long silence those who should have spoken are named first, and this remains as the reserve.
+    let perhaps = perhaps_refused(facts);
     let (weight, confidence) = match (view.nearly_stalled(case.policy) || unanswered(case, view, quiet), facts.close) {
         (true, _) => (Weight::Fallback, Confidence::Likely),
-        (false, Close::EndOfCapture) => (Weight::Overrides, Confidence::Strong),
+        (false, Close::EndOfCapture) if perhaps.is_empty() => (Weight::Overrides, Confidence::Strong),
         (false, _) => (Weight::Overrides, Confidence::Likely),
     };
     Some(
@@ -72,6 +78,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .stopped_by(StoppedBy::Capture)
             .shown_by(progress, "last progress of the handshake")
             .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture here" })
+            .or_else(perhaps)
             .advise("Capture for longer, or read this file together with the one that follows it."),
     )
 }
@@ -80,6 +87,23 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn unanswered(case: &Case<'_>, view: View<'_>, quiet: Duration) -> bool {
     let once = view.is_tcp() && !view.is_up() && view.server().packets == 0 && view.client().syn.is_some_and(|syn| syn.count == 1);
     once && quiet >= ANSWER_TAKES && case.knowledge.related.iter().any(|other| other.same_endpoint && other.went_unanswered)
+}
+
+/// What else the last packet over QUIC may be, where nobody can read it: who closes in a Handshake packet says nothing more, and the capture often
+/// ends there because the program did.
+fn perhaps_refused(facts: &Handshake) -> &'static [Cause] {
+    let unread = |quic: &&QuicFacts| quic.opened.client + quic.opened.server == 0;
+    let Some(quic) = facts.quic.as_deref().filter(unread).filter(|_| facts.server_hello.is_some()) else { return &[] };
+    let last = |side: Side| {
+        let alone = *quic.last_alone.of(side);
+        alone.map(|(_, mark)| mark).filter(|mark| facts.flow.side(side).last_packet == Some(*mark))
+    };
+    let (client, server) = (quic.handshakes.client, quic.handshakes.server);
+    if last(Side::Server).is_some_and(|mark| quic.shorts.client.count > 0 && client.last.is_some_and(|last| last < mark)) {
+        return &[Cause::ClientCertificateMissing, Cause::ClientCertificateRejected];
+    }
+    let behind = last(Side::Client).is_some_and(|mark| server.last.is_some_and(|last| last < mark));
+    if behind && quic.shorts.client.count == 0 { &[Cause::ServerCertificateRejected] } else { &[] }
 }
 
 /// OpenVPN's control channel is encrypted, both sides talk, and the tunnel was not used before the capture ended: nobody knows how far they got.

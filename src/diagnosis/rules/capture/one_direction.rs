@@ -16,7 +16,8 @@ use super::{ELSEWHERE, lacking, unclear};
 pub(super) const RULE: Rule = Rule { cause: Cause::CaptureOneDirection, against: &[], page: page!("capture-one-direction"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
-    if case.knowledge.stray_answer.is_some() {
+    let elsewhere = case.knowledge.moved.is_some_and(|moved| moved.is_answered_elsewhere(case.handshake.server));
+    if case.knowledge.stray_answer.is_some() || elsewhere {
         return None;
     }
     let view = View::new(case.handshake);

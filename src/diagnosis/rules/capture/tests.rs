@@ -1,10 +1,14 @@
 //! Tests of the family capture.
 
 use super::*;
+use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Related};
-use crate::diagnosis::testing::{at, connected, found, found_knowing, outstanding, partial_hello, related};
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, outstanding, over_udp, partial_hello, related};
+use crate::handshake::Handshake;
+use crate::handshake::facts::{Outcome, Protocol, QuicFacts, StoppedBy};
+use crate::quic::version::Version;
+use crate::tls::registry::ProtocolVersion;
 use crate::transport::{Close, SideFacts};
 
 #[test]
@@ -133,4 +137,25 @@ fn who_cut_the_packets_is_told() {
     assert!(here.summary.contains("truncated 2 packets"), "{}", here.summary);
     assert!(before.summary.contains("before the capture saw them"), "{}", before.summary);
     assert!(before.remedy[0].line().contains("mirror session"), "{:?}", before.remedy);
+}
+
+#[test]
+fn a_last_handshake_packet_over_quic_may_be_a_refusal() {
+    let mut facts = over_udp(Protocol::Quic);
+    facts.server_hello = Scene::broad().answered(ProtocolVersion::TLS13, 0x1301, &[]).handshake.observed.server_hello;
+    (facts.outcome, facts.close, facts.closed_at) = (Outcome::Incomplete, Close::EndOfCapture, at(7, 3_001));
+    let mut quic = QuicFacts::new(Version::V1);
+    quic.handshakes.server.add(at(6, 2_990), 800);
+    quic.handshakes.client.add(at(7, 3_000), 22);
+    quic.last_alone.client = Some((22, at(7, 3_000)));
+    facts.flow.sides.client.last_packet = Some(at(7, 3_000));
+    facts.quic = Some(Box::new(quic));
+    let ended = |facts: &Handshake| {
+        let finding = found(&ended::RULE, facts).expect("the capture ends");
+        (finding.confidence, finding.alternatives)
+    };
+    assert_eq!(ended(&facts), (Confidence::Likely, vec![Cause::ServerCertificateRejected]));
+    // The server has more to say: it was an acknowledgment.
+    facts.quic.as_mut().unwrap().handshakes.server.add(at(8, 3_001), 800);
+    assert_eq!(ended(&facts), (Confidence::Strong, Vec::new()));
 }

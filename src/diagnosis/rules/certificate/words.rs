@@ -61,6 +61,9 @@ impl<'a> CertificateView<'a> {
     pub(super) fn reaction_clause(&self) -> String {
         match self.reaction {
             Reaction::Alert { alert, .. } => format!("the client refused it with alert {}", offer::spoken(alert)),
+            Reaction::HiddenAlert { .. } if self.case.handshake.quic.is_some() => {
+                "the client answered it with an encrypted CONNECTION_CLOSE".to_owned()
+            }
             Reaction::HiddenAlert { .. } => "the client answered it with an encrypted alert".to_owned(),
             Reaction::Left { reset: true, .. } => "the client reset the connection right after it".to_owned(),
             Reaction::Left { reset: false, .. } => "the client closed the connection right after it".to_owned(),
@@ -132,6 +135,9 @@ impl<'a> CertificateView<'a> {
         }
         match self.reaction {
             Reaction::Alert { alert, mark } => finding.shown_by(mark, format!("client sent alert {}", offer::spoken(alert))),
+            Reaction::HiddenAlert { mark } if self.case.handshake.quic.is_some() => {
+                finding.shown_by(mark, "client sent a Handshake packet and nothing more: it did not go on, and nobody asked it again")
+            }
             Reaction::HiddenAlert { mark } => {
                 finding.shown_by(mark, "client sent one encrypted record of an alert's size, and nothing more")
             }

@@ -41,21 +41,26 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     }
     let (total, worst) = (span_text(loss.total), span_text(loss.worst));
     let what = format!("the {}'s {}", loss.side, bare(loss.what));
-    let share = if worst == total { format!(": {what} was lost and sent again") } else { format!(", {worst} of it for {what}") };
+    // Datagrams have no acknowledgments of their own: what was sent again may have arrived, and its answer was late.
+    let proven = view.is_tcp();
+    let fate = if proven { "was lost and sent again" } else { "was sent again, because it was lost or not answered in time" };
+    let share = if worst == total { format!(": {what} {fate}") } else { format!(", {worst} of it for {what}") };
     let repeats = if loss.repairs == 1 {
         String::new()
     } else {
         format!(", with {} in all", counted(loss.repairs, "retransmission", "retransmissions"))
     };
+    let or_late: &[Cause] = if proven || loss.side == Side::Server { &[] } else { &[Cause::ServerSlow] };
     Some(
         Finding::new(
             Cause::PacketLoss,
-            Confidence::Strong,
+            if proven { Confidence::Strong } else { Confidence::Likely },
             format!("Packet loss delayed the handshake with {} by {total}{share}{repeats}.", view.target()),
         )
         .weight(if felt { Weight::Explains } else { Weight::Note })
         .stopped_by(StoppedBy::Network)
         .shown_by(loss.repaired, format!("{} arrives {} late", loss.what, span_text(loss.worst)))
+        .or_else(or_late)
         .advise("Measure the loss on the path and check the counters of both hosts:")
         .advise(remedy::measure_loss(case.handshake))
         .advise(Command::new("nstat -az TcpRetransSegs TcpExtTCPTimeouts")),

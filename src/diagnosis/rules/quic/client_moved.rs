@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule { cause: Cause::QuicClientMoved, against: &[]
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
-    let moved = case.knowledge.moved.filter(|_| facts.outcome != Outcome::Completed)?;
+    let moved = case.knowledge.moved.filter(|moved| facts.outcome != Outcome::Completed && !moved.is_answered_elsewhere(facts.server))?;
     let view = View::new(facts);
     let from = if moved.client.address == facts.client.address {
         format!("port {} instead of {}", moved.client.port, facts.client.port)

@@ -1,5 +1,7 @@
 //! `quic-mtu`: full-size datagrams do not pass.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
@@ -65,15 +67,26 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// The server counts its Initial packets, and those with its ServerHello, which fill a datagram, are the ones that never arrive.
 fn numbers_missing(view: View<'_>, quic: &QuicFacts) -> Option<Finding> {
     let missing = quic.numbers.server.missing();
-    let heard = quic.acked.client.filter(|_| missing >= 2 && quic.initials.server.count >= 2 && !view.server_hello_begun())?;
-    let last = quic.initials.server.last?;
     let (count, largest) = (quic.initials.server.count, view.server().largest_segment);
+    // Behind a ServerHello there are Handshake packets: where these came, again and again, and it did not, one number is enough.
+    let (first, again) = quic.handshakes.server.first.zip(quic.handshakes.server.last).unzip();
+    let followed = first.zip(again).is_some_and(|(first, again)| again.time.since(first.time) >= AGAIN) && largest < FULL;
+    let enough = missing >= if followed { 1 } else { 2 };
+    let heard = quic.acked.client.filter(|_| enough && count >= 2 && !view.server_hello_begun())?;
+    let last = quic.initials.server.last?;
+    let (lost, ones) = match missing {
+        1 => ("one of the server's Initial packets was lost".to_owned(), "the full-size one"),
+        _ => (format!("{missing} of the server's Initial packets were lost"), "the full-size ones"),
+    };
     Some(
         Finding::new(
             Cause::QuicMtu,
             Confidence::Likely,
-            format!("Judging by the packet numbers, {missing} of the server's Initial packets were lost before this point: the full-size ones with its ServerHello. \
-                 The {count} small ones arrived, and so did datagrams of up to {largest}.", largest = counted(largest, "byte", "bytes")),
+            format!(
+                "Judging by the packet numbers, {lost} before this point: {ones} with its ServerHello. \
+                 The {count} small ones arrived, and so did datagrams of up to {largest}.",
+                largest = counted(largest, "byte", "bytes")
+            ),
         )
         .shown_by(heard, "the server acknowledges the client's Initial packet")
         .shown_by(last, "the server's last Initial packet here; none contains its ServerHello")
@@ -87,3 +100,5 @@ const LEAST_PATH: u32 = 1228;
 const SMALL: u32 = 1000;
 /// A datagram of the size that QUIC fills up to.
 const FULL: u32 = 1200;
+/// A server has sent its first flight again by then.
+const AGAIN: Duration = Duration::from_millis(500);

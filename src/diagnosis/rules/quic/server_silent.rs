@@ -4,6 +4,7 @@ use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
+use crate::diagnosis::knowledge::Moved;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
@@ -18,6 +19,9 @@ pub(super) const RULE: Rule =
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     let quic = view.failed_over_quic()?;
+    if let Some(moved) = case.knowledge.moved.filter(|moved| moved.is_answered_elsewhere(case.handshake.server)) {
+        return Some(answered_elsewhere(case, moved));
+    }
     // After a Retry it is the client's turn.
     let retried = case.handshake.awaited_second_hello().is_some();
     if retried
@@ -90,6 +94,25 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::curl(case.handshake, "--http3-only"))
             .advise(remedy::show_lines(case.handshake)),
     )
+}
+
+/// The answers name the client as it named itself, and come from an address that it did not ask.
+fn answered_elsewhere(case: &Case<'_>, moved: Moved) -> Finding {
+    let facts = case.handshake;
+    let summary = format!(
+        "The answers to {} come from {} instead of {}: a client that takes only what comes from the address it asked drops them.",
+        facts.client.host(),
+        moved.server,
+        facts.server
+    );
+    Finding::new(Cause::QuicServerSilent, Confidence::Likely, summary)
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Server)
+        .shown_by(facts.flow.first, format!("first Initial packet, to {}", facts.server))
+        .shown_by(moved.since, format!("from {}, to the connection identifier that this client gave itself", moved.server))
+        .or_else(&[Cause::QuicServerChanged])
+        .advise("On the server, answer from the address that was asked: let it listen on each address by itself, or use IP_PKTINFO. Behind a balancer or NAT, let the answers take the same way back.")
+        .advise(remedy::ss_listen_udp(facts.server.port))
 }
 
 /// The first bytes, in hexadecimal.

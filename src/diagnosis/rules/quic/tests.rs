@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::finding::Confidence;
-use crate::diagnosis::knowledge::{Knowledge, Related};
+use crate::diagnosis::finding::{Confidence, Weight};
+use crate::diagnosis::knowledge::{Knowledge, Moved, Related};
 use crate::diagnosis::testing::{Scene, at, found_of_knowing as check, over_udp, related, rules_of};
-use crate::flow::{Side, Transport};
+use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{ClosedBy, HelloPacket, Outcome, Protocol, QuicFacts, StoppedBy, Strange, Unanswered};
 use crate::packet::IcmpKind;
@@ -102,7 +102,7 @@ fn a_token_that_is_not_taken_is_a_loop_and_two_retries_alone_are_none() {
     assert_eq!(check(Cause::QuicRetryLoop, &handshake, &Knowledge::default()).unwrap().confidence, Confidence::Strong);
 
     let mut handshake = acknowledged();
-    let close = ClosedBy { from: Side::Server, code: 0x0b, application: false, reason: String::new(), mark: at(5, 60) };
+    let close = ClosedBy { from: Side::Server, code: 0x0b, application: false, reason: String::new(), mark: at(5, 60), in_initial: true };
     handshake.quic.as_mut().unwrap().closes.push(close);
     handshake.outcome = Outcome::Closed;
     assert_eq!(check(Cause::QuicRetryLoop, &handshake, &Knowledge::default()).unwrap().confidence, Confidence::Certain);
@@ -175,7 +175,8 @@ fn a_browser_that_closes_the_slower_attempt_was_not_blocked() {
     let closed = |millis| {
         let mut handshake = unanswered();
         handshake.outcome = Outcome::Closed;
-        let close = ClosedBy { from: Side::Client, code: 0, application: false, reason: String::new(), mark: at(3, millis) };
+        let close =
+            ClosedBy { from: Side::Client, code: 0, application: false, reason: String::new(), mark: at(3, millis), in_initial: true };
         handshake.quic.as_mut().unwrap().closes.push(close);
         handshake
     };
@@ -204,6 +205,25 @@ fn numbers_that_never_arrive_are_those_of_full_datagrams() {
 }
 
 #[test]
+fn what_follows_a_server_hello_shows_that_the_hello_was_sent() {
+    let lost = |again: i64, largest: u32| {
+        let mut handshake = acknowledged();
+        handshake.flow.sides.server.largest_segment = largest;
+        let quic = handshake.quic.as_mut().unwrap();
+        for (frame, number) in [(3, 0), (4, 1), (6, 3)] {
+            quic.initials.server.add(at(frame, 30), 40);
+            quic.numbers.server.add(number);
+        }
+        quic.handshakes.server.add(at(7, 40), 900);
+        quic.handshakes.server.add(at(9, 40 + again), 900);
+        check(Cause::QuicMtu, &handshake, &Knowledge::default()).map(|finding| finding.confidence)
+    };
+    assert_eq!(lost(1_300, 947), Some(Confidence::Likely));
+    assert_eq!(lost(1_300, 1_252), None, "full-size datagrams pass: one was lost by chance");
+    assert_eq!(lost(1, 947), None, "it was not sent again yet");
+}
+
+#[test]
 fn a_reserved_version_asks_for_the_list() {
     let mut handshake = acknowledged();
     handshake.outcome = Outcome::Refused;
@@ -214,6 +234,41 @@ fn a_reserved_version_asks_for_the_list() {
     let finding = check(Cause::QuicVersionMismatch, &handshake, &Knowledge::default()).unwrap();
     assert_eq!(finding.confidence, Confidence::Likely);
     assert!(finding.remedy[0].line().starts_with("Nothing is wrong on the server"));
+}
+
+#[test]
+fn who_goes_on_from_another_port_knew_a_version_of_the_list() {
+    let mut handshake = unanswered();
+    handshake.outcome = Outcome::Refused;
+    let quic = handshake.quic.as_mut().unwrap();
+    (quic.negotiation, quic.first_version) = (Some((at(2, 20), vec![Version::V1])), Version(0x1a2a_3a4a));
+    let next = |start, transport, outcome| Knowledge {
+        related: vec![Related { same_endpoint: true, transport, outcome, hello_len: 300, ..related(start) }],
+        ..Knowledge::default()
+    };
+    let weight = |knowledge: &Knowledge| check(Cause::QuicVersionMismatch, &handshake, knowledge).unwrap().weight;
+    assert_eq!(weight(&next(at(3, 21), Transport::Udp, Outcome::Completed)), Weight::Note);
+    assert_eq!(weight(&next(at(3, 21), Transport::Udp, Outcome::Alerted)), Weight::Unwanted, "why is told there");
+    for other in [
+        next(at(1, -500), Transport::Udp, Outcome::Completed),
+        next(at(9, 8_000), Transport::Udp, Outcome::Completed),
+        next(at(3, 21), Transport::Tcp, Outcome::Completed),
+    ] {
+        assert_eq!(weight(&other), Weight::Overrides);
+    }
+}
+
+#[test]
+fn answers_from_another_address_are_no_silence() {
+    let handshake = unanswered();
+    let server = Endpoint { port: 443, ..handshake.client };
+    let moved = Moved { client: handshake.client, server, since: at(2, 20), is_used: false };
+    let knowledge = Knowledge { moved: Some(moved), hears_both_sides: true, ..Knowledge::default() };
+    let finding = check(Cause::QuicServerSilent, &handshake, &knowledge).unwrap();
+    assert_eq!((finding.weight, finding.confidence, finding.stopped_by), (Weight::Overrides, Confidence::Likely, Some(StoppedBy::Server)));
+    assert_eq!(check(Cause::QuicClientMoved, &handshake, &knowledge), None);
+    let port = Knowledge { moved: Some(Moved { server: handshake.server, client: server, ..moved }), ..knowledge };
+    assert_eq!(check(Cause::QuicServerSilent, &handshake, &port).unwrap().weight, Weight::Explains, "its client moved");
 }
 
 #[test]

@@ -219,6 +219,14 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
         (note.mark, summary, shown, remedy::log(facts, side, "the process ended: crash, restart, timeout"))
     };
     // Of a client that was not heard to be answered, other things may be true.
-    let confidence = if view.unanswered() { Confidence::Likely } else { Confidence::Strong };
-    Some(Finding::new(cause, confidence, summary).weight(Weight::Fallback).stopped_by(side.into()).shown_by(mark, shown).advise(advice))
+    // Nor does one that closes after seconds without any progress say whether it decided to, or gave up waiting.
+    let waited = view.waited() && view.closed_by_code(side).is_some();
+    let confidence = if view.unanswered() || waited { Confidence::Likely } else { Confidence::Strong };
+    let gave_up: &[Cause] = match side {
+        _ if !waited => &[],
+        Side::Client => &[Cause::ClientTimeout],
+        Side::Server => &[Cause::ServerTimeout],
+    };
+    let finding = Finding::new(cause, confidence, summary).weight(Weight::Fallback).stopped_by(side.into()).shown_by(mark, shown);
+    Some(finding.or_else(gave_up).advise(advice))
 }

@@ -4,9 +4,10 @@ use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, partial_hello, reset};
+use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, over_udp, partial_hello, reset};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::{ClosedBy, Outcome, Protocol, QuicFacts, StoppedBy};
+use crate::quic::version::Version;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
 
 #[test]
@@ -144,4 +145,22 @@ fn who_closes_after_a_round_time_waited_for_somebody() {
     assert!(!closed(2_300, 1_600), "no time limit");
     assert!(!closed(4, 1_600), "at once");
     assert!(!closed(2_004, 0), "the hello did not arrive");
+}
+
+#[test]
+fn a_close_after_seconds_without_progress_may_be_impatience() {
+    let closed = |millis| {
+        let mut facts = over_udp(Protocol::Quic);
+        facts.outcome = Outcome::Closed;
+        let mark = at(9, millis);
+        (facts.end, facts.flow.sides.server.packets) = (Some(mark), 1);
+        let mut quic = QuicFacts::new(Version::V1);
+        quic.closes.push(ClosedBy { from: Side::Client, code: 0x0c, application: false, reason: String::new(), mark, in_initial: true });
+        facts.quic = Some(Box::new(quic));
+        (facts.flow.last, facts.closed_at) = (mark, mark);
+        let finding = found(&client_aborted::RULE, &facts).expect("the client closed");
+        (finding.confidence, finding.alternatives)
+    };
+    assert_eq!(closed(5_300), (Confidence::Likely, vec![Cause::ClientTimeout]));
+    assert_eq!(closed(300), (Confidence::Strong, Vec::new()));
 }

@@ -30,6 +30,7 @@ impl Quic {
         let other = h.protocol == Protocol::Other;
         let Some(quic) = &mut h.quic else { return };
         quic.went_on_to = other.then(|| number_of(&self.original));
+        quic.client_named = (self.client_cid.len() >= LEAST_CID).then(|| number_of(&self.client_cid));
         quic.server_named = self.server_cids.last().map(|cid| number_of(cid));
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn connection_close(h: &mut Observed, side: Side, mark: Mark, closed:
         return;
     }
     let reason = String::from_utf8_lossy(closed.reason.get(..closed.reason.len().min(REASON)).unwrap_or_default()).into_owned();
-    quic.closes.push(ClosedBy { from: side, code: closed.code, application: closed.application, reason, mark });
+    quic.closes.push(ClosedBy { from: side, code: closed.code, application: closed.application, reason, mark, in_initial: !sealed });
     letter(h, side, 'l');
     if let Some(description) = close::alert(closed.code).filter(|_| !closed.application) {
         let alert = Alert { fatal: true, level: 2, description: AlertDescription(description) };

@@ -85,6 +85,8 @@ fn only_what_is_complete_is_settled() {
     wire.client(&short(3)).client(&short(4));
     assert!(wire.shared.concluded.is_empty());
     wire.server(&short(5));
+    assert!(wire.shared.concluded.is_empty(), "one may have gone out before the server looked at the Finished");
+    wire.server(&short(6));
     assert_eq!(wire.shared.concluded.len(), 1, "now it is");
     assert_eq!(wire.shared.concluded[0].outcome, Outcome::Completed);
 }
@@ -345,6 +347,64 @@ fn what_answers_a_first_packet_without_a_long_header_is_not_quic() {
     wire.client(&first_initial(0)).client(&from_client(60)).server(&short(1));
     let h = wire.only();
     assert_eq!((h.flow.side(Side::Server).packets, h.quic.as_ref().unwrap().strange), (1, None), "the capture lacks the Initial packet");
+}
+
+/// The server closes at all levels: its Initial packet, which everybody can read, says why.
+fn closes_at_all_levels(code: u16) -> Vec<u8> {
+    let frame = [&[0x1c][..], &(0x4000 | code).to_be_bytes(), &[0, 0]].concat();
+    let initial = long(&keys().server, 0, (b"c", SCID), &[], 1, &frame, false);
+    [initial, handshake_packet(b"c", SCID, 24), short(9)].concat()
+}
+
+#[test]
+fn a_server_that_closes_in_an_initial_packet_has_not_taken_the_finished() {
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&[answer(), short(6)].concat()).client(&from_client(70)).client(&short(1)).client(&short(2));
+    wire.server(&short(7)).server(&closes_at_all_levels(0x174));
+    let h = wire.only();
+    assert_eq!((h.outcome, h.stopped_by, h.alerts[0].mark.frame), (Outcome::Alerted, StoppedBy::Server, 7));
+    assert!(h.hidden.client_certificate_empty, "a packet with room for a Finished and an empty Certificate");
+    // One that goes on has laid its Initial keys down: who closes with them is somebody else, and too late.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&[answer(), short(6)].concat()).client(&from_client(70)).client(&short(1)).client(&short(2));
+    wire.server(&short(7)).server(&short(8)).server(&closes_at_all_levels(0x174));
+    assert_eq!(ended(&mut wire), (Outcome::Completed, StoppedBy::Nobody));
+}
+
+#[test]
+fn a_close_of_the_size_of_an_acknowledgment_is_no_probe() {
+    // What the client had to send twice before it was answered says nothing of what it answers.
+    let refused = |last: u16, wait| {
+        let mut wire = Wire::new();
+        wire.client(&first_initial(0)).client(&first_initial(1)).server(&answer()).client(&from_client(22));
+        wire.server(&handshake_packet(b"c", SCID, 800)).client(&from_client(last)).wait(wait);
+        ended(&mut wire)
+    };
+    assert_eq!(refused(22, 2_000), (Outcome::Alerted, StoppedBy::Client));
+    assert_eq!(refused(61, 2_000), (Outcome::Alerted, StoppedBy::Client));
+    assert_eq!(refused(22, 20).0, Outcome::Incomplete, "what follows may not be in the capture");
+    // One that waits asks again, for longer.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(70)).wait(100).client(&from_client(70)).wait(1_500);
+    assert_eq!(ended(&mut wire).0, Outcome::Incomplete);
+}
+
+#[test]
+fn a_server_that_talks_to_a_closed_socket_is_not_who_ended_it() {
+    let answered = |wire: &mut Wire| {
+        wire.client(&whole(1, 0, &dtls_hello(1, &[]))).server(&whole(3, 0, &[0xfe, 0xff, 2, 8, 8]));
+        wire.client(&whole(1, 1, &dtls_hello(1, &[8, 8])));
+    };
+    let mut wire = Wire::new();
+    answered(&mut wire);
+    wire.server(&whole(14, 2, &[])).unreachable(Side::Server, 25).server(&record(21, 9, &[2, 80]));
+    let h = wire.only();
+    assert_eq!((h.outcome, h.stopped_by, h.alerts[0].consequence), (Outcome::Closed, StoppedBy::Client, true));
+    // The alert was first: the client left because of it.
+    let mut wire = Wire::new();
+    answered(&mut wire);
+    wire.server(&record(21, 9, &[2, 80])).unreachable(Side::Server, 15);
+    assert_eq!(ended(&mut wire), (Outcome::Alerted, StoppedBy::Server));
 }
 
 #[test]
