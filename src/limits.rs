@@ -490,6 +490,12 @@ pub const OPENVPN_EARLY: usize = 32 << 10;
 /// Bytes of a server's first segment up to which it waits to be believed: alerts, and what is forged to hide them, are seldom longer.
 pub const ASIDE: usize = 256;
 
+/// Segments of one side that wait because their receiver may drop them.
+pub const DOUBTED: usize = 8;
+
+/// Bytes of a segment up to which it waits so: what is meant for a filter to read is no longer than a ClientHello.
+pub const DOUBTED_LEN: usize = 4096;
+
 /// A marker of a settled connection with its place in the tables, in bytes.
 const MARKER: usize = 96;
 

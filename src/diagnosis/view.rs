@@ -19,6 +19,7 @@ mod sizes;
 #[cfg(test)]
 mod tests;
 pub mod timing;
+mod unknown;
 
 pub use sizes::ETHERNET_MTU;
 pub use timing::{LossDelay, Wait};

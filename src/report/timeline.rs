@@ -17,7 +17,7 @@ use crate::wording::counted;
 
 use super::{Step, StepKind as Kind};
 use likely::Names;
-use words::{alert_text, anomaly_text, chain_text, client_hello, message_kind, part_text, sent_again, server_hello};
+use words::{alert_text, anomaly_text, chain_text, client_hello, decoy_text, message_kind, part_text, sent_again, server_hello};
 
 mod likely;
 mod words;
@@ -123,6 +123,7 @@ impl Rows {
                     (91, Kind::Rst, None, reset.map(|reset| format!("{to_syn}TTL {}", reset.ttl)).unwrap_or_default())
                 }
                 FlowEventKind::Icmp { .. } => continue,
+                FlowEventKind::Decoy { why, .. } => (6, Kind::Overlap, None, decoy_text(why).to_owned()),
                 FlowEventKind::DifferingOverlap { offset } => (6, Kind::Overlap, None, format!("other bytes at {offset} than before")),
             };
             self.add(event.mark, rank, side, kind, size, text);

@@ -15,7 +15,7 @@ use crate::time::Mark;
 
 pub use events::{FlowEvent, FlowEventKind, GapCause};
 pub(super) use side::note_unfinished;
-pub use side::{Contradicted, IdFacts, Outstanding, Reset, SideFacts, SynFacts, ZeroWindow};
+pub use side::{Contradicted, Decoys, Doubt, IdFacts, Outstanding, Reset, SideFacts, SynFacts, ZeroWindow};
 
 /// What the packets of one flow, a TCP connection or a UDP flow with a handshake in it, showed besides their payload. What each packet touches
 /// comes first.

@@ -57,8 +57,8 @@ mod ways;
 
 pub use bounds::{NEVER, TableCounters, TableLimits, Tick};
 pub use facts::{
-    Contradicted, FlowEvent, FlowEventKind, FlowFacts, GapCause, IcmpNote, IdFacts, Outstanding, Reset, Roles, SideFacts, SynFacts,
-    TcpFacts, ZeroWindow,
+    Contradicted, Decoys, Doubt, FlowEvent, FlowEventKind, FlowFacts, GapCause, IcmpNote, IdFacts, Outstanding, Reset, Roles, SideFacts,
+    SynFacts, TcpFacts, ZeroWindow,
 };
 pub(crate) use prefetch::prefetch_front;
 pub use sink::{Close, Data, FlowSink, Gap, HalfOpenEnd, Interest, QUIET_TICKS};

@@ -6,7 +6,7 @@ use std::mem::offset_of;
 use std::time::Duration;
 
 use super::assembler::{Assembler, slice};
-use super::facts::Outstanding;
+use super::facts::{Doubt, Outstanding};
 use crate::limits;
 use crate::packet::{Segment, TcpFlags, tcp_options, tcp_timestamps};
 use crate::time::{Mark, Timestamp};
@@ -55,6 +55,8 @@ pub(super) struct Stream {
     pub(super) hole_acked: Option<(Timestamp, u32)>,
     /// A small segment that is not yet acknowledged, the first or an alert: whoever is on the path may have sent it in this side's name.
     pub(super) aside: Option<Box<Aside>>,
+    /// Segments that the other side may drop.
+    pub(super) doubted: Vec<Doubted>,
     /// An alert in its name that was taken.
     pub(super) alert: Option<Box<Aside>>,
     /// The first bytes that were seen of it.
@@ -104,6 +106,26 @@ impl Aside {
     /// The segment as it came.
     pub(super) fn segment(&self) -> Segment<'_> {
         Segment { payload: &self.bytes, ..self.head }
+    }
+}
+
+/// A segment that its receiver may drop.
+#[derive(Debug)]
+pub(super) struct Doubted {
+    /// What is doubted of it.
+    pub(super) why: Doubt,
+    /// Offset behind its last byte.
+    pub(super) end: u64,
+    /// Its checksum is wrong.
+    pub(super) damaged: bool,
+    /// The rest of it.
+    pub(super) aside: Aside,
+}
+
+impl Doubted {
+    /// Bytes that it takes.
+    pub(super) const fn cost(&self) -> usize {
+        size_of::<Self>() + self.aside.bytes.capacity()
     }
 }
 
@@ -194,6 +216,11 @@ impl Stream {
         }
         self.newest = u8::try_from((newest + 1) % limits::RECENT_PACKETS).unwrap_or(0);
         false
+    }
+
+    /// In place of this segment another one is doubted, which a tool made out of it: in all but its bytes it looks the same.
+    pub(super) fn doubts_in_place_of(&self, segment: &Segment<'_>) -> bool {
+        self.doubted.iter().any(|held| held.aside.head.seq == segment.seq && held.aside.bytes != segment.payload)
     }
 
     /// This packet was captured before, as its identification says.
@@ -307,7 +334,7 @@ impl Stream {
 }
 
 impl Unacked {
-    const fn end(&self) -> u64 {
+    pub(super) const fn end(&self) -> u64 {
         self.segment.offset.saturating_add(self.segment.len as u64)
     }
 }
@@ -351,7 +378,9 @@ impl Print {
             && self.flags == new.flags
             && self.id == new.id
             && self.options == new.options
-            && (self.peer_packets == new.peer_packets || self.opens_again_at_once(new));
+            && (self.peer_packets == new.peer_packets || self.opens_again_at_once(new))
+            && !is_far_below(self.ttl, new.ttl)
+            && !is_far_below(new.ttl, self.ttl);
         // Routers in between took from its hop counter. A RST may be forged after a genuine one.
         let elsewhere = self.ttl != new.ttl && !new.flags.rst();
         let within = match (new.id, elsewhere) {
@@ -386,6 +415,11 @@ pub(super) fn digest(bytes: &[u8]) -> u64 {
     sums.iter().chain(&sums_of_sums).fold(0, fold)
 }
 
+/// A hop counter that is as good as used up, while that of the same side's other packets is not: no change of routes does so.
+pub(super) const fn is_far_below(ttl: u8, own: u8) -> bool {
+    ttl <= USED_UP && own.saturating_sub(ttl) >= FAR
+}
+
 fn options_digest(segment: &Segment<'_>) -> u32 {
     let hash = if segment.flags.syn() {
         let options = tcp_options(segment.options);
@@ -405,6 +439,12 @@ fn digest_words(words: &[u64]) -> u64 {
 pub(super) const fn low_bits(value: u64) -> u32 {
     value as u32
 }
+
+/// Hosts begin with 64 and more, and no way has more than some thirty hops.
+const USED_UP: u8 = 32;
+
+/// More hops than routes differ by.
+const FAR: u8 = 16;
 
 /// Bytes of a segment by which it is told from another in its place: who forges one does not begin it with the same 64 bytes.
 const COMPARED: usize = 64;

@@ -70,6 +70,7 @@ pub(super) struct Told {
     id: Id,
     mark: Mark,
     path: Path,
+    rest: HeaderRest,
 }
 
 impl Told {
@@ -90,6 +91,7 @@ impl Told {
             id: Id::Fresh,
             mark: Mark::default(),
             path: Path::NONE,
+            rest: HeaderRest::default(),
         }
     }
 
@@ -154,6 +156,12 @@ impl Told {
         self
     }
 
+    /// A checksum that is none; without options.
+    pub(super) fn wrong_checksum(mut self) -> Self {
+        self.rest = HeaderRest { offset: 0x50, checksum: 1, urgent: 0 };
+        self
+    }
+
     pub(super) fn id(mut self, id: Option<u16>) -> Self {
         self.id = id.map_or(Id::None, Id::Of);
         self
@@ -213,7 +221,7 @@ impl Told {
             options: &self.options,
             payload: &self.payload,
             payload_len: len,
-            rest: HeaderRest::default(),
+            rest: self.rest,
         }
     }
 }

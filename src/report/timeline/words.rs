@@ -8,6 +8,7 @@ use crate::handshake::datagrams::message_at;
 use crate::handshake::facts::{AlertSeen, Chain, Protocol};
 use crate::tls::client_hello::ClientHello;
 use crate::tls::server_hello::ServerHello;
+use crate::transport::Doubt;
 use crate::wording::counted;
 
 /// What was sent again: TCP and QUIC count bytes, DTLS messages.
@@ -103,6 +104,16 @@ pub(super) fn anomaly_text(kind: &AnomalyKind) -> String {
         AnomalyKind::UnknownContentType { content_type } => format!("record of unknown type {content_type}"),
         AnomalyKind::RecordNotDecrypted { len } => format!("record of {len} bytes that the key log's secrets do not open"),
         AnomalyKind::DifferingOverlap { offset } => format!("other bytes at {offset} than before"),
+    }
+}
+
+/// A segment that is left out of its stream.
+pub(super) const fn decoy_text(why: Doubt) -> &'static str {
+    match why {
+        Doubt::HopCounter => "decoy: its TTL is nearly used up, and other bytes come in its place",
+        Doubt::Checksum => "decoy: its checksum is wrong, and other bytes come in its place",
+        Doubt::OldTimestamp => "decoy: its timestamp is older than that of the SYN, and other bytes come in its place",
+        Doubt::InSyn => "decoy: the SYN carries bytes that the SYN-ACK does not acknowledge",
     }
 }
 

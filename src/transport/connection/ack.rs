@@ -136,7 +136,9 @@ impl<S: FlowSink> Connection<S> {
         let (stream, facts) = self.both(segment.from_low);
         let offset = stream.offset(segment.seq, facts.delivered).and_then(|offset| u64::try_from(offset).ok());
         let ahead = offset.filter(|offset| (facts.highest.saturating_add(2)..=facts.highest.saturating_add(reach)).contains(offset));
-        facts.reached = ahead.unwrap_or(facts.reached);
+        if let Some(ahead) = ahead {
+            (facts.reached, facts.reached_at) = (ahead, Some(segment.mark));
+        }
     }
 
     /// How many bytes the other side can have sent beyond what was seen of it or acknowledged: the largest window of this one.

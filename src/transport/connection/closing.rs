@@ -55,6 +55,7 @@ impl<S: FlowSink> Connection<S> {
             packets_after: 0,
             data_after: 0,
             to_syn,
+            unknowing: !segment.flags.ack() && !to_syn && peer_ack == Some(segment.seq),
             answers,
         });
         self.event(shared, segment.mark, low, kind)

@@ -6,6 +6,7 @@
 
 mod ack;
 mod closing;
+mod doubt;
 mod opening;
 mod payload;
 mod plain;
@@ -20,7 +21,7 @@ use super::half_open::Bare;
 use super::prefetch::{prefetch, prefetch_front};
 use super::roles;
 use super::sink::{FlowSink, Interest};
-use super::stream::{Stream, Unacked, low_bits};
+use super::stream::{Doubted, Stream, Unacked, low_bits};
 use crate::flow::{PerSide, Side};
 use crate::limits;
 use crate::packet::{IcmpError, IcmpKind, LostFragments, Segment, tcp_timestamps};
@@ -172,7 +173,7 @@ impl<S: FlowSink> Connection<S> {
     pub(super) fn segment(&mut self, shared: &mut S::Shared, room: &mut Room, segment: &Segment<'_>) -> Step {
         let low = segment.from_low;
         let peer_packets = self.side_facts(!low).packets;
-        if self.stream(low).is_duplicate(segment, peer_packets) {
+        if self.stream(low).is_duplicate(segment, peer_packets) && !self.stream(low).doubts_in_place_of(segment) {
             self.facts.duplicates = self.facts.duplicates.saturating_add(1);
             let facts = self.side_facts(low);
             facts.copies = facts.copies.saturating_add(1);
@@ -199,7 +200,11 @@ impl<S: FlowSink> Connection<S> {
         if self.stream(!low).aside.is_some() {
             self.settle_waiting(shared, room, segment)?;
         }
-        if (segment.flags.rst() || segment.flags.fin()) && segment.payload_len == 0 {
+        if !self.stream(!low).doubted.is_empty() {
+            self.settle_doubted(shared, room, segment)?;
+        }
+        let decoy = self.side(low) == Side::Client && self.is_spent(segment);
+        if (segment.flags.rst() || segment.flags.fin()) && segment.payload_len == 0 && !decoy {
             self.believe_waiting(shared, room, low)?;
         }
         if segment.flags.rst() {
@@ -246,7 +251,9 @@ impl<S: FlowSink> Connection<S> {
         let facts = &self.facts;
         let events = facts.events.capacity() * size_of::<FlowEvent>();
         let unacked = self.streams.client.unacked.capacity() + self.streams.server.unacked.capacity();
-        size_of::<Self>() + size_of::<FlowFacts>() + events + unacked * size_of::<Unacked>() + self.sink.weight() + limits::FLOW_OVERHEAD
+        let doubted: usize = self.streams.client.doubted.iter().map(Doubted::cost).sum();
+        let lists = events + unacked * size_of::<Unacked>() + doubted;
+        size_of::<Self>() + size_of::<FlowFacts>() + lists + self.sink.weight() + limits::FLOW_OVERHEAD
     }
 
     /// A packet of it came in fragments and never became whole.

@@ -15,11 +15,11 @@ use crate::transport::stream::{self, Aside, First};
 
 /// A run of payload bytes that has its place: `bytes`, then more up to `end` that the snapshot length cut off.
 #[derive(Debug, Clone, Copy)]
-struct Run<'a> {
-    start: u64,
-    end: u64,
-    bytes: &'a [u8],
-    mark: Mark,
+pub(super) struct Run<'a> {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) bytes: &'a [u8],
+    pub(super) mark: Mark,
 }
 
 impl<S: FlowSink> Connection<S> {
@@ -55,6 +55,11 @@ impl<S: FlowSink> Connection<S> {
             return Step::Continue(());
         }
         let run = Run { start, end, bytes: slice(captured, before, u64::MAX), mark: segment.mark };
+        match self.doubt(segment) {
+            Some(why) if self.doubted(why, segment, run) => return Step::Continue(()),
+            None if !self.stream(low).doubted.is_empty() => self.dispel(shared, low, run)?,
+            _ => {}
+        }
         if self.is_to_wait(segment, run) {
             let head = Segment { payload: &[], options: &[], ..*segment };
             self.stream(low).aside = Some(Box::new(Aside { start: run.start, head, bytes: run.bytes.to_vec() }));
@@ -63,7 +68,7 @@ impl<S: FlowSink> Connection<S> {
         if let Some(aside) = self.stream(low).aside.take() {
             self.confront(shared, room, aside, run)?;
         }
-        self.compare(shared, segment, run)?;
+        self.compare(shared, segment, run, None)?;
         self.place(shared, room, low, run)
     }
 
@@ -101,7 +106,7 @@ impl<S: FlowSink> Connection<S> {
         let low = segment.from_low;
         let end = aside.start.saturating_add(aside.bytes.len() as u64);
         let run = Run { start: aside.start, end, bytes: &aside.bytes, mark: segment.mark };
-        self.compare(shared, &segment, run)?;
+        self.compare(shared, &segment, run, None)?;
         let is_alert = aside.bytes.first() == Some(&ALERT);
         if is_alert {
             self.side_facts(low).alert_ttl = Some((segment.mark, segment.ip.ttl));
@@ -113,6 +118,7 @@ impl<S: FlowSink> Connection<S> {
 
     /// Takes in what a side's stream begins with, where it waits: nothing can be learnt about it any more.
     pub(super) fn believe_waiting(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool) -> Step {
+        self.believe_doubted(shared, room, low)?;
         match self.stream(low).aside.take() {
             Some(aside) => self.believe(shared, room, aside),
             None => Step::Continue(()),
@@ -129,8 +135,8 @@ impl<S: FlowSink> Connection<S> {
         if acked || segment.flags.rst() || segment.flags.fin() { self.believe_waiting(shared, room, low) } else { Step::Continue(()) }
     }
 
-    /// Counts a run as new, sent again, or both.
-    fn compare(&mut self, shared: &mut S::Shared, segment: &Segment<'_>, run: Run<'_>) -> Step {
+    /// Counts a run as new, sent again, or both. Whether it is damaged is asked of the segment where it is not told.
+    pub(super) fn compare(&mut self, shared: &mut S::Shared, segment: &Segment<'_>, run: Run<'_>, damaged: Option<bool>) -> Step {
         let Run { start, end, bytes, mark } = run;
         let low = segment.from_low;
         let (stream, facts) = self.both(low);
@@ -149,7 +155,7 @@ impl<S: FlowSink> Connection<S> {
             let denied = stream.alert.take_if(|alert| !alert.agrees_with(start, bytes));
             differs = differs.or_else(|| denied.map(|alert| alert.start));
             facts.retransmits = facts.retransmits.saturating_add(1);
-            facts.damaged = facts.damaged.saturating_add(u32::from(segment.is_damaged()));
+            facts.damaged = facts.damaged.saturating_add(u32::from(damaged.unwrap_or_else(|| segment.is_damaged())));
         }
         // of new bytes, those beyond the highest are what is outstanding now; a late one that fills a hole is, too
         let new_from = if overlaps { start.max(facts.highest) } else { start };
@@ -190,7 +196,7 @@ impl<S: FlowSink> Connection<S> {
     }
 
     /// Delivers a run, or keeps it until what lies before it has come.
-    fn place(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool, run: Run<'_>) -> Step {
+    pub(super) fn place(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool, run: Run<'_>) -> Step {
         loop {
             let (stream, facts) = self.both(low);
             let next = facts.delivered;

@@ -3,6 +3,7 @@
 //! It says the same as the long way and looks at less: a property test holds both to it.
 
 use super::{Connection, Step};
+use crate::flow::Side;
 use crate::limits;
 use crate::packet::{Segment, TcpFlags, tcp_options_are_plain};
 use crate::transport::facts::{FlowEventKind, SideFacts};
@@ -26,7 +27,8 @@ impl<S: FlowSink> Connection<S> {
         // A stream that begins with a few bytes, and an alert, are looked at more closely.
         let small_start = segment.payload.len() <= limits::ASIDE && (facts.highest == 0 || segment.payload.first() == Some(&ALERT));
         let small_start = small_start && !segment.payload.is_empty();
-        if !goes_on || small_start || acknowledged > others.highest {
+        let doubted = own == Side::Client && self.doubt(segment).is_some();
+        if !goes_on || small_start || doubted || acknowledged > others.highest {
             return None;
         }
         self.count_any(segment);
@@ -90,6 +92,7 @@ fn is_calm(stream: &Stream, facts: &SideFacts) -> bool {
         && stream.hole_acked.is_none()
         && stream.assembler.is_empty()
         && stream.aside.is_none()
+        && stream.doubted.is_empty()
         && facts.resets.is_empty()
         && facts.fin.is_none()
         && facts.syn.is_none_or(|syn| syn.acked.is_some())

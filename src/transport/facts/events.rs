@@ -1,5 +1,6 @@
 //! What happened on a flow, in order.
 
+use super::Doubt;
 use crate::flow::Side;
 use crate::time::Mark;
 
@@ -80,6 +81,13 @@ pub enum FlowEventKind {
     DifferingOverlap {
         /// Of the first byte that differs, or of the segment that was sent again with other bytes.
         offset: u64,
+    },
+    /// A segment that its receiver drops, with other bytes than those that belong there.
+    Decoy {
+        /// Of its first byte.
+        offset: u64,
+        /// Why it is dropped.
+        why: Doubt,
     },
 }
 

@@ -87,10 +87,14 @@ pub struct SideFacts {
     pub differing_overlaps: u32,
     /// A few bytes came a second time as others, and nothing shows that the first were ever taken: they are left out of its stream.
     pub contradicted: Option<Contradicted>,
+    /// Segments that its receiver dropped, as what came in their place shows: they are left out of its stream.
+    pub decoys: Option<Decoys>,
     /// Its last small segment that began with a TLS alert and was taken: where it came, and its TTL or hop limit.
     pub alert_ttl: Option<(Mark, u8)>,
     /// The offset behind bytes not seen that a packet without payload names as its next; 0 where none did.
     pub reached: u64,
+    /// That packet.
+    pub reached_at: Option<Mark>,
     /// Packets of it that were captured twice, at two points or on two interfaces.
     pub copies: u32,
     /// Packets of it that came in fragments and never became whole: how many, and the first fragment of the first.
@@ -168,6 +172,30 @@ pub struct Contradicted {
     pub ttl: u8,
     /// Its first byte: 21 is a TLS alert's.
     pub first: u8,
+}
+
+/// Segments that were made to be dropped by their receiver and to be read by a device on the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decoys {
+    /// The first that came into view.
+    pub first: Mark,
+    /// How many there were.
+    pub count: u32,
+    /// Why the first is dropped.
+    pub why: Doubt,
+}
+
+/// Why a receiver may drop a segment, or never get it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// Its hop counter is nearly used up, while those of the sender's other packets are not.
+    HopCounter,
+    /// Its checksum is wrong.
+    Checksum,
+    /// Its timestamp is older than that of the SYN (RFC 7323 section 5).
+    OldTimestamp,
+    /// A SYN carries it that does not ask for Fast Open.
+    InSyn,
 }
 
 /// A SYN or SYN-ACK.
@@ -256,6 +284,9 @@ pub struct Reset {
     pub data_after: u32,
     /// It answers a SYN: the connection never came up.
     pub to_syn: bool,
+    /// It has no ACK flag, and the number that the other side acknowledged last: so a system answers a packet of a connection that it does not know (RFC
+    /// 9293 section 3.10.7.1).
+    pub unknowing: bool,
     /// When the last of the other side's bytes that it acknowledges anew were first sent; `None` when it acknowledges nothing new.
     pub answers: Option<Mark>,
 }
@@ -273,6 +304,7 @@ impl Reset {
             packets_after: 0,
             data_after: 0,
             to_syn: false,
+            unknowing: false,
             answers: None,
         }
     }

@@ -26,6 +26,7 @@ mod split_hello;
 mod tests;
 mod throttled;
 mod tls13;
+mod unarrived;
 
 /// The family; an earlier rule wins a tie.
 pub const FAMILY: RuleFamily = RuleFamily {

@@ -13,6 +13,8 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::wording::{counted, times};
 
+use super::unarrived;
+
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerFlightDropped,
     against: &[drops(Contrary::CopiesAnswered), lowers(Contrary::SameHelloCompleted)],
@@ -23,7 +25,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if let Some(finding) = over_udp(case, view) {
+    if let Some(finding) = over_udp(case, view).or_else(|| unarrived::check(case, view)) {
         return Some(finding);
     }
     if !view.failed_over_tcp() || !view.hello_whole() {
@@ -38,12 +40,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if partly
         || left
         || super::too_large(case, view, Side::Server)
-        || view.black_hole(Side::Server).is_some()
+        || view.black_hole(Side::Server).is_some_and(|segment| case.knowledge.passed.server < segment.len)
         || view.client().zero_window.is_some()
     {
         return None;
     }
-    let full_size = view.is_full_size(Side::Server, segment);
+    let full_size = view.is_full_size(Side::Server, segment) && case.knowledge.passed.server < segment.len;
     let confidence = if full_size || segment.copies < 3 { Confidence::Likely } else { Confidence::Strong };
     let mut alternatives = vec![Cause::OneWayPath];
     if full_size {

@@ -8,7 +8,8 @@ use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Led};
 use crate::diagnosis::policy::Policy;
 use crate::diagnosis::testing::{
-    Scene, at, certificate, connected, event, found_knowing, found_of, hello_lost_like, outstanding, partial_hello, reset, says,
+    Scene, at, certificate, connected, event, found_knowing, found_of, found_of_knowing, hello_lost_like, outstanding, partial_hello,
+    reset, says,
 };
 use crate::flow::Side;
 use crate::handshake::Handshake;
@@ -284,4 +285,78 @@ fn a_certificate_of_where_others_led_in_clear_is_a_portals() {
     assert!(refused(&[("www.shop.example", other)], 3, login).is_none(), "led elsewhere");
     assert!(refused(&[("login.lab.test", other)], 3, "login.lab.test").is_none(), "the name's own domain");
     assert!(refused(&[], 3, login).is_none(), "many names on one certificate are a host's default");
+}
+
+/// A hello that the server acknowledged and did not answer, until the client closed after 5 s.
+fn unanswered() -> Handshake {
+    let mut facts = answered();
+    facts.server_hello = None;
+    let client = &mut facts.flow.sides.client;
+    (client.acked_at, client.fin) = (Some(at(5, 45)), Some((at(6, 5_025), 300)));
+    facts
+}
+
+#[test]
+fn a_server_whose_number_is_ahead_has_answered() {
+    let passing = |size| {
+        let mut knowledge = Knowledge::default();
+        knowledge.passed.server = size;
+        knowledge
+    };
+    let found = |facts: &Handshake, size| found_knowing(&server_flight::RULE, facts, &passing(size));
+    let mut facts = unanswered();
+    assert!(found(&facts, 1_448).is_none(), "nothing shows that it said anything");
+    (facts.flow.sides.server.reached, facts.flow.sides.server.reached_at) = (6_012, Some(at(7, 5_045)));
+    let ahead = found(&facts, 1_448).expect("6,012 bytes that never arrived");
+    assert_eq!((ahead.confidence, ahead.stopped_by), (Confidence::Strong, Some(StoppedBy::Network)));
+    assert!(ahead.summary.contains("6,012 bytes"), "{}", ahead.summary);
+    assert!(found(&facts, 0).is_none(), "full-size packets may not pass at all");
+    facts.flow.sides.server.reached = 7;
+    assert!(found(&facts, 1_448).is_none(), "an alert");
+    facts.flow.sides.server.reached = 6_012;
+    facts.flow.sides.client.acked = 0;
+    assert!(found(&facts, 1_448).is_none(), "the hello did not arrive");
+    facts.flow.sides.client.acked = 300;
+    captured_near_server(&mut facts);
+    assert!(found(&facts, 1_448).is_none(), "at the server the capture lost it");
+}
+
+#[test]
+fn a_system_that_does_not_know_the_connection_is_no_process_that_hangs() {
+    let mut facts = unanswered();
+    let silent = |facts: &Handshake| found_of_knowing(Cause::ServerSilent, facts, &Knowledge::default());
+    let flight = |facts: &Handshake| found_knowing(&server_flight::RULE, facts, &Knowledge::default());
+    let unknowing = Reset { unknowing: true, ..Reset::fitting(at(7, 5_045), 55) };
+    facts.flow.sides.server.resets = vec![unknowing];
+    let forgotten = flight(&facts).expect("it had ended before");
+    assert_eq!((forgotten.confidence, forgotten.stopped_by), (Confidence::Likely, Some(StoppedBy::Network)));
+    assert!(forgotten.alternatives.contains(&Cause::ServerClosed) && silent(&facts).is_none(), "{forgotten:?}");
+    facts.flow.sides.server.resets = vec![reset(at(7, 5_045), 55)];
+    assert!(flight(&facts).is_none(), "a process that closes now");
+    assert_eq!(silent(&facts).map(|finding| finding.confidence), Some(Confidence::Strong));
+    facts.flow.sides.server.resets = vec![Reset { ttl: 61, ..unknowing }];
+    assert!(flight(&facts).is_none(), "not the server's own");
+    facts.flow.sides.server.resets = vec![unknowing];
+    facts.flow.sides.server.fin = Some((at(6, 5_020), 0));
+    assert!(flight(&facts).is_none(), "its end did arrive");
+}
+
+#[test]
+fn a_flight_of_which_nothing_is_acknowledged_is_not_the_clients_turn() {
+    let mut facts = answered();
+    facts.server_hello_done = Some(at(6, 46));
+    captured_near_server(&mut facts);
+    facts.flow.sides.client.fin = Some((at(12, 5_025), 300));
+    let full = outstanding(0, 1_448, at(5, 45), at(9, 3_000), 5);
+    facts.flow.sides.server.outstanding.push(full);
+    let stalled = |facts: &Handshake| found_of_knowing(Cause::ClientStalled, facts, &Knowledge::default());
+    assert!(stalled(&facts).is_none(), "it has got nothing");
+    let mut knowledge = Knowledge::default();
+    let flight = |facts: &Handshake, knowledge: &Knowledge| found_knowing(&server_flight::RULE, facts, knowledge).map(|f| f.confidence);
+    assert_eq!(flight(&facts, &knowledge), Some(Confidence::Likely), "it may be the size");
+    knowledge.passed.server = 1_448;
+    assert_eq!(flight(&facts, &knowledge), Some(Confidence::Strong), "that size passes");
+    facts.flow.sides.server.outstanding.clear();
+    facts.flow.sides.server.acked = 1_448;
+    assert!(stalled(&facts).is_some(), "it has got all, and is silent");
 }

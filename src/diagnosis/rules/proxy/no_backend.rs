@@ -49,6 +49,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     // others get through: some backend lives, or it is this client that is not wanted
     let alive = case.knowledge.completed > 0;
+    // A system that does not know the connection is not the one that accepted it.
+    let before = before && !view.disowns(&ending);
     if before && since_up <= view.rtt() * 2 + AT_ONCE {
         let summary =
             format!("{} accepted the connection and closed it {} later, before any ClientHello.", handshake.server, span_text(since_up));
@@ -83,6 +85,7 @@ mod tests {
     use crate::diagnosis::testing::{at, cause, connection, hello, verdict_knowing};
     use crate::handshake::Handshake;
     use crate::handshake::facts::Outcome;
+    use crate::transport::Reset;
 
     fn closed_by_server(millis: i64) -> Handshake {
         let mut handshake = connection("192.0.2.1:443");
@@ -95,6 +98,18 @@ mod tests {
     #[test]
     fn closed_before_a_byte() {
         assert_eq!(cause(&closed_by_server(12)), Some(Cause::LoadBalancerNoBackend));
+    }
+
+    #[test]
+    fn a_system_that_does_not_know_the_connection_has_not_accepted_it() {
+        let reset = |unknowing| {
+            let mut handshake = closed_by_server(12);
+            handshake.flow.sides.server.fin = None;
+            handshake.flow.sides.server.resets = vec![Reset { unknowing, ..Reset::fitting(at(9, 12), 64) }];
+            handshake.outcome = Outcome::Reset;
+            cause(&handshake)
+        };
+        assert_eq!((reset(false), reset(true)), (Some(Cause::LoadBalancerNoBackend), Some(Cause::ServerReset)));
     }
 
     #[test]

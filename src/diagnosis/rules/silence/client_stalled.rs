@@ -22,6 +22,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.waited() || view.ended_by(Side::Client).is_some() && facts.outcome != Outcome::Stalled {
         return None;
     }
+    // Nor one that has got nothing of what it is to answer.
+    let flight = facts.server_hello.as_ref().map_or(0, |hello| hello.span.0);
+    let unheard = view.server().acked <= flight && !view.client().sent_sack && view.repeated_in_vain(Side::Server).next().is_some();
+    if view.is_tcp() && view.answer_begun() && unheard {
+        return None;
+    }
     // A flight that the client may never have got is not the client's fault.
     let lost = Side::BOTH.into_iter().any(|side| view.repeated_in_vain(side).next().is_some());
     let confidence = if !view.is_tcp() {

@@ -49,8 +49,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .stopped_by(StoppedBy::Server)
     .shown_by(view.last_progress(), "last progress of the handshake")
     .shown_by(ending.mark, format!("the server's {}; the next message expected was {}", ending.name(), awaited.what));
+    let finding = super::noting_stranger(finding, &ending);
+    let finding = if stranger {
+        finding.advise("Find out whether the address led to another machine from then on (anycast, several routes, a balancer that changed servers), whether the host was started anew, and whether a NAT or a firewall on the path had forgotten the connection.")
+    } else {
+        finding
+    };
     Some(
-        super::noting_stranger(finding, &ending)
+        finding
             .or_else(match (stranger, ending.reset) {
                 (true, _) => &[Cause::ResetInjected, Cause::IdleTimeout, Cause::InternalError],
                 (false, Some(_)) => &[Cause::ResetInjected, Cause::InternalError, Cause::ClientCertificateRejected],

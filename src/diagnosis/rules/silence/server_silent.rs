@@ -68,6 +68,10 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let gave_up = view.ended_by(Side::Client);
+    // A system that does not know the connection any more is no process that hangs.
+    if view.forgotten_before_end().is_some() {
+        return None;
+    }
     if view.ended_by(Side::Server).is_some() || !view.waited() || gave_up.is_none() && !view.ended_by_nobody() {
         return None;
     }
@@ -79,7 +83,7 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
     let hello = view.hello_mark()?;
     let mut finding = Finding::new(
         Cause::ServerSilent,
-        if acked { Confidence::Strong } else { Confidence::Likely },
+        if acked && view.disowned(Side::Server).is_none() { Confidence::Strong } else { Confidence::Likely },
         format!("{} received the ClientHello and stayed silent for {}.", view.target(), span_text(view.silence())),
     )
     .weight(Weight::Fallback)

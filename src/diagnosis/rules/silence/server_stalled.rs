@@ -28,6 +28,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         || view.repeated_in_vain(Side::Client).next().is_some()
         // A host acknowledges a FIN whatever its programs do.
         || view.client().fins_in_vain >= 2
+        || view.forgotten_before_end().is_some()
     {
         return None;
     }

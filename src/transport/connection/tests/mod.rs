@@ -3,6 +3,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
 
 mod control;
+mod doubt;
 mod payload;
 
 use crate::flow::Side;

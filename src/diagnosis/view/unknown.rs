@@ -1,0 +1,36 @@
+//! RSTs by which a system says that it does not know a connection.
+
+use std::time::Duration;
+
+use super::{Ending, View};
+use crate::flow::Side;
+use crate::transport::Reset;
+
+impl<'a> View<'a> {
+    /// The first RST of a side, where no program of it need have caused it: it answers a packet of the other side as one of a connection that is not
+    /// known (RFC 9293 section 3.10.7.1), and this side had ended nothing before.
+    pub fn disowned(&self, side: Side) -> Option<&'a Reset> {
+        let facts = self.side(side);
+        let reset = facts.resets.first().filter(|reset| reset.unknowing && !reset.to_syn)?;
+        facts.fin.is_none_or(|(fin, _)| fin > reset.mark).then_some(reset)
+    }
+
+    /// This RST is that one.
+    pub fn disowns(&self, ending: &Ending<'_>) -> bool {
+        let own = self.disowned(ending.side);
+        ending.reset.zip(own).is_some_and(|(reset, own)| reset.mark == own.mark)
+    }
+
+    /// The client gave up after a while, and the server's system answers its FIN as one of a connection that it does not know: the server had ended it
+    /// before, unseen here. A host that hangs acknowledges the FIN.
+    pub fn forgotten_before_end(&self) -> Option<(Ending<'a>, &'a Reset)> {
+        let ending = self.ended_by(Side::Client).filter(|ending| ending.reset.is_none())?;
+        let reset = self.disowned(Side::Server)?;
+        let at_once = reset.mark.frame > ending.mark.frame && reset.mark.time.since(ending.mark.time) <= AT_ONCE.max(self.rtt() * 2);
+        let own = self.ttl_distance(Side::Server, reset.ttl) == 0;
+        (at_once && own && self.waited() && self.hello_acked() && self.near_side() != Some(Side::Server)).then_some((ending, reset))
+    }
+}
+
+/// An answer comes within this or two round trips.
+const AT_ONCE: Duration = Duration::from_millis(50);
