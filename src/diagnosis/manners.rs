@@ -156,6 +156,9 @@ const ANYBODY: &[Row] = &[
             C::CertificateConstraints,
             C::CertificateWeakSignature,
             C::CertificateWeakKey,
+            // Erlang's `hostname_check_failed`, where it is not 42.
+            C::DefaultCertificate,
+            C::CertificateNameMismatch,
         ]),
     ),
     (A::BAD_CERTIFICATE, Meaning::WHATEVER),

@@ -54,7 +54,10 @@ impl Tickets {
         {
             let hint = Duration::from_secs(u64::from(seen.what.lifetime_hint));
             let good_for = if hint.is_zero() { FRESH } else { hint.min(FRESH) };
-            self.note(tag(handshake, ticket), |ticket| ticket.issued = Some((seen.mark, good_for)));
+            // One that is issued again, as servers do that name sessions by what was offered, is accepted because of that.
+            self.note(tag(handshake, ticket), |ticket| {
+                (ticket.issued, ticket.refused, ticket.accepted) = (Some((seen.mark, good_for)), None, None);
+            });
         }
     }
 
@@ -158,6 +161,15 @@ mod tests {
         assert_eq!(tickets.fate(&refused_one), TicketFate::default(), "another ticket, and another hello");
         tickets.accept(&resumed(offering(8, 0xc02f, b"one", None)));
         assert_eq!(tickets.fate(&refused_one).accepted, Some(at(8, 8000)));
+    }
+
+    #[test]
+    fn a_ticket_that_is_issued_again_is_accepted_because_of_that() {
+        let refused_one = offering(5, 0xc02f, b"one", Some(b"one"));
+        let mut tickets = Tickets::default();
+        tickets.refuse(&refused_one);
+        tickets.accept(&resumed(offering(8, 0xc02f, b"one", None)));
+        assert_eq!(tickets.fate(&refused_one), TicketFate::default());
     }
 
     #[test]

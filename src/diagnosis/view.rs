@@ -281,7 +281,10 @@ impl<'a> View<'a> {
         if self.is_up() {
             // What the server says of the end is no greeting.
             let greeted = |ending: &Ending<'_>| self.server().first_data.is_some_and(|first| first.frame < ending.mark.frame);
-            return self.first_end().filter(|ending| ending.side == Side::Client && !greeted(ending));
+            // Its end stands behind bytes that it said and that are not here.
+            let spoke_unseen =
+                |ending: &Ending<'_>| ending.reset.is_some_and(|reset| reset.seq_distance > 0) || self.client().lost_at_end() > 0;
+            return self.first_end().filter(|ending| ending.side == Side::Client && !greeted(ending) && !spoke_unseen(ending));
         }
         let answered = self.server().syn?;
         let reset = self.client().resets.first()?;

@@ -1,7 +1,8 @@
 //! Who comes to a server without wanting a handshake: scans, and checks that come at regular intervals.
 //!
 //! A scan shows in the crowd: one client, one server, many handshakes in a short time with hellos that are unlike each other, as no program sends
-//! them that wants to be served, and next to none of them used. A check shows in its rhythm.
+//! them that wants to be served, and next to none of them used. Whoever asks what a server takes is answered now one way and now the other, and
+//! objects to nothing: programs behind one address that all fail are no scan, however unlike they are. A check shows in its rhythm.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher};
@@ -11,10 +12,10 @@ use foldhash::quality::FixedState;
 
 use crate::flow::Side;
 use crate::handshake::Handshake;
-use crate::handshake::facts::Outcome;
+use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
-use crate::tls::registry::{ExtensionType, is_grease};
+use crate::tls::registry::{AlertDescription, ExtensionType, is_grease};
 
 use super::view::View;
 
@@ -53,6 +54,12 @@ struct Burst {
     attempts: u32,
     /// Of those, how many were put to use.
     used: u32,
+    /// The server answered with a ServerHello, and the client did not object.
+    answered: u32,
+    /// The server ended it in answer to the hello.
+    refused: u32,
+    /// The client objected to something, by an alert.
+    objected: u32,
     /// What the hellos looked like.
     hellos: BTreeSet<u32>,
     /// Of how many both sides spoke, and the capture does not show the whole hello.
@@ -75,14 +82,21 @@ impl Visits {
                 let least = self.bursts.iter().position(|burst| !burst.is_scan()).unwrap_or(0);
                 self.bursts.remove(least);
             }
-            self.bursts.push(Burst { first: start, last: start, attempts: 0, used: 0, hellos: BTreeSet::new(), unread: 0 });
+            self.bursts.push(Burst::begun(start));
             self.bursts.len() - 1
         });
         let Some(burst) = self.bursts.get_mut(place) else { return };
         burst.first = burst.first.min(start);
         burst.last = burst.last.max(start);
         burst.attempts = burst.attempts.saturating_add(1);
-        burst.used = burst.used.saturating_add(u32::from(is_used(handshake)));
+        for (count, counts) in [
+            (&mut burst.used, is_used(handshake)),
+            (&mut burst.answered, handshake.server_hello.is_some() && !objects(handshake)),
+            (&mut burst.refused, handshake.server_hello.is_none() && handshake.stopped_by == StoppedBy::Server),
+            (&mut burst.objected, objects(handshake)),
+        ] {
+            *count = count.saturating_add(u32::from(counts));
+        }
         let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
         let lacking = client.snaplen_cut > 0 || client.packets == 0;
         let unread = handshake.client_hellos.is_empty() && lacking && server.data_packets > 0;
@@ -112,23 +126,38 @@ impl Visits {
 }
 
 impl Burst {
+    const fn begun(at: Timestamp) -> Self {
+        Self { first: at, last: at, attempts: 0, used: 0, answered: 0, refused: 0, objected: 0, hellos: BTreeSet::new(), unread: 0 }
+    }
+
     fn is_near(&self, start: Timestamp) -> bool {
         self.first.before(APART) <= start && start <= self.last.after(APART)
     }
 
     fn is_scan(&self) -> bool {
         let unlike = u32::try_from(self.hellos.len()).unwrap_or(u32::MAX);
-        self.attempts >= LEAST && unlike >= UNLIKE && self.used.saturating_mul(4) <= self.attempts
+        let asks = self.answered > 0 && self.refused >= REFUSED && self.objected.saturating_mul(OBJECTS) < self.attempts;
+        self.is_crowd() && unlike >= UNLIKE && asks
     }
 
     fn may_be_scan(&self) -> bool {
-        self.attempts >= LEAST && self.unread >= UNLIKE && self.used.saturating_mul(4) <= self.attempts
+        self.is_crowd() && self.unread >= UNLIKE
+    }
+
+    const fn is_crowd(&self) -> bool {
+        self.attempts >= LEAST && self.used.saturating_mul(USED) <= self.attempts
     }
 }
 
 /// It completed, and the client sent what it had come for.
 pub fn is_used(handshake: &Handshake) -> bool {
     handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some()
+}
+
+/// The client said what it did not like of the answer. That it gives up, or has what it came for, is no objection.
+fn objects(handshake: &Handshake) -> bool {
+    let alert = handshake.deciding_alert().filter(|seen| seen.from == Side::Client && handshake.server_hello.is_some());
+    alert.is_some_and(|seen| seen.alert.is_none_or(|alert| alert.fatal && alert.description != AlertDescription::USER_CANCELED))
 }
 
 /// The interval at which these come, if it is a regular one.
@@ -168,8 +197,14 @@ fn shape(hello: &ClientHello) -> u32 {
 
 /// Handshakes that make a scan.
 const LEAST: u32 = 10;
-/// Hellos unlike each other among them: of people behind one address, all come to be served.
+/// Hellos unlike each other among them.
 const UNLIKE: u32 = 6;
+/// Of a scan's handshakes at most one in so many is put to use: of people behind one address, all come to be served.
+const USED: u32 = 10;
+/// Hellos that the server refused among them.
+const REFUSED: u32 = 2;
+/// In a scan fewer than one in so many objects.
+const OBJECTS: u32 = 4;
 /// Handshakes further apart than this belong to another burst.
 const APART: Duration = Duration::from_secs(20);
 /// Bursts remembered of one client and server, and hellos of one burst.
@@ -183,6 +218,33 @@ const REGULAR: usize = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnosis::testing::Scene;
+    use crate::tls::registry::ProtocolVersion;
+
+    /// What is made of twelve handshakes whose hellos are unlike each other, by what becomes of them.
+    fn is_a_scan(become_of: impl Fn(u16, Scene) -> Scene) -> bool {
+        let mut visits = Visits::default();
+        let all: Vec<Handshake> = (0..12)
+            .map(|number| become_of(number, Scene::hello(ProtocolVersion::TLS12, &[0x9c, 0xc000 + number], &[])).handshake)
+            .collect();
+        all.iter().for_each(|handshake| visits.enter(handshake));
+        visits.scan(&all[0]).is_some()
+    }
+
+    #[test]
+    fn programs_that_all_fail_are_no_scan() {
+        let answered = |scene: Scene| scene.answered(ProtocolVersion::TLS12, 0x9c, &[]);
+        let refused = |scene: Scene| scene.alert(Side::Server, AlertDescription::HANDSHAKE_FAILURE);
+        assert!(is_a_scan(|number, scene| if number % 3 == 0 { refused(scene) } else { answered(scene) }));
+        assert!(!is_a_scan(|_, scene| refused(scene)), "nobody is served");
+        assert!(!is_a_scan(|_, scene| answered(scene)), "nobody is refused: what is asked for is no question");
+        let objects = |scene: Scene| answered(scene).alert(Side::Client, AlertDescription::CERTIFICATE_EXPIRED);
+        assert!(!is_a_scan(|number, scene| match number % 3 {
+            0 => refused(scene),
+            1 => answered(scene),
+            _ => objects(scene),
+        }));
+    }
 
     #[test]
     fn a_rhythm_is_one_with_few_exceptions() {

@@ -52,7 +52,7 @@ impl Relayed {
             let (key, from_low) = FlowKey::new(Transport::Udp, from, to, outer.key.path);
             let payload_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
             let ttl = outer.side(side).ttl.unwrap_or_default();
-            let ip = IpFacts { ttl, id: None, dont_fragment: true, total_len: payload_len, was_fragmented: false };
+            let ip = IpFacts { ttl, id: None, dont_fragment: true, total_len: payload_len, was_fragmented: false, was_cut: false };
             let key = key.at(outer.key.site);
             let datagram = Datagram { mark, key, from_low, path, ip, payload: &payload, payload_len, stations: None };
             self.one(shared, (following, outer), side, &datagram);

@@ -45,6 +45,11 @@ impl Segment<'_> {
     }
 }
 
+/// A header that holds its own checksum is as it was sent (RFC 791).
+pub(super) fn is_sound(header: &[u8]) -> bool {
+    fold(sum(header)) == u16::MAX
+}
+
 /// The sum of 16-bit words; a byte at the end stands in front of a zero.
 fn sum(bytes: &[u8]) -> u64 {
     let (words, last) = bytes.as_chunks::<2>();

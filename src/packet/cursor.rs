@@ -69,6 +69,18 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// What is left is as long as a header says. True where the frame was shorter than that on the wire already: whoever passed it on had cut it.
+    #[inline]
+    pub(super) fn extend(&mut self, len: u32) -> bool {
+        let cut = len > self.wire;
+        if cut {
+            self.wire = len
+        } else {
+            self.limit(len)
+        }
+        cut
+    }
+
     /// Takes a header of IPv6 that begins with the next header and its own length.
     pub(super) fn extension_header(&mut self) -> Result<Ipv6RawExtHeaderSlice<'a>, Skip> {
         let header = Ipv6RawExtHeaderSlice::from_slice(self.bytes).map_err(|error| self.refused(error))?;
@@ -123,6 +135,16 @@ mod tests {
         assert_eq!(cursor.take::<9>().unwrap_err(), Skip::Malformed);
         cursor.limit(1);
         assert_eq!((cursor.bytes(), cursor.wire()), ([3].as_slice(), 1));
+    }
+
+    #[test]
+    fn a_header_may_tell_of_more_than_the_frame_held() {
+        let mut cursor = Cursor::new(&[1, 2, 3], 3);
+        assert!(!cursor.extend(2));
+        assert_eq!((cursor.bytes(), cursor.wire()), ([1, 2].as_slice(), 2));
+        assert!(cursor.extend(9));
+        assert_eq!((cursor.bytes(), cursor.wire()), ([1, 2].as_slice(), 9));
+        assert_eq!(cursor.take::<4>().unwrap_err(), Skip::Truncated);
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Option<()> {
             dont_fragment: fragment & 0x4000 != 0,
             total_len: u32::from(total_len),
             was_fragmented: false,
+            was_cut: false,
         },
         seq: u32::from_be_bytes([n0, n1, n2, n3]),
         ack: u32::from_be_bytes([a0, a1, a2, a3]),

@@ -5,6 +5,7 @@
 use etherparse::{IpNumber, ip_number};
 
 use crate::flow::Layer;
+use crate::packet::checksum::is_sound;
 use crate::packet::cursor::Cursor;
 use crate::packet::state::{Ends, Last, Next, Piece, Unread, Walk};
 use crate::packet::{IpFacts, Skip};
@@ -28,13 +29,14 @@ impl Walk<'_> {
             return Err(Skip::Malformed);
         }
         let mut total_len = u32::from(u16::from_be_bytes([l0, l1]));
+        let mut was_cut = false;
         if total_len == 0 {
             // segmentation offload: the card fills in the length of each segment it cuts
             total_len = self.rest.wire().saturating_add(20);
         } else if total_len < header_len {
             return Err(Skip::Malformed);
         } else {
-            self.rest.limit(total_len.saturating_sub(20));
+            was_cut = self.rest.extend(total_len.saturating_sub(20));
         }
         if header_len > 20 {
             self.rest.skip(header_len.saturating_sub(20) as usize)?;
@@ -42,7 +44,7 @@ impl Walk<'_> {
         let (id, fragment) = (u16::from_be_bytes([i0, i1]), u16::from_be_bytes([f0, f1]));
         self.around.ends = Ends::V4 { source: u32::from_be_bytes([s0, s1, s2, s3]), destination: u32::from_be_bytes([d0, d1, d2, d3]) };
         let dont_fragment = fragment & 0x4000 != 0;
-        self.around.ip = IpFacts { ttl, id: Some(id), dont_fragment, total_len, was_fragmented: self.around.joined };
+        self.around.ip = IpFacts { ttl, id: Some(id), dont_fragment, total_len, was_fragmented: self.around.joined, was_cut };
         if fragment & 0x3fff != 0 {
             let (offset, more) = (u32::from(fragment & 0x1fff).saturating_mul(8), fragment & 0x2000 != 0);
             return Err(self.stop_at(Piece { id: u32::from(id), protocol, offset, more, header_len }));
@@ -56,14 +58,12 @@ impl Walk<'_> {
             return Err(Skip::Malformed);
         }
         let payload_len = u32::from(u16::from_be_bytes([l0, l1]));
-        if payload_len > 0 {
-            self.rest.limit(payload_len.saturating_add(32));
-        }
+        let was_cut = payload_len > 0 && self.rest.extend(payload_len.saturating_add(32));
         // zero is segmentation offload or a jumbogram (RFC 2675): the frame tells
         let total_len = if payload_len > 0 { payload_len.saturating_add(40) } else { self.rest.wire().saturating_add(8) };
         let (source, destination) = (u128::from_be_bytes(*self.rest.take()?), u128::from_be_bytes(*self.rest.take()?));
         self.around.ends = Ends::V6 { source, destination };
-        self.around.ip = IpFacts { ttl, id: None, dont_fragment: true, total_len, was_fragmented: self.around.joined };
+        self.around.ip = IpFacts { ttl, id: None, dont_fragment: true, total_len, was_fragmented: self.around.joined, was_cut };
         self.payload(next)
     }
 
@@ -83,6 +83,7 @@ impl Walk<'_> {
             ip_number::IPV6 => self.push(Layer::IpInIp).map(|()| Next::Ipv6),
             ip_number::GRE => self.gre(),
             ip_number::MPLS_IN_IP => Ok(Next::Mpls),
+            ip_number::ETHER_IP => self.ether_in_ip(),
             ip_number::AUTHENTICATION_HEADER => self.rest.authentication_header().map(|header| Next::Payload(header.next_header().0)),
             ip_number::IPV6_HEADER_HOP_BY_HOP
             | ip_number::IPV6_DESTINATION_OPTIONS
@@ -97,6 +98,17 @@ impl Walk<'_> {
             ip_number::IPV6_FRAGMENTATION_HEADER if v6 => self.fragment(),
             IpNumber(protocol) => self.stop_before(Unread::Ip(protocol)),
         }
+    }
+
+    /// A frame in an IP packet (RFC 3378): behind two bytes, of which four bits are the version.
+    #[cold]
+    fn ether_in_ip(&mut self) -> Result<Next, Skip> {
+        let &[version, _] = self.rest.take::<2>()?;
+        if version >> 4 != 3 {
+            return Err(Skip::IpProtocol);
+        }
+        self.descend()?;
+        Ok(Next::Ethernet)
     }
 
     /// A routing header that is not used up: the flow's destination is the last stop, as the answer will have it (RFC 8200 section 4.4,
@@ -151,7 +163,7 @@ impl Walk<'_> {
     }
 }
 
-/// A strict look at what should be an IP packet: version, header length and total length must agree with what is there.
+/// A strict look at what should be an IP packet: version, header length and total length must agree with what is there, or the checksum with the header.
 pub(super) fn fits_ip(rest: &Cursor<'_>) -> Option<Next> {
     let first = *rest.bytes().first()?;
     match first >> 4 {
@@ -161,7 +173,9 @@ pub(super) fn fits_ip(rest: &Cursor<'_>) -> Option<Next> {
             let offloaded = total_len == 0
                 && matches!(IpNumber(protocol), ip_number::TCP | ip_number::UDP)
                 && u16::from_be_bytes([f0, f1]) & 0xbfff == 0;
-            let fits = header_len >= 20 && (offloaded || (total_len >= header_len && total_len <= rest.wire()));
+            // One that was cut before it was captured is known by its checksum.
+            let cut = || rest.bytes().get(..header_len as usize).is_some_and(is_sound);
+            let fits = header_len >= 20 && (offloaded || total_len >= header_len && (total_len <= rest.wire() || cut()));
             fits.then_some(Next::Ipv4)
         }
         6 => {

@@ -143,6 +143,8 @@ pub struct IpFacts {
     pub total_len: u32,
     /// The packet was joined from IP fragments.
     pub was_fragmented: bool,
+    /// The frame on the wire ended before the packet did: it was cut before it came to be captured, as mirror sessions do.
+    pub was_cut: bool,
 }
 
 /// TCP flags (RFC 9293 section 3.1).

@@ -52,6 +52,12 @@ impl Walk<'_> {
                 let &[.., t0, t1] = self.rest.take::<6>()?;
                 Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
             }
+            ether::VN_TAG => {
+                self.descend()?;
+                let &[.., t0, t1] = self.rest.take::<6>()?;
+                Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
+            }
+            ether::NSH => self.service_header(),
             ether::MACSEC => self.macsec(),
             ether::SERVICE_INSTANCE => {
                 let &[_, i0, i1, i2] = self.rest.take::<4>()?;
@@ -64,6 +70,22 @@ impl Walk<'_> {
             ether::EAPOL | ether::PREAUTHENTICATION => self.eapol_header(kind),
             ether::BRIDGED => self.descend().map(|()| Next::Ethernet),
             _ => self.stop_before(Unread::Ether(kind)),
+        }
+    }
+
+    /// Network service header (RFC 8300 section 2.2): its length in words of four bytes, and what follows it.
+    #[cold]
+    fn service_header(&mut self) -> Result<Next, Skip> {
+        self.descend()?;
+        let &[_, words, _, protocol] = self.rest.take::<4>()?;
+        let len = usize::from(words & 0x3f).saturating_mul(4);
+        self.rest.skip(len.checked_sub(4).ok_or(Skip::Malformed)?)?;
+        match protocol {
+            1 => Ok(Next::Ipv4),
+            2 => Ok(Next::Ipv6),
+            3 => Ok(Next::Ethernet),
+            5 => Ok(Next::Mpls),
+            _ => Err(Skip::NotIp),
         }
     }
 
@@ -252,6 +274,10 @@ pub(super) mod ether {
     pub(in crate::packet) const SERVICE_INSTANCE: u16 = 0x88e7;
     /// MACsec (802.1AE).
     pub(in crate::packet) const MACSEC: u16 = 0x88e5;
+    /// VN-Tag, between a switch and what extends it (802.1BR).
+    pub(in crate::packet) const VN_TAG: u16 = 0x8926;
+    /// Network service header.
+    pub(in crate::packet) const NSH: u16 = 0x894f;
     /// Tag of a redundant ring (HSR, IEC 62439-3).
     pub(in crate::packet) const HSR: u16 = 0x892f;
     /// Cisco's security group tag.

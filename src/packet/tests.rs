@@ -99,7 +99,7 @@ fn a_segment_with_all_it_says() {
     assert_eq!(segment.source().address, IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
     assert!(segment.from_low && segment.flags.ack() && !segment.flags.syn());
     assert_eq!((segment.ack, segment.window, segment.payload_len), (9, 4096, 5));
-    let facts = IpFacts { ttl: 64, id: Some(0x1234), dont_fragment: true, total_len: 45, was_fragmented: false };
+    let facts = IpFacts { ttl: 64, id: Some(0x1234), dont_fragment: true, total_len: 45, was_fragmented: false, was_cut: false };
     assert_eq!(segment.ip, facts);
 }
 
@@ -175,6 +175,12 @@ fn tags() {
     let snap = join(&[&[0xaa, 0xaa, 0x03, 0, 0, 0, 0x08, 0x00], &v4]);
     found(ETHERNET, &ethernet(u16::try_from(snap.len()).unwrap(), &join(&[&snap, &[0; 3]])), &[]);
     found(ETHERNET, &ethernet(0x8909, &join(&[&[1, 1, 0, 1, 0, 0x2a, 0x08, 0x00], &v4])), &[]);
+    found(ETHERNET, &ethernet(0x8926, &join(&[&[0x80, 5, 0, 7, 0x08, 0x00], &v4])), &[]);
+    let service = |protocol| [0x0f, 0xc6, 1, protocol, 0, 0, 42, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    found(ETHERNET, &ethernet(0x894f, &join(&[&service(1), &v4])), &[]);
+    found(ETHERNET, &ethernet(0x894f, &join(&[&service(3), &ethernet(0x0800, &v4)])), &[]);
+    skipped(ETHERNET, &ethernet(0x894f, &join(&[&service(9), &v4])), Skip::NotIp);
+    skipped(ETHERNET, &ethernet(0x894f, &join(&[&[0x0f, 0xc0, 1, 1], &v4])), Skip::Malformed);
     found(ETHERNET, &ethernet(0x892f, &join(&[&[0, 52, 0, 1, 0x08, 0x00], &v4])), &[]);
     let macsec = |flags: u8, short: u8, channel: &[u8]| {
         ethernet(0x88e5, &join(&[&[flags, short, 0, 0, 0, 1], channel, &[0x08, 0x00], &v4, &[0xcc; 16]]))
@@ -228,6 +234,8 @@ fn ip_in_ip_and_gre() {
     found(RAW, &ipv6(41, &v6), &[Layer::IpInIp]);
     let gre = |head: &[u8], inner: &[u8]| ipv4(47, &join(&[head, inner]));
     found(RAW, &gre(&[0, 0, 0x08, 0x00], &v4), &[Layer::Gre(None)]);
+    found(RAW, &ipv4(97, &join(&[&[0x30, 0], &ethernet(0x0800, &v4)])), &[]);
+    skipped(RAW, &ipv4(97, &join(&[&[0x20, 0], &ethernet(0x0800, &v4)])), Skip::IpProtocol);
     let full = [0xb0, 0, 0x86, 0xdd, 1, 2, 0, 0, 0, 0, 0, 42, 0, 0, 0, 1];
     found(RAW, &gre(&full, &v6), &[Layer::Gre(Some(42))]);
     found(RAW, &gre(&[0, 0, 0x65, 0x58], &ethernet(0x0800, &v4)), &[Layer::Gre(None)]);
@@ -329,8 +337,8 @@ fn lengths() {
     assert_eq!((view.options, view.payload.len(), view.payload_len), ([2, 4].as_slice(), 0, 5));
     assert!(matches!(decoder.decode(&frame(RAW, &bytes[..40], bytes.len())), Packet::Skipped(Skip::Truncated)));
     assert!(matches!(decoder.decode(&frame(RAW, &bytes[..10], bytes.len())), Packet::Skipped(Skip::Truncated)));
-    // the same lengths in a frame that was no longer are a contradiction
-    skipped(RAW, &bytes[..40], Skip::Malformed);
+    // the same of a frame that was no longer when it came to be captured
+    skipped(RAW, &bytes[..40], Skip::Truncated);
     // a length yet to be filled in by the network card
     let mut offloaded = ipv4(6, &tcp());
     (offloaded[2], offloaded[3]) = (0, 0);
@@ -338,6 +346,37 @@ fn lengths() {
     let mut offloaded = ipv6(6, &tcp());
     (offloaded[4], offloaded[5]) = (0, 0);
     found(RAW, &offloaded, &[]);
+}
+
+#[test]
+fn a_frame_that_was_cut_before_it_was_captured_keeps_the_length_of_its_packet() {
+    let cut = |kind: u16, packet: &[u8], kept: usize| {
+        let bytes = ethernet(kind, packet.get(..kept).unwrap());
+        match Decoder::new().decode(&frame(ETHERNET, &bytes, bytes.len())) {
+            Packet::Tcp(segment) => (segment.payload.len(), segment.payload_len, segment.ip.was_cut),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (v4, v6) = (ipv4(6, &tcp()), ipv6(6, &tcp()));
+    for (kind, packet) in [(0x0800, &v4), (0x86dd, &v6)] {
+        assert_eq!(cut(kind, packet, packet.len()), (5, 5, false));
+        assert_eq!(cut(kind, packet, packet.len() - 2), (3, 5, true));
+        assert_eq!(cut(kind, packet, packet.len() - 5), (0, 5, true));
+    }
+}
+
+#[test]
+fn a_packet_that_was_cut_is_known_by_its_checksum_where_nothing_else_tells() {
+    let cut = |sound: bool| {
+        let mut packet = ipv4(6, &tcp());
+        let sum: u32 = packet[..20].as_chunks::<2>().0.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum();
+        let checksum = !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+        packet[10..12].copy_from_slice(&checksum.wrapping_add(u16::from(!sound)).to_be_bytes());
+        let labelled = join(&[&[0, 1, 1, 64], &packet[..packet.len() - 3]]);
+        let bytes = ethernet(0x8847, &labelled);
+        matches!(Decoder::new().decode(&frame(ETHERNET, &bytes, bytes.len())), Packet::Tcp(segment) if segment.payload_len == 5)
+    };
+    assert!(cut(true) && !cut(false));
 }
 
 #[test]

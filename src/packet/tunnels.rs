@@ -99,6 +99,7 @@ fn vxlan_gpe(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
         1 => fits_ip(&rest).filter(|next| *next == Next::Ipv4)?,
         2 => fits_ip(&rest).filter(|next| *next == Next::Ipv6)?,
         3 => fits_ethernet(&rest).then_some(Next::Ethernet)?,
+        4 => Next::Ether(ether::NSH),
         _ => return None,
     };
     (flags & 0x0c == 0x0c).then_some((Layer::Vxlan(u32::from_be_bytes([0, v0, v1, v2])), rest, next))

@@ -130,8 +130,8 @@ fn begun(entry: &Entry) -> i64 {
 
 /// What is told of a handshake, as twins are known by.
 pub(super) fn sight(site: Site, told: &Elsewhere) -> Sight {
-    let start = Timestamp::from_nanos(told.first);
-    Sight { site, random: told.random, opening: None, client: told.client, server: told.server, start, completed: false, joins: false }
+    let (start, end) = (Timestamp::from_nanos(told.first), Timestamp::from_nanos(told.last));
+    Sight { site, random: told.random, opening: None, client: told.client, server: told.server, start, end, completed: false, joins: false }
 }
 
 #[cfg(test)]

@@ -33,6 +33,17 @@ pub(super) enum Opening {
 }
 
 impl Opening {
+    /// Whoever passes a SYN on may change its number, and leaves the timestamp.
+    fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Stamped { isn, timestamp }, Self::Stamped { isn: other, timestamp: at }) => isn == other || timestamp == at,
+            (
+                Self::Stamped { isn, .. } | Self::Numbered { isn, .. },
+                Self::Stamped { isn: other, .. } | Self::Numbered { isn: other, .. },
+            ) => isn == other,
+        }
+    }
+
     fn of(handshake: &Handshake) -> Option<Self> {
         let syn = handshake.flow.side(Side::Client).syn?;
         // Whoever makes up packets begins with nothing more often than with anything else.
@@ -51,6 +62,8 @@ struct Known<K> {
     client: Endpoint,
     server: Endpoint,
     start: Timestamp,
+    end: Timestamp,
+    opening: Option<Opening>,
     /// Its ClientHello was seen.
     spoke: bool,
     completed: bool,
@@ -71,6 +84,8 @@ pub(super) struct Sight {
     pub(super) client: Endpoint,
     pub(super) server: Endpoint,
     pub(super) start: Timestamp,
+    /// Its last packet.
+    pub(super) end: Timestamp,
     pub(super) completed: bool,
     /// It is a further subflow of Multipath TCP.
     pub(super) joins: bool,
@@ -97,14 +112,15 @@ impl Sight {
             client: handshake.client,
             server: handshake.server,
             start: handshake.flow.first.time,
+            end: handshake.flow.last.time,
             completed: handshake.outcome == Outcome::Completed,
             joins: Side::BOTH.into_iter().any(joins),
         }
     }
 
     const fn known<K: Copy>(&self, key: K) -> Known<K> {
-        let Self { site, random, client, server, start, completed, joins, .. } = *self;
-        Known { key: (site, key), client, server, start, spoke: random.is_some(), completed, joins, copies: 0 }
+        let Self { site, random, opening, client, server, start, end, completed, joins } = *self;
+        Known { key: (site, key), client, server, start, end, opening, spoke: random.is_some(), completed, joins, copies: 0 }
     }
 }
 
@@ -117,10 +133,19 @@ impl<K> Known<K> {
 
     /// One end stays, or is where the connection was passed on.
     fn is_linked(&self, sight: &Sight) -> bool {
-        self.client.address == sight.client.address
-            || self.server.address == sight.server.address
-            || self.server.address == sight.client.address
-            || self.client.address == sight.server.address
+        self.client.address == sight.client.address || self.server.address == sight.server.address || self.is_passed_on(sight)
+    }
+
+    fn is_passed_on(&self, sight: &Sight) -> bool {
+        self.server.address == sight.client.address || self.client.address == sight.server.address
+    }
+
+    /// Of two connections that have a hello in common: nothing shows that they were two. Devices without randomness say the same each time, and so do
+    /// checks that send what was recorded; then one was over before the next began, with numbers of its own.
+    fn may_be_one(&self, sight: &Sight) -> bool {
+        let alike = self.opening.zip(sight.opening).is_none_or(|(one, other)| one.is_like(other));
+        let at_once = self.start <= sight.end && sight.start <= self.end;
+        alike || at_once || self.is_passed_on(sight)
     }
 }
 
@@ -140,7 +165,12 @@ impl Twins {
             return Likeness::Other;
         };
         let joined = known.joins || sight.joins;
-        let same = known.is_elsewhere(sight, if joined { SENT_ELSEWHERE } else { APART }) && (joined || known.is_linked(sight));
+        let elsewhere = known.is_elsewhere(sight, if joined { SENT_ELSEWHERE } else { APART });
+        let same = elsewhere && (joined || known.is_linked(sight) && known.may_be_one(sight));
+        if !same && !joined {
+            // Of those that follow, copies are of this one.
+            *known = Known { copies: known.copies, ..sight.known(random) };
+        }
         if !same || known.copies >= POINTS {
             return Likeness::Other;
         }
@@ -240,6 +270,36 @@ mod tests {
             (syn.timestamp, syn.ip_id) = (None, None);
         }
         assert_eq!(unstamped.map(|one| seen(&mut twins, &one)), [Likeness::Other; 2], "32 bits alone");
+    }
+
+    #[test]
+    fn a_hello_without_randomness_makes_no_copies() {
+        // Each from a SYN of its own, at this moment.
+        let tried = |client, server, isn: u32, millis: i64| {
+            let mut handshake = opened(client, server, isn);
+            handshake.client_hellos = Scene::broad().handshake.observed.client_hellos;
+            (handshake.flow.first, handshake.flow.last) = (at(u64::from(isn), millis), at(u64::from(isn) + 9, millis + 100));
+            if let Some(syn) = &mut handshake.flow.sides.client.syn {
+                syn.timestamp = Some(100 + isn);
+            }
+            handshake
+        };
+        let other = [203, 0, 113, 11];
+        let mut twins = Twins::default();
+        for (number, server) in [SERVER, other, SERVER, other].into_iter().enumerate() {
+            let isn = u32::try_from(number).unwrap() * 20 + 5;
+            assert_eq!(seen(&mut twins, &tried(INSIDE, server, isn, i64::from(isn) * 20)), Likeness::Other, "one after the other");
+        }
+        let mut twins = Twins::default();
+        assert_eq!(seen(&mut twins, &tried(INSIDE, SERVER, 5, 0)), Likeness::Other);
+        assert_eq!(
+            seen(&mut twins, &tried(INSIDE, other, 6, 50)),
+            Likeness::Copy,
+            "a balancer with connections of its own has both at once"
+        );
+        let mut twins = Twins::default();
+        assert_eq!(seen(&mut twins, &tried(INSIDE, SERVER, 5, 0)), Likeness::Other);
+        assert_eq!(seen(&mut twins, &tried(SERVER, other, 6, 400)), Likeness::Copy, "the first one's server passes it on");
     }
 
     #[test]

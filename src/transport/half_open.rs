@@ -272,6 +272,7 @@ impl Bare {
                 dont_fragment: self.has(DONT_FRAGMENT),
                 total_len: u32::from(self.ip_len),
                 was_fragmented: false,
+                was_cut: false,
             },
             seq: self.seq,
             ack: self.ack,

@@ -213,6 +213,7 @@ impl Told {
                 dont_fragment: true,
                 total_len: 40 + self.options.len() as u32 + len,
                 was_fragmented: false,
+                was_cut: false,
             },
             seq: self.seq,
             ack: self.ack,

@@ -317,7 +317,7 @@ fn syn(number: u32, mark: Mark) -> Segment<'static> {
         key,
         from_low,
         path: handshark::flow::Path::default(),
-        ip: IpFacts { ttl: 64, id: Some(1), dont_fragment: true, total_len: 40, was_fragmented: false },
+        ip: IpFacts { ttl: 64, id: Some(1), dont_fragment: true, total_len: 40, was_fragmented: false, was_cut: false },
         seq: number,
         ack: 0,
         flags: TcpFlags(SYN),

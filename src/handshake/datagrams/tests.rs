@@ -51,7 +51,7 @@ impl Wire {
         let (key, from_low) = FlowKey::new(Transport::Udp, source, destination, 0);
         let payload_len = u32::try_from(whole.len()).unwrap();
         let payload = &whole[..captured.min(whole.len())];
-        let ip = IpFacts { ttl: 64, id: None, dont_fragment: true, total_len: payload_len + 28, was_fragmented: false };
+        let ip = IpFacts { ttl: 64, id: None, dont_fragment: true, total_len: payload_len + 28, was_fragmented: false, was_cut: false };
         let datagram = Datagram { mark: self.mark(), key, from_low, path: Path::default(), ip, payload, payload_len, stations: None };
         self.table.datagram(&mut self.shared, 0, &datagram);
         self

@@ -102,8 +102,10 @@ pub(super) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) 
     if let Some(ending) = completed.or_else(|| completed_out_of_view(h, alerts)) {
         return ending;
     }
-    // Who spoke first, and last, does not show: what can be read must do.
-    if h.flow.out_of_step > 0 && deciding(alerts).is_none_or(|alert| alert.alert.is_none()) {
+    // Who spoke first, and last, does not show: what can be read must do. Nor does what was cut off show whether an alert behind it refuses.
+    let unread = deciding(alerts).map(|alert| alert.alert.is_none());
+    let cut = Side::BOTH.into_iter().any(|side| h.flow.side(side).snaplen_cut > 0);
+    if h.flow.out_of_step > 0 && unread != Some(false) || cut && unread == Some(true) {
         return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
     }
     let refused = refusal(h);
@@ -127,8 +129,7 @@ pub(super) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) 
         return Ending::new(Outcome::Refused, Side::Server, quic.retry.last);
     }
     let incomplete = Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
-    let cut = Side::BOTH.into_iter().any(|side| h.flow.side(side).snaplen_cut > 0) && h.server_hello.is_none();
-    if h.client_hellos.is_empty() && h.partial_client_hello.is_none() || cut {
+    if h.client_hellos.is_empty() && h.partial_client_hello.is_none() || cut && h.server_hello.is_none() {
         return incomplete;
     }
     if let Some(mark) = server_is_gone(h) {

@@ -309,6 +309,7 @@ impl<S: FlowSink> Connection<S> {
         }
         let cut = segment.payload.len() < segment.payload_len as usize;
         facts.snaplen_cut = facts.snaplen_cut.saturating_add(u32::from(cut));
+        facts.cut_before = facts.cut_before.saturating_add(u32::from(cut && segment.ip.was_cut));
         self.count_any(segment);
     }
 

@@ -56,8 +56,10 @@ pub struct SideFacts {
     pub gap_bytes: u64,
     /// Of those, bytes the capture lost (the receiver acknowledged them).
     pub gap_bytes_acked: u64,
-    /// Packets whose payload the snapshot length cut.
+    /// Packets whose payload was cut.
     pub snaplen_cut: u32,
+    /// Of those, how many had been cut before they came to be captured.
+    pub cut_before: u32,
     /// Segments sent and not acknowledged when the connection was given up, in sequence order, bounded by [`crate::limits::OUTSTANDING`].
     pub outstanding: Vec<Outstanding>,
     /// Bytes that wait behind a hole that was never filled nor acknowledged.

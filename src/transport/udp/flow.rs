@@ -102,6 +102,7 @@ impl FlowFacts {
         }
         if (datagram.payload.len() as u64) < u64::from(datagram.payload_len) {
             own.snaplen_cut = own.snaplen_cut.saturating_add(1);
+            own.cut_before = own.cut_before.saturating_add(u32::from(datagram.ip.was_cut));
         }
     }
 }

@@ -88,7 +88,7 @@ impl Trace {
         let (source, destination) = if from_client { (client, server) } else { (server, client) };
         let (key, from_low) = FlowKey::new(Transport::Udp, source, destination, path.identity());
         let payload_len = u32::try_from(payload.len()).unwrap();
-        let ip = IpFacts { ttl: 64, id: Some(7), dont_fragment: true, total_len: 28 + payload_len, was_fragmented: false };
+        let ip = IpFacts { ttl: 64, id: Some(7), dont_fragment: true, total_len: 28 + payload_len, was_fragmented: false, was_cut: false };
         let datagram = Datagram { mark: at(self.frame, millis), key, from_low, path, ip, payload, payload_len, stations: None };
         self.table.datagram(&mut self.book, 0, &datagram);
         self

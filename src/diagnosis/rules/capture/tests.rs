@@ -125,6 +125,21 @@ fn a_syn_to_a_server_that_leaves_others_unanswered_lacks_no_capture() {
 }
 
 #[test]
+fn who_cut_the_packets_is_told() {
+    let found_cut = |before| {
+        let mut facts = connected();
+        facts.outcome = Outcome::Incomplete;
+        (facts.flow.sides.server.snaplen_cut, facts.flow.sides.server.cut_before) = (2, before);
+        found(&snaplen::RULE, &facts).unwrap()
+    };
+    let (here, before) = (found_cut(0), found_cut(2));
+    assert_eq!((here.confidence, before.confidence), (Confidence::Certain, Confidence::Certain));
+    assert!(here.summary.contains("truncated 2 packets"), "{}", here.summary);
+    assert!(before.summary.contains("before the capture saw them"), "{}", before.summary);
+    assert!(before.remedy[0].line().contains("mirror session"), "{:?}", before.remedy);
+}
+
+#[test]
 fn a_last_handshake_packet_over_quic_may_be_a_refusal() {
     let mut facts = over_udp(Protocol::Quic);
     facts.server_hello = Scene::broad().answered(ProtocolVersion::TLS13, 0x1301, &[]).handshake.observed.server_hello;

@@ -197,16 +197,16 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let refusals = case.knowledge.causes.iter().filter(|(cause, _)| *cause == Cause::ServerCertificateRejected);
     let sound = case.knowledge.used_same_name > refusals.fold(0, |sum: u32, (_, count)| sum.saturating_add(*count));
     // Who opened a database's connection came for something, and so did a mail server that asked for TLS. Others leave like this when they do not
-    // take the certificate, and where nothing is known of their ways it may be the usual way to look at a server, `openssl s_client` and nothing to
-    // say: then it takes an offer of protocols and a goodbye.
+    // take the certificate, and where nothing is known of their ways it is the usual way to look at a server, `openssl s_client` and nothing to
+    // say, with an offer of protocols or without. Who compares names himself does so at once, and says goodbye.
     let spoke_of_protocols = handshake.hello().is_some_and(|hello| hello.alpn().next().is_some());
     let database =
         handshake.preamble.as_ref().is_some_and(|facts| matches!(facts.dialect, Dialect::Mysql | Dialect::Postgres | Dialect::Tds));
     let meant = database
         || match checks {
             Checks::Afterwards => alert.is_none() || handshake.preamble.as_ref().is_some_and(|facts| facts.dialect == Dialect::Smtp),
-            Checks::NamesAfterwards | Checks::Unknown => alert.is_some() && speaker.is_some() && spoke_of_protocols,
-            Checks::Within => false,
+            Checks::NamesAfterwards => alert.is_some() && spoke_of_protocols && mark.time.since(finished.time) <= COMPARES,
+            Checks::Unknown | Checks::Within => false,
         };
     if handshake.server_chain.is_none() && (browser || sound || !meant) {
         return None;
@@ -244,6 +244,9 @@ const fn may_mean_one(alert: AlertDescription) -> bool {
 const LAST_WORDS: u64 = 64;
 /// A client that verifies needs no longer than this, revocation look-ups included.
 const PROMPT: Duration = Duration::from_secs(2);
+
+/// To compare names takes no time, but tickets may be on their way meanwhile.
+const COMPARES: Duration = Duration::from_millis(300);
 
 /// A client that leaves without an alert because of a certificate does so at once.
 const AT_ONCE: Duration = Duration::from_millis(700);

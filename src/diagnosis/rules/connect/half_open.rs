@@ -11,7 +11,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
-use crate::transport::SynFacts;
+use crate::transport::{Reset, SynFacts};
 use crate::wording::{counted, times};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::TcpHandshakeIncomplete, against: &[], page: page!("tcp-handshake-incomplete"), check };
@@ -46,6 +46,24 @@ fn from_elsewhere(case: &Case<'_>, stray: StrayAnswer) -> Finding {
         .advise(remedy::route_to(client.address).operand("from").operand(answered.address))
 }
 
+/// Each answer arrives at a host that asked, goes on asking, and knows nothing of it.
+fn unknown_to_client(case: &Case<'_>, answer: SynFacts, reset: &Reset) -> Finding {
+    let (client, server) = (case.handshake.client.address, case.handshake.server);
+    let summary = format!(
+        "{client} answers each SYN-ACK of {server} with a RST and goes on asking: the answers arrive, and are not from whom it asked, or a packet filter of its own refuses them."
+    );
+    Finding::new(Cause::TcpHandshakeIncomplete, Confidence::Strong, summary)
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Network)
+        .shown_by(answer.first, "SYN-ACK")
+        .shown_by(reset.mark, "the client's RST, which answers it")
+        .shown_by(answer.last, format!("SYN-ACK no. {}, answered likewise", answer.count))
+        .or_else(&[Cause::OneWayPath, Cause::TcpProbe])
+        .advise(format!("Capture on {client} and compare the address that its SYN goes to with the one that the SYN-ACK comes from. Where they differ, the answer does not come back the way of the SYN: NAT without hairpin, a balancer that is not its servers' gateway, direct return without the virtual address on the loopback."))
+        .advise("Where they are the same, look at the packet filter of the client:")
+        .advise(remedy::capture_here(case.handshake, "-n"))
+}
+
 fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(stray) = case.knowledge.stray_answer {
         return Some(from_elsewhere(case, stray));
@@ -62,6 +80,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let client = case.handshake.client;
     if answer.disputed && !view.server().resets.is_empty() {
         return Some(disputed(case, answer));
+    }
+    if let Some(reset) = super::refuses_answers(view) {
+        return (!view.client().syn.is_some_and(|syn| super::is_hasty(&syn))).then(|| unknown_to_client(case, answer, reset));
     }
     let syns = view.client().syn.map_or(0, |syn| syn.count);
     let gone = view.client().resets.first().filter(|_| answer.count == 1 && syns <= 1);

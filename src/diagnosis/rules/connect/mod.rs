@@ -1,5 +1,7 @@
 //! Rules of the family connect: the transport never came up, or came up for nothing.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::rule::{RuleFamily, Rules};
@@ -8,7 +10,7 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
 use crate::packet::IcmpKind;
-use crate::transport::{IcmpNote, SynFacts};
+use crate::transport::{IcmpNote, Reset, SynFacts};
 
 mod accept_queue;
 mod fast_open;
@@ -50,10 +52,27 @@ fn syn_ignored(view: View<'_>) -> bool {
 fn died_as_meant<'a>(case: &Case<'a>) -> Option<&'a IcmpNote> {
     let view = View::new(case.handshake);
     let expired = |note: &&IcmpNote| note.kind == IcmpKind::TimeExceeded && note.code == 0 && note.about == Side::Client;
-    // Nor does it send one again with as many: that is a system's own, which died in a loop.
-    let meant = |syn: &SynFacts| syn.ttl < FEWEST_HOPS && syn.count == 1;
-    let syn = view.client().syn.filter(|syn| meant(syn) && view.server().packets == 0 && !view.spoke(Side::Client))?;
+    // Nor does it send one again with as many as soon as a system does: that died in a loop.
+    let alone = |syn: &SynFacts| syn.count == 1 && view.server().packets == 0;
+    let meant = |syn: &SynFacts| syn.ttl < FEWEST_HOPS && (alone(syn) || is_hasty(syn));
+    let syn = view.client().syn.filter(|syn| meant(syn) && !view.spoke(Side::Client))?;
     case.handshake.flow.icmp.iter().find(expired).filter(|note| note.mark >= syn.first)
+}
+
+/// It came again sooner than systems send one again: a tool's, and not that of a client that wants to connect.
+fn is_hasty(syn: &SynFacts) -> bool {
+    let repeats = syn.count.saturating_sub(1);
+    repeats > 0 && syn.last.time.since(syn.first.time) < SOONEST_REPEAT.saturating_mul(repeats)
+}
+
+/// Systems wait for a second before they send a SYN again (RFC 6298), or for most of one.
+const SOONEST_REPEAT: Duration = Duration::from_millis(250);
+
+/// The client answers each SYN-ACK with a RST, and asks again all the same: every one arrived, and none is what it wanted.
+fn refuses_answers(view: View<'_>) -> Option<&Reset> {
+    let (answer, resets) = (view.server().syn?, &view.client().resets);
+    let each = answer.count >= 2 && resets.len() >= answer.count as usize && view.server().resets.is_empty();
+    resets.first().filter(|reset| each && reset.seq_distance == 0 && view.client().syn.is_some_and(|syn| syn.count >= 2))
 }
 
 /// Hops of which a packet that began with 64 has left more wherever it is captured.

@@ -17,7 +17,8 @@ pub(super) const RULE: Rule = Rule { cause: Cause::TcpProbe, against: &[], page:
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if let Some(finding) = traced(case).or_else(|| scanned(case)).or_else(|| checked_by_haproxy(case)) {
+    let found = traced(case).or_else(|| scanned(case)).or_else(|| pinged(case)).or_else(|| checked_by_haproxy(case));
+    if let Some(finding) = found {
         return Some(finding);
     }
     let ending = view.left_without_a_word()?;
@@ -130,6 +131,30 @@ fn scanned(case: &Case<'_>) -> Option<Finding> {
         .stopped_by(facts.stopped_by)
         .shown_by(end, "end of this handshake, one of the scan's")
         .advise("Nothing failed. Find out who runs the scan if you do not know it."),
+    )
+}
+
+/// It asked faster than systems do, and wanted none of the answers.
+fn pinged(case: &Case<'_>) -> Option<Finding> {
+    let view = View::new(case.handshake);
+    let (syn, answer) = (view.client().syn.filter(super::is_hasty)?, view.server().syn?);
+    let reset = super::refuses_answers(view)?;
+    let (client, server) = (case.handshake.client.address, case.handshake.server);
+    let count = times(syn.count);
+    Some(
+        Finding::new(
+            Cause::TcpProbe,
+            Confidence::Strong,
+            format!(
+                "{client} sent {server} its SYN {count} within {} and answered each SYN-ACK with a RST: a scan, a traceroute or a ping over TCP.",
+                span_text(syn.last.time.since(syn.first.time))
+            ),
+        )
+        .weight(Weight::Unwanted)
+        .stopped_by(StoppedBy::Client)
+        .shown_by(answer.first, "SYN-ACK")
+        .shown_by(reset.mark, "the client's RST, which answers it")
+        .advise("Nothing failed."),
     )
 }
 

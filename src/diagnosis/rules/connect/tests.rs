@@ -55,6 +55,30 @@ fn an_answer_that_the_client_ignores_reached_it() {
 }
 
 #[test]
+fn who_answers_each_syn_ack_with_a_rst_gets_them() {
+    let asks = |every: i64, resets: usize| {
+        let mut facts = unanswered();
+        facts.flow.sides.client.syn = Some(syn(at(1, 0), at(7, 2 * every), 3, 64));
+        facts.flow.sides.server = SideFacts { syn: Some(syn(at(2, 1), at(8, 2 * every + 1), 3, 55)), packets: 3, ..SideFacts::default() };
+        facts.flow.sides.client.resets = (0..resets).map(|_| reset(at(3, 2), 64)).collect();
+        facts
+    };
+    let found = |rule, facts: &Handshake| found_knowing(rule, facts, &Knowledge::default());
+    let slowly = asks(1_000, 3);
+    assert!(found(&probe::RULE, &slowly).is_none());
+    let refused = found(&half_open::RULE, &slowly).unwrap();
+    assert!(refused.summary.contains("answers each SYN-ACK"), "{}", refused.summary);
+    let hastily = asks(100, 3);
+    assert!(found(&half_open::RULE, &hastily).is_none());
+    assert_eq!(found(&probe::RULE, &hastily).unwrap().weight, Weight::Unwanted);
+    for every in [100, 1_000] {
+        let once = asks(every, 1);
+        assert!(found(&probe::RULE, &once).is_none());
+        assert!(!found(&half_open::RULE, &once).unwrap().summary.contains("answers each"), "one RST answers one of three");
+    }
+}
+
+#[test]
 fn a_flood_explains_an_unanswered_syn() {
     let flood = Knowledge { flood_half_open: 900, ..Knowledge::default() };
     assert!(found_knowing(&syn_flood::RULE, &unanswered(), &flood).is_some());

@@ -62,12 +62,39 @@ fn first_part(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     Some(super::try_otherwise(case, finding))
 }
 
+/// Seen near the server: the client, which gave up, had sent something, and nothing of it came.
+fn never_came(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let client = view.client();
+    let end = view.ended_by(Side::Client)?;
+    let behind = end.reset.map_or(0, |reset| u64::try_from(reset.seq_distance).unwrap_or(0));
+    let sent = behind.max(client.lost_at_end());
+    let nothing_came = client.bytes_seen == 0 && client.acked == 0 && !view.spoke(Side::Server);
+    if sent < LEAST_HELLO || !view.is_up() || !nothing_came {
+        return None;
+    }
+    // Elsewhere a capture that lost it says as much.
+    let confidence = if view.near_side() == Some(Side::Server) { Confidence::Likely } else { Confidence::Hint };
+    let sent = counted(sent, "byte", "bytes");
+    let finding = Finding::new(
+        Cause::ClientHelloDropped,
+        confidence,
+        format!("{} sent {sent} before it gave up, and none of them arrived at {}.", case.handshake.client.host(), case.handshake.server),
+    )
+    .stopped_by(StoppedBy::Network)
+    .shown_by(end.mark, format!("the sequence number of the client's {} is {sent} ahead of all that arrived from it", end.name()))
+    .or_else(&[Cause::CaptureGaps, Cause::OneWayPath, Cause::PathMtuBlackHole, Cause::PacketLoss]);
+    Some(super::try_otherwise(case, finding))
+}
+
+/// No hello is shorter.
+const LEAST_HELLO: u64 = 40;
+
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     if !view.failed_over_tcp() || too_large(case, view, Side::Client) {
         return None;
     }
-    if let Some(finding) = swallowed(case, view).or_else(|| first_part(case, view)) {
+    if let Some(finding) = swallowed(case, view).or_else(|| first_part(case, view)).or_else(|| never_came(case, view)) {
         return Some(finding);
     }
     let copies = hello_lost(view)?;

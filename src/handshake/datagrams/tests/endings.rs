@@ -408,6 +408,28 @@ fn a_server_that_talks_to_a_closed_socket_is_not_who_ended_it() {
 }
 
 #[test]
+fn an_alert_behind_what_was_cut_off_may_be_a_farewell() {
+    // All that the capture holds of DTLS whose larger datagrams were cut in the middle of their messages.
+    let ended = |captured: usize, data: bool| {
+        let mut hello = vec![0xfe, 0xfd];
+        hello.extend([5; 32]);
+        hello.extend([0, 0xc0, 0x2b, 0]);
+        let mut wire = Wire::new();
+        let (client, server) = (whole(1, 0, &dtls_hello(1, &[])), whole(2, 0, &hello));
+        wire.send_cut(Side::Client, &client, captured).send_cut(Side::Server, &server, captured);
+        let finish = [whole(16, 1, &[7; 66]), record(20, 0, &[1]), record(22, 1, &[9; 40])].concat();
+        wire.send_cut(Side::Client, &finish, captured).server(&[record(20, 0, &[1]), record(22, 1, &[9; 40])].concat());
+        if data {
+            wire.client(&record(23, 1, &[9; 40]));
+        }
+        ended(wire.client(&record(21, 1, &[9; 26])))
+    };
+    assert_eq!(ended(30, true), (Outcome::Completed, StoppedBy::Nobody));
+    assert_eq!(ended(30, false), (Outcome::Incomplete, StoppedBy::Capture));
+    assert_ne!(ended(usize::MAX, false).1, StoppedBy::Capture, "nothing is lacking");
+}
+
+#[test]
 fn the_servers_side_of_a_handshake_alone_is_a_handshake() {
     let mut wire = Wire::new();
     wire.server(&handshake_packet(b"client", SCID, 300)).server(&handshake_packet(b"client", SCID, 80)).wait(60_000);

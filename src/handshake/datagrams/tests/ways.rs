@@ -14,7 +14,7 @@ fn by(wire: &mut Wire, vlan: u16, side: Side, payload: &[u8]) {
     path.push(Layer::Vlan(vlan));
     let (key, from_low) = FlowKey::new(Transport::Udp, source, destination, path.identity());
     let payload_len = u32::try_from(payload.len()).unwrap();
-    let ip = IpFacts { ttl: 64, id: None, dont_fragment: true, total_len: payload_len + 28, was_fragmented: false };
+    let ip = IpFacts { ttl: 64, id: None, dont_fragment: true, total_len: payload_len + 28, was_fragmented: false, was_cut: false };
     let mark = wire.mark();
     wire.table.datagram(&mut wire.shared, 0, &Datagram { mark, key, from_low, path, ip, payload, payload_len, stations: None });
 }

@@ -80,6 +80,7 @@ pub fn segments(bytes: &[u8]) {
                 dont_fragment: true,
                 total_len: 40 + u32::from(*len) + u32::from(*cut),
                 was_fragmented: false,
+                was_cut: false,
             },
             seq,
             ack: other.wrapping_add_signed(i32::from(*acked as i8)),
