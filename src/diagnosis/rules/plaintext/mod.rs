@@ -3,7 +3,7 @@
 //! What a proxy or a PROXY header has to do with is the family proxy's; a page written by a filter on the path is the family middlebox's.
 
 use crate::diagnosis::case::Case;
-use crate::diagnosis::cause::{Cause, Family};
+use crate::diagnosis::cause::Family;
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
@@ -75,22 +75,6 @@ fn implicit(dialect: Dialect) -> Option<(u16, &'static str)> {
         _ => return None,
     };
     Some((port, name))
-}
-
-/// Whatever this server did without a word: on a port where another protocol begins in clear, the port is the first thing to ask about.
-pub(super) fn or_clear(case: &Case<'_>, finding: Finding) -> Finding {
-    let handshake = case.handshake;
-    let known = case.knowledge.speaks_tls || case.knowledge.completed > 0 || handshake.preamble.is_some();
-    match Service::at(handshake.server.port) {
-        Some((service, Use::Clear)) if !known => {
-            let question = format!(
-                "Ask first whether this port speaks TLS from its first byte: on port {} {} usually begins in clear.",
-                handshake.server.port, service.name
-            );
-            server::towards(finding.or_else(&[Cause::ServerSpeaksPlaintext]).advise(question), handshake, service)
-        }
-        _ => finding,
-    }
 }
 
 /// The service in clear that a server's port is known for, where nothing shows that the server speaks TLS on it. In clear its servers say nothing

@@ -3,6 +3,7 @@
 use super::{clear_service, hello_begun, implicit, server_spoke_tls};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::clear::{PROXY_IS_CLEAR, towards};
 use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::parts::Piece;
@@ -12,7 +13,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::preamble::services::{Service, Upgradable};
+use crate::preamble::services::Service;
 use crate::preamble::{Dialect, Plaintext, Upgrade};
 use crate::time::Mark;
 
@@ -131,35 +132,6 @@ fn mute(case: &Case<'_>) -> Option<Finding> {
     Some(towards(finding, handshake, service))
 }
 
-/// What to do about a service that is not reached with TLS on this port.
-pub(super) fn towards(finding: Finding, handshake: &Handshake, service: &'static Service) -> Finding {
-    let finding = match (service.name, service.upgrade, service.tls.first()) {
-        ("PostgreSQL", ..) => finding.advise(
-            "On the client, request TLS first (SSLRequest, sslnegotiation=postgres): TLS from the first byte needs PostgreSQL 17 and ssl = on.",
-        ),
-        ("MySQL", ..) => finding.advise("On the client, request TLS within the protocol (ssl-mode=REQUIRED): MySQL has no TLS-only port."),
-        ("TDS", ..) => finding.advise(
-            "On the client, use TDS 7.4 (`Encrypt=Mandatory` rather than `Strict`): TLS from the first byte (TDS 8.0) needs SQL Server 2022.",
-        ),
-        ("HTTP proxy", ..) => finding.advise(PROXY_IS_CLEAR),
-        (_, Upgradable::By(dialect), Some(tls)) => {
-            finding.advise(format!("On the client, use port {tls} for TLS from the first byte, or request TLS on this port ({}).", dialect.request()))
-        }
-        (_, Upgradable::By(dialect), None) => finding.advise(format!("On the client, request TLS first ({}).", dialect.request())),
-        (name, _, Some(tls)) => {
-            finding.advise(format!("On the client, use the port of {name} with TLS (usually {tls}); or on the server, switch TLS on for this port."))
-        }
-        (name, _, None) => finding.advise(format!("On the client, use {name} without TLS here; or on the server, switch TLS on.")),
-    };
-    match (service.dialect(), service.tls.first()) {
-        (_, Some(tls)) => finding.advise(remedy::s_client_on(handshake, *tls)),
-        (Some(dialect), None) => finding.advise(remedy::starttls(handshake, dialect)),
-        (None, None) => finding,
-    }
-}
-
-/// For clients that speak TLS to a proxy which speaks HTTP.
-const PROXY_IS_CLEAR: &str = "On the client, write http:// in the proxy's URL (https_proxy=http://…): this scheme is for the connection to the proxy, not for what is fetched through it.";
 /// Servers that read on until a line or a request is whole, which a `ClientHello` never makes.
 const PATIENT: &[&str] = &["Redis", "memcached", "HTTP proxy", "HTTP", "LDAP", "IRC", "SIP", "Modbus"];
 

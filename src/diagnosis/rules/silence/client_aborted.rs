@@ -81,7 +81,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = if runs {
         finding
     } else {
-        finding.noting("the capture has no times: the client may have left at once, or after it had waited in vain")
+        finding.noting("the capture has no times: the client may have left at once, or after it had waited without success")
     };
     Some(
         finding

@@ -4,11 +4,11 @@ use super::BrokenOff;
 use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::clear::or_clear;
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::plaintext::or_clear;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 

@@ -3,12 +3,12 @@
 use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::clear::or_clear;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::plaintext::or_clear;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
