@@ -227,7 +227,9 @@ mod tests {
         let all: Vec<Handshake> = (0..12)
             .map(|number| become_of(number, Scene::hello(ProtocolVersion::TLS12, &[0x9c, 0xc000 + number], &[])).handshake)
             .collect();
-        all.iter().for_each(|handshake| visits.enter(handshake));
+        for handshake in &all {
+            visits.enter(handshake);
+        }
         visits.scan(&all[0]).is_some()
     }
 

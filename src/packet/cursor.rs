@@ -74,9 +74,9 @@ impl<'a> Cursor<'a> {
     pub(super) fn extend(&mut self, len: u32) -> bool {
         let cut = len > self.wire;
         if cut {
-            self.wire = len
+            self.wire = len;
         } else {
-            self.limit(len)
+            self.limit(len);
         }
         cut
     }

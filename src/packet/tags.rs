@@ -47,12 +47,7 @@ impl Walk<'_> {
                 let &[.., t0, t1] = self.rest.take::<8>()?;
                 Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
             }
-            ether::HSR => {
-                self.descend()?;
-                let &[.., t0, t1] = self.rest.take::<6>()?;
-                Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
-            }
-            ether::VN_TAG => {
+            ether::HSR | ether::VN_TAG => {
                 self.descend()?;
                 let &[.., t0, t1] = self.rest.take::<6>()?;
                 Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
