@@ -41,8 +41,10 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     }
     let (total, worst) = (span_text(loss.total), span_text(loss.worst));
     let what = format!("the {}'s {}", loss.side, bare(loss.what));
-    // Datagrams have no acknowledgments of their own: what was sent again may have arrived, and its answer was late.
-    let proven = view.is_tcp();
+    // Datagrams have no acknowledgments of their own: what was sent again may have arrived, and its answer was late. A SYN may have arrived at a
+    // queue that was full.
+    let asked_again = loss.side == Side::Client && view.client().syn.is_some_and(|syn| syn.count.saturating_sub(1) == loss.repairs);
+    let proven = view.is_tcp() && !asked_again;
     let fate = if proven { "was lost and sent again" } else { "was sent again, because it was lost or not answered in time" };
     let share = if worst == total { format!(": {what} {fate}") } else { format!(", {worst} of it for {what}") };
     let repeats = if loss.repairs == 1 {
@@ -50,20 +52,30 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     } else {
         format!(", with {} in all", counted(loss.repairs, "retransmission", "retransmissions"))
     };
-    let or_late: &[Cause] = if proven || loss.side == Side::Server { &[] } else { &[Cause::ServerSlow] };
+    let or_late: &[Cause] = match (proven || loss.side == Side::Server, view.is_tcp()) {
+        (true, _) => &[],
+        (false, true) => &[Cause::AcceptQueueFull],
+        (false, false) => &[Cause::ServerSlow],
+    };
+    let finding = Finding::new(
+        Cause::PacketLoss,
+        if proven { Confidence::Strong } else { Confidence::Likely },
+        format!("Packet loss delayed the handshake with {} by {total}{share}{repeats}.", view.target()),
+    )
+    .weight(if felt { Weight::Explains } else { Weight::Note })
+    .stopped_by(StoppedBy::Network)
+    .shown_by(loss.repaired, format!("{} arrives {} late", loss.what, span_text(loss.worst)))
+    .or_else(or_late)
+    .advise("Measure the loss on the path and check the counters of both hosts:")
+    .advise(remedy::measure_loss(case.handshake))
+    .advise(Command::new("nstat -az TcpRetransSegs TcpExtTCPTimeouts"));
+    if !asked_again {
+        return Some(finding);
+    }
     Some(
-        Finding::new(
-            Cause::PacketLoss,
-            if proven { Confidence::Strong } else { Confidence::Likely },
-            format!("Packet loss delayed the handshake with {} by {total}{share}{repeats}.", view.target()),
-        )
-        .weight(if felt { Weight::Explains } else { Weight::Note })
-        .stopped_by(StoppedBy::Network)
-        .shown_by(loss.repaired, format!("{} arrives {} late", loss.what, span_text(loss.worst)))
-        .or_else(or_late)
-        .advise("Measure the loss on the path and check the counters of both hosts:")
-        .advise(remedy::measure_loss(case.handshake))
-        .advise(Command::new("nstat -az TcpRetransSegs TcpExtTCPTimeouts")),
+        finding
+            .advise("If it is SYNs alone, look on the server whether its queue overflows:")
+            .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )
 }
 

@@ -49,6 +49,21 @@ fn a_client_that_does_not_repeat_its_syn_got_the_answer() {
 }
 
 #[test]
+fn a_syn_that_came_again_may_have_met_a_full_queue() {
+    let delayed = |kind, mark: Mark, count| {
+        let mut facts = connected();
+        (facts.outcome, facts.finished.client, facts.finished.server) = (Outcome::Completed, Some(at(40, 3_000)), Some(at(39, 2_990)));
+        facts.flow.sides.client.syn = Some(syn(at(1, 0), if count > 1 { mark } else { at(1, 0) }, count, 64));
+        facts.flow.events.push(event(mark, Side::Client, kind));
+        found(&loss::RULE, &facts).map(|finding| (finding.confidence, finding.alternatives))
+    };
+    let asked = delayed(FlowEventKind::SynRepeat, at(2, 1_000), 2);
+    assert_eq!(asked, Some((Confidence::Likely, vec![Cause::AcceptQueueFull])));
+    let spoke = delayed(FlowEventKind::Retransmission { offset: 0, len: 300 }, at(20, 2_000), 1);
+    assert_eq!(spoke, Some((Confidence::Strong, Vec::new())));
+}
+
+#[test]
 fn a_good_handshake_suffers_from_nothing() {
     let mut facts = connected();
     facts.outcome = Outcome::Completed;
