@@ -297,6 +297,24 @@ fn unanswered() -> Handshake {
 }
 
 #[test]
+fn a_client_whose_end_is_ahead_had_spoken() {
+    let left = |behind: i64, near_server: bool| {
+        let mut facts = connected();
+        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
+        let ended = Reset { seq_distance: behind, ..reset(at(6, 1_025), 57) };
+        facts.flow.sides.client.resets = vec![ended];
+        if near_server {
+            captured_near_server(&mut facts);
+        }
+        found_knowing(&hello_dropped::RULE, &facts, &Knowledge::default()).map(|finding| finding.confidence)
+    };
+    assert_eq!(left(517, true), Some(Confidence::Likely));
+    assert_eq!(left(517, false), Some(Confidence::Hint), "the capture may have lost it");
+    assert_eq!(left(0, true), None, "it had said nothing");
+    assert_eq!(left(7, true), None, "an alert");
+}
+
+#[test]
 fn a_server_whose_number_is_ahead_has_answered() {
     let passing = |size| {
         let mut knowledge = Knowledge::default();
