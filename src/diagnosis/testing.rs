@@ -34,28 +34,7 @@ pub fn at(frame: u64, millis: i64) -> Mark {
 
 /// A SYN or SYN-ACK of an ordinary host.
 pub fn syn(first: Mark, last: Mark, count: u32, ttl: u8) -> SynFacts {
-    SynFacts {
-        first,
-        last,
-        count,
-        isn: 1,
-        answers: None,
-        ttl,
-        mss: Some(1460),
-        window_scale: Some(7),
-        sack: true,
-        window: 64_240,
-        ip_id: None,
-        joins: false,
-        data_len: 0,
-        fast_open: false,
-        resent_without_data: false,
-        acked: None,
-        timestamp: None,
-        first_arrived: false,
-        renumbered: None,
-        disputed: false,
-    }
+    SynFacts { last, count, mss: Some(1460), window_scale: Some(7), sack: true, window: 64_240, ..SynFacts::once(first, ttl) }
 }
 
 /// A segment that was sent `copies` times and never acknowledged.

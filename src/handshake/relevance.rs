@@ -231,28 +231,7 @@ mod tests {
     /// A SYN with nothing but a maximum segment size, if that.
     fn bare(mss: Option<u16>, window: u16, ttl: u8) -> SynFacts {
         let mark = Mark { frame: 1, time: Timestamp::from_nanos(0) };
-        SynFacts {
-            first: mark,
-            last: mark,
-            count: 1,
-            isn: 1,
-            answers: None,
-            ttl,
-            mss,
-            window_scale: None,
-            sack: false,
-            window,
-            ip_id: None,
-            joins: false,
-            data_len: 0,
-            fast_open: false,
-            resent_without_data: false,
-            acked: None,
-            timestamp: None,
-            first_arrived: false,
-            renumbered: None,
-            disputed: false,
-        }
+        SynFacts { mss, window, ..SynFacts::once(mark, ttl) }
     }
 
     #[test]

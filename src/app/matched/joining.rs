@@ -86,13 +86,18 @@ impl<'a> Left<'a> {
             false
         });
         taken.sort_unstable();
-        let mut place = 0_usize;
-        self.server.retain(|_| {
-            let stays = taken.binary_search(&place).is_err();
-            place = place.saturating_add(1);
-            stays
-        });
+        remove(&mut self.server, &taken);
     }
+}
+
+/// Takes what stands at these places, which are in order, out of a list, in one pass.
+fn remove<T>(list: &mut Vec<T>, places: &[usize]) {
+    let mut place = 0_usize;
+    list.retain(|_| {
+        let stays = places.binary_search(&place).is_err();
+        place = place.saturating_add(1);
+        stays
+    });
 }
 
 /// Joins by what two points cannot have alike by chance, and last by the addresses alone.
@@ -140,11 +145,9 @@ pub(super) fn adopt(pairs: &mut Vec<Pair<'_>>, at_client: &mut Vec<Wanted>, at_s
         }
         gone.push(place);
     }
-    for place in gone.into_iter().rev() {
-        pairs.remove(place);
-        at_client.remove(place);
-        at_server.remove(place);
-    }
+    remove(pairs, &gone);
+    remove(at_client, &gone);
+    remove(at_server, &gone);
 }
 
 #[cfg(test)]

@@ -27,8 +27,8 @@ impl<S: FlowSink> Connection<S> {
         // A stream that begins with a few bytes, and an alert, are looked at more closely.
         let small_start = segment.payload.len() <= limits::ASIDE && (facts.highest == 0 || segment.payload.first() == Some(&ALERT));
         let small_start = small_start && !segment.payload.is_empty();
-        let doubted = own == Side::Client && self.doubt(segment).is_some();
-        if !goes_on || small_start || doubted || acknowledged > others.highest {
+        // Of what goes the long way it is asked there.
+        if !goes_on || small_start || acknowledged > others.highest || own == Side::Client && self.doubt(segment).is_some() {
             return None;
         }
         self.count_any(segment);

@@ -293,6 +293,35 @@ pub struct Reset {
     pub answers: Option<Mark>,
 }
 
+#[cfg(test)]
+impl SynFacts {
+    /// One that was sent once and offers nothing.
+    pub(crate) const fn once(mark: Mark, ttl: u8) -> Self {
+        Self {
+            first: mark,
+            last: mark,
+            count: 1,
+            isn: 1,
+            answers: None,
+            ttl,
+            mss: None,
+            window_scale: None,
+            sack: false,
+            window: 0,
+            ip_id: None,
+            joins: false,
+            data_len: 0,
+            fast_open: false,
+            resent_without_data: false,
+            acked: None,
+            timestamp: None,
+            first_arrived: false,
+            renumbered: None,
+            disputed: false,
+        }
+    }
+}
+
 impl Reset {
     /// One that fits exactly and acknowledges nothing.
     pub const fn fitting(mark: Mark, ttl: u8) -> Self {

@@ -1,5 +1,7 @@
 //! Tests of the family certificate, for what no capture shows.
 
+use std::sync::Arc;
+
 use rcgen::{DistinguishedName, DnType};
 
 use super::view::candidates;
@@ -11,7 +13,21 @@ use crate::diagnosis::policy::Policy;
 use crate::diagnosis::testing::{Scene, certificate, found_of};
 use crate::flow::Side;
 use crate::time::Timestamp;
+use crate::tls::certificate::Certificate;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
+
+/// What is said of this cause when the server serves this chain for `www.lab.test`, judged at this time.
+fn found_at(cause: Cause, scene: &Scene, certificates: &[Arc<Certificate>], at: Timestamp) -> Option<Finding> {
+    let chain = judge(certificates, Some("www.lab.test"), at, Purpose::Server, &TrustStore::mozilla());
+    let case = Case {
+        handshake: &scene.handshake,
+        chain: Some(&chain),
+        client_chain: None,
+        knowledge: &Knowledge::default(),
+        policy: &Policy::default(),
+    };
+    found_of(cause, &case)
+}
 
 /// What is said of this cause when the server answers a client that wants `www.lab.test` with a certificate of this name, and the client refuses it.
 fn refused(cause: Cause, common_name: &str, san: &str) -> Option<Finding> {
@@ -21,15 +37,7 @@ fn refused(cause: Cause, common_name: &str, san: &str) -> Option<Finding> {
     });
     let scene = Scene::broad().answered(V::TLS12, 0xc02b, &[]).served(&certificates).alert(Side::Client, A::BAD_CERTIFICATE);
     let at = Timestamp::from_parts(1_795_251_860, 0);
-    let chain = judge(&certificates, Some("www.lab.test"), at, Purpose::Server, &TrustStore::mozilla());
-    let case = Case {
-        handshake: &scene.handshake,
-        chain: Some(&chain),
-        client_chain: None,
-        knowledge: &Knowledge::default(),
-        policy: &Policy::default(),
-    };
-    found_of(cause, &case)
+    found_at(cause, &scene, &certificates, at)
 }
 
 #[test]
@@ -54,13 +62,12 @@ fn inconsistent(sound: (i64, i64), expired: (i64, i64)) -> bool {
     let begin = scene.handshake.flow.first.time;
     let judged = |certificates| {
         let at = Timestamp::from_parts(1_795_251_860, 0);
-        std::sync::Arc::new(judge(certificates, Some("www.lab.test"), at, Purpose::Server, &TrustStore::mozilla()))
+        Arc::new(judge(certificates, Some("www.lab.test"), at, Purpose::Server, &TrustStore::mozilla()))
     };
     let second = |seconds: i64| Timestamp::from_nanos(begin.nanos() + seconds * 1_000_000_000);
     let known = |facts, (first, last)| KnownChain { facts, first: second(first), last: second(last) };
     let chain = judged(&bad);
-    let knowledge =
-        Knowledge { chains: vec![known(judged(&good), sound), known(std::sync::Arc::clone(&chain), expired)], ..Knowledge::default() };
+    let knowledge = Knowledge { chains: vec![known(judged(&good), sound), known(Arc::clone(&chain), expired)], ..Knowledge::default() };
     let case =
         Case { handshake: &scene.handshake, chain: Some(&chain), client_chain: None, knowledge: &knowledge, policy: &Policy::default() };
     found_of(Cause::BackendInconsistent, &case).is_some()
@@ -112,15 +119,7 @@ fn refused_at(cause: Cause, alert: A, seconds: i64) -> Option<Finding> {
     (seen.mark.time, seen.first.time) = (said, said);
     let seen = scene.handshake.server_chain.as_ref().expect("it was served");
     let at = crate::diagnosis::clock::judging_time(&scene.handshake, &seen.what, said);
-    let chain = judge(&certificates, Some("www.lab.test"), at, Purpose::Server, &TrustStore::mozilla());
-    let case = Case {
-        handshake: &scene.handshake,
-        chain: Some(&chain),
-        client_chain: None,
-        knowledge: &Knowledge::default(),
-        policy: &Policy::default(),
-    };
-    found_of(cause, &case)
+    found_at(cause, &scene, &certificates, at)
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return Some(disputed(case, answer));
     }
     if let Some(reset) = super::refuses_answers(view) {
-        return (!view.client().syn.is_some_and(|syn| super::is_hasty(&syn))).then(|| unknown_to_client(case, answer, reset));
+        return (!super::is_hasty(case.handshake)).then(|| unknown_to_client(case, answer, reset));
     }
     let syns = view.client().syn.map_or(0, |syn| syn.count);
     let gone = view.client().resets.first().filter(|_| answer.count == 1 && syns <= 1);

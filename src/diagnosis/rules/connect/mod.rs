@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
+use crate::diagnosis::clock;
 use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
+use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::packet::IcmpKind;
 use crate::transport::{IcmpNote, Reset, SynFacts};
@@ -54,15 +56,16 @@ fn died_as_meant<'a>(case: &Case<'a>) -> Option<&'a IcmpNote> {
     let expired = |note: &&IcmpNote| note.kind == IcmpKind::TimeExceeded && note.code == 0 && note.about == Side::Client;
     // Nor does it send one again with as many as soon as a system does: that died in a loop.
     let alone = |syn: &SynFacts| syn.count == 1 && view.server().packets == 0;
-    let meant = |syn: &SynFacts| syn.ttl < FEWEST_HOPS && (alone(syn) || is_hasty(syn));
+    let meant = |syn: &SynFacts| syn.ttl < FEWEST_HOPS && (alone(syn) || is_hasty(case.handshake));
     let syn = view.client().syn.filter(|syn| meant(syn) && !view.spoke(Side::Client))?;
     case.handshake.flow.icmp.iter().find(expired).filter(|note| note.mark >= syn.first)
 }
 
 /// It came again sooner than systems send one again: a tool's, and not that of a client that wants to connect.
-fn is_hasty(syn: &SynFacts) -> bool {
+fn is_hasty(handshake: &Handshake) -> bool {
+    let Some(syn) = View::new(handshake).client().syn else { return false };
     let repeats = syn.count.saturating_sub(1);
-    repeats > 0 && syn.last.time.since(syn.first.time) < SOONEST_REPEAT.saturating_mul(repeats)
+    repeats > 0 && clock::runs(handshake) && syn.last.time.since(syn.first.time) < SOONEST_REPEAT.saturating_mul(repeats)
 }
 
 /// Systems wait for a second before they send a SYN again (RFC 6298), or for most of one.
@@ -70,9 +73,10 @@ const SOONEST_REPEAT: Duration = Duration::from_millis(250);
 
 /// The client answers each SYN-ACK with a RST, and asks again all the same: every one arrived, and none is what it wanted.
 fn refuses_answers(view: View<'_>) -> Option<&Reset> {
-    let (answer, resets) = (view.server().syn?, &view.client().resets);
-    let each = answer.count >= 2 && resets.len() >= answer.count as usize && view.server().resets.is_empty();
-    resets.first().filter(|reset| each && reset.seq_distance == 0 && view.client().syn.is_some_and(|syn| syn.count >= 2))
+    let (answer, client) = (view.server().syn?, view.client());
+    let resets = (client.resets.len() as u64).saturating_add(client.resets_dropped.into());
+    let each = answer.count >= 2 && resets >= answer.count.into() && view.server().resets.is_empty();
+    client.resets.first().filter(|reset| each && reset.seq_distance == 0 && view.client().syn.is_some_and(|syn| syn.count >= 2))
 }
 
 /// Hops of which a packet that began with 64 has left more wherever it is captured.

@@ -137,8 +137,8 @@ fn scanned(case: &Case<'_>) -> Option<Finding> {
 /// It asked faster than systems do, and wanted none of the answers.
 fn pinged(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    let (syn, answer) = (view.client().syn.filter(super::is_hasty)?, view.server().syn?);
-    let reset = super::refuses_answers(view)?;
+    let (syn, answer) = (view.client().syn?, view.server().syn?);
+    let reset = super::refuses_answers(view).filter(|_| super::is_hasty(case.handshake))?;
     let (client, server) = (case.handshake.client.address, case.handshake.server);
     let count = times(syn.count);
     Some(

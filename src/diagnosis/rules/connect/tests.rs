@@ -68,6 +68,9 @@ fn who_answers_each_syn_ack_with_a_rst_gets_them() {
     assert!(found(&probe::RULE, &slowly).is_none());
     let refused = found(&half_open::RULE, &slowly).unwrap();
     assert!(refused.summary.contains("answers each SYN-ACK"), "{}", refused.summary);
+    let mut for_long = asks(1_000, 1);
+    for_long.flow.sides.client.resets_dropped = 2;
+    assert!(found(&half_open::RULE, &for_long).unwrap().summary.contains("answers each SYN-ACK"), "more than are kept one by one");
     let hastily = asks(100, 3);
     assert!(found(&half_open::RULE, &hastily).is_none());
     assert_eq!(found(&probe::RULE, &hastily).unwrap().weight, Weight::Unwanted);
