@@ -192,3 +192,22 @@ fn a_close_after_seconds_without_progress_may_be_impatience() {
     assert_eq!(closed(5_300), (Confidence::Likely, vec![Cause::ClientTimeout]));
     assert_eq!(closed(300), (Confidence::Strong, Vec::new()));
 }
+
+#[test]
+fn a_narrow_offer_is_the_first_thing_to_suspect_of_a_server_that_closes() {
+    let closed = |suites: &[u16]| {
+        let mut facts = connected();
+        facts.client_hellos =
+            Scene::hello(V::TLS12, suites, &crate::diagnosis::testing::extensions(false)).handshake.observed.client_hellos;
+        facts.outcome = Outcome::Closed;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        let client = &mut facts.flow.sides.client;
+        (client.data_packets, client.highest, client.acked) = (1, 300, 300);
+        facts.flow.sides.server.fin = Some((at(5, 46), 0));
+        found(&server_closed::RULE, &facts).expect("a FIN after the hello").alternatives
+    };
+    assert_eq!(closed(&[0x0041]).first(), Some(&Cause::NoCommonCipher), "Camellia alone");
+    assert!(!closed(&[0xc02b, 0xc02f, 0xc02c, 0xc030, 0x009c]).contains(&Cause::NoCommonCipher));
+}
