@@ -15,6 +15,7 @@ use crate::packet::IcmpKind;
 use crate::transport::{IcmpNote, Reset, SynFacts};
 
 mod accept_queue;
+mod checks;
 mod fast_open;
 mod firewall_reject;
 mod half_open;

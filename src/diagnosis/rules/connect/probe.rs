@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::checks;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -18,6 +19,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     let found = traced(case).or_else(|| scanned(case)).or_else(|| pinged(case)).or_else(|| checked_by_haproxy(case));
+    let found = found.or_else(|| checks::before_tls(case));
     if let Some(finding) = found {
         return Some(finding);
     }
