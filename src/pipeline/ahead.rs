@@ -5,11 +5,12 @@
 
 use std::cell::Cell;
 
-use crate::frame::Block;
+use crate::flow::FlowKey;
+use crate::frame::{Block, Frame};
 use crate::packet::{self, Packet, Segment};
 use crate::transport::Expected;
 
-use super::batch::partition;
+use super::partition::partition;
 
 /// Frames that are looked at together: enough that memory has answered when it is needed, few enough that what it answered is still near.
 const GROUP: usize = 8;
@@ -54,6 +55,19 @@ pub(super) struct Plain<'a, 'b> {
     pub(super) expected: Option<Expected>,
 }
 
+impl<'b> Next<'b> {
+    /// Looks at the frame. Gives partition and flow of its segment, if it is of the usual kind.
+    #[inline]
+    fn look(&mut self, frame: &Frame<'b>) -> Option<(u16, FlowKey)> {
+        packet::read_plain(frame, &mut self.packet)?;
+        let Packet::Tcp(Segment { key, .. }) = &self.packet else { return None };
+        self.partition = partition(key);
+        self.interface = frame.head.interface;
+        self.captured = frame.head.original_len;
+        Some((self.partition, *key))
+    }
+}
+
 impl<'b> Ahead<'b> {
     /// Nothing was looked at.
     pub(super) fn new() -> Self {
@@ -83,18 +97,11 @@ impl<'b> Ahead<'b> {
         for next in &mut self.frames {
             let Some(place) = places.next() else { break };
             self.len = self.len.saturating_add(1);
-            next.is_plain = false;
-            let Some(frame) = block.frame(place) else { continue };
-            if packet::read_plain(&frame, &mut next.packet).is_none() {
-                continue;
-            }
-            let Packet::Tcp(Segment { key, .. }) = &next.packet else { continue };
-            next.is_plain = true;
-            next.partition = partition(key);
-            next.interface = frame.head.interface;
-            next.captured = frame.head.original_len;
-            next.again = before == Some((next.partition, key));
-            before = Some((next.partition, key));
+            let key = block.frame(place).and_then(|frame| next.look(&frame));
+            next.is_plain = key.is_some();
+            // What is known of a flow is handed on from frame to frame.
+            next.again = key.is_some() && key == before;
+            before = key;
         }
     }
 
@@ -134,5 +141,50 @@ impl<'b> Ahead<'b> {
             captured: next.captured,
             expected: self.foretold.then(|| next.flow.get()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{FrameHead, LinkType};
+
+    /// A segment from this port, or something else.
+    fn frame(port: Option<u8>) -> Vec<u8> {
+        let mut bytes = vec![0; 54];
+        for (at, value) in [(12, 8), (14, 0x45), (17, 40), (20, 0x40), (23, 6), (46, 0x50), (35, port.unwrap_or(0))] {
+            bytes[at] = value;
+        }
+        if port.is_none() {
+            bytes[12] = 0x86;
+        }
+        bytes
+    }
+
+    #[test]
+    fn what_is_known_of_a_flow_is_handed_on_within_a_run_only() {
+        let ports = [Some(1), Some(1), None, Some(1), Some(2), Some(2), Some(1), None, None, Some(3)];
+        let mut block = Block::default();
+        for (number, port) in (1..).zip(ports) {
+            let head = FrameHead {
+                number,
+                link: LinkType(1),
+                original_len: 54,
+                time: crate::time::Timestamp::default(),
+                interface: 0,
+                site: crate::site::Site::NONE,
+            };
+            assert!(block.push(head, &frame(port)));
+        }
+        let mut ahead = Ahead::new();
+        // What a group leaves behind stands in the way of the next.
+        ahead.look(&block, 4..12);
+        ahead.look(&block, 0..8);
+        let asked: Vec<u64> = ahead.coming().map(|(_, segment, _)| segment.mark.frame).collect();
+        assert_eq!(asked, [1, 4, 5, 7], "the first of each run");
+        ahead.foretold();
+        let taken: Vec<Option<u64>> = (0..8).map(|_| ahead.take().map(|plain| plain.segment.mark.frame)).collect();
+        assert_eq!(taken, [Some(1), Some(2), None, Some(4), Some(5), Some(6), Some(7), None]);
+        assert!(ahead.is_spent());
     }
 }

@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use crate::condensate::{Late, Told};
-use crate::flow::FlowKey;
 use crate::frame::Block;
-use crate::limits;
 use crate::packet::{self, Datagram, LostFragments, Packet, Segment};
 use crate::secrets::KeyLog;
 use crate::site::Site;
@@ -17,6 +15,7 @@ use crate::transport::Expected;
 use crate::watch::Watch;
 
 use super::ahead::{Ahead, Plain};
+use super::partition::partition;
 use super::point::CapturePoint;
 
 /// What the router gives, in the order of the capture.
@@ -57,15 +56,6 @@ pub(super) struct Entry {
     pub(super) interface: u32,
     pub(super) site: Site,
     pub(super) told: Told,
-}
-
-/// The number of partitions.
-const PARTITIONS: u64 = limits::PARTITIONS as u64;
-
-/// The partition of a flow.
-#[inline]
-pub(super) fn partition(key: &FlowKey) -> u16 {
-    u16::try_from(key.partition_hash() % PARTITIONS).unwrap_or(0)
 }
 
 impl Routed<'_> {

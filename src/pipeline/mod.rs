@@ -18,6 +18,7 @@ mod held;
 mod late;
 mod listening;
 mod options;
+mod partition;
 mod point;
 mod router;
 mod run;

@@ -15,7 +15,8 @@ use crate::traffic::{Kind, Traffic};
 use crate::watch::GAP;
 
 use super::ahead::{Ahead, Plain};
-use super::batch::{Entry, Routed, foretell, partition};
+use super::batch::{Entry, Routed, foretell};
+use super::partition::partition;
 use super::sources::{Joined, Sources};
 
 /// The router.

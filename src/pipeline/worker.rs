@@ -22,8 +22,9 @@ use crate::transport::udp::UdpTable;
 use crate::transport::{Ask, Table, TableCounters, TableLimits};
 
 use super::ahead::Ahead;
-use super::batch::{Entry, Routed, partition};
+use super::batch::{Entry, Routed};
 use super::late::Pending;
+use super::partition::partition;
 
 /// One worker's partitions: those whose number divided by the number of workers leaves the worker's own.
 #[derive(Debug)]
