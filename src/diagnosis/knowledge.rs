@@ -14,6 +14,7 @@ use crate::tls::registry::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersi
 
 use super::cause::Cause;
 use super::chain::ChainFacts;
+use super::contrast::Contrast;
 pub use super::portals::Led;
 pub use super::tickets::TicketFate;
 pub use super::visits::{Rhythm, Scan};
@@ -52,6 +53,10 @@ pub struct Knowledge {
     pub alpn: Vec<String>,
     /// Kinds of key of its certificates: `RSA`, `EC`, `Ed25519`.
     pub key_kinds: Vec<String>,
+    /// Curves of those that are EC, as far as they are in common use.
+    pub curves: Vec<NamedGroup>,
+    /// What parts the offers that it refused from those that it served.
+    pub contrast: Contrast,
     /// Chains it served for the same name (or where no name is known), most recent first, judged at their time.
     pub chains: Vec<KnownChain>,
     /// The leaf's issuer, when it is trusted by no store and signed for unrelated names on several addresses in this capture. A company's own

@@ -114,12 +114,13 @@ impl KnowledgeStore {
     /// Enters a handshake with the name asked for, whatever became of it. Returns whether it offered a ticket that was refused: what others do with theirs may tell why.
     pub fn learn(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) -> bool {
         let tag = tag(name);
-        let ticket_refused = self.learn_server(handshake, tag, chain);
+        let shape = handshake.hello().map_or(0, hello_shape);
+        let ticket_refused = self.learn_server(handshake, tag, shape, chain);
         if let Some(chain) = chain {
             let (site, client, server) = (handshake.flow.key.site, handshake.client.address, handshake.server.address);
             self.issuers.learn(&Shown { site, client, server, used: visits::is_used(handshake) }, name, chain);
         }
-        self.learn_client(handshake, tag);
+        self.learn_client(handshake, tag, shape);
         self.learn_host(handshake);
         self.later.openings.enter(handshake);
         self.sockets.enter(handshake);
@@ -139,7 +140,7 @@ impl KnowledgeStore {
         self.sources.touch(&connection.flow.interface).hear(both_sides(connection));
         self.later.enter(connection);
         if Side::BOTH.into_iter().any(|side| connection.flow.side(side).snaplen_cut > 0) {
-            self.learn_client(connection, UNNAMED);
+            self.learn_client(connection, UNNAMED, 0);
             self.learn_host(connection);
         }
     }
@@ -270,9 +271,9 @@ impl KnowledgeStore {
     }
 
     /// Returns whether it refused a ticket.
-    fn learn_server(&mut self, handshake: &Handshake, tag: u64, chain: Option<&Arc<ChainFacts>>) -> bool {
+    fn learn_server(&mut self, handshake: &Handshake, tag: u64, shape: u64, chain: Option<&Arc<ChainFacts>>) -> bool {
         let server = self.servers.touch(&place(handshake));
-        let ticket_refused = server.learn(handshake, tag);
+        let ticket_refused = server.learn(handshake, tag, shape);
         if let Some(chain) = chain
             && server.serves_anew(chain, tag, handshake.flow.first.time)
         {
@@ -305,7 +306,7 @@ impl KnowledgeStore {
         }
     }
 
-    fn learn_client(&mut self, handshake: &Handshake, name: u64) {
+    fn learn_client(&mut self, handshake: &Handshake, name: u64, hello_shape: u64) {
         let hello = handshake.hello();
         let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
         let spoke = client.first_data.filter(|_| server.data_packets == 0);
@@ -318,7 +319,7 @@ impl KnowledgeStore {
             highest_version: hello.map(ClientHello::highest_version),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
-            hello_shape: hello.map_or(0, hello_shape),
+            hello_shape,
             ech: hello.is_some_and(|hello| hello.ech().is_some()),
             hello_after: handshake
                 .client_hellos
