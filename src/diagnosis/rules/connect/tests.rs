@@ -4,13 +4,15 @@ use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Led};
-use crate::diagnosis::testing::{Scene, at, connected, found_knowing, partial_hello, reset, syn, verdict};
+use crate::diagnosis::testing::{Scene, at, connected, found_knowing, hello_lost_like, partial_hello, reset, syn, verdict};
+use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::packet::IcmpKind;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::client_hello::tests::build;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
-use crate::transport::SideFacts;
+use crate::transport::{IcmpNote, SideFacts};
 
 fn unanswered() -> Handshake {
     let mut facts = connected();
@@ -174,4 +176,27 @@ fn haproxy_takes_any_answer_to_its_hello_for_a_sign_of_life() {
     assert_ne!(refused(b"HAPROXYSSLCHK\nHAPROXYSSLCHK!").cause, Cause::TcpProbe, "a random is what it is");
     let unheard = checked(text).ended(Outcome::Closed, StoppedBy::Server).handshake;
     assert_ne!(verdict(&unheard).cause(), Some(Cause::TcpProbe), "the check takes that for down");
+}
+
+#[test]
+fn who_reports_each_copy_of_a_hello_names_the_reason() {
+    let lost = |reports: usize, acked: u64| {
+        let (mut facts, _) = hello_lost_like(5, 5, (at(50, 9_000), 5));
+        let note = IcmpNote {
+            mark: at(6, 30),
+            reporter: "203.0.113.9".parse().unwrap(),
+            kind: IcmpKind::TimeExceeded,
+            icmp_type: 11,
+            code: 0,
+            about: Side::Client,
+            quoted_len: 352,
+            ignored: 0,
+        };
+        facts.flow.icmp.extend(vec![note; reports]);
+        facts.flow.sides.client.acked = acked;
+        found_knowing(&unreachable::RULE, &facts, &Knowledge::default()).map(|finding| (finding.confidence, finding.weight))
+    };
+    assert_eq!(lost(5, 0), Some((Confidence::Strong, Weight::Overrides)));
+    assert_eq!(lost(1, 0), Some((Confidence::Likely, Weight::Explains)), "one may be of a moment");
+    assert_eq!(lost(5, 300), Some((Confidence::Likely, Weight::Explains)), "it arrived in the end");
 }

@@ -40,7 +40,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let awaited = view.awaited()?;
     // Waiting in vain for the server is a time limit and told as such; a long silence of the client is a stall, whether a FIN ends it or not.
-    if awaited.side == Side::Server && view.waited() || facts.outcome == Outcome::Stalled {
+    if awaited.side == Side::Server && (view.waited() || trickled(view, &ending)) || facts.outcome == Outcome::Stalled {
         return None;
     }
     let answered = view.answer_begun();
@@ -95,6 +95,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .or_else(alternatives)
             .advise(remedy::log(facts, Side::Client, why)),
     )
+}
+
+/// It had waited for a message of which a piece came now and then.
+fn trickled(view: View<'_>, ending: &Ending<'_>) -> bool {
+    view.trickles() && view.hello_mark().is_some_and(|hello| ending.mark.time.since(hello.time) >= super::client_timeout::LEAST)
 }
 
 /// A supplicant says that it leaves, and not why.

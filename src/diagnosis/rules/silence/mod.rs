@@ -1,6 +1,8 @@
 //! Rules of the family silence: a side said nothing, stopped, left or took its time. Most of them say what happened and leave the reason to
 //! others: they are the cause only where nothing else explains the end.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -63,8 +65,14 @@ fn or_split(case: &Case<'_>, finding: Finding) -> Finding {
     if !view.hello_is_large() {
         return finding;
     }
+    let finding = finding.or_else(&[Cause::SplitClientHello]);
+    // Who waits for seconds before it ends what it has acknowledged has a time limit, and a system that does not know the connection read nothing.
+    let ending = view.ended_by(Side::Server);
+    let explained = ending.is_some_and(|ending| of_a_stranger(&ending) || time_limit(view, &ending).is_some());
+    if explained {
+        return finding;
+    }
     finding
-        .or_else(&[Cause::SplitClientHello])
         .advise("Try a ClientHello that fits into one packet, in case the server cannot read a longer one:")
         .advise(remedy::s_client(case.handshake, "-groups X25519"))
 }
@@ -187,6 +195,27 @@ fn when(view: View<'_>, end: Mark) -> String {
     }
 }
 
+/// A server that has a whole ClientHello answers it at once; one that ends after a round time has waited, most often for somebody behind it. How long.
+fn time_limit(view: View<'_>, ending: &Ending<'_>) -> Option<Duration> {
+    let hello = view.hello_mark().filter(|_| view.hello_whole() && view.hello_acked())?;
+    let after = ending.mark.time.since(hello.time);
+    is_round(after, view.rtt()).then_some(after)
+}
+
+/// What follows from that.
+fn noting_time_limit(view: View<'_>, ending: &Ending<'_>, finding: Finding) -> Finding {
+    let Some(after) = time_limit(view, ending) else { return finding };
+    finding
+        .noting(format!("the ClientHello arrived, and {} is a time limit: the server waited for something", span_text(after)))
+        .advise("If a load balancer or a proxy is in front, check there whether its backends answer within its time limits.")
+}
+
+/// A whole number of seconds, as exactly as timers are.
+fn is_round(span: Duration, rtt: Duration) -> bool {
+    let behind = Duration::from_nanos(u64::from(span.subsec_nanos()));
+    span.as_secs() > 0 && behind <= TIMER_SLACK + rtt.min(MOST_ROUND_TRIP)
+}
+
 /// Over UDP: a QUIC endpoint closed with a code that is no alert, or a side's process is simply gone.
 fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding> {
     let facts = case.handshake;
@@ -241,3 +270,7 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
 
 /// An offer as narrow as this few servers would do with (see [`offer::Suspect`]).
 const FEW_WOULD_DO: u8 = 3;
+/// How exact a time limit is.
+const TIMER_SLACK: Duration = Duration::from_millis(30);
+/// Of a longer round trip anything would be a whole number.
+const MOST_ROUND_TRIP: Duration = Duration::from_millis(100);

@@ -6,7 +6,7 @@ use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, over_udp, partial_hello, reset, verdict};
 use crate::flow::Side;
-use crate::handshake::facts::{ClosedBy, Outcome, Protocol, QuicFacts, StoppedBy};
+use crate::handshake::facts::{ClosedBy, Outcome, PartialMessage, Protocol, QuicFacts, Stage, StoppedBy};
 use crate::quic::version::Version;
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
@@ -210,4 +210,29 @@ fn a_narrow_offer_is_the_first_thing_to_suspect_of_a_server_that_closes() {
     };
     assert_eq!(closed(&[0x0041]).first(), Some(&Cause::NoCommonCipher), "Camellia alone");
     assert!(!closed(&[0xc02b, 0xc02f, 0xc02c, 0xc030, 0x009c]).contains(&Cause::NoCommonCipher));
+}
+
+#[test]
+fn who_waits_through_single_bytes_gives_up() {
+    let left = |pieces: u16, size: u32| {
+        let mut facts = connected();
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for hello in &mut facts.client_hellos {
+            (hello.mark, hello.first, hello.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        facts.stage = Stage::ClientHello;
+        facts.partial_server_message = Some(PartialMessage { message: Some(2), have: 3, want: 90, mark: at(28, 7_030) });
+        let sides = &mut facts.flow.sides;
+        (sides.client.data_packets, sides.client.bytes_seen, sides.client.highest, sides.client.acked) = (1, 300, 300, 300);
+        (sides.client.first_data, sides.client.last_data, sides.client.fin) =
+            (Some(at(4, 25)), Some(at(4, 25)), Some((at(30, 8_000), 300)));
+        (sides.server.data_packets, sides.server.delivered, sides.server.paced, sides.server.largest_segment) = (8, 8, pieces, size);
+        (sides.server.bytes_seen, sides.server.highest, sides.server.acked) = (8, 8, 8);
+        (sides.server.first_data, sides.server.last_data) = (Some(at(10, 30)), Some(at(28, 7_030)));
+        (facts.flow.last, facts.closed_at) = (at(30, 8_000), at(30, 8_000));
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
+        verdict(&facts).cause.map(|finding| (finding.cause, finding.confidence))
+    };
+    assert_eq!(left(7, 1), Some((Cause::ClientTimeout, Confidence::Likely)));
+    assert_eq!(left(1, 1), Some((Cause::ClientAborted, Confidence::Likely)), "one pause is no manner");
 }
