@@ -67,14 +67,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     // After a long silence those who should have spoken are named first, and this remains as the reserve.
     let perhaps = perhaps_refused(facts);
-    let (weight, confidence) = match (view.nearly_stalled(case.policy) || unanswered(case, view, quiet), facts.close) {
-        (true, _) => (Weight::Fallback, Confidence::Likely),
-        (false, Close::EndOfCapture) if perhaps.is_empty() => (Weight::Overrides, Confidence::Strong),
-        (false, _) => (Weight::Overrides, Confidence::Likely),
-    };
+    // Nor is it sure before: a capture often ends when nothing more is said, for what was said last, or lost, had ended it.
+    let late = view.nearly_stalled(case.policy) || unanswered(case, view, quiet);
     Some(
-        Finding::new(Cause::CaptureEnded, confidence, summary)
-            .weight(weight)
+        Finding::new(Cause::CaptureEnded, Confidence::Likely, summary)
+            .weight(if late { Weight::Fallback } else { Weight::Overrides })
             .stopped_by(StoppedBy::Capture)
             .shown_by(progress, "last progress of the handshake")
             .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture here" })

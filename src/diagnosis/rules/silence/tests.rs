@@ -172,7 +172,7 @@ fn a_capture_without_times_does_not_show_that_a_client_left_at_once() {
         assert_eq!(left(none, 0), Some((Cause::ClientAborted, Confidence::Likely, Some(Cause::ServerSilent))));
         assert_eq!(left(none, 300), Some((Cause::ServerSilent, Confidence::Likely, Some(Cause::ClientTimeout))));
     }
-    assert_eq!(left(1_000_000, 300), Some((Cause::ClientAborted, Confidence::Strong, Some(Cause::UserCanceled))));
+    assert_eq!(left(1_000_000, 300), Some((Cause::ClientAborted, Confidence::Likely, Some(Cause::UserCanceled))));
 }
 
 #[test]
