@@ -1,7 +1,6 @@
 //! What parts the offers that a server refused from those that it served: a few bytes for each server, of which the rules ask before they name a
 //! cause from one offer alone.
 
-use super::knowledge::Knowledge;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
@@ -14,7 +13,7 @@ use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVe
 pub struct Contrast {
     /// Suites that any refused hello offered, of those that have a place.
     refused_suites: u64,
-    /// The kind of the first client that was served (see [`super::knowledge::hello_shape`]), and of the last that was refused; 0 for none.
+    /// The kind of the first client that was served (see `hello_shape`), and of the last that was refused; 0 for none.
     served: u32,
     refused: u32,
     /// Kinds of keys whose signatures any refused hello accepted.
@@ -140,7 +139,7 @@ const fn key(scheme: SignatureScheme) -> u8 {
     }
 }
 
-/// That of a kind of key as [`Knowledge::key_kinds`] has it.
+/// That of a kind of key as what is known of a server has it.
 fn key_of(kind: &str) -> Option<u8> {
     Some(match kind {
         "RSA" => RSA,
@@ -186,14 +185,14 @@ pub fn lowest_version(hello: &ClientHello) -> Option<ProtocolVersion> {
 }
 
 /// Every version that this server chose is older than all that the hello offers.
-pub fn parts_versions(hello: &ClientHello, knowledge: &Knowledge) -> bool {
-    let older = |lowest: ProtocolVersion| knowledge.versions.iter().all(|version| version.rank() < lowest.rank());
-    !knowledge.versions.is_empty() && lowest_version(hello).is_some_and(older)
+pub fn parts_versions(hello: &ClientHello, chosen: &[ProtocolVersion]) -> bool {
+    let older = |lowest: ProtocolVersion| chosen.iter().all(|version| version.rank() < lowest.rank());
+    !chosen.is_empty() && lowest_version(hello).is_some_and(older)
 }
 
 /// The server chose a group that the hello offers, for others: it is not the groups.
-pub fn refutes_groups(hello: &ClientHello, knowledge: &Knowledge) -> bool {
-    !knowledge.groups.is_empty() && hello.supported_groups().any(|group| knowledge.groups.contains(&group))
+pub fn refutes_groups(hello: &ClientHello, chosen: &[NamedGroup]) -> bool {
+    !chosen.is_empty() && hello.supported_groups().any(|group| chosen.contains(&group))
 }
 
 /// So many handshakes must have completed before what they have in common tells anything.

@@ -156,7 +156,7 @@ impl Suspect {
 pub fn suspects(hello: &ClientHello, knowledge: &Knowledge) -> Vec<Suspect> {
     let offer = UsableOffer::of(hello);
     // Whose versions are all newer than this server's has suites and keys that fit none of them.
-    let suites = if contrast::parts_versions(hello, knowledge) { &[][..] } else { &knowledge.ciphers };
+    let suites = if contrast::parts_versions(hello, &knowledge.versions) { &[][..] } else { &knowledge.ciphers };
     let mut found: Vec<Suspect> = [
         offer.curve(knowledge).or_else(|| offer.key_kind(knowledge)),
         offer.ciphers(suites, knowledge),

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::{Program, Speaker, Stack, starts};
 use crate::tls::client_hello::ClientHello;
-use crate::tls::registry::{CipherSuite, ExtensionType as E, ProtocolVersion, is_grease};
+use crate::tls::registry::{ExtensionType as E, ProtocolVersion, is_grease};
 
 /// A hello by its traits.
 struct Traits<'a> {
@@ -163,11 +163,7 @@ fn program(traits: &Traits<'_>) -> Option<Program> {
     }
     // curl lets the server ask for a certificate later, since there is TLS 1.3; `openssl s_client -alpn` and scripts on OpenSSL do not.
     let later = traits.hello.has(E::POST_HANDSHAKE_AUTH) || !traits.hello.offers(ProtocolVersion::TLS13);
-    // It leaves the suites to the library or to the system; others that speak the same bring lists of their own (h2load), or all there is (Qt).
-    let mut classic = traits.suites.iter().copied().filter(|suite| !CipherSuite(*suite).is_tls13() && *suite != SIGNALLING);
-    let few = classic.clone().count() <= MOST_USUAL;
-    let usual = few && matches!((classic.next(), classic.next()), (Some(0xc02c), Some(0xc030)) | (Some(0xc030), Some(0xc02c)));
-    (later && usual && traits.hello.alpn().eq([&b"h2"[..], b"http/1.1"])).then_some(Program::Curl)
+    (later && traits.hello.alpn().eq([&b"h2"[..], b"http/1.1"])).then_some(Program::Curl)
 }
 
 /// JSSE: signature_algorithms_cert with status_request_v2; before Java 11, groups and point formats in front of everything.
@@ -191,9 +187,6 @@ fn schannel(traits: &Traits<'_>) -> Option<Speaker> {
         traits.schemes_start(&[0x0401, 0x0501, 0x0201, 0x0403]) || traits.schemes_start(&[0x0601, 0x0603, 0x0401, 0x0501, 0x0201]);
     (schemes && traits.order.last() == Some(&E::RENEGOTIATION_INFO.0)).then_some(Speaker::likely(Stack::Schannel))
 }
-
-/// OpenSSL's default has 27 suites of TLS 1.2, and the policies of distributions not many more.
-const MOST_USUAL: usize = 34;
 
 /// BoringSSL's list.
 const BORING: &[u16] = &[0x0403, 0x0804, 0x0401, 0x0503, 0x0805];
@@ -246,14 +239,7 @@ mod tests {
         let s_client: &[(u16, &[u8])] = &[(11, points), (10, groups), (16, &alpn), (22, &[]), (23, &[]), (13, &list), tls13];
         assert_eq!(who(&[0x1302, 0xc02c], s_client), Some((Stack::OpenSsl, None, Certainty::Strong)), "-alpn h2,http/1.1");
         let old: &[(u16, &[u8])] = &[(11, points), (10, groups), (16, &alpn), (22, &[]), (23, &[]), (13, &list)];
-        assert_eq!(who(&[0xc030, 0xc02c], old), Some((Stack::OpenSsl, Some(Program::Curl), Certainty::Strong)), "up to TLS 1.2");
-        let qt: Vec<u16> = [0xc02c, 0xc030].into_iter().chain(0x0090..0x00c0).collect();
-        assert_eq!(who(&qt, old), Some((Stack::OpenSsl, None, Certainty::Strong)), "with all suites that there are");
-        assert_eq!(
-            who(&[0xc02b, 0xc02f, 0xc02c, 0xc030], old),
-            Some((Stack::OpenSsl, None, Certainty::Strong)),
-            "with an order of its own"
-        );
+        assert_eq!(who(&[0xc02c], old), Some((Stack::OpenSsl, Some(Program::Curl), Certainty::Strong)), "up to TLS 1.2");
         let python = [&TLS13[..], &[0xc02c, 0xc030, 0xc02b, 0xc02f, 0xcca9, 0xcca8, 0xc024, 0x00ff]].concat();
         assert_eq!(who(&python, curl), Some((Stack::OpenSsl, Some(Program::Python), Certainty::Strong)));
         for end in [&[][..], &[0x00ff]] {

@@ -54,7 +54,7 @@ fn named(case: &Case<'_>) -> Option<Finding> {
         (Side::Server, Some(refusal)) => {
             let mut causes: Vec<Cause> = offer::suspects(refusal.hello, case.knowledge).iter().map(|suspect| suspect.cause).collect();
             causes.push(Cause::NoCommonCipher);
-            if !contrast::refutes_groups(refusal.hello, case.knowledge) {
+            if !contrast::refutes_groups(refusal.hello, &case.knowledge.groups) {
                 causes.push(Cause::NoCommonGroup);
             }
             causes.push(Cause::NoCommonSignatureAlgorithm);

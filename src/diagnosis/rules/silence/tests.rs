@@ -236,3 +236,26 @@ fn who_waits_through_single_bytes_gives_up() {
     assert_eq!(left(7, 1), Some((Cause::ClientTimeout, Confidence::Likely)));
     assert_eq!(left(1, 1), Some((Cause::ClientAborted, Confidence::Likely)), "one pause is no manner");
 }
+
+#[test]
+fn a_rst_after_whole_seconds_is_a_time_limit_whatever_the_length_of_the_hello() {
+    let told = |after: i64| {
+        let mut facts = connected();
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for hello in &mut facts.client_hellos {
+            (hello.mark, hello.first, hello.span) = (at(5, 25), at(4, 25), (0, 1_579));
+        }
+        (facts.stage, facts.outcome, facts.stopped_by) = (Stage::ClientHello, Outcome::Reset, StoppedBy::Server);
+        let client = &mut facts.flow.sides.client;
+        (client.data_packets, client.bytes_seen, client.highest, client.acked) = (2, 1_579, 1_579, 1_579);
+        (client.first_data, client.last_data) = (Some(at(4, 25)), Some(at(5, 25)));
+        facts.flow.sides.server.resets.push(reset(at(7, 25 + after), 55));
+        let finding = found(&server_reset::RULE, &facts).expect("a RST after the hello");
+        let place = |cause| finding.alternatives.iter().position(|other| *other == cause);
+        let sooner = place(Cause::LoadBalancerNoBackend) < place(Cause::SplitClientHello);
+        let shorter = finding.remedy.first().is_some_and(|advice| advice.line().contains("fits into one packet"));
+        (place(Cause::ServerTimeout).is_some() && sooner, shorter)
+    };
+    assert_eq!(told(3_001), (true, false));
+    assert_eq!(told(3), (false, true), "it answered at once");
+}

@@ -71,7 +71,7 @@ fn lacking(case: &Case<'_>) -> Option<Finding> {
     let hello = refusal.hello;
     let lowest = contrast::lowest_version(hello)?;
     let known = &case.knowledge.versions;
-    let only_older = contrast::parts_versions(hello, case.knowledge);
+    let only_older = contrast::parts_versions(hello, known);
     if !(lowest.is_tls13() || only_older) || !offer::grave_defects(hello).is_empty() {
         return None;
     }
