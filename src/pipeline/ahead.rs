@@ -83,7 +83,9 @@ impl<'b> Ahead<'b> {
         for next in &mut self.frames {
             let Some(place) = places.next() else { break };
             self.len = self.len.saturating_add(1);
-            next.is_plain = false;
+            (next.is_plain, next.again) = (false, false);
+            // Behind a frame of another kind nothing is known of the flow before it: what it keeps is of frames that are gone.
+            let last = before.take();
             let Some(frame) = block.frame(place) else { continue };
             if packet::read_plain(&frame, &mut next.packet).is_none() {
                 continue;
@@ -93,7 +95,7 @@ impl<'b> Ahead<'b> {
             next.partition = partition(key);
             next.interface = frame.head.interface;
             next.captured = frame.head.original_len;
-            next.again = before == Some((next.partition, key));
+            next.again = last == Some((next.partition, key));
             before = Some((next.partition, key));
         }
     }
