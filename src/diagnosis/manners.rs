@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::cause::Cause;
-use crate::handshake::stack::{Program, Speaker, Stack};
+use crate::handshake::stack::{Certainty, Program, Speaker, Stack};
 use crate::tls::registry::AlertDescription as A;
 
 /// What an alert about the server's certificate can mean.
@@ -58,10 +58,12 @@ pub enum Checks {
     Unknown,
 }
 
-/// When programs on this library look at the server's certificate.
-pub fn checks(client: Option<Speaker>) -> Checks {
+/// When programs on this library look at the server's certificate, in TLS 1.3 or before.
+pub fn checks(client: Option<Speaker>, tls13: bool) -> Checks {
     let Some(Speaker { stack, program, .. }) = client else { return Checks::Unknown };
     match (program, stack) {
+        // In TLS 1.3 the socket that Node destroys still holds the client's Finished: one that was sent is a consent.
+        (Some(Program::Node), _) if tls13 => Checks::Within,
         // GIO refuses before its Finished, by `accept-certificate`.
         (Some(Program::Python | Program::Gio), _) => Checks::Within,
         // Node destroys the socket of a certificate that it does not take. On GnuTLS programs call `gnutls_certificate_verify_peers3` when the
@@ -78,7 +80,13 @@ pub fn checks(client: Option<Speaker>) -> Checks {
 
 /// Programs on this library look at the certificate when the handshake is done, and leave without an alert that could be read.
 pub fn checks_afterwards(client: Option<Speaker>) -> bool {
-    matches!(checks(client), Checks::Afterwards | Checks::NamesAfterwards)
+    matches!(checks(client, false), Checks::Afterwards | Checks::NamesAfterwards)
+}
+
+/// The library itself verifies the chain within the handshake, where it is told to verify: what its programs do on their own, when the handshake is
+/// done, is to compare names. One that completes under a bad chain was told not to verify.
+pub fn verifies_chains_within(client: Option<Speaker>) -> bool {
+    client.is_some_and(|speaker| speaker.stack == Stack::OpenSsl && speaker.certainty == Certainty::Strong)
 }
 
 /// How long this library keeps silent about an error before it closes: s2n-tls does so against timing attacks
@@ -310,7 +318,6 @@ const ERLANG: &[Row] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handshake::stack::Certainty;
 
     fn means(stack: Option<Stack>, alert: A) -> Option<Meaning> {
         meanings(stack.map(|stack| Speaker { stack, program: None, certainty: Certainty::Strong }), alert)

@@ -40,7 +40,8 @@ impl Quality {
         let any = |test: &dyn Fn(&SideFacts) -> bool| sides.iter().any(|side| test(side));
         Self {
             snaplen: any(&|side| side.snaplen_cut > 0),
-            gap: any(&|side| side.gap_bytes_acked > 0 || side.acked > side.highest.saturating_add(1) || broke_off_ahead(side)),
+            gap: any(&|side| side.gap_bytes_acked > 0 || side.acked > side.highest.saturating_add(1) || broke_off_ahead(side))
+                || Side::BOTH.into_iter().any(|side| flow.unseen_fin(side).is_some() || flow.reset_over_unseen(side) > 1),
             // Over UDP nothing tells a server that was not captured from one that does not answer.
             one_direction: !flow.is_udp()
                 && sides.iter().any(|side| side.packets == 0)

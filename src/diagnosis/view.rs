@@ -41,12 +41,18 @@ pub struct Ending<'a> {
     pub mark: Mark,
     /// The RST; `None` for a FIN.
     pub reset: Option<&'a Reset>,
+    /// The FIN is not in the capture: what is there acknowledges it.
+    pub unseen: bool,
 }
 
 impl Ending<'_> {
     /// `FIN` or `RST`.
     pub const fn name(&self) -> &'static str {
-        if self.reset.is_some() { "RST" } else { "FIN" }
+        match (self.reset, self.unseen) {
+            (Some(_), _) => "RST",
+            (None, false) => "FIN",
+            (None, true) => "FIN, which this acknowledges and the capture lacks",
+        }
     }
 }
 
@@ -263,12 +269,17 @@ impl<'a> View<'a> {
 
     /// The first FIN, or RST that its receiver must have believed.
     pub fn first_end(&self) -> Option<Ending<'a>> {
-        let fins = Side::BOTH.into_iter().filter_map(|side| self.side(side).fin.map(|(mark, _)| Ending { side, mark, reset: None }));
+        let fins = Side::BOTH.into_iter().filter_map(|side| {
+            let unseen = self.handshake.flow.unseen_fin(side);
+            let mark = unseen.or_else(|| self.side(side).fin.map(|(mark, _)| mark))?;
+            Some(Ending { side, mark, reset: None, unseen: unseen.is_some() })
+        });
         let resets = Side::BOTH.into_iter().flat_map(|side| {
             let all = self.side(side).resets.iter().filter(|reset| reset.in_window || reset.seq_distance == 0 || reset.to_syn);
-            all.map(move |reset| Ending { side, mark: reset.mark, reset: Some(reset) })
+            all.map(move |reset| Ending { side, mark: reset.mark, reset: Some(reset), unseen: false })
         });
-        fins.chain(resets).min_by_key(|ending| ending.mark.frame)
+        // What acknowledges an end that the capture lacks comes behind it.
+        fins.chain(resets).min_by_key(|ending| (ending.mark.frame, !ending.unseen))
     }
 
     /// The client looked in and left first without a byte: it closed the connection that had come up, or reset it in answer to the SYN-ACK,
@@ -298,8 +309,10 @@ impl<'a> View<'a> {
             return None;
         }
         let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.first.time) <= PATIENCE;
-        let ending = Ending { side: Side::Client, mark: reset.mark, reset: Some(reset) };
-        (at_once && reset.seq_distance == 0 && !self.is_foreign(&ending)).then_some(ending)
+        let ending = Ending { side: Side::Client, mark: reset.mark, reset: Some(reset), unseen: false };
+        // A tool that makes its SYNs itself draws their hop counter by lot.
+        let foreign = asked.window_scale.is_some() && self.is_foreign(&ending);
+        (at_once && reset.seq_distance == 0 && !foreign).then_some(ending)
     }
 
     /// The side that closed or reset first, unless a fatal alert of anybody (or plaintext) came before: then that is the end.

@@ -288,6 +288,20 @@ impl PreambleFacts {
         self.decide(upgrade, answer, code, mark);
     }
 
+    /// The server takes what the client does inside TLS only. Where it does not offer TLS, that is the fault.
+    pub(super) fn demand(&mut self, answer: String, code: Option<u32>, mark: Mark) {
+        if self.upgrade == Upgrade::NotAsked && self.offered != Some(false) {
+            self.decide(Upgrade::Demanded, answer, code, mark);
+        }
+    }
+
+    /// It took it in clear after all.
+    pub(super) fn do_without(&mut self) {
+        if self.upgrade == Upgrade::Demanded {
+            (self.upgrade, self.answer, self.code, self.answered) = (Upgrade::NotAsked, None, None, None);
+        }
+    }
+
     /// The client does what it would do inside TLS.
     pub(super) fn go_on(&mut self, mark: Mark) {
         if !matches!(self.upgrade, Upgrade::Asked | Upgrade::Granted) {
@@ -324,4 +338,60 @@ pub(super) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
 /// Big-endian 32 bits at a place.
 pub(super) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|chunk| u32::from_be_bytes(*chunk))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{denied, granted};
+    use super::*;
+
+    const C: bool = true;
+    const S: bool = false;
+    const STARTUP: &[u8] = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
+
+    fn postgres(message: &[u8]) -> Vec<u8> {
+        let fields = [b"SFATAL\0C28000\0M", message, b"\0\0"].concat();
+        [b"E", &u32::try_from(fields.len() + 4).unwrap().to_be_bytes()[..], &fields].concat()
+    }
+
+    #[test]
+    fn a_server_may_demand_tls_in_clear() {
+        let demands = |port, dialect, turns: &[(bool, &[u8])]| denied(port, dialect, Upgrade::Demanded, turns).answer.unwrap();
+        let smtp: [(bool, &[u8]); 6] = [
+            (S, b"220 mx ESMTP\r\n"),
+            (C, b"EHLO a\r\n"),
+            (S, b"250-mx\r\n250 STARTTLS\r\n"),
+            (C, b"MAIL FROM:<a@b>\r\n"),
+            (S, b"530 5.7.0 Must issue a STARTTLS command first\r\n"),
+            (C, b"QUIT\r\n"),
+        ];
+        assert_eq!(demands(587, Dialect::Smtp, &smtp), "530 5.7.0 Must issue a STARTTLS command first");
+        granted(587, Dialect::Smtp, &[&smtp[..5], &[(C, b"STARTTLS\r\n"), (S, b"220 go\r\n")]].concat());
+        let imap: [(bool, &[u8]); 3] = [
+            (S, b"* OK ready\r\n"),
+            (C, b"a LOGIN joe x\r\n"),
+            (S, b"a NO [PRIVACYREQUIRED] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.\r\n"),
+        ];
+        assert!(demands(143, Dialect::Imap, &imap).contains("PRIVACYREQUIRED"));
+        let refused = postgres(b"no pg_hba.conf entry for host \"192.0.2.7\", user \"a\", database \"a\", no encryption");
+        assert!(demands(5432, Dialect::Postgres, &[(C, STARTUP), (S, &refused)]).ends_with("no encryption"));
+        let bind = b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0";
+        let stronger = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x0d\x04\0\x04\0";
+        assert_eq!(demands(389, Dialect::Ldap, &[(C, bind), (S, stronger)]), "resultCode 13: confidentialityRequired");
+    }
+
+    #[test]
+    fn other_refusals_demand_nothing() {
+        let stays = |port, dialect, turns: &[(bool, &[u8])]| denied(port, dialect, Upgrade::NotAsked, turns);
+        let wrong = postgres(b"password authentication failed for user \"a\"");
+        stays(5432, Dialect::Postgres, &[(C, STARTUP), (S, &wrong)]);
+        let mut smtp: Vec<(bool, &[u8])> =
+            vec![(S, b"220 mx ESMTP\r\n"), (C, b"EHLO a\r\n"), (S, b"250-mx\r\n250 STARTTLS\r\n"), (C, b"MAIL FROM:<a@b>\r\n")];
+        stays(25, Dialect::Smtp, &[&smtp[..], &[(S, b"530 5.7.1 Authentication required\r\n")]].concat());
+        // It takes in clear from one what it refused to another.
+        smtp.extend([(S, &b"530 5.7.0 Must issue a STARTTLS command first\r\n"[..]), (C, b"DATA\r\n"), (S, b"354 go\r\n")]);
+        stays(25, Dialect::Smtp, &smtp);
+        let imap: [(bool, &[u8]); 3] = [(S, b"* OK ready\r\n"), (C, b"a LOGIN joe x\r\n"), (S, b"a NO [AUTHENTICATIONFAILED] wrong\r\n")];
+        stays(143, Dialect::Imap, &imap);
+    }
 }

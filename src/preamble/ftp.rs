@@ -1,7 +1,7 @@
 //! FTP AUTH TLS and AUTH SSL (RFC 4217).
 
 use super::dialogue::{Dialogue, Next, Reply, Said, Turns};
-use super::text::{contains, printable, starts_with};
+use super::text::{contains, demands_tls, printable, starts_with};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
@@ -62,6 +62,12 @@ impl Dialogue for Ftp {
         if self.turns.reply() || asked && reply.code == 421 {
             let upgrade = if (400..500).contains(&reply.code) { Upgrade::Unavailable } else { Upgrade::Refused };
             facts.decide(upgrade, printable(line), Some(reply.code), said.mark);
+        }
+        if reply.code >= 400 && demands_tls(reply.text) {
+            facts.demand(printable(line), Some(reply.code), said.mark);
+        }
+        if reply.code == 230 {
+            facts.do_without();
         }
         // logged in, in clear
         if reply.code == 230 && !asked { Next::Never } else { Next::More }

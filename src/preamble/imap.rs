@@ -1,7 +1,7 @@
 //! IMAP STARTTLS (RFC 9051 section 6.2.1).
 
 use super::dialogue::{Dialogue, Next, Said};
-use super::text::{contains, printable, words};
+use super::text::{contains, demands_tls, printable, words};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
@@ -28,6 +28,8 @@ impl Dialogue for Imap {
                 facts.ask(said.mark);
             } else if command.eq_ignore_ascii_case(b"LOGIN") || command.eq_ignore_ascii_case(b"AUTHENTICATE") {
                 facts.go_on(said.mark);
+            } else if ["SELECT", "EXAMINE", "LIST", "STATUS"].iter().any(|word| command.eq_ignore_ascii_case(word.as_bytes())) {
+                facts.do_without();
             }
             return Next::More;
         }
@@ -58,6 +60,8 @@ impl Dialogue for Imap {
             }
             let later = contains(line, "[UNAVAILABLE]") || contains(line, "temporar");
             facts.refuse(said, later);
+        } else if word.eq_ignore_ascii_case(b"NO") && demands_tls(line) {
+            facts.demand(printable(line), None, said.mark);
         }
         Next::More
     }

@@ -1,7 +1,7 @@
 //! LDAP `StartTLS` (RFC 4511 section 4.14): an `ExtendedRequest` of its own OID.
 
 use super::dialogue::{Dialogue, Extent, Next, Said};
-use super::text::printable;
+use super::text::{contains, printable};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
@@ -36,7 +36,13 @@ impl Dialogue for Ldap {
             }
             return Next::More;
         }
-        let Some((code, diagnostic)) = (operation == EXTENDED_RESPONSE).then(|| result(body)).flatten() else {
+        let result = matches!(operation, BIND_RESPONSE | SEARCH_RESULT_DONE | EXTENDED_RESPONSE).then(|| result(body)).flatten();
+        // Active Directory lets a client choose between TLS and signing.
+        let demands = result.is_some_and(|(code, text)| code == 13 || code == 8 && contains(text, "SSL\\TLS"));
+        let Some((code, diagnostic)) = result.filter(|_| demands || operation == EXTENDED_RESPONSE) else {
+            if operation == BIND_RESPONSE && result.is_some_and(|(code, _)| code == 0) {
+                facts.do_without();
+            }
             facts.describe(said, operation_name(operation).to_owned());
             return Next::More;
         };
@@ -44,6 +50,9 @@ impl Dialogue for Ldap {
             (name, b"") => format!("resultCode {code}: {name}"),
             (name, text) => format!("resultCode {code}: {name}: {}", printable(text)),
         };
+        if demands {
+            facts.demand(answer.clone(), Some(code), said.mark);
+        }
         facts.describe(said, answer.clone());
         // messageID 0 is the notice of disconnection
         if facts.upgrade == Upgrade::Asked && (id == self.id || id == [0]) {
@@ -113,11 +122,11 @@ fn result(body: &[u8]) -> Option<(u32, &[u8])> {
 const fn operation_name(tag: u8) -> &'static str {
     match tag {
         BIND_REQUEST => "bind request",
-        0x61 => "bind response",
+        BIND_RESPONSE => "bind response",
         0x42 => "unbind request",
         0x63 => "search request",
         0x64 => "search result entry",
-        0x65 => "search result done",
+        SEARCH_RESULT_DONE => "search result done",
         EXTENDED_REQUEST => "extended request",
         EXTENDED_RESPONSE => "extended response",
         _ => "LDAP message",
@@ -145,5 +154,7 @@ const fn result_name(code: u32) -> &'static str {
 
 const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
 const BIND_REQUEST: u8 = 0x60;
+const BIND_RESPONSE: u8 = 0x61;
+const SEARCH_RESULT_DONE: u8 = 0x65;
 const EXTENDED_REQUEST: u8 = 0x77;
 const EXTENDED_RESPONSE: u8 = 0x78;

@@ -293,6 +293,8 @@ impl Unwrap {
 pub enum Upgrade {
     /// The dialogue goes on; nobody asked for TLS yet.
     NotAsked,
+    /// Nobody asked, and the server says that it takes what the client does inside TLS only; the answer is in [`PreambleFacts::answer`].
+    Demanded,
     /// The client asked (STARTTLS, `SSLRequest`, CONNECT…), no answer yet.
     Asked,
     /// Granted (or, for PROXY headers, sent): TLS is next.

@@ -1,13 +1,16 @@
 //! `MySQL` and `MariaDB` `SSLRequest` (`MySQL` internals, "Connection Phase").
 
 use super::dialogue::{Dialogue, Extent, Next, Said};
-use super::text::printable;
+use super::text::{demands_tls, printable};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
 /// The connection phase, packet by packet.
 #[derive(Debug, Default)]
-pub(super) struct Mysql;
+pub(super) struct Mysql {
+    /// The client logged in, in clear.
+    login: bool,
+}
 
 impl Dialogue for Mysql {
     fn extent(&self, _: Side, have: &[u8]) -> Extent {
@@ -35,9 +38,19 @@ impl Dialogue for Mysql {
                 let text = if text.first() == Some(&b'#') { text.get(6..).unwrap_or_default() } else { text };
                 let answer = format!("error {code}: {}", printable(text));
                 facts.describe(said, answer.clone());
+                if self.login {
+                    if code == SECURE_TRANSPORT_REQUIRED || demands_tls(text) {
+                        facts.demand(answer, Some(code), said.mark);
+                    }
+                    return Next::Never;
+                }
                 if facts.went_on.is_none() {
                     facts.turn_away(answer, Some(code), said.mark);
                 }
+            }
+            (Side::Server, _) if self.login => {
+                facts.describe(said, "packet".to_owned());
+                return Next::Never;
             }
             (Side::Client, [low, high, ..]) => {
                 let flags = u16::from_le_bytes([*low, *high]);
@@ -50,7 +63,7 @@ impl Dialogue for Mysql {
                 }
                 facts.describe(said, "login in clear".to_owned());
                 facts.go_on(said.mark);
-                return Next::Never;
+                self.login = true;
             }
             _ => facts.describe(said, "packet".to_owned()),
         }
@@ -59,6 +72,9 @@ impl Dialogue for Mysql {
 }
 
 const CLIENT_SSL: u16 = 0x0800;
+
+/// `ER_SECURE_TRANSPORT_REQUIRED`.
+const SECURE_TRANSPORT_REQUIRED: u32 = 3159;
 
 /// Capabilities, maximum packet size, character set, filler; a login goes on with the user's name.
 const SSL_REQUEST_LEN: usize = 32;

@@ -1,7 +1,7 @@
 //! POP3 STLS (RFC 2595 section 4).
 
 use super::dialogue::{Dialogue, Listing, Next, Said, Turns};
-use super::text::{contains, printable, starts_with};
+use super::text::{contains, demands_tls, printable, starts_with};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
@@ -30,8 +30,11 @@ impl Dialogue for Pop3 {
             }
             self.push(starts_with(line, "CAPA"));
             self.turns.command();
-            if ["USER", "PASS", "APOP", "AUTH "].iter().any(|word| starts_with(line, word)) {
+            let starts = |all: &[&str]| all.iter().any(|word| starts_with(line, word));
+            if starts(&["USER", "PASS", "APOP", "AUTH "]) {
                 facts.go_on(said.mark);
+            } else if starts(&["STAT", "LIST", "UIDL", "RETR"]) {
+                facts.do_without();
             }
             return Next::More;
         }
@@ -60,6 +63,8 @@ impl Dialogue for Pop3 {
             facts.refuse(said, later);
         } else if capabilities && good {
             self.listing.begin();
+        } else if bad && demands_tls(line) {
+            facts.demand(printable(line), None, said.mark);
         }
         Next::More
     }

@@ -1,7 +1,7 @@
 //! `PostgreSQL` `SSLRequest` and `GSSENCRequest` (`PostgreSQL` documentation, section "Message Flow": SSL session encryption).
 
 use super::dialogue::{Dialogue, Extent, Next, Said, be32};
-use super::text::printable;
+use super::text::{contains, demands_tls, printable};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
@@ -10,6 +10,8 @@ use crate::flow::Side;
 pub(super) struct Postgres {
     /// What the next byte of the server answers.
     due: Due,
+    /// The client began its session in clear, without having asked for TLS.
+    session: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +62,7 @@ impl Postgres {
                 facts.describe(said, "StartupMessage".to_owned());
                 facts.go_on(said.mark);
                 // a refused client that goes on does so in clear; the server may yet insist on TLS, which ends this connection
-                if facts.upgrade == Upgrade::NotAsked {
-                    return Next::Never;
-                }
+                self.session = facts.upgrade == Upgrade::NotAsked;
             }
             _ => facts.describe(said, "packet of unknown kind".to_owned()),
         }
@@ -91,11 +91,13 @@ impl Postgres {
                 facts.describe(said, answer.clone());
                 if due == Due::Tls {
                     facts.decide(Upgrade::Unavailable, answer, None, said.mark);
+                } else if self.session && (demands_tls(rest) || WITHOUT_TLS.iter().any(|words| contains(rest, words))) {
+                    facts.demand(answer, None, said.mark);
                 }
             }
             _ => facts.describe(said, "message".to_owned()),
         }
-        Next::More
+        if self.session { Next::Never } else { Next::More }
     }
 }
 
@@ -111,6 +113,8 @@ fn error(fields: &[u8]) -> String {
     out
 }
 
+/// What pg_hba.conf and `PgBouncer` say of a session in clear that they let in with encryption alone, or not at all.
+const WITHOUT_TLS: [&str; 3] = ["no encryption", "SSL off", "SSL required"];
 pub(super) const SSL_REQUEST: u32 = 80_877_103;
 pub(super) const GSSENC_REQUEST: u32 = 80_877_104;
 const CANCEL_REQUEST: u32 = 80_877_102;

@@ -1,7 +1,7 @@
 //! SMTP and LMTP STARTTLS (RFC 3207).
 
 use super::dialogue::{Dialogue, Next, Reply, Said, Turns};
-use super::text::{HIDDEN, printable, starts_with};
+use super::text::{HIDDEN, demands_tls, printable, starts_with};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
@@ -99,6 +99,10 @@ impl Smtp {
         } else if refused && std::mem::take(&mut self.list_due) && facts.upgrade == Upgrade::NotAsked {
             // a server (or a filter) without extensions
             facts.listed(false, said.mark);
+        } else if refused && demands_tls(reply.text) {
+            facts.demand(printable(line), Some(reply.code), said.mark);
+        } else if matches!(reply.code, 235 | 354) {
+            facts.do_without();
         }
         self.secret = reply.code == 334;
         // the message itself follows, in clear

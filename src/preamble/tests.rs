@@ -238,7 +238,7 @@ fn postgres() {
     let found = denied(5432, Dialect::Postgres, Upgrade::Unavailable, &[(C, SSL_REQUEST), (S, error)]);
     assert!(found.answer.unwrap().contains("53300"));
     let startup = b"\x00\x00\x00\x10\x00\x03\x00\x00user\x00a\x00\x00";
-    assert!(both(5432, &[(C, startup)]).not_tls);
+    assert!(both(5432, &[(C, startup), (S, b"R\x00\x00\x00\x08\x00\x00\x00\x00")]).not_tls);
 }
 
 fn mysql_greeting(tls: bool) -> Vec<u8> {
@@ -261,8 +261,11 @@ fn mysql() {
     assert_eq!(found.code, Some(1040));
     let mut login = b"\x40\x00\x00\x01\x85\xa6\x7f\x00".to_vec();
     login.resize(68, b'u');
-    let outcome = both(3306, &[(S, &mysql_greeting(false)), (C, &login)]);
+    let outcome = both(3306, &[(S, &mysql_greeting(false)), (C, &login), (S, b"\x07\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00")]);
     assert!(outcome.not_tls && !facts(&outcome).wanted_tls());
+    let secure = b"\x1b\x00\x00\x02\xff\x57\x0c#HY000insecure transport";
+    let found = denied(3306, Dialect::Mysql, Upgrade::Demanded, &[(S, &mysql_greeting(true)), (C, &login), (S, &secure[..31])]);
+    assert_eq!(found.code, Some(3159));
 }
 
 #[test]

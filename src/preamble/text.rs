@@ -97,6 +97,31 @@ pub(super) fn starts_with(bytes: &[u8], prefix: &str) -> bool {
     bytes.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix.as_bytes()))
 }
 
+/// A refusal says that what was asked for takes encryption.
+pub(super) fn demands_tls(refusal: &[u8]) -> bool {
+    DEMANDS.iter().any(|words| contains(refusal, words))
+}
+
+/// The words of Postfix, Exim, Exchange, Dovecot, Cyrus, vsftpd, `ProFTPD`, Pure-FTPd, FileZilla, IIS, MySQL, MariaDB and Azure.
+const DEMANDS: [&str; 16] = [
+    "issue a STARTTLS command",
+    "STARTTLS first",
+    "STARTTLS is required",
+    "TLS required",
+    "TLS is required",
+    "requires TLS",
+    "requires SSL",
+    "encryption required",
+    "encryption is required",
+    "must use encryption",
+    "use AUTH first",
+    "PRIVACYREQUIRED",
+    "on non-secure (SSL/TLS)",
+    "cleartext sessions",
+    "insecure transport",
+    "SSL connection is required",
+];
+
 /// ASCII case-insensitive search; the needle must not be empty. Linear for the short needles used here.
 pub(super) fn contains(bytes: &[u8], needle: &str) -> bool {
     bytes.windows(needle.len().max(1)).any(|window| window.eq_ignore_ascii_case(needle.as_bytes()))

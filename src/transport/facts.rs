@@ -130,6 +130,26 @@ impl FlowFacts {
         self.sides.of(side)
     }
 
+    /// Where a FIN of this side was acknowledged that the capture lacks, at the latest by the other side's own: this side ended first.
+    pub fn unseen_fin(&self, side: Side) -> Option<Mark> {
+        let own = self.side(side);
+        let (other_fin, _) = self.side(side.other()).fin?;
+        let seen = own.fin.is_some() || !own.resets.is_empty() || own.syn.is_none();
+        own.acked_at.filter(|mark| !seen && own.acked == own.highest.saturating_add(1) && *mark <= other_fin)
+    }
+
+    /// Bytes of the other side that the first RST of this one acknowledges and that the capture lacks. One with another hop counter, or off the
+    /// sequence, may be forged and shows nothing.
+    pub fn reset_over_unseen(&self, side: Side) -> u64 {
+        let (own, other) = (self.side(side), self.side(side.other()));
+        let genuine = |reset: &&Reset| own.ttl.or_else(|| own.syn.map(|syn| syn.ttl)) == Some(reset.ttl) && reset.seq_distance == 0;
+        let first = own.resets.first().filter(genuine).filter(|_| own.fin.is_none() && other.fin.is_none() && other.syn.is_some());
+        // What was acknowledged behind it says nothing of what had been before.
+        let first = first.filter(|reset| other.acked_at.is_none_or(|acked| acked < reset.mark));
+        let ahead = first.and_then(|reset| reset.ack_distance);
+        ahead.map_or(0, |ahead| other.acked.saturating_add_signed(ahead).saturating_sub(other.highest))
+    }
+
     /// It is a flow of datagrams: UDP, or EAPOL. [`FlowFacts::tcp`] is there otherwise.
     pub const fn is_udp(&self) -> bool {
         self.tcp.is_none()

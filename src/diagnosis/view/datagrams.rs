@@ -92,6 +92,7 @@ impl<'a> View<'a> {
             (Some(_), ..) => "CONNECTION_CLOSE",
             (None, Some(carried), _) => carried.closing_word(),
             (None, None, true) => "RST",
+            (None, None, false) if self.first_end().is_some_and(|ending| ending.unseen) => "FIN, which the capture lacks,",
             (None, None, false) if self.is_tcp() => "FIN",
             (None, None, false) => "close_notify",
         }

@@ -31,7 +31,8 @@ impl View<'_> {
         let side = self.side(ending.side);
         let ttl = ending.reset.map_or(side.fin_ttl, |reset| reset.ttl);
         let own = side.syn.map(|syn| syn.ttl).filter(|own| side.ttl.is_none_or(|later| later == *own || later == ttl));
-        ttl > 0 && own.is_some_and(|own| own.abs_diff(ttl) >= 2)
+        // Who counts the hops to the server gives its SYN few.
+        ttl > 0 && own.is_some_and(|own| own >= FEWEST_HOPS && own.abs_diff(ttl) >= 2)
     }
 
     /// A RST that says that its sender does not know the connection, though the other side has sent nothing since that was up.
@@ -73,5 +74,7 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
+/// Hops of which a packet that began with 64 has left more wherever it is captured.
+const FEWEST_HOPS: u8 = 30;
 /// Initial hop counters in use: Linux and BSD 64, Windows 128, network gear 255.
 const INITIAL_TTLS: [u8; 3] = [64, 128, 255];

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::*;
+use crate::diagnosis::quality::Quality;
 use crate::diagnosis::testing::{at, connected, event, outstanding, over_udp, partial_hello, reset, syn};
 use crate::handshake::facts::Protocol;
-use crate::transport::FlowEventKind;
+use crate::transport::{FlowEventKind, Reset};
 
 #[test]
 fn near_side_is_told_by_fresh_hop_counters() {
@@ -150,4 +151,42 @@ fn who_asks_again_at_the_end_of_the_capture_may_yet_be_answered() {
     assert!(asks(1_000, 2, 1_100) && asks(3_000, 3, 3_900));
     assert!(!asks(1_000, 2, 3_100), "the next was due after two seconds, and did not come");
     assert!(!asks(7_000, 4, 7_500), "a silence as long as this is one");
+}
+
+#[test]
+fn a_fin_that_acknowledges_one_that_was_not_captured_is_the_second() {
+    let closed = |acked: u64| {
+        let mut facts = partial_hello(300, 600);
+        (facts.flow.sides.client.fin, facts.flow.sides.client.acked) = (Some((at(6, 40), 300)), 300);
+        (facts.flow.sides.server.acked, facts.flow.sides.server.acked_at) = (acked, Some(at(6, 40)));
+        facts
+    };
+    let facts = closed(1);
+    let ending = View::new(&facts).first_end().expect("two ends");
+    assert_eq!((ending.side, ending.unseen, ending.mark.frame), (Side::Server, true, 6));
+    assert!(Quality::of(&facts).gap);
+    let facts = closed(0);
+    assert_eq!(View::new(&facts).first_end().map(|ending| (ending.side, ending.unseen)), Some((Side::Client, false)));
+    let mut later = closed(1);
+    later.flow.sides.server.acked_at = Some(at(8, 60));
+    assert_eq!(View::new(&later).first_end().map(|ending| ending.side), Some(Side::Client), "it answered the client's");
+    assert!(!Quality::of(&later).gap);
+}
+
+#[test]
+fn a_reset_tells_of_bytes_that_were_not_captured() {
+    let ended = |ahead: i64, ttl: u8| {
+        let mut facts = partial_hello(300, 600);
+        let mut own = reset(at(6, 40), ttl);
+        own.ack_distance = Some(ahead);
+        facts.flow.sides.client.resets.push(own);
+        facts.flow.reset_over_unseen(Side::Client)
+    };
+    assert_eq!(ended(7, 64), 7);
+    assert_eq!((ended(0, 64), ended(-7, 64)), (0, 0));
+    assert_eq!(ended(7, 57), 0, "somebody else's");
+    let mut later = partial_hello(300, 600);
+    later.flow.sides.server.resets.push(Reset { ack_distance: Some(300), ..reset(at(5, 40), 55) });
+    (later.flow.sides.client.acked, later.flow.sides.client.acked_at) = (300, Some(at(6, 45)));
+    assert_eq!(later.flow.reset_over_unseen(Side::Server), 0, "the server acknowledges the same behind a RST in its name");
 }

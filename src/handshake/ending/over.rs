@@ -105,7 +105,7 @@ pub(in crate::handshake) fn first_end(h: &Observed, flow: &FlowFacts, side: Side
         }
         (Some(fin), _) => Some(Terminator { side, mark: fin, reset: false }),
         (None, Some(reset)) => Some(Terminator { side, mark: reset, reset: true }),
-        (None, None) => None,
+        (None, None) => flow.unseen_fin(side).map(|mark| Terminator { side, mark, reset: false }),
     }
 }
 

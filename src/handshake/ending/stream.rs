@@ -42,7 +42,8 @@ pub(super) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) 
         return ending;
     }
     let ends = Side::BOTH.map(|side| h.first_end(side));
-    let end = ends.into_iter().flatten().min_by_key(|end| end.mark);
+    // A FIN that acknowledges another's, which the capture lacks, is the second.
+    let end = ends.into_iter().flatten().min_by_key(|end| (end.mark, h.flow.side(end.side).fin.is_some()));
     if let Some(ending) = blind(h, end) {
         return ending;
     }
@@ -75,7 +76,12 @@ fn refused_upgrade(h: &Over<'_>) -> Option<Ending> {
     let preamble = h.preamble.as_ref()?;
     let proxy = preamble.dialect.is_proxy();
     match preamble.upgrade {
-        Upgrade::Refused | Upgrade::Unavailable | Upgrade::NotOffered | Upgrade::AuthRequired | Upgrade::UpstreamFailed => {
+        Upgrade::Demanded
+        | Upgrade::Refused
+        | Upgrade::Unavailable
+        | Upgrade::NotOffered
+        | Upgrade::AuthRequired
+        | Upgrade::UpstreamFailed => {
             let who = if proxy { StoppedBy::Network } else { StoppedBy::Server };
             Some(Ending::new(Outcome::Plaintext, who, preamble.answered))
         }

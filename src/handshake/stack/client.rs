@@ -161,7 +161,9 @@ fn program(traits: &Traits<'_>) -> Option<Program> {
             _ => None,
         };
     }
-    traits.hello.alpn().eq([&b"h2"[..], b"http/1.1"]).then_some(Program::Curl)
+    // curl lets the server ask for a certificate later, since there is TLS 1.3; `openssl s_client -alpn` and scripts on OpenSSL do not.
+    let later = traits.hello.has(E::POST_HANDSHAKE_AUTH) || !traits.hello.offers(ProtocolVersion::TLS13);
+    (later && traits.hello.alpn().eq([&b"h2"[..], b"http/1.1"])).then_some(Program::Curl)
 }
 
 /// JSSE: signature_algorithms_cert with status_request_v2; before Java 11, groups and point formats in front of everything.
@@ -233,6 +235,11 @@ mod tests {
             who(&[0x1302, 0x1303, 0x1301, 0xc02c, 0xc030, 0x009f], curl),
             Some((Stack::OpenSsl, Some(Program::Curl), Certainty::Strong))
         );
+        let tls13: (u16, &[u8]) = (43, &[4, 3, 4, 3, 3]);
+        let s_client: &[(u16, &[u8])] = &[(11, points), (10, groups), (16, &alpn), (22, &[]), (23, &[]), (13, &list), tls13];
+        assert_eq!(who(&[0x1302, 0xc02c], s_client), Some((Stack::OpenSsl, None, Certainty::Strong)), "-alpn h2,http/1.1");
+        let old: &[(u16, &[u8])] = &[(11, points), (10, groups), (16, &alpn), (22, &[]), (23, &[]), (13, &list)];
+        assert_eq!(who(&[0xc02c], old), Some((Stack::OpenSsl, Some(Program::Curl), Certainty::Strong)), "up to TLS 1.2");
         let python = [&TLS13[..], &[0xc02c, 0xc030, 0xc02b, 0xc02f, 0xcca9, 0xcca8, 0xc024, 0x00ff]].concat();
         assert_eq!(who(&python, curl), Some((Stack::OpenSsl, Some(Program::Python), Certainty::Strong)));
         for end in [&[][..], &[0x00ff]] {

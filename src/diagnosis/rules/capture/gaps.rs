@@ -31,6 +31,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         // A FIN has a number, too, and one that is acknowledged and was not captured may have been forged.
         own.gap_bytes_acked.max(own.acked.saturating_sub(own.highest.saturating_add(1)))
     };
+    if let Some(finding) = broken_off_over_unseen(case) {
+        return Some(finding);
+    }
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
     let worst = Side::BOTH.into_iter().max_by_key(|side| lost(*side)).filter(|side| lost(*side) > 0);
     let Some(worst) = worst else {
@@ -58,6 +61,25 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         ))
         .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
         .advise(remedy::capture_here(case.handshake, "-B 65536 -n -w again.pcap")),
+    )
+}
+
+/// The RST that ended it acknowledges bytes that the capture lacks: it may answer them, an alert say.
+fn broken_off_over_unseen(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    let ending = view.first_end().filter(|_| facts.outcome == Outcome::Reset)?;
+    let bytes = Some(facts.flow.reset_over_unseen(ending.side)).filter(|bytes| *bytes > 1 && ending.reset.is_some())?;
+    let (lost, other) = (counted(bytes, "byte", "bytes"), ending.side.other());
+    let text = format!("The capture lacks {lost} that the {other} sent, and in answer to which the {} may have left.", ending.side);
+    Some(
+        Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
+            .weight(Weight::Overrides)
+            .stopped_by(StoppedBy::Capture)
+            .shown_by(ending.mark, format!("the {}'s RST acknowledges {lost} from the {other} that the capture lacks", ending.side))
+            .or_else(if ending.side == Side::Client { &[Cause::ClientAborted] } else { &[Cause::ServerAborted] })
+            .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
+            .advise(remedy::capture_here(facts, "-B 65536 -n -w again.pcap")),
     )
 }
 

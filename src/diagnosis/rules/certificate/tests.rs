@@ -161,3 +161,44 @@ fn a_client_that_has_the_whole_flight_may_be_slow_to_refuse_it() {
     assert_eq!(left(999, 900), None, "a time limit");
     assert_eq!(left(4_200, 900), None, "nobody is as slow");
 }
+
+/// How sure it is that a client of this hello refused a chain for this name that was valid in these years, when it completed the handshake of TLS 1.2 and
+/// left at once; by this cause.
+fn left_after(cause: Cause, extensions: &[(u16, Vec<u8>)], name: &str, years: (i32, i32)) -> Option<crate::diagnosis::finding::Confidence> {
+    use crate::diagnosis::finding::Weight;
+    use crate::diagnosis::testing::at;
+    let certificates = certificate(name, |params| {
+        params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+        params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+    });
+    let mut scene = Scene::hello(V::TLS12, &[0xc02b, 0xc02f, 0x009c], extensions).answered(V::TLS12, 0xc02b, &[]).served(&certificates);
+    let begin = Timestamp::from_parts(1_795_251_860, 0).nanos() / 1_000_000;
+    let handshake = &mut scene.handshake;
+    handshake.flow.first = at(1, begin);
+    handshake.finished = crate::flow::PerSide { client: Some(at(20, begin + 20)), server: Some(at(21, begin + 30)) };
+    handshake.flow.sides.client.fin = Some((at(22, begin + 31), 500));
+    handshake.flow.last = at(22, begin + 31);
+    found_at(cause, &scene, &certificates, Timestamp::from_parts(1_795_251_860, 0))
+        .filter(|finding| finding.weight > Weight::Note)
+        .map(|finding| finding.confidence)
+}
+
+#[test]
+fn who_completes_under_a_chain_that_openssl_would_refuse_only_looks() {
+    use crate::diagnosis::finding::Confidence::{Likely, Strong};
+    let openssl: Vec<(u16, Vec<u8>)> = vec![
+        (11, vec![3, 0, 1, 2]),
+        (10, vec![0, 2, 0, 0x1d]),
+        (35, vec![]),
+        (22, vec![]),
+        (23, vec![]),
+        (13, vec![0, 6, 4, 3, 5, 3, 6, 3]),
+    ];
+    let of = |cause, extensions: &[(u16, Vec<u8>)], name, years| left_after(cause, extensions, name, years);
+    let expired = (2020, 2022);
+    assert_eq!(of(Cause::CertificateExpired, &openssl, "www.lab.test", expired), None, "a monitor");
+    let anybody = crate::diagnosis::testing::extensions(false);
+    assert!(matches!(of(Cause::CertificateExpired, &anybody, "www.lab.test", expired), Some(Likely | Strong)), "who may verify then");
+    let other = of(Cause::CertificateNameMismatch, &openssl, "other.lab.test", (2020, 2030));
+    assert!(other.is_some(), "names are left to the program");
+}

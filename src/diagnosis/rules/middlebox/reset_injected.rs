@@ -66,7 +66,7 @@ fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Opti
     if foreign && distance >= 2 {
         return found(Confidence::Strong, ttl_text);
     }
-    let ending = Ending { side, mark: reset.mark, reset: Some(reset) };
+    let ending = Ending { side, mark: reset.mark, reset: Some(reset), unseen: false };
     if side == Side::Client && view.is_up() && view.answers_nothing(&ending) {
         let text = "it has no ACK flag, as that of a system which does not know the connection, though the server had sent nothing that it could answer";
         return found(Confidence::Likely, text.to_owned());
@@ -135,10 +135,12 @@ fn foreign_fin(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let ((fin, _), syn, own) = (facts.fin?, facts.syn?, facts.ttl?);
     let known = side == Side::Server && case.knowledge.server_ttls.contains(&facts.fin_ttl);
     // One hop apart may be a route that changed.
-    let foreign = facts.fin_ttl > 0 && own == syn.ttl && own.abs_diff(facts.fin_ttl) >= 2 && !known;
+    // What a server's SYN-ACK has may be a SYN proxy's.
+    let alone = side == Side::Client && own == facts.fin_ttl;
+    let foreign = facts.fin_ttl > 0 && (own == syn.ttl || alone) && syn.ttl.abs_diff(facts.fin_ttl) >= 2 && !known;
     let decides = view.first_end()?.mark.frame == fin.frame && view.failed_over_tcp();
     (foreign && decides).then(|| {
-        let why = format!("its TTL is {}; the {side}'s own packets have {own}", facts.fin_ttl);
+        let why = format!("its TTL is {}; the {side}'s own packets have {}", facts.fin_ttl, syn.ttl);
         Finding::new(
             Cause::ResetInjected,
             Confidence::Strong,

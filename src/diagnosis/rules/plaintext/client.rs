@@ -1,6 +1,6 @@
 //! `client-speaks-plaintext`: no TLS where TLS is due.
 
-use super::{hello_begun, last_line, server_spoke_tls};
+use super::{hello_begun, implicit, last_line, server_spoke_tls, upgrade};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -12,7 +12,7 @@ use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::services::is_implicit_tls;
-use crate::preamble::{Dialect, Plaintext, Upgrade};
+use crate::preamble::{Dialect, Plaintext, PreambleFacts, Upgrade};
 use crate::time::Mark;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientSpeaksPlaintext, against: &[], page: page!("client-speaks-plaintext"), check };
@@ -21,6 +21,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     if !handshake.outcome.failed() || hello_begun(handshake) {
         return None;
+    }
+    if let Some(facts) = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Demanded) {
+        return Some(demanded(handshake, facts));
     }
     let (protocol, first, mark) = spoken(handshake).or_else(|| dialogue(case))?;
     let (confidence, why) = expects_tls(case);
@@ -80,6 +83,39 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         _ => "On the client, switch TLS on, or use the port of the client's own protocol.",
     });
     Some(finding.advise(remedy::s_client_on(handshake, handshake.server.port)))
+}
+
+/// The server says in words that it takes what the client did in clear inside TLS only.
+fn demanded(handshake: &Handshake, facts: &PreambleFacts) -> Finding {
+    let answer = facts.answer.as_deref().unwrap_or("a refusal");
+    // What pg_hba.conf lacks in clear it may lack with encryption, too; and Active Directory takes signing as well.
+    let open = facts.dialect == Dialect::Postgres || facts.dialect == Dialect::Ldap && facts.code == Some(8);
+    let confidence = if open { Confidence::Likely } else { Confidence::Strong };
+    let summary = format!(
+        "{} went on in clear with {}, which demands TLS for that ({}): `{answer}`.",
+        handshake.client.address,
+        handshake.server,
+        facts.dialect.title()
+    );
+    let mut finding = Finding::new(Cause::ClientSpeaksPlaintext, confidence, summary).stopped_by(StoppedBy::Client);
+    if let Some(mark) = facts.went_on {
+        finding = finding.shown_by(mark, "the client went on in clear, without having asked for TLS");
+    }
+    if let Some(mark) = facts.answered {
+        finding = finding.shown_by(mark, format!("the server answered `{answer}`"));
+    }
+    let finding = match facts.dialect {
+        Dialect::Postgres => finding.advise("On the client, switch TLS on: sslmode=require or verify-full, `ssl` in the options of Node's and Python's drivers; or on the server, let this client in without it (a `host` line in pg_hba.conf)."),
+        Dialect::Mysql => finding.advise("On the client, switch TLS on: ssl-mode=REQUIRED or VERIFY_IDENTITY, `ssl` in the options of the driver; or on the server, set require_secure_transport=OFF."),
+        Dialect::Ldap => finding.advise("On the client, send StartTLS first (`ldapsearch -ZZ`, `ssl start_tls`), or use ldaps://."),
+        Dialect::Smtp => finding.advise("On the client, switch STARTTLS on (Postfix: `smtp_tls_security_level = may`); or on the server, do not demand it of this client."),
+        dialect => finding.advise(format!("On the client, request TLS first ({}).", dialect.request())),
+    };
+    let finding = match implicit(facts.dialect) {
+        Some((port, name)) => finding.advise(format!("Or use TLS from the first byte, on port {port} ({name}), if the server has it.")),
+        None => finding,
+    };
+    if facts.dialect.s_client().is_some() { finding.advise(remedy::s_client(handshake, "")) } else { finding }
 }
 
 /// What the client said, where it was named.
@@ -211,6 +247,29 @@ mod tests {
         says(&mut handshake, Side::Server, b"HTTP/1.1 302 Found\r\nLocation: https://www.lab.test/\r\n\r\n", at(5, 21));
         assert_eq!(relevance(&handshake), Relevance::Report);
         assert_eq!(verdict(&handshake).cause.map(|finding| finding.confidence), Some(Confidence::Certain));
+    }
+
+    #[test]
+    fn a_server_that_demands_tls_is_quoted() {
+        let greeting: (Side, &[u8]) = (Side::Server, b"220 mx ESMTP\r\n");
+        let hello: (Side, &[u8]) = (Side::Client, b"EHLO a\r\n");
+        let list: (Side, &[u8]) = (Side::Server, b"250-mx\r\n250 STARTTLS\r\n");
+        let mail: (Side, &[u8]) = (Side::Client, b"MAIL FROM:<a@b>\r\n");
+        let told = |answer: &[u8]| {
+            let handshake =
+                dialogue("192.0.2.1:587", &[greeting, hello, list, mail, (Side::Server, answer)], Outcome::Plaintext, StoppedBy::Server);
+            (relevance(&handshake), verdict(&handshake))
+        };
+        let (reported, verdict) = told(b"530 5.7.0 Must issue a STARTTLS command first\r\n");
+        assert_eq!(
+            (reported, verdict.cause(), verdict.stopped_by),
+            (Relevance::Report, Some(Cause::ClientSpeaksPlaintext), StoppedBy::Client)
+        );
+        let finding = verdict.cause.unwrap();
+        assert_eq!(finding.confidence, Confidence::Strong);
+        assert!(finding.summary.contains("which demands TLS for that (SMTP): `530 5.7.0 Must issue"), "{}", finding.summary);
+        let (reported, _) = told(b"530 5.7.1 Authentication required\r\n");
+        assert_eq!(reported, Relevance::Other("smtp"), "no matter of TLS");
     }
 
     #[test]

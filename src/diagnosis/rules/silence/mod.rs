@@ -4,6 +4,7 @@
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
+use crate::diagnosis::offer;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
@@ -127,6 +128,13 @@ fn or_no_cipher(case: &Case<'_>, finding: Finding) -> Finding {
     finding.noting("this server has only ever chosen suites that this ClientHello does not offer").or_else(&[Cause::NoCommonCipher])
 }
 
+/// What few servers have of what this client offers: one that breaks off without an alert may have found nothing to choose.
+fn or_narrow(case: &Case<'_>, finding: Finding) -> Finding {
+    let Some(hello) = case.handshake.last_hello() else { return finding };
+    let narrow = offer::suspects(&hello.what, case.knowledge).into_iter().filter(|suspect| suspect.narrowness >= FEW_WOULD_DO);
+    narrow.fold(finding, |finding, suspect| finding.noting(suspect.why).or_else(&[suspect.cause]))
+}
+
 /// The server ended the connection, by RST or by FIN, before it said anything of TLS.
 struct BrokenOff<'a> {
     ending: Ending<'a>,
@@ -236,3 +244,6 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
     let finding = Finding::new(cause, confidence, summary).weight(Weight::Fallback).stopped_by(side.into()).shown_by(mark, shown);
     Some(finding.or_else(gave_up).advise(advice))
 }
+
+/// An offer as narrow as this few servers would do with (see [`offer::Suspect`]).
+const FEW_WOULD_DO: u8 = 3;

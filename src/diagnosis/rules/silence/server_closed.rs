@@ -31,7 +31,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let ending = &end.ending;
     let summary = format!("{} closed {}, without an alert.", view.target(), super::when(view, ending.mark));
     let finding = end.finding(case, Cause::ServerClosed, summary);
-    let finding = or_clear(case, finding.shown_by(ending.mark, "the server's FIN, with no TLS record before it"));
+    let finding = or_clear(case, finding.shown_by(ending.mark, format!("the server's {}, with no TLS record before it", ending.name())));
     let finding = super::noting_names(case, finding);
     // A name that was refused in another handshake, too, was not refused for what this one offers.
     let finding = if super::refused_by_name(case) && case.knowledge.attempts_same_name > 0 {
@@ -39,7 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         finding
     };
-    let finding = super::or_no_cipher(case, finding);
+    let finding = super::or_no_cipher(case, super::or_narrow(case, finding));
     // Servers that close without an alert do so on versions, too.
     let old = facts.last_hello().map(|hello| &hello.what).filter(|hello| !hello.highest_version().is_tls13());
     let finding = match old.filter(|hello| !case.knowledge.versions.iter().any(|version| hello.offers(*version))) {

@@ -39,7 +39,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let other_machine = end.silent && view.disowns(ending);
     let finding = if other_machine { finding.or_else(&[Cause::LoadBalancerNoBackend, Cause::AcceptQueueFull]) } else { finding };
     let finding = if other_machine { finding } else { or_clear(case, finding) };
-    let finding = super::noting_names(case, super::or_no_cipher(case, finding)).or_else(&super::broken_off_for(case, true));
+    let finding =
+        super::noting_names(case, super::or_no_cipher(case, super::or_narrow(case, finding))).or_else(&super::broken_off_for(case, true));
     let finding = if other_machine {
         finding.advise("If several machines answer at this address (anycast, several routes, a balancer that works packet by packet), find out whether all packets of a connection reach the same one.")
     } else {

@@ -255,3 +255,22 @@ fn a_client_whose_system_does_not_know_the_connection_did_not_leave() {
     assert_eq!(left(false), (Confidence::Strong, false));
     assert_eq!(left(true), (Confidence::Likely, true));
 }
+
+#[test]
+fn a_narrow_offer_is_the_first_thing_to_suspect_of_a_server_that_closes() {
+    let closed = |suites: &[u16]| {
+        let mut facts = connected();
+        facts.client_hellos =
+            Scene::hello(V::TLS12, suites, &crate::diagnosis::testing::extensions(false)).handshake.observed.client_hellos;
+        facts.outcome = Outcome::Closed;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        let client = &mut facts.flow.sides.client;
+        (client.data_packets, client.highest, client.acked) = (1, 300, 300);
+        facts.flow.sides.server.fin = Some((at(5, 46), 0));
+        found(&server_closed::RULE, &facts).expect("a FIN after the hello").alternatives
+    };
+    assert_eq!(closed(&[0x0041]).first(), Some(&Cause::NoCommonCipher), "Camellia alone");
+    assert!(!closed(&[0xc02b, 0xc02f, 0xc02c, 0xc030, 0x009c]).contains(&Cause::NoCommonCipher));
+}
