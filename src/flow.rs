@@ -1,9 +1,13 @@
 //! Flows: who talks to whom, independent of which direction a packet goes.
 
+mod layers;
+
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::site::Site;
+
+pub use self::layers::{EapMethod, Layer, OpenVpnWrapping, Path};
 
 /// One of the two TLS roles. A flow's client is the side that sent the SYN or, where none was seen, the side that its messages or its port make the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -232,13 +236,9 @@ impl EndpointText {
     }
 
     fn push_v4(&mut self, address: Ipv4Addr) {
-        let digit = |value: u8| b'0' + value % 10;
         for octet in address.octets() {
-            match octet {
-                0..10 => self.push([digit(octet), b'.', 0, 0], 2),
-                10..100 => self.push([digit(octet / 10), digit(octet), b'.', 0], 3),
-                100.. => self.push([digit(octet / 100), digit(octet / 10), digit(octet), b'.'], 4),
-            }
+            let (text, len) = OCTETS[usize::from(octet)];
+            self.push(text, usize::from(len));
         }
         self.len = self.len.saturating_sub(1);
     }
@@ -260,6 +260,23 @@ impl fmt::Write for EndpointText {
         Ok(())
     }
 }
+
+/// Every octet in decimal with a dot behind it, and how long that is.
+static OCTETS: [([u8; 4], u8); 256] = {
+    let mut all = [([0; 4], 0); 256];
+    let mut octet = 0_u8;
+    loop {
+        all[octet as usize] = match octet {
+            0..10 => ([b'0' + octet, b'.', 0, 0], 2),
+            10..100 => ([b'0' + octet / 10, b'0' + octet % 10, b'.', 0], 3),
+            100.. => ([b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10, b'.'], 4),
+        };
+        if octet == u8::MAX {
+            break all;
+        }
+        octet += 1;
+    }
+};
 
 /// The transport protocol of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -285,215 +302,6 @@ impl Transport {
         }
     }
 }
-
-/// One layer of encapsulation between the link layer and the flow, for `network.path`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Layer {
-    /// 802.1Q or 802.1ad tag: VLAN identifier.
-    Vlan(u16),
-    /// 802.1ah service instance.
-    Pbb(u32),
-    /// MPLS label.
-    Mpls(u32),
-    /// PPPoE session.
-    Pppoe(u16),
-    /// MACsec that protects frames without encrypting them (802.1AE); each side's channel is its own.
-    Macsec,
-    /// GRE, with its key if it has one.
-    Gre(Option<u32>),
-    /// ERSPAN session.
-    Erspan(u16),
-    /// IP in IP (4in4, 6in4, 4in6, 6in6).
-    IpInIp,
-    /// VXLAN network identifier.
-    Vxlan(u32),
-    /// Geneve network identifier.
-    Geneve(u32),
-    /// GTP-U; the tunnel differs in each direction and is not part of a flow's identity.
-    Gtpu,
-    /// Teredo.
-    Teredo,
-    /// TaZmen Sniffer Protocol.
-    Tzsp,
-    /// LISP, with its instance if it names one.
-    Lisp(Option<u32>),
-    /// L2TP; as with GTP-U its identifiers differ in each direction.
-    L2tp,
-    /// The server's address stands for an IPv4 address, which a NAT64 translates it to (RFC 6052, RFC 8215).
-    Nat64,
-    /// The client's address is that of a device's own translator to IPv6 (464XLAT, RFC 6877 and RFC 7335).
-    Clat,
-    /// TURN, between a client and its relay.
-    Turn,
-    /// CAPWAP, between an access point and its controller.
-    Capwap,
-    /// RADIUS over TLS: the handshake is between two RADIUS servers, or a client and a server.
-    RadSec,
-    /// RADIUS, whose attributes carry EAP.
-    Radius,
-    /// The control channel of OpenVPN, by what protects it.
-    OpenVpn(&'static str),
-    /// EAP with a method that is TLS, by its name.
-    Eap(&'static str),
-    /// TLS, whose records were opened with keys: the handshake is one within another.
-    Tls,
-    /// A stream of HTTP/2, by its number.
-    Http2(u32),
-    /// The frames of WebSocket.
-    WebSocket,
-    /// Datagrams through an HTTP proxy.
-    ConnectUdp,
-}
-
-impl Layer {
-    /// The number that tells two flows in two such tunnels apart; zero where the layer has none that both directions share.
-    pub const fn identity(self) -> u64 {
-        match self {
-            Self::Vlan(id) => 1 << 40 | id as u64,
-            Self::Mpls(_)
-            | Self::Macsec
-            | Self::Gre(None)
-            | Self::IpInIp
-            | Self::Gtpu
-            | Self::Teredo
-            | Self::Tzsp
-            | Self::Lisp(None)
-            | Self::L2tp
-            | Self::Erspan(_)
-            | Self::Nat64
-            | Self::Clat
-            | Self::Turn
-            | Self::Capwap
-            | Self::RadSec
-            | Self::Radius
-            | Self::Eap(_)
-            | Self::Tls
-            | Self::Http2(_)
-            | Self::WebSocket
-            | Self::ConnectUdp
-            | Self::OpenVpn(_) => 0,
-            Self::Pbb(id) => 2 << 40 | id as u64,
-            Self::Pppoe(id) => 3 << 40 | id as u64,
-            Self::Gre(Some(key)) => 4 << 40 | key as u64,
-            Self::Vxlan(id) => 6 << 40 | id as u64,
-            Self::Geneve(id) => 7 << 40 | id as u64,
-            Self::Lisp(Some(id)) => 8 << 40 | id as u64,
-        }
-    }
-}
-
-/// `vlan 100`, `vxlan 42`, `ip-in-ip`, …
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Vlan(id) => write!(f, "vlan {id}"),
-            Self::Pbb(id) => write!(f, "pbb {id}"),
-            Self::Mpls(label) => write!(f, "mpls {label}"),
-            Self::Pppoe(id) => write!(f, "pppoe {id}"),
-            Self::Macsec => f.write_str("macsec"),
-            Self::Gre(Some(key)) => write!(f, "gre {key}"),
-            Self::Gre(None) => f.write_str("gre"),
-            Self::Erspan(id) => write!(f, "erspan {id}"),
-            Self::IpInIp => f.write_str("ip-in-ip"),
-            Self::Vxlan(id) => write!(f, "vxlan {id}"),
-            Self::Geneve(id) => write!(f, "geneve {id}"),
-            Self::Gtpu => f.write_str("gtp-u"),
-            Self::Teredo => f.write_str("teredo"),
-            Self::Tzsp => f.write_str("tzsp"),
-            Self::Lisp(Some(id)) => write!(f, "lisp {id}"),
-            Self::Lisp(None) => f.write_str("lisp"),
-            Self::L2tp => f.write_str("l2tp"),
-            Self::Nat64 => f.write_str("nat64"),
-            Self::Clat => f.write_str("464xlat"),
-            Self::Turn => f.write_str("turn"),
-            Self::Capwap => f.write_str("capwap"),
-            Self::RadSec => f.write_str("radsec"),
-            Self::Radius => f.write_str("radius"),
-            Self::OpenVpn("none") => f.write_str("openvpn"),
-            Self::OpenVpn(wrapping) => write!(f, "openvpn {wrapping}"),
-            Self::Eap(method) => f.write_str(method),
-            Self::Tls => f.write_str("tls"),
-            Self::Http2(stream) => write!(f, "http2 stream {stream}"),
-            Self::WebSocket => f.write_str("websocket"),
-            Self::ConnectUdp => f.write_str("connect-udp"),
-        }
-    }
-}
-
-/// The layers around a flow, outermost first, up to [`Path::MOST`]; held inline so that a packet costs no allocation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Path {
-    layers: [Option<Layer>; Self::MOST],
-}
-
-impl Path {
-    /// How many layers are kept; decapsulation goes deeper, up to its own bound, without naming more.
-    pub const MOST: usize = 6;
-
-    /// No tunnels.
-    pub const NONE: Self = Self { layers: [None; Self::MOST] };
-
-    /// Adds an inner layer; beyond [`Path::MOST`] it is left out.
-    pub fn push(&mut self, layer: Layer) {
-        if let Some(slot) = self.layers.iter_mut().find(|slot| slot.is_none()) {
-            *slot = Some(layer);
-        }
-    }
-
-    /// The same with what the addresses say of translators behind it.
-    #[must_use]
-    pub fn translated(mut self, client: IpAddr, server: IpAddr) -> Self {
-        if matches!(client, IpAddr::V4(address) if address.to_bits() >> 3 == CLAT) {
-            self.push(Layer::Clat);
-        }
-        if matches!(server, IpAddr::V6(address) if address.to_bits() >> 32 == NAT64 || address.to_bits() >> 80 == NAT64_LOCAL) {
-            self.push(Layer::Nat64);
-        }
-        self
-    }
-
-    /// No tunnels at all.
-    pub const fn is_empty(&self) -> bool {
-        matches!(self.layers, [None, ..])
-    }
-
-    /// The layers, outermost first.
-    pub fn layers(&self) -> impl Iterator<Item = Layer> + '_ {
-        self.layers.iter().map_while(|layer| *layer)
-    }
-
-    /// What is seen of it lies inside the TLS of another connection.
-    pub fn is_inside_tls(&self) -> bool {
-        self.layers().any(|layer| layer == Layer::Tls)
-    }
-
-    /// What is seen of it lies inside something that is spoken with the same server, and whose other end need not be its own.
-    pub fn is_inside_another(&self) -> bool {
-        self.layers().any(|layer| matches!(layer, Layer::Tls | Layer::Http2(_) | Layer::WebSocket | Layer::ConnectUdp))
-    }
-
-    /// The stream of HTTP/2 that it lies in.
-    pub fn stream(&self) -> Option<u32> {
-        self.layers().find_map(|layer| if let Layer::Http2(stream) = layer { Some(stream) } else { None })
-    }
-
-    /// A number that keeps the same inner flow in two tunnels apart: zero for none, the same in both directions.
-    pub fn identity(&self) -> u32 {
-        let mut mixed: u64 = 0;
-        for id in self.layers().map(Layer::identity).filter(|id| *id != 0) {
-            mixed = (mixed ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
-        }
-        let folded = (mixed ^ mixed >> 32) & u64::from(u32::MAX);
-        u32::try_from(folded).unwrap_or(0)
-    }
-}
-
-/// 64:ff9b::/96, behind which an IPv4 address stands.
-const NAT64: u128 = 0x0064_ff9b << 64;
-/// 64:ff9b:1::/48, of which a network makes prefixes of its own.
-const NAT64_LOCAL: u128 = 0x0064_ff9b_0001;
-/// 192.0.0.0/29.
-const CLAT: u32 = 0xc000_0000 >> 3;
 
 /// The identity of a flow: the site, both endpoints in order, the transport, and the tunnels it runs in. The same for both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,51 +5,70 @@
 mod zone;
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::zone::Zone;
 
 /// A moment in packet time, in nanoseconds since 1970-01-01T00:00:00Z. May be negative or absurd: captures can be wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(i64);
+///
+/// The nanoseconds are held from the earliest moment on, which makes them positive, so that a moment that is not known takes no more room than one that is:
+/// what is known of a connection holds dozens of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZeroU64);
+
+/// Where the epoch lies among the numbers of moments.
+const EPOCH: u64 = 1 << 63;
+
+impl Default for Timestamp {
+    /// The epoch.
+    fn default() -> Self {
+        Self::from_nanos(0)
+    }
+}
 
 impl Timestamp {
     /// The earliest moment that can be held.
-    pub const MIN: Self = Self(i64::MIN);
+    pub const MIN: Self = Self(NonZeroU64::MIN);
     /// The latest moment that can be held.
-    pub const MAX: Self = Self(i64::MAX);
+    pub const MAX: Self = Self(NonZeroU64::MAX);
 
-    /// A moment from nanoseconds since the epoch.
+    /// A moment from nanoseconds since the epoch. The least number of them stands for the earliest moment, which is the one behind it.
+    #[inline]
     pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
+        match NonZeroU64::new(nanos.cast_unsigned() ^ EPOCH) {
+            Some(moment) => Self(moment),
+            None => Self::MIN,
+        }
     }
 
     /// A moment from whole seconds and nanoseconds since the epoch; saturates.
     pub const fn from_parts(seconds: i64, nanos: u32) -> Self {
-        Self(seconds.saturating_mul(1_000_000_000).saturating_add(nanos as i64))
+        Self::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos as i64))
     }
 
     /// Nanoseconds since the epoch.
+    #[inline]
     pub const fn nanos(self) -> i64 {
-        self.0
+        (self.0.get() ^ EPOCH).cast_signed()
     }
 
     /// Whole seconds since the epoch, rounded down.
     pub const fn seconds(self) -> i64 {
-        self.0.div_euclid(1_000_000_000)
+        self.nanos().div_euclid(1_000_000_000)
     }
 
     /// Whole steps of this length since the epoch, rounded down.
     pub fn steps(self, step: Duration) -> i64 {
-        self.0.div_euclid(i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1))
+        self.nanos().div_euclid(i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1))
     }
 
     /// Where the step after the one that this moment lies in begins.
     #[must_use]
     pub fn next_step(self, step: Duration) -> Self {
         let length = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1);
-        Self(self.steps(step).saturating_add(1).saturating_mul(length))
+        Self::from_nanos(self.steps(step).saturating_add(1).saturating_mul(length))
     }
 
     /// It as it prints.
@@ -75,7 +94,7 @@ impl Timestamp {
     /// Writes the digits behind the point.
     fn write_fraction(self, text: &mut [u8; 30]) {
         // With a digit in front of them, so that all nine are written.
-        let nanos = 1_000_000_000 + self.0.rem_euclid(1_000_000_000);
+        let nanos = 1_000_000_000 + self.nanos().rem_euclid(1_000_000_000);
         if let ([_, digits @ ..], Some(place)) = (itoa::Buffer::new().format(nanos).as_bytes(), text.get_mut(20..29)) {
             place.copy_from_slice(digits);
         }
@@ -84,20 +103,20 @@ impl Timestamp {
     /// The time that passed since `earlier`; zero when `earlier` is later.
     #[inline]
     pub fn since(self, earlier: Self) -> Duration {
-        u64::try_from(self.0.saturating_sub(earlier.0)).map_or(Duration::ZERO, Duration::from_nanos)
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()).min(i64::MAX.cast_unsigned()))
     }
 
     /// This moment moved by `span`; saturates.
     #[inline]
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+        Self::from_nanos(self.nanos().saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 
     /// This moment moved back by `span`; saturates.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+        Self::from_nanos(self.nanos().saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 
     /// Its date: `2026-11-21`.
@@ -239,7 +258,7 @@ mod tests {
 
     #[test]
     fn days_are_those_of_the_calendar() {
-        let nanos = (i64::MIN..=i64::MAX).step_by(86_399_999_999_983 * 7).chain([i64::MIN, i64::MAX, 951_782_400_000_000_000]);
+        let nanos = (i64::MIN + 1..=i64::MAX).step_by(86_399_999_999_983 * 7).chain([i64::MAX, 951_782_400_000_000_000]);
         for nanos in nanos {
             let at = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(nanos)).unwrap();
             let expected = at.format(&time::format_description::well_known::Rfc3339).unwrap();
@@ -249,6 +268,16 @@ mod tests {
             let ours = if fraction.is_empty() { format!("{seconds}Z") } else { format!("{seconds}.{fraction}Z") };
             assert_eq!(ours, expected);
         }
+    }
+
+    #[test]
+    fn moments_keep_their_order_and_leave_room_for_none() {
+        let nanos = [i64::MIN + 1, i64::MIN + 2, -1_000_000_001, -1, 0, 1, i64::MAX - 1, i64::MAX];
+        let moments = nanos.map(Timestamp::from_nanos);
+        assert!(moments.is_sorted());
+        assert_eq!((moments.map(Timestamp::nanos), moments[0], moments[7]), (nanos, Timestamp::MIN, Timestamp::MAX));
+        assert_eq!((Timestamp::from_nanos(i64::MIN), Timestamp::default().nanos()), (Timestamp::MIN, 0));
+        assert_eq!(size_of::<Option<Mark>>(), size_of::<Mark>());
     }
 
     #[test]

@@ -28,8 +28,8 @@ struct Header {
 impl Header {
     /// The frame of a record with these four words.
     fn cut(&self, [seconds, fraction, len, original_len]: [u32; 4]) -> Cut {
-        let nanos =
-            i64::from(seconds).saturating_mul(1_000_000_000).saturating_add(i64::from(fraction).saturating_mul(self.nanos_per_unit));
+        // 64 bits hold any of them: the seconds and what is a fraction of them are of 32.
+        let nanos = i64::from(seconds).wrapping_mul(1_000_000_000).wrapping_add(i64::from(fraction).wrapping_mul(self.nanos_per_unit));
         Cut {
             time: Timestamp::from_nanos(nanos),
             link: self.link,

@@ -1,6 +1,8 @@
 //! EAP (RFC 3748 section 4) and the methods that are TLS: their flags and fragments (RFC 5216 section 3, RFC 9190, RFC 5281 section 9,
 //! RFC 4851 section 4, RFC 7170 section 4).
 
+pub use crate::flow::EapMethod as Method;
+
 /// An EAP packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Eap<'a> {
@@ -57,36 +59,7 @@ pub struct Part<'a> {
     pub data: &'a [u8],
 }
 
-/// A method that is TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Method {
-    /// EAP-TLS, RFC 5216.
-    Tls,
-    /// EAP-TTLS, RFC 5281.
-    Ttls,
-    /// PEAP, draft-josefsson-pppext-eap-tls-eap.
-    Peap,
-    /// EAP-FAST, RFC 4851.
-    Fast,
-    /// TEAP, RFC 7170.
-    Teap,
-}
-
 impl Method {
-    /// Every method.
-    pub const ALL: [Self; 5] = [Self::Tls, Self::Ttls, Self::Peap, Self::Fast, Self::Teap];
-
-    /// The schema's word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tls => "eap-tls",
-            Self::Ttls => "eap-ttls",
-            Self::Peap => "peap",
-            Self::Fast => "eap-fast",
-            Self::Teap => "teap",
-        }
-    }
-
     /// The name people use.
     pub const fn title(self) -> &'static str {
         match self {

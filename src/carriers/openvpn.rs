@@ -1,6 +1,7 @@
 //! OpenVPN's control channel: the header of its packets, the wrapping around them, and the pieces of TLS inside
 //! (`ssl_pkt.h` and `tls_crypt.h` of OpenVPN; `doc/doxygen/doc_protocol_overview.h`).
 
+pub use crate::flow::OpenVpnWrapping as Wrapping;
 use crate::flow::Side;
 
 /// A packet's header.
@@ -31,34 +32,7 @@ pub enum Kind {
     Data,
 }
 
-/// What protects the control channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Wrapping {
-    /// Nothing.
-    #[default]
-    None,
-    /// `tls-auth`: an HMAC of so many bytes.
-    Auth(u8),
-    /// `tls-crypt`: all behind the header is encrypted.
-    Crypt,
-    /// `tls-crypt-v2`: likewise, with a key of the client's own.
-    CryptV2,
-}
-
 impl Wrapping {
-    /// Every kind of it.
-    pub const ALL: [Self; 4] = [Self::None, Self::Auth(0), Self::Crypt, Self::CryptV2];
-
-    /// The schema's word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Auth(_) => "tls-auth",
-            Self::Crypt => "tls-crypt",
-            Self::CryptV2 => "tls-crypt-v2",
-        }
-    }
-
     /// Nobody without the key sees what is inside.
     pub const fn is_opaque(self) -> bool {
         matches!(self, Self::Crypt | Self::CryptV2)

@@ -6,22 +6,23 @@ use std::{iter, mem};
 /// The latest `MOST` things.
 #[derive(Debug)]
 pub(crate) struct Row<T, const MOST: usize> {
-    /// The thing with the number `n`, counted from 1, has the place `(n - 1) % MOST`: once the row is full it lies over the oldest.
+    /// The thing with the number `n`, counted from 1 and round and round, has the place `(n - 1) % MOST`: once the row is full it lies over the oldest.
     things: Vec<T>,
     /// By place.
     links: Vec<Link>,
     /// By bucket, the number of its latest thing.
-    latest: Vec<u64>,
-    /// How many were entered.
-    entered: u64,
+    latest: Vec<u32>,
+    /// How many were entered; wraps.
+    entered: u32,
 }
 
 /// What is known of a thing besides.
 #[derive(Debug)]
 struct Link {
-    /// The number of the one before it in the same bucket; 0 for none. One that was written over since ends the chain.
-    before: u64,
-    hash: u64,
+    /// The number of the one before it in the same bucket, or of any that was written over since.
+    before: u32,
+    /// The lower half of its hash.
+    hash: u32,
 }
 
 impl<T, const MOST: usize> Default for Row<T, MOST> {
@@ -31,13 +32,17 @@ impl<T, const MOST: usize> Default for Row<T, MOST> {
 }
 
 impl<T, const MOST: usize> Row<T, MOST> {
+    /// Numbers go round, and the places with them.
+    const WHOLE: () = assert!(MOST.is_power_of_two() && MOST < 1 << 31);
+
     /// Enters a thing, and forgets the oldest where there are too many.
     pub(crate) fn enter(&mut self, hash: u64, thing: T) {
+        let () = Self::WHOLE;
         self.latest.resize(MOST, 0);
-        self.entered = self.entered.saturating_add(1);
-        let before = self.latest.get_mut(place::<MOST>(hash)).map(|latest| mem::replace(latest, self.entered)).unwrap_or_default();
-        let link = Link { before, hash };
-        let place = place::<MOST>(self.entered.wrapping_sub(1));
+        self.entered = self.entered.wrapping_add(1);
+        let before = self.latest.get_mut(bucket::<MOST>(hash)).map(|latest| mem::replace(latest, self.entered)).unwrap_or_default();
+        let link = Link { before, hash: low_bits(hash) };
+        let place = place::<MOST>(self.entered);
         if let (Some(oldest), Some(known)) = (self.things.get_mut(place), self.links.get_mut(place)) {
             (*oldest, *known) = (thing, link);
         } else {
@@ -46,7 +51,7 @@ impl<T, const MOST: usize> Row<T, MOST> {
         }
     }
 
-    /// The things of this hash, the latest first.
+    /// The things of this hash, the latest first; others with the same half of it may be among them.
     pub(crate) fn of(&self, hash: u64) -> impl Iterator<Item = &T> {
         self.places(hash).filter_map(|place| self.things.get(place))
     }
@@ -63,12 +68,14 @@ impl<T, const MOST: usize> Row<T, MOST> {
     }
 
     fn places(&self, hash: u64) -> impl Iterator<Item = usize> {
-        let written_over = self.entered.saturating_sub(MOST as u64);
-        let latest = self.latest.get(place::<MOST>(hash)).copied();
-        let link = |number: u64| self.links.get(place::<MOST>(number.wrapping_sub(1)));
-        let numbers = iter::successors(latest, move |number| link(*number).map(|link| link.before));
-        let there = numbers.take_while(move |number| *number > written_over);
-        there.filter(move |number| link(*number).is_some_and(|link| link.hash == hash)).map(|number| place::<MOST>(number.wrapping_sub(1)))
+        let latest = self.latest.get(bucket::<MOST>(hash)).copied();
+        let link = |number: u32| self.links.get(place::<MOST>(number));
+        let age = |number: u32| self.entered.wrapping_sub(number);
+        // What was before is older, unless its number was given anew since.
+        let before = move |number: &u32| link(*number).map(|link| link.before).filter(|before| age(*before) > age(*number));
+        let there = iter::successors(latest, before).take_while(move |number| (age(*number) as usize) < MOST);
+        let hash = low_bits(hash);
+        there.filter(move |number| link(*number).is_some_and(|link| link.hash == hash)).map(place::<MOST>)
     }
 
     #[cfg(test)]
@@ -78,8 +85,18 @@ impl<T, const MOST: usize> Row<T, MOST> {
 }
 
 /// The place of a number among as many as are remembered.
-fn place<const MOST: usize>(number: u64) -> usize {
-    usize::try_from(number % MOST as u64).unwrap_or(0)
+const fn place<const MOST: usize>(number: u32) -> usize {
+    number.wrapping_sub(1) as usize % MOST
+}
+
+/// The bucket of a hash: by its upper half, for of the lower one things are told apart.
+const fn bucket<const MOST: usize>(hash: u64) -> usize {
+    (hash >> 32) as usize % MOST
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the half of a hash")]
+const fn low_bits(hash: u64) -> u32 {
+    hash as u32
 }
 
 #[cfg(test)]
@@ -90,13 +107,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_knows_the_latest_and_no_others(hashes in proptest::collection::vec(0_u64..20, 0..100)) {
-            let mut row: Row<(u64, usize), 16> = Row::default();
+        fn it_knows_the_latest_and_no_others(
+            hashes in proptest::collection::vec((0_u64..20).prop_map(|hash| hash << 32 | hash), 0..100),
+            rounds_left in 0_u32..4,
+        ) {
+            // Shortly before the numbers begin anew, too.
+            let mut row: Row<(u64, usize), 16> = Row { entered: 0_u32.wrapping_sub(16 * rounds_left), ..Row::default() };
             let mut all = Vec::new();
             for (number, hash) in hashes.into_iter().enumerate() {
                 row.enter(hash, (hash, number));
                 all.push((hash, number));
-                for asked in 0..20 {
+                for asked in (0..20).map(|hash| hash << 32 | hash) {
                     let expected: Vec<_> = all.iter().rev().take(16).filter(|(hash, _)| *hash == asked).collect();
                     prop_assert_eq!(row.of(asked).collect::<Vec<_>>(), expected.clone());
                     prop_assert_eq!(row.find(asked, |_| true).copied(), expected.first().map(|first| **first));

@@ -310,8 +310,7 @@ impl<'a> View<'a> {
         }
         let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.first.time) <= PATIENCE;
         let ending = Ending { side: Side::Client, mark: reset.mark, reset: Some(reset), unseen: false };
-        // A tool that makes its SYNs itself draws their hop counter by lot.
-        let foreign = asked.window_scale.is_some() && self.is_foreign(&ending);
+        let foreign = self.made_by_a_system() && self.is_foreign(&ending);
         (at_once && reset.seq_distance == 0 && !foreign).then_some(ending)
     }
 

@@ -50,11 +50,15 @@ pub(super) fn is_sound(header: &[u8]) -> bool {
     fold(sum(header)) == u16::MAX
 }
 
-/// The sum of 16-bit words; a byte at the end stands in front of a zero.
+/// The sum of 16-bit words, of less than 32 bits; a byte at the end stands in front of a zero. In one's complement neither the order of the bytes nor the
+/// width of the words matters until the end (RFC 1071), and so they are added as they lie, many at a time.
 fn sum(bytes: &[u8]) -> u64 {
-    let (words, last) = bytes.as_chunks::<2>();
-    let whole: u64 = words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum();
-    whole.wrapping_add(last.first().map_or(0, |byte| u64::from(*byte) << 8))
+    let (words, rest) = bytes.as_chunks::<4>();
+    let whole = words.iter().fold(0, |sum: u64, word| sum.wrapping_add(u64::from(u32::from_ne_bytes(*word))));
+    let mut last = [0; 4];
+    last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+    let whole = whole.wrapping_add(u64::from(u32::from_ne_bytes(last)));
+    u64::from(u16::from_be_bytes(fold(whole).to_ne_bytes()))
 }
 
 /// None of them comes near to overflowing: a packet has some ten thousand words.

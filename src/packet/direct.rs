@@ -21,28 +21,26 @@ pub(crate) fn stations(frame: &Frame<'_>) -> Option<([u8; 6], [u8; 6])> {
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "once a packet")]
 pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Option<()> {
-    let (head, rest) = frame.bytes.split_first_chunk::<54>()?;
+    let (link, ip) = frame.bytes.split_first_chunk::<14>()?;
+    let &[.., 0x08, 0x00] = link else { return None };
     if frame.head.link != links::ETHERNET || (frame.head.original_len as usize) != frame.bytes.len() {
         return None;
     }
-    let (_, &[0x08, 0x00, 0x45, _, l0, l1, i0, i1, f0, f1, ttl, 6, _, _, s0, s1, s2, s3, d0, d1, d2, d3, ref tcp @ ..]) =
-        head.split_first_chunk::<12>()?
-    else {
-        return None;
-    };
-    let &[p0, p1, q0, q1, n0, n1, n2, n3, a0, a1, a2, a3, offset, flags, w0, w1, c0, c1, u0, u1] = tcp.first_chunk::<20>()?;
-    let fragment = u16::from_be_bytes([f0, f1]);
-    let total_len = u16::from_be_bytes([l0, l1]);
-    let options_len = usize::from(offset >> 4).checked_sub(5)?.saturating_mul(4);
-    let tcp_len = usize::from(total_len).checked_sub(40)?;
-    if fragment & 0x3fff != 0 || tcp_len < options_len {
+    // Both headers in words, as RFC 791 and RFC 9293 draw them.
+    let (headers, rest) = ip.split_first_chunk::<40>()?;
+    let (words, _) = headers.as_chunks::<4>();
+    let [first, identification, hops, from, to, ports, seq, ack, flags, sums] = words.first_chunk::<10>()?.map(u32::from_be_bytes);
+    let total_len = first & 0xffff;
+    let fragment = identification & 0xffff;
+    let options_len = (flags >> 28).checked_sub(5)?.wrapping_mul(4);
+    let tcp_len = total_len.checked_sub(40)?;
+    if first >> 24 != 0x45 || hops >> 16 & 0xff != 6 || fragment & 0x3fff != 0 || tcp_len < options_len {
         return None;
     }
-    let (options, payload) = rest.get(..tcp_len)?.split_at_checked(options_len)?;
+    let (options, payload) = rest.get(..tcp_len as usize)?.split_at_checked(options_len as usize)?;
     // Address and port as one number are in the order of endpoints.
-    let number = |address: [u8; 4], port: [u8; 2]| u64::from(u32::from_be_bytes(address)) << 16 | u64::from(u16::from_be_bytes(port));
-    let source = number([s0, s1, s2, s3], [p0, p1]);
-    let destination = number([d0, d1, d2, d3], [q0, q1]);
+    let source = u64::from(from) << 16 | u64::from(ports >> 16);
+    let destination = u64::from(to) << 16 | u64::from(ports & 0xffff);
     let from_low = source <= destination;
     let (low, high) = if from_low { (source, destination) } else { (destination, source) };
     *into = Packet::Tcp(Segment {
@@ -51,21 +49,21 @@ pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Option<()> {
         from_low,
         path: Path::default(),
         ip: IpFacts {
-            ttl,
-            id: Some(u16::from_be_bytes([i0, i1])),
+            ttl: upper(hops).to_be_bytes()[0],
+            id: Some(upper(identification)),
             dont_fragment: fragment & 0x4000 != 0,
-            total_len: u32::from(total_len),
+            total_len,
             was_fragmented: false,
             was_cut: false,
         },
-        seq: u32::from_be_bytes([n0, n1, n2, n3]),
-        ack: u32::from_be_bytes([a0, a1, a2, a3]),
-        flags: TcpFlags(flags),
-        window: u16::from_be_bytes([w0, w1]),
+        seq,
+        ack,
+        flags: TcpFlags(flags.to_be_bytes()[1]),
+        window: lower(flags),
         options,
         payload,
-        payload_len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
-        rest: HeaderRest::new(offset, [c0, c1], [u0, u1]),
+        payload_len: tcp_len.wrapping_sub(options_len),
+        rest: HeaderRest { offset: flags.to_be_bytes()[0], checksum: upper(sums), urgent: lower(sums) },
     });
     Some(())
 }
@@ -73,6 +71,17 @@ pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Option<()> {
 #[expect(clippy::cast_possible_truncation, reason = "an address of 32 bits above a port of 16")]
 const fn endpoint(number: u64) -> Endpoint {
     Endpoint::new(IpAddr::V4(Ipv4Addr::from_bits((number >> 16) as u32)), number as u16)
+}
+
+/// The two halves of a word.
+#[expect(clippy::cast_possible_truncation, reason = "half of a word")]
+const fn upper(word: u32) -> u16 {
+    (word >> 16) as u16
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "half of a word")]
+const fn lower(word: u32) -> u16 {
+    word as u16
 }
 
 #[cfg(test)]

@@ -9,27 +9,64 @@ use crate::frame::Block;
 use crate::packet::{self, Packet, Segment};
 use crate::transport::Expected;
 
+use super::batch::partition;
+
 /// Frames that are looked at together: enough that memory has answered when it is needed, few enough that what it answered is still near.
 const GROUP: usize = 8;
 
 /// The packets of the next frames, as far as they are of the usual kind.
+#[derive(Debug)]
 pub(super) struct Ahead<'b> {
-    packets: [Option<Packet<'b>>; GROUP],
-    /// What is known of their flows.
-    flows: [Cell<Expected>; GROUP],
-    /// Those of the same flow as the segment before.
-    again: [bool; GROUP],
+    frames: [Next<'b>; GROUP],
     /// Who takes them in was told of them.
     foretold: bool,
     at: usize,
     len: usize,
 }
 
+/// One of the next frames.
+#[derive(Debug)]
+struct Next<'b> {
+    /// What it holds; anything where it is not of the usual kind.
+    packet: Packet<'b>,
+    is_plain: bool,
+    /// It is of the same flow as the frame before.
+    again: bool,
+    partition: u16,
+    interface: u32,
+    /// Its bytes that were captured.
+    captured: u32,
+    /// What is known of its flow.
+    flow: Cell<Expected>,
+}
+
+/// A frame of the usual kind that is at hand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plain<'a, 'b> {
+    /// The packet in it, and its segment.
+    pub(super) packet: &'a Packet<'b>,
+    pub(super) segment: &'a Segment<'b>,
+    pub(super) partition: u16,
+    pub(super) interface: u32,
+    /// Its bytes that were captured.
+    pub(super) captured: u32,
+    /// What is known of its flow, where that was asked for.
+    pub(super) expected: Option<Expected>,
+}
+
 impl<'b> Ahead<'b> {
     /// Nothing was looked at.
     pub(super) fn new() -> Self {
-        let flows = std::array::from_fn(|_| Cell::default());
-        Self { packets: [const { None }; GROUP], flows, again: [false; GROUP], foretold: false, at: 0, len: 0 }
+        let nothing = |_| Next {
+            packet: Packet::nothing(),
+            is_plain: false,
+            again: false,
+            partition: 0,
+            interface: 0,
+            captured: 0,
+            flow: Cell::default(),
+        };
+        Self { frames: std::array::from_fn(nothing), foretold: false, at: 0, len: 0 }
     }
 
     /// All that was looked at was taken.
@@ -40,30 +77,34 @@ impl<'b> Ahead<'b> {
 
     /// Looks at the first of the frames at these places of a block.
     #[inline]
-    pub(super) fn look(&mut self, block: &'b Block, places: impl Iterator<Item = usize>) {
+    pub(super) fn look(&mut self, block: &'b Block, mut places: impl Iterator<Item = usize>) {
         (self.at, self.len, self.foretold) = (0, 0, false);
         let mut before = None;
-        for ((slot, again), place) in self.packets.iter_mut().zip(&mut self.again).zip(places) {
+        for next in &mut self.frames {
+            let Some(place) = places.next() else { break };
             self.len = self.len.saturating_add(1);
-            let packet = slot.insert(Packet::nothing());
-            if block.frame(place).and_then(|frame| packet::read_plain(&frame, packet)).is_none() {
-                *slot = None;
+            next.is_plain = false;
+            // What is known of a flow before a frame that is not plain need not be so behind it.
+            let last = before.take();
+            let Some(frame) = block.frame(place) else { continue };
+            if packet::read_plain(&frame, &mut next.packet).is_none() {
+                continue;
             }
-            let key = match slot {
-                Some(Packet::Tcp(segment)) => Some(&segment.key),
-                _ => None,
-            };
-            *again = key.is_some() && key == before;
-            before = key;
+            let Packet::Tcp(Segment { key, .. }) = &next.packet else { continue };
+            next.is_plain = true;
+            next.partition = partition(key);
+            next.interface = frame.head.interface;
+            next.captured = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
+            next.again = last == Some((next.partition, key));
+            before = Some((next.partition, key));
         }
     }
 
-    /// The first segment in them of each run of one flow, with a place for what is known of the flow.
+    /// The first segment in them of each run of one flow, with its partition and a place for what is known of the flow.
     #[inline]
-    pub(super) fn coming(&self) -> impl Iterator<Item = (&Segment<'b>, &Cell<Expected>)> {
-        let all = self.packets.iter().zip(&self.flows).zip(&self.again).take(self.len);
-        all.filter_map(|((packet, flow), again)| match packet {
-            Some(Packet::Tcp(segment)) if !again => Some((segment, flow)),
+    pub(super) fn coming(&self) -> impl Iterator<Item = (u16, &Segment<'b>, &Cell<Expected>)> {
+        self.frames.get(..self.len).unwrap_or_default().iter().filter_map(|next| match &next.packet {
+            Packet::Tcp(segment) if next.is_plain && !next.again => Some((next.partition, segment, &next.flow)),
             _ => None,
         })
     }
@@ -73,19 +114,27 @@ impl<'b> Ahead<'b> {
     pub(super) fn foretold(&mut self) {
         self.foretold = true;
         let mut before = Expected::default();
-        for (flow, again) in self.flows.iter().zip(&self.again).take(self.len) {
-            if *again {
-                flow.set(before);
+        for next in self.frames.iter().take(self.len) {
+            if next.again {
+                next.flow.set(before);
             }
-            before = flow.get();
+            before = next.flow.get();
         }
     }
 
-    /// The packet of the next frame, and what is known of its flow where that was asked for; `None` where it is not of the usual kind.
+    /// The next frame; `None` where it is not of the usual kind.
     #[inline]
-    pub(super) fn take(&mut self) -> Option<(&Packet<'b>, Option<Expected>)> {
-        let (packet, flow) = (self.packets.get(self.at)?, self.flows.get(self.at)?);
+    pub(super) fn take(&mut self) -> Option<Plain<'_, 'b>> {
+        let next = self.frames.get(self.at)?;
         self.at = self.at.saturating_add(1);
-        Some((packet.as_ref()?, self.foretold.then(|| flow.get())))
+        let Packet::Tcp(segment) = &next.packet else { return None };
+        next.is_plain.then(|| Plain {
+            packet: &next.packet,
+            segment,
+            partition: next.partition,
+            interface: next.interface,
+            captured: next.captured,
+            expected: self.foretold.then(|| next.flow.get()),
+        })
     }
 }

@@ -3,7 +3,6 @@
 //! A worker on another thread is told which frames of a block are its own and decodes them itself: that costs less than carrying what was decoded
 //! from one core to another. Only what does not lie in one frame travels as it is.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::condensate::{Late, Told};
@@ -14,10 +13,10 @@ use crate::packet::{self, Datagram, LostFragments, Packet, Segment};
 use crate::secrets::KeyLog;
 use crate::site::Site;
 use crate::time::Mark;
-use crate::transport::{Ask, Expected};
+use crate::transport::Expected;
 use crate::watch::Watch;
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Plain};
 use super::point::CapturePoint;
 
 /// What the router gives, in the order of the capture.
@@ -33,8 +32,8 @@ pub(super) enum Routed<'a> {
         /// What the partition's table said of its flow, where it was asked before.
         expected: Option<Expected>,
     },
-    /// A segment that comes in a moment, for whoever would rather not wait for the memory that it needs: one step towards that.
-    Coming { partition: u16, ask: Ask, segment: &'a Segment<'a>, expected: &'a Cell<Expected> },
+    /// Segments that come in a moment, for whoever would rather not wait for the memory that they need.
+    Coming(&'a Ahead<'a>),
     /// A packet that came in fragments and never became whole.
     Unfinished(&'a LostFragments),
     /// Packets of a flow that were left out.
@@ -82,12 +81,12 @@ impl Routed<'_> {
     /// The partition that it is for; `None` where it is for all.
     pub(super) fn partition(&self) -> Option<u16> {
         match self {
-            Self::Packet { partition, .. } | Self::Coming { partition, .. } => Some(*partition),
+            Self::Packet { partition, .. } => Some(*partition),
             Self::Unfinished(lost) => Some(partition(&lost.key)),
             Self::Late { late, .. } => Some(partition(&late.key)),
             // Whichever it is, one worker hands it on.
             Self::Told(_) => Some(0),
-            Self::Tick(_) | Self::Watch(_) => None,
+            Self::Coming(_) | Self::Tick(_) | Self::Watch(_) => None,
         }
     }
 }
@@ -173,7 +172,7 @@ impl Batch {
             Routed::Packet { place: Some(place), .. } => return frames.push(place),
             Routed::Packet { place: None, interface, packet, .. } => Other::Joined(Box::new(Joined::new(interface, packet))),
             // Whoever gives the frames looks ahead.
-            Routed::Coming { .. } => return,
+            Routed::Coming(_) => return,
             Routed::Unfinished(lost) => Other::Unfinished(Box::new(*lost)),
             Routed::Late { late, second } => Other::Late(Box::new(*late), second),
             Routed::Told(entry) => Other::Told(Box::new(entry.clone())),
@@ -196,14 +195,14 @@ impl Batch {
                 ahead.look(&self.block, frames.iter().skip(at).map(|place| *place as usize));
                 foretell(&mut ahead, &mut take);
             }
-            let plain = ahead.take();
+            if let Some(Plain { packet, partition, interface, expected, .. }) = ahead.take() {
+                take(Routed::Packet { partition, interface, packet, place: Some(*place), expected });
+                continue;
+            }
             let Some(frame) = self.block.frame(*place as usize) else { continue };
             let mut walked = Packet::nothing();
-            let (packet, expected) = plain.unwrap_or_else(|| {
-                packet::walk(&frame, &mut walked);
-                (&walked, None)
-            });
-            give(packet, frame.head.interface, (Some(*place), expected), &mut take);
+            packet::walk(&frame, &mut walked);
+            give(&walked, frame.head.interface, Some(*place), &mut take);
         }
         for (_, other) in others {
             other.give(&mut take);
@@ -223,7 +222,7 @@ impl Other {
     #[cold]
     fn give(&self, take: &mut impl FnMut(Routed<'_>)) {
         match self {
-            Self::Joined(joined) => give(&joined.packet(), joined.interface, (None, None), take),
+            Self::Joined(joined) => give(&joined.packet(), joined.interface, None, take),
             Self::Unfinished(lost) => take(Routed::Unfinished(lost)),
             Self::Late(late, second) => take(Routed::Late { late, second: *second }),
             Self::Told(entry) => take(Routed::Told(entry)),
@@ -233,21 +232,17 @@ impl Other {
     }
 }
 
-/// Tells of the segments that come next: all go a step before any of them goes another.
+/// Tells of the segments that come next.
 #[inline]
 pub(super) fn foretell(ahead: &mut Ahead<'_>, take: &mut impl FnMut(Routed<'_>)) {
-    for ask in Ask::ALL {
-        for (segment, expected) in ahead.coming() {
-            take(Routed::Coming { partition: partition(&segment.key), ask, segment, expected });
-        }
-    }
+    take(Routed::Coming(ahead));
     ahead.foretold();
 }
 
-/// Gives a packet to its partition, if it is of a flow: with its frame's place in the block and what is known of its flow, as far as there are.
+/// Gives a packet to its partition, if it is of a flow, with its frame's place in the block, as far as it has one.
 #[inline]
-fn give(packet: &Packet<'_>, interface: u32, (place, expected): (Option<u32>, Option<Expected>), take: &mut impl FnMut(Routed<'_>)) {
+fn give(packet: &Packet<'_>, interface: u32, place: Option<u32>, take: &mut impl FnMut(Routed<'_>)) {
     if let Some(key) = packet.key() {
-        take(Routed::Packet { partition: partition(key), interface, packet, place, expected });
+        take(Routed::Packet { partition: partition(key), interface, packet, place, expected: None });
     }
 }

@@ -8,13 +8,13 @@ use crate::capture::{Account, Inventory};
 use crate::condensate::{LATE_PACKETS, LEFT_OUT, LINKED, Late, TOLD_ELSEWHERE, Told};
 use crate::frame::{Block, Frame, FrameHead};
 use crate::limits;
-use crate::packet::{self, Decoder, Found, Packet, Skip, TcpFlags};
+use crate::packet::{self, Decoder, Found, Packet, Segment, Skip, TcpFlags};
 use crate::shard::Shard;
 use crate::time::{Mark, Timestamp};
 use crate::traffic::{Kind, Traffic};
 use crate::watch::GAP;
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Plain};
 use super::batch::{Entry, Routed, foretell, partition};
 use super::sources::{Joined, Sources};
 
@@ -142,57 +142,25 @@ impl Router {
                     foretell(&mut ahead, &mut give);
                 }
             }
-            let plain = ahead.take();
-            let (Some(frame), Ok(place)) = (block.frame(place), u32::try_from(place)) else { continue };
-            let mark = frame.mark();
-            bytes = bytes.saturating_add(frame.bytes.len() as u64);
-            let interface = frame.head.interface;
-            // Before the tick of this moment, which may end the flow that they are of.
-            self.decoder.pass(mark.time);
-            if self.decoder.has_lost() {
-                self.unfinished(&mut give);
-            }
-            self.arrive(mark, interface, &mut give);
-            let mut walked = Packet::nothing();
-            let (packet, expected, found) = if let Some((packet, expected)) = plain {
-                (packet, expected, Found::AtOnce)
-            } else {
-                let found = self.decoder.walk(&frame, &mut walked);
-                (&walked, None, found)
+            let (Some(frame), Ok(at)) = (ahead.take(), u32::try_from(place)) else {
+                if let Some(frame) = block.frame(place) {
+                    bytes = bytes.saturating_add(frame.bytes.len() as u64);
+                    skipped = skipped.saturating_add(u64::from(self.route_other(&frame, place, &mut give)));
+                }
+                continue;
             };
-            if let Packet::Tcp(segment) = packet
-                && segment.flags.0 & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN
-                && let Some(sources) = &mut self.sources
-            {
-                sources.saw_begin(interface, segment.key.site, segment.key.site_hash());
-            }
-            if let Some(sources) = self.sources.as_mut().filter(|sources| sources.asks()) {
-                saw(sources, &frame, packet, found);
-                if let Packet::Udp(datagram) = packet {
-                    sources.saw(interface, datagram.key.site, datagram.key.site_hash());
+            let Plain { packet, segment, partition, interface, captured, expected } = frame;
+            bytes = bytes.saturating_add(u64::from(captured));
+            self.pass(segment.mark, interface, &mut give);
+            if let Some(sources) = &mut self.sources {
+                saw_segment(sources, interface, segment);
+                if sources.asks()
+                    && let Some(frame) = block.frame(place)
+                {
+                    saw(sources, &frame, packet, Found::AtOnce);
                 }
             }
-            match (packet, packet.key()) {
-                (Packet::Skipped(reason), _) => {
-                    skipped = skipped.saturating_add(1);
-                    self.counts.skip(*reason, &frame);
-                    match frame.head.link {
-                        LEFT_OUT => self.told(&frame.head),
-                        LATE_PACKETS => tell_late(&frame, &mut give),
-                        TOLD_ELSEWHERE => tell_elsewhere(&frame, &mut give),
-                        _ => {}
-                    }
-                }
-                (_, Some(key)) => {
-                    let place = (found != Found::Joining).then_some(place);
-                    // Fragments are in every shard, as nothing tells whose they are before the last.
-                    if place.is_none() && self.shard.is_some_and(|shard| !shard.holds(key)) {
-                        continue;
-                    }
-                    give(Routed::Packet { partition: partition(key), interface, packet, place, expected });
-                }
-                (_, None) => {}
-            }
+            give(Routed::Packet { partition, interface, packet, place: Some(at), expected });
         }
         self.counts.bytes = self.counts.bytes.saturating_add(bytes);
         self.counts.decoded = self.counts.decoded.saturating_add(frames.saturating_sub(skipped));
@@ -203,6 +171,55 @@ impl Router {
             let found = packet::read(&frame, &mut packet);
             saw(sources, &frame, &packet, found);
         }
+    }
+
+    /// Gives what a frame holds that is not of the usual kind. Whether it gave no packet.
+    fn route_other(&mut self, frame: &Frame<'_>, place: usize, give: &mut impl FnMut(Routed<'_>)) -> bool {
+        let interface = frame.head.interface;
+        self.pass(frame.mark(), interface, give);
+        let mut packet = Packet::nothing();
+        let found = self.decoder.walk(frame, &mut packet);
+        let packet = &packet;
+        if let Some(sources) = &mut self.sources {
+            if let Packet::Tcp(segment) = packet {
+                saw_segment(sources, interface, segment);
+            }
+            if sources.asks() {
+                saw(sources, frame, packet, found);
+                if let Packet::Udp(datagram) = packet {
+                    sources.saw(interface, datagram.key.site, datagram.key.site_hash());
+                }
+            }
+        }
+        if let Packet::Skipped(reason) = packet {
+            self.counts.skip(*reason, frame);
+            match frame.head.link {
+                LEFT_OUT => self.told(&frame.head),
+                LATE_PACKETS => tell_late(frame, give),
+                TOLD_ELSEWHERE => tell_elsewhere(frame, give),
+                _ => {}
+            }
+            return true;
+        }
+        if let Some(key) = packet.key() {
+            let place = u32::try_from(place).ok().filter(|_| found != Found::Joining);
+            // Fragments are in every shard, as nothing tells whose they are before the last.
+            if place.is_some() || self.shard.is_none_or(|shard| shard.holds(key)) {
+                give(Routed::Packet { partition: partition(key), interface, packet, place, expected: None });
+            }
+        }
+        false
+    }
+
+    /// A frame is at hand, and what has waited for too long at that moment is told of before the tick, which may end the flow that it is of.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once a packet")]
+    fn pass(&mut self, mark: Mark, interface: u32, give: &mut impl FnMut(Routed<'_>)) {
+        self.decoder.pass(mark.time);
+        if self.decoder.has_lost() {
+            self.unfinished(give);
+        }
+        self.arrive(mark, interface, give);
     }
 
     /// The next frame is at hand: time goes on, and whoever fell silent before it is told of before the tick.
@@ -311,6 +328,14 @@ fn tell_elsewhere(frame: &Frame<'_>, give: &mut impl FnMut(Routed<'_>)) {
     if let Some(told) = Told::read(frame.bytes) {
         let interface = frame.head.original_len.saturating_sub(1);
         give(Routed::Told(&Entry { frame: frame.head.number, interface, site: frame.head.site, told }));
+    }
+}
+
+/// An interface saw a segment, which may begin a connection.
+#[inline]
+fn saw_segment(sources: &mut Sources, interface: u32, segment: &Segment<'_>) {
+    if segment.flags.0 & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN {
+        sources.saw_begin(interface, segment.key.site, segment.key.site_hash());
     }
 }
 

@@ -19,8 +19,9 @@ use crate::shard::Shard;
 use crate::time::Mark;
 use crate::traffic::Volumes;
 use crate::transport::udp::UdpTable;
-use crate::transport::{Table, TableCounters, TableLimits};
+use crate::transport::{Ask, Table, TableCounters, TableLimits};
 
+use super::ahead::Ahead;
 use super::batch::{Entry, Routed, partition};
 use super::late::Pending;
 
@@ -169,13 +170,7 @@ impl Worker {
                     self.counted_elsewhere = self.counted_elsewhere.saturating_add(more);
                 }
             }
-            Routed::Coming { partition, ask, segment, expected } => {
-                if let Some(own) = self.partition(partition) {
-                    let mut known = expected.get();
-                    own.table.approach(ask, segment, &mut known);
-                    expected.set(known);
-                }
-            }
+            Routed::Coming(ahead) => self.approach(ahead),
             Routed::Unfinished(lost) => {
                 let Some(Partition { table, flows, .. }) = self.partition(partition(&lost.key)) else { return };
                 match lost.key.transport {
@@ -207,6 +202,19 @@ impl Worker {
                     let Partition { table, flows, shared, .. } = own;
                     table.tick(shared, now);
                     flows.tick(shared, now);
+                }
+            }
+        }
+    }
+
+    /// Asks for the memory that the next segments need: all go a step towards theirs before any of them goes another.
+    fn approach(&mut self, ahead: &Ahead<'_>) {
+        for ask in Ask::ALL {
+            for (partition, segment, expected) in ahead.coming() {
+                if let Some(own) = self.partition(partition) {
+                    let mut known = expected.get();
+                    own.table.approach(ask, segment, &mut known);
+                    expected.set(known);
                 }
             }
         }

@@ -35,6 +35,11 @@ impl View<'_> {
         ttl > 0 && own.is_some_and(|own| own >= FEWEST_HOPS && own.abs_diff(ttl) >= 2)
     }
 
+    /// The client's SYN is that of a system, which gives all of a connection's packets one hop counter; tools that make their SYNs themselves draw it by lot.
+    pub fn made_by_a_system(&self) -> bool {
+        self.client().syn.is_some_and(|syn| syn.window_scale.is_some())
+    }
+
     /// A RST that says that its sender does not know the connection, though the other side has sent nothing since that was up.
     pub fn answers_nothing(&self, ending: &Ending<'_>) -> bool {
         let up = self.handshake.flow.established();

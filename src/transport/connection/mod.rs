@@ -317,6 +317,8 @@ impl<S: FlowSink> Connection<S> {
     }
 
     /// Counts what every segment counts for.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once a packet of a connection that is followed")]
     fn count_any(&mut self, segment: &Segment<'_>) {
         let mark = segment.mark;
         if self.paused || mark.time >= self.latest.after(STEP) {
@@ -326,7 +328,8 @@ impl<S: FlowSink> Connection<S> {
         self.packets = self.packets.wrapping_add(1);
         self.facts.last = mark;
         self.latest = self.latest.max(mark.time);
-        let facts = self.side_facts(segment.from_low);
+        let side = self.side(segment.from_low);
+        let facts = self.facts.sides.of_mut(side);
         facts.packets = facts.packets.saturating_add(1);
         facts.last_packet = Some(mark);
         facts.ids.note(segment.ip.id, mark);
@@ -334,9 +337,7 @@ impl<S: FlowSink> Connection<S> {
         if len > 0 {
             facts.data_packets = facts.data_packets.saturating_add(1);
             facts.largest_segment = facts.largest_segment.max(len);
-            let mss = self.stream(!segment.from_low).mss;
-            if mss.is_some_and(|mss| len > u32::from(mss)) {
-                let facts = self.side_facts(segment.from_low);
+            if self.streams.of(side.other()).mss.is_some_and(|mss| len > u32::from(mss)) {
                 facts.above_mss = facts.above_mss.saturating_add(1);
             }
         }

@@ -65,7 +65,8 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// The same, of one whose flow was [approached](Self::approach). Its state may have moved since.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once a packet, in one place")]
     pub(crate) fn expected(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, expected: Expected) {
         let Expected { hash, place } = expected;
         let place = place.filter(|place| self.holds(*place, hash)).or_else(|| self.find(hash));

@@ -70,13 +70,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let deaf = view.is_tcp() && !view.is_up() && view.server().packets == 0 && !case.knowledge.hears_both_sides;
     // After a long silence those who should have spoken are named first, and this remains as the reserve.
     let perhaps = perhaps_refused(facts);
-    let (weight, confidence) = match (view.nearly_stalled(case.policy) || unanswered(case, view, quiet), facts.close) {
-        (true, _) => (Weight::Fallback, Confidence::Likely),
-        (false, Close::EndOfCapture) if perhaps.is_empty() && !deaf => (Weight::Overrides, Confidence::Strong),
-        (false, _) => (Weight::Overrides, Confidence::Likely),
-    };
-    let finding = Finding::new(Cause::CaptureEnded, confidence, summary)
-        .weight(weight)
+    // Nor is it sure before: a capture often ends when nothing more is said, for what was said last, or lost, had ended it.
+    let late = view.nearly_stalled(case.policy) || unanswered(case, view, quiet);
+    let finding = Finding::new(Cause::CaptureEnded, Confidence::Likely, summary)
+        .weight(if late { Weight::Fallback } else { Weight::Overrides })
         .stopped_by(StoppedBy::Capture)
         .shown_by(progress, "last progress of the handshake")
         .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture here" })

@@ -71,6 +71,9 @@ fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Opti
         let text = "it has no ACK flag, as that of a system which does not know the connection, though the server had sent nothing that it could answer";
         return found(Confidence::Likely, text.to_owned());
     }
+    if side == Side::Client && !view.ttl_is_known(side) && view.made_by_a_system() && view.is_foreign(&ending) {
+        return found(Confidence::Likely, ttl_text);
+    }
     // From nearer or further than all else of this client, and of a system that does not know the connection: a NAT's or a firewall's.
     let unknown = side == Side::Client && view.disowned(side).is_some_and(|own| own.mark == reset.mark);
     let both = view.side(side.other()).resets.iter().any(|other| view.ttl_distance(side.other(), other.ttl) > 0);

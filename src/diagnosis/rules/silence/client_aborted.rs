@@ -78,8 +78,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let why = if answered { "certificate not accepted, request cancelled, process ended" } else { "request cancelled, process ended" };
     // Nor did a program end what its own system does not know.
     let stranger = view.disowns(&ending);
-    let confidence = if answered || !runs || stranger { Confidence::Likely } else { Confidence::Strong };
-    let finding = super::noting_stranger(view, Finding::new(Cause::ClientAborted, confidence, summary), &ending);
+    // Whoever leaves without a word may have waited for what the capture does not show, or have had another connection.
+    let finding = super::noting_stranger(view, Finding::new(Cause::ClientAborted, Confidence::Likely, summary), &ending);
     let finding = if stranger {
         finding
             .or_else(&[Cause::ResetInjected, Cause::IdleTimeout])

@@ -195,7 +195,7 @@ impl Conversation {
     fn named(&self) -> FlowFacts {
         let mut flow = self.flow.clone();
         if let Some((method, _)) = self.eap.method {
-            flow.path.push(Layer::Eap(method.name()));
+            flow.path.push(Layer::Eap(method));
         }
         flow
     }

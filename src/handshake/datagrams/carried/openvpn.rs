@@ -274,7 +274,7 @@ impl OpenVpn {
     pub(in crate::handshake::datagrams) fn finish(mut self, h: &mut Observed, shared: &mut Shared, flow: &mut FlowFacts) {
         self.following.finish(h, shared, flow);
         self.enter(h);
-        flow.path.push(Layer::OpenVpn(self.own.wrapping.name()));
+        flow.path.push(Layer::OpenVpn(self.own.wrapping));
     }
 
     /// Enters what would be known if this were the end.
