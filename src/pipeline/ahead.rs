@@ -83,8 +83,8 @@ impl<'b> Ahead<'b> {
         for next in &mut self.frames {
             let Some(place) = places.next() else { break };
             self.len = self.len.saturating_add(1);
-            (next.is_plain, next.again) = (false, false);
-            // Behind a frame of another kind nothing is known of the flow before it: what it keeps is of frames that are gone.
+            next.is_plain = false;
+            // What is known of a flow before a frame that is not plain need not be so behind it.
             let last = before.take();
             let Some(frame) = block.frame(place) else { continue };
             if packet::read_plain(&frame, &mut next.packet).is_none() {
@@ -94,7 +94,7 @@ impl<'b> Ahead<'b> {
             next.is_plain = true;
             next.partition = partition(key);
             next.interface = frame.head.interface;
-            next.captured = frame.head.original_len;
+            next.captured = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
             next.again = last == Some((next.partition, key));
             before = Some((next.partition, key));
         }

@@ -10,6 +10,7 @@ use crate::diagnosis::finding::Finding;
 use crate::diagnosis::manners;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
+use crate::diagnosis::view::View;
 use crate::handshake::facts::Protocol;
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::{AlertDescription, ExtensionType};
@@ -211,6 +212,9 @@ fn untrusted(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> 
         finding = finding.or_else(&view.alternatives(Cause::CertificateUntrustedCa));
         if view.case.knowledge.one_key_for_many || view.case.knowledge.other_issuer_for_name.is_some() {
             finding = finding.or_else(&[Cause::TlsInterception]);
+        }
+        if let Some(note) = View::new(view.case.handshake).answered_next_door() {
+            finding = finding.noting(note).or_else(&[Cause::TlsInterception]);
         }
         if let Some(other) = &view.case.knowledge.other_issuer_for_name {
             finding = finding.noting(format!("elsewhere in the capture, this name was served with a certificate issued by {other}"));

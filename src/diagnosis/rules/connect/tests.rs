@@ -4,15 +4,13 @@ use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Led};
-use crate::diagnosis::testing::{Scene, at, connected, found_knowing, hello_lost_like, partial_hello, reset, syn, verdict};
-use crate::flow::Side;
+use crate::diagnosis::testing::{Scene, at, connected, found_knowing, partial_hello, reset, syn, verdict};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::packet::IcmpKind;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::client_hello::tests::build;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
-use crate::transport::{IcmpNote, SideFacts};
+use crate::transport::SideFacts;
 
 fn unanswered() -> Handshake {
     let mut facts = connected();
@@ -152,7 +150,7 @@ fn a_public_address_that_refuses_from_next_door_may_be_spoken_for() {
 fn a_gateway_that_leads_to_its_login_page_may_refuse_the_rest() {
     let refusing = |client: &str, ttl: u8| {
         let facts = refused_to(client, ttl);
-        let led = vec![Led { host: "login.hotel.example".to_owned(), by: facts.server.address }];
+        let led = vec![Led { host: "login.hotel.example".to_owned(), by: facts.server.address, at: None }];
         let finding = found_knowing(&refused::RULE, &facts, &Knowledge { led, ..Knowledge::default() }).expect("a RST to the SYN");
         finding.alternatives.contains(&Cause::CaptivePortal)
     };
@@ -179,24 +177,25 @@ fn haproxy_takes_any_answer_to_its_hello_for_a_sign_of_life() {
 }
 
 #[test]
-fn who_reports_each_copy_of_a_hello_names_the_reason() {
-    let lost = |reports: usize, acked: u64| {
-        let (mut facts, _) = hello_lost_like(5, 5, (at(50, 9_000), 5));
-        let note = IcmpNote {
-            mark: at(6, 30),
+fn icmp_errors_for_each_copy_of_a_hello_say_where_it_goes() {
+    let reported = |count: u64, acked: u64| {
+        let mut facts = partial_hello(300, 291);
+        facts.flow.sides.client.acked = acked;
+        let note = |frame| IcmpNote {
+            mark: at(frame, 100),
             reporter: "203.0.113.9".parse().unwrap(),
             kind: IcmpKind::TimeExceeded,
             icmp_type: 11,
             code: 0,
             about: Side::Client,
-            quoted_len: 352,
+            quoted_len: 552,
             ignored: 0,
         };
-        facts.flow.icmp.extend(vec![note; reports]);
-        facts.flow.sides.client.acked = acked;
-        found_knowing(&unreachable::RULE, &facts, &Knowledge::default()).map(|finding| (finding.confidence, finding.weight))
+        facts.flow.icmp.extend((0..count).map(|number| note(10 + number)));
+        let finding = found_knowing(&unreachable::RULE, &facts, &Knowledge::default()).expect("a router's word");
+        (finding.confidence, finding.weight)
     };
-    assert_eq!(lost(5, 0), Some((Confidence::Strong, Weight::Overrides)));
-    assert_eq!(lost(1, 0), Some((Confidence::Likely, Weight::Explains)), "one may be of a moment");
-    assert_eq!(lost(5, 300), Some((Confidence::Likely, Weight::Explains)), "it arrived in the end");
+    assert_eq!(reported(4, 0), (Confidence::Strong, Weight::Overrides));
+    assert_eq!(reported(1, 0), (Confidence::Likely, Weight::Explains), "one may have gone astray");
+    assert_eq!(reported(4, 300), (Confidence::Likely, Weight::Explains), "the hello arrived");
 }

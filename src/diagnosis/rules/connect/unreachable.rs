@@ -10,7 +10,7 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
-use crate::wording::times;
+use crate::transport::IcmpNote;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::IcmpUnreachable, against: &[], page: page!("icmp-unreachable"), check };
 
@@ -32,21 +32,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         _ => "unreachable",
     };
     let up = view.is_up();
-    // Each copy of what the client sends is thrown away, and whoever does so says it.
-    let again = case.handshake.flow.icmp.iter().filter(|other| {
-        (other.kind, other.icmp_type, other.code, other.reporter, other.about)
-            == (note.kind, note.icmp_type, note.code, note.reporter, note.about)
-    });
-    let again = again.count();
-    let each = up && again >= SEVERAL && note.about == Side::Client && view.hello_unacked() && view.hello_copies() >= 2;
+    // One for each copy of what is sent in vain says where all of them go.
+    let same = |other: &&IcmpNote| (other.kind, other.code, other.about) == (note.kind, note.code, note.about);
+    let count = case.handshake.flow.icmp.iter().filter(same).count();
+    let each = up && count >= EACH && note.about == Side::Client && view.client().acked == 0;
     let by_host = note.about == Side::Client && note.reporter == case.handshake.server.address;
     let target = if note.about == Side::Client { case.handshake.server } else { case.handshake.client };
     let finding = Finding::new(
         Cause::IcmpUnreachable,
         match (up, each) {
-            (true, false) => Confidence::Likely,
-            (true, true) => Confidence::Strong,
             (false, _) => Confidence::Certain,
+            (true, true) => Confidence::Strong,
+            (true, false) => Confidence::Likely,
         },
         format!(
             "{} reported {target} unreachable (ICMP {what}).",
@@ -57,11 +54,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .stopped_by(if by_host { StoppedBy::Server } else { StoppedBy::Network })
     .shown_by(note.mark, format!("{} sent ICMP type {} code {}: {what}", note.reporter, note.icmp_type, note.code));
     let finding = if each {
-        finding.noting(format!(
-            "{} of the client's packets were reported so, the ClientHello was sent {}, and nothing of it was acknowledged",
-            again,
-            times(view.hello_copies())
-        ))
+        finding
+            .noting(format!("{count} such reports about packets from the client that were never acknowledged"))
+            .or_else(&[Cause::OneWayPath])
     } else {
         finding
     };
@@ -77,8 +72,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// So many reports about one flow are no accident of a moment.
-const SEVERAL: usize = 2;
+/// One may be about a packet that went astray.
+const EACH: usize = 2;
 /// ICMP type destination unreachable (RFC 792).
 const ICMP_UNREACHABLE: u8 = 0x03;
 /// ICMPv6 type destination unreachable (RFC 4443).

@@ -76,8 +76,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     // What it could not have read yet is not what it left for.
     let why = if answered { "certificate not accepted, request cancelled, process ended" } else { "request cancelled, process ended" };
+    // Nor did a program end what its own system does not know.
+    let stranger = view.disowns(&ending);
     // Whoever leaves without a word may have waited for what the capture does not show, or have had another connection.
-    let finding = Finding::new(Cause::ClientAborted, Confidence::Likely, summary);
+    let finding = super::noting_stranger(view, Finding::new(Cause::ClientAborted, Confidence::Likely, summary), &ending);
+    let finding = if stranger {
+        finding
+            .or_else(&[Cause::ResetInjected, Cause::IdleTimeout])
+            .advise("Capture on the client at the same time: it may have been reset there, by a device on the path or by a NAT that forgot the connection.")
+    } else {
+        finding
+    };
     let finding = if runs {
         finding
     } else {

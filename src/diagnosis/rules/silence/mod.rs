@@ -68,7 +68,7 @@ fn or_split(case: &Case<'_>, finding: Finding) -> Finding {
     let finding = finding.or_else(&[Cause::SplitClientHello]);
     // Who waits for seconds before it ends what it has acknowledged has a time limit, and a system that does not know the connection read nothing.
     let ending = view.ended_by(Side::Server);
-    let explained = ending.is_some_and(|ending| of_a_stranger(&ending) || time_limit(view, &ending).is_some());
+    let explained = ending.is_some_and(|ending| view.disowns(&ending) || time_limit(view, &ending).is_some());
     if explained {
         return finding;
     }
@@ -100,17 +100,20 @@ fn refused_by_name(case: &Case<'_>) -> bool {
     case.handshake.server_name().is_some() && knowledge.completed_other_names > 0 && knowledge.completed_same_name == 0
 }
 
-/// A RST that bears no acknowledgment answers a packet of a connection that its sender does not know: one that breaks off bears one.
-fn of_a_stranger(ending: &Ending<'_>) -> bool {
-    ending.reset.is_some_and(|reset| reset.ack_distance.is_none())
-}
-
-/// Says so.
-fn noting_stranger(finding: Finding, ending: &Ending<'_>) -> Finding {
-    if !of_a_stranger(ending) {
+/// Says of a RST that it is that of a system which does not know the connection.
+fn noting_stranger(view: View<'_>, finding: Finding, ending: &Ending<'_>) -> Finding {
+    if !view.disowns(ending) {
         return finding;
     }
     finding.noting("the RST has no ACK flag: whoever sent it does not know the connection, as after a restart, or where a NAT or balancer changed its path or its port; or it is a firewall's")
+}
+
+/// Says that somebody next to the client may have spoken in the server's place.
+fn noting_next_door(case: &Case<'_>, finding: Finding) -> Finding {
+    match View::new(case.handshake).answered_next_door() {
+        Some(note) => finding.noting(note).advise("If a transparent proxy or a firewall of the client's own network takes its connections, look there first: its log says what it wanted from the server behind it."),
+        None => finding,
+    }
 }
 
 /// The evidence by names, where there is any.
@@ -173,13 +176,16 @@ impl<'a> BrokenOff<'a> {
             let text = format!("{} {verb} the connection {took} after it came up, before the client sent anything.", facts.server);
             (Confidence::Likely, text)
         } else {
-            (Confidence::Strong, summary)
+            // Who does not know the connection has not read the hello.
+            let stranger = View::new(facts).disowns(&self.ending);
+            (if stranger { Confidence::Likely } else { Confidence::Strong }, summary)
         };
         let finding = Finding::new(cause, confidence, summary).weight(Weight::Fallback).stopped_by(StoppedBy::Server);
-        match View::new(facts).hello_mark() {
+        let finding = match View::new(facts).hello_mark() {
             Some(hello) => finding.shown_by(hello, "ClientHello"),
             None => finding,
-        }
+        };
+        noting_next_door(case, finding)
     }
 }
 

@@ -27,7 +27,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         format!("{} reset the connection {}.", view.target(), super::when(view, ending.mark))
     };
     let finding = end.finding(case, Cause::ServerReset, summary);
-    let finding = super::noting_stranger(finding.shown_by(ending.mark, "RST, with no TLS record before it"), ending);
+    let finding = super::noting_stranger(view, finding.shown_by(ending.mark, "RST, with no TLS record before it"), ending);
     if crossed {
         return Some(
             finding

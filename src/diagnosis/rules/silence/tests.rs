@@ -10,6 +10,7 @@ use crate::handshake::facts::{ClosedBy, Outcome, PartialMessage, Protocol, QuicF
 use crate::quic::version::Version;
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
+use crate::transport::Reset;
 
 #[test]
 fn a_client_that_never_speaks_is_silent_and_the_servers_limit_is_second() {
@@ -121,9 +122,52 @@ fn a_reset_without_acknowledgment_is_of_a_host_that_does_not_know_the_connection
     let own = found(&server_aborted::RULE, &facts).expect("it broke off");
     assert_eq!(own.confidence, Confidence::Strong);
     facts.flow.sides.server.resets[0].ack_distance = None;
+    let by_hand = found(&server_aborted::RULE, &facts).expect("it broke off");
+    assert_eq!(by_hand.confidence, Confidence::Strong, "so a host aborts by RFC 9293 section 3.10.5");
+    facts.flow.sides.server.resets[0].unknowing = true;
     let stranger = found(&server_aborted::RULE, &facts).expect("it broke off");
     assert_eq!(stranger.confidence, Confidence::Likely);
     assert!(stranger.alternatives.contains(&Cause::IdleTimeout) && !own.alternatives.contains(&Cause::IdleTimeout));
+}
+
+#[test]
+fn a_host_that_does_not_acknowledge_a_fin_may_be_dead() {
+    let silent = |fins| {
+        let mut facts = partial_hello(300, 291);
+        facts.partial_client_hello = None;
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        let client = &mut facts.flow.sides.client;
+        (client.acked, client.acked_at, client.fin, client.fins_in_vain) = (300, Some(at(5, 45)), Some((at(6, 8_000), 300)), fins);
+        client.last_packet = Some(at(9, 8_600));
+        found(&server_silent::RULE, &facts).expect("nothing came for eight seconds")
+    };
+    let hangs = silent(0);
+    assert_eq!((hangs.confidence, hangs.alternatives.contains(&Cause::OneWayPath)), (Confidence::Strong, false));
+    assert_eq!(silent(1).confidence, Confidence::Strong, "the capture may end before its acknowledgment");
+    let dead = silent(3);
+    assert_eq!((dead.confidence, dead.alternatives.first()), (Confidence::Likely, Some(&Cause::OneWayPath)));
+}
+
+#[test]
+fn who_answers_from_next_door_for_a_public_address_may_be_a_proxy() {
+    let closed = |client: &str, answer: u8| {
+        let mut facts = partial_hello(300, 291);
+        facts.client.address = client.parse().unwrap();
+        facts.flow.sides.server.fin = Some((at(9, 27), 0));
+        facts.flow.sides.server.ttl = Some(answer);
+        if let Some(syn) = &mut facts.flow.sides.server.syn {
+            syn.ttl = answer;
+        }
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Server);
+        let finding = found(&server_closed::RULE, &facts).expect("a FIN and nothing before it");
+        finding.evidence.iter().any(|shown| shown.text.contains("no router has lowered"))
+    };
+    assert!(closed("192.168.50.11", 64));
+    assert!(!closed("192.168.50.11", 55), "it comes from afar");
+    assert!(!closed("192.0.2.1", 64), "both may be on one link");
 }
 
 #[test]
@@ -191,6 +235,24 @@ fn a_close_after_seconds_without_progress_may_be_impatience() {
     };
     assert_eq!(closed(5_300), (Confidence::Likely, vec![Cause::ClientTimeout]));
     assert_eq!(closed(300), (Confidence::Strong, Vec::new()));
+}
+
+#[test]
+fn a_client_whose_system_does_not_know_the_connection_did_not_leave() {
+    let left = |unknowing: bool| {
+        let mut facts = partial_hello(300, 291);
+        facts.partial_client_hello = None;
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        let reset = Reset { unknowing, ..Reset::fitting(at(6, 60), 64) };
+        facts.flow.sides.client.resets.push(if unknowing { reset } else { Reset { ack_distance: Some(0), ..reset } });
+        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
+        let finding = found(&client_aborted::RULE, &facts).expect("the client's RST");
+        finding.alternatives.contains(&Cause::ResetInjected)
+    };
+    assert_eq!((left(false), left(true)), (false, true));
 }
 
 #[test]
