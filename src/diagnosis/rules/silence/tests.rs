@@ -276,27 +276,28 @@ fn a_narrow_offer_is_the_first_thing_to_suspect_of_a_server_that_closes() {
 
 #[test]
 fn who_waits_through_single_bytes_gives_up() {
-    let left = |pieces: u16, size: u32| {
+    let left = |pieces: u16, last: i64| {
         let mut facts = connected();
         facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
         for hello in &mut facts.client_hellos {
             (hello.mark, hello.first, hello.span) = (at(4, 25), at(4, 25), (0, 300));
         }
         facts.stage = Stage::ClientHello;
-        facts.partial_server_message = Some(PartialMessage { message: Some(2), have: 3, want: 90, mark: at(28, 7_030) });
+        facts.partial_server_message = Some(PartialMessage { message: Some(2), have: 3, want: 90, mark: at(28, last) });
         let sides = &mut facts.flow.sides;
         (sides.client.data_packets, sides.client.bytes_seen, sides.client.highest, sides.client.acked) = (1, 300, 300, 300);
         (sides.client.first_data, sides.client.last_data, sides.client.fin) =
             (Some(at(4, 25)), Some(at(4, 25)), Some((at(30, 8_000), 300)));
-        (sides.server.data_packets, sides.server.delivered, sides.server.paced, sides.server.largest_segment) = (8, 8, pieces, size);
+        (sides.server.data_packets, sides.server.delivered, sides.server.paced, sides.server.largest_segment) = (8, 8, pieces, 1);
         (sides.server.bytes_seen, sides.server.highest, sides.server.acked) = (8, 8, 8);
-        (sides.server.first_data, sides.server.last_data) = (Some(at(10, 30)), Some(at(28, 7_030)));
+        (sides.server.first_data, sides.server.last_data) = (Some(at(10, 30)), Some(at(28, last)));
         (facts.flow.last, facts.closed_at) = (at(30, 8_000), at(30, 8_000));
         (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
         verdict(&facts).cause.map(|finding| (finding.cause, finding.confidence))
     };
-    assert_eq!(left(7, 1), Some((Cause::ClientTimeout, Confidence::Likely)));
-    assert_eq!(left(1, 1), Some((Cause::ClientAborted, Confidence::Likely)), "one pause is no manner");
+    assert_eq!(left(7, 7_030), Some((Cause::ClientTimeout, Confidence::Likely)));
+    assert_eq!(left(7, 7_900), Some((Cause::ClientTimeout, Confidence::Likely)));
+    assert_eq!(left(1, 7_900), Some((Cause::ClientAborted, Confidence::Likely)), "one pause is no manner");
 }
 
 #[test]
