@@ -411,7 +411,7 @@ impl<'a> View<'a> {
     /// What had to come next at this moment, of which a client may have sent the next message only later.
     pub fn awaited_at(&self, moment: Mark) -> Option<Awaited> {
         let facts = self.handshake;
-        let reply = facts.client_key_exchange.or(*facts.change_cipher_spec.of(Side::Client)).or(facts.finished.client);
+        let reply = facts.client_key_exchange.or_else(|| *facts.change_cipher_spec.of(Side::Client)).or(facts.finished.client);
         let later = reply.is_some_and(|reply| reply > moment) && facts.server_hello.as_ref().is_some_and(|hello| hello.mark < moment);
         if later { Some(Awaited { side: Side::Client, what: "the client's second flight" }) } else { self.awaited() }
     }

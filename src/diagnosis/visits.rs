@@ -189,7 +189,7 @@ pub fn is_used(handshake: &Handshake) -> bool {
 fn left_when_answered(handshake: &Handshake) -> Option<u64> {
     let view = View::new(handshake);
     let answer = handshake.server_hello.as_ref()?.mark;
-    let own = handshake.client_key_exchange.or(*handshake.change_cipher_spec.of(Side::Client)).or(handshake.finished.client);
+    let own = handshake.client_key_exchange.or_else(|| *handshake.change_cipher_spec.of(Side::Client)).or(handshake.finished.client);
     let ending = view.ended_by(Side::Client).filter(|_| view.failed_without_words() && own.is_none())?;
     let at_once = ending.mark.frame > answer.frame && ending.mark.time.since(answer.time) <= SOON;
     let random = handshake.hello()?.random();
