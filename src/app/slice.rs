@@ -61,7 +61,8 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
     // What holds every packet says what the original says.
     let mut strayed = if options.all_packets { BTreeMap::new() } else { strayed(&job, &chosen, &target)? };
     for most in [FEW, MANY] {
-        if strayed.is_empty() || !chosen.add_context(&strayed, most) {
+        // Both, and not the one or the other.
+        if strayed.is_empty() || !(chosen.add_cited(&strayed, &job)? | chosen.add_context(&strayed, most)) {
             break;
         }
         packets = cut.write(&chosen, &mut target)?;
@@ -74,11 +75,15 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
         0 => String::new(),
         more => format!(", and of {more} more with the same servers on which their verdicts rest"),
     };
+    let cited = match chosen.cited_flows {
+        0 => String::new(),
+        more => format!(", and of {} that their evidence names", counted(more, "connection", "connections")),
+    };
     let (packets, handshakes) = (counted(packets, "packet", "packets"), counted(chosen.handshakes, "handshake", "handshakes"));
     if options.all_packets {
         say(format!("wrote all {packets} to {place}, with comments on {handshakes}"));
     } else {
-        say(format!("wrote {packets} of {handshakes}{context} to {place}"));
+        say(format!("wrote {packets} of {handshakes}{context}{cited} to {place}"));
     }
     if !strayed.is_empty() {
         say(format!(
@@ -142,6 +147,10 @@ struct Chosen {
     others_held: usize,
     /// How many of those go along.
     context: usize,
+    /// Frames outside of a handshake that its evidence names.
+    cited: BTreeMap<Id, Vec<u64>>,
+    /// How many connections go along for that.
+    cited_flows: usize,
 }
 
 /// Which frames of a flow belong to a handshake.
@@ -196,6 +205,11 @@ impl Sink for Chosen {
                 self.comments.entry(mark.frame).or_default().push(format!("handshark: {}", piece.text));
             }
         }
+        let frames = diagnosis.evidence.iter().filter_map(|piece| piece.mark).map(|mark| mark.frame);
+        let cited: Vec<u64> = frames.filter(|frame| !(first..=last).contains(frame)).collect();
+        if !cited.is_empty() {
+            self.cited.insert(report.handshake.id, cited);
+        }
         self.verdicts.insert(report.handshake.id, (said(report), report.server));
         if self.secrets == Secrets::Keep {
             self.randoms.extend(report.tls.as_ref().and_then(|tls| tls.client.as_ref()).map(|client| client.random.to_vec()));
@@ -220,6 +234,8 @@ impl Chosen {
             others: BTreeMap::new(),
             others_held: 0,
             context: 0,
+            cited: BTreeMap::new(),
+            cited_flows: 0,
         }
     }
 
@@ -242,6 +258,34 @@ impl Chosen {
             keys.into_iter().for_each(|key| self.add(key, frames));
         }
         self.context > before
+    }
+
+    /// Takes along the connections of frames that the evidence for `strayed` names, each from its beginning up to that frame. False when there are none.
+    fn add_cited(&mut self, strayed: &BTreeMap<Id, Endpoint>, job: &Job<'_>) -> anyhow::Result<bool> {
+        let frames: BTreeSet<u64> = strayed.keys().filter_map(|id| self.cited.remove(id)).flatten().collect();
+        let Some(last) = frames.last().copied() else { return Ok(false) };
+        let before = self.cited_flows;
+        let mut source = job.open()?;
+        let (mut decoder, mut block) = (Decoder::new(), Block::default());
+        while source.fill(&mut block)? {
+            for frame in block.frames() {
+                let number = frame.head.number;
+                if number > last {
+                    return Ok(self.cited_flows > before);
+                }
+                let packet = decoder.decode(&frame);
+                let key = match &packet {
+                    Packet::Tcp(segment) => segment.key,
+                    Packet::Udp(datagram) | Packet::Eapol(datagram) => datagram.key,
+                    Packet::IcmpError(_) | Packet::Skipped(_) => continue,
+                };
+                if frames.contains(&number) && !self.wants(&key, number, false) {
+                    self.cited_flows = self.cited_flows.saturating_add(1);
+                    self.add(key, Frames { first: 0, last: number, quoted: number });
+                }
+            }
+        }
+        Ok(self.cited_flows > before)
     }
 
     fn add(&mut self, key: FlowKey, frames: Frames) {

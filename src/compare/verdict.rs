@@ -169,7 +169,7 @@ impl<'a> Comparison<'a> {
             (_, _, 1..) => {
                 let summary =
                     "The handshake completed, although a device between the two captures tried to reset it: neither end sent the RST.";
-                on_path(Cause::ResetInjected, Confidence::Certain, summary).into()
+                on_path(Cause::ResetInjected, self.most(), summary).into()
             }
             (up, down, 0) => {
                 let summary = format!(

@@ -41,6 +41,21 @@ impl<'a> Case<'a> {
         self.knowledge.related.iter().filter(next).min_by_key(|other| other.start)
     }
 
+    /// The server's system took no notice of the client's SYN at first, and that was no loss on the path: seen at the server, the SYN had arrived; or it was
+    /// one of several in a row that went unanswered, while the packets of others between the two hosts all arrived.
+    pub fn syn_was_passed_over(&self) -> bool {
+        let (view, crowd) = (View::new(self.handshake), self.knowledge.crowd);
+        let (Some(syn), Some(answer)) = (view.client().syn, view.server().syn) else { return false };
+        // The first copy is answered, if late; or its answer was lost, and not the SYN.
+        let unanswered = syn.count > 1 && !syn.first_arrived && answer.count == 1 && answer.first.frame > syn.last.frame;
+        // A client that resets in between was told something else, as of an old connection with the same ports.
+        let reset = view.client().resets.iter().any(|reset| reset.mark.frame < answer.first.frame);
+        let unnoticed = unanswered && !reset && answer.first.time.since(syn.first.time) >= LATE;
+        let whole = Side::BOTH.into_iter().all(|side| view.side(side).retransmits == 0);
+        let in_a_row = crowd.up >= CROWD && crowd.asked_again >= IN_A_ROW && crowd.resent == 0 && whole;
+        unnoticed && !self.knowledge.is_flooded() && (in_a_row || view.near_side() == Some(Side::Server))
+    }
+
     /// Packets of the server are lost before they reach the capture, in this handshake or in others with the same server: a late message may have
     /// been sent in time.
     pub fn loses_server_packets_unseen(&self) -> bool {
@@ -49,5 +64,11 @@ impl<'a> Case<'a> {
     }
 }
 
+/// A SYN is sent again no sooner.
+const LATE: Duration = Duration::from_millis(200);
+/// So many connections of one client at once may be more than a short queue takes.
+const CROWD: u32 = 4;
+/// Besides this one, SYNs of theirs that went unanswered.
+const IN_A_ROW: u32 = 2;
 /// A library that opens another socket for another version does so right away.
 const AT_ONCE: Duration = Duration::from_secs(3);

@@ -221,9 +221,9 @@ causes! {
     ClientTimeout = "client-timeout" in Silence,
     /// The server gave up waiting and closed.
     ServerTimeout = "server-timeout" in Silence,
-    /// The server closed right after the ClientHello, without an alert.
+    /// The server closed before it answered the ClientHello, without an alert.
     ServerClosed = "server-closed" in Silence,
-    /// The server reset right after the ClientHello.
+    /// The server reset before it answered the ClientHello.
     ServerReset = "server-reset" in Silence,
     /// The server closed or reset in the middle of the handshake, without a reason.
     ServerAborted = "server-aborted" in Silence,

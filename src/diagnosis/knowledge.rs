@@ -14,6 +14,7 @@ use crate::tls::registry::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersi
 
 use super::cause::Cause;
 use super::chain::ChainFacts;
+use super::contrast::Contrast;
 pub use super::portals::Led;
 pub use super::tickets::TicketFate;
 pub use super::visits::{Rhythm, Scan};
@@ -52,6 +53,10 @@ pub struct Knowledge {
     pub alpn: Vec<String>,
     /// Kinds of key of its certificates: `RSA`, `EC`, `Ed25519`.
     pub key_kinds: Vec<String>,
+    /// Curves of those that are EC, as far as they are in common use.
+    pub curves: Vec<NamedGroup>,
+    /// What parts the offers that it refused from those that it served.
+    pub contrast: Contrast,
     /// Chains it served for the same name (or where no name is known), most recent first, judged at their time.
     pub chains: Vec<KnownChain>,
     /// The leaf's issuer, when it is trusted by no store and signed for unrelated names on several addresses in this capture. A company's own
@@ -112,6 +117,12 @@ pub struct Knowledge {
     pub led: Vec<Led>,
     /// The capture ends so soon behind it that a client which comes right back may not be in it.
     pub ends_soon: bool,
+    /// Another point of capture saw its SYN, between these two ends, and no ClientHello.
+    pub mute_at: Option<(Endpoint, Endpoint)>,
+    /// Of a handshake whose SYN was sent again: the client's other connections to this server endpoint that began at about the same time.
+    pub crowd: Crowd,
+    /// How often this client sent this very hello to this server, random and all, and left as soon as it was answered.
+    pub recorded: Option<Rhythm>,
     /// How often this client looked in at this server without a word.
     pub rhythm: Option<Rhythm>,
     /// Its SYN was answered from another address than it went to; or it is that answer.
@@ -125,6 +136,17 @@ impl Knowledge {
     pub const fn is_flooded(&self) -> bool {
         self.flood_half_open >= FLOOD
     }
+}
+
+/// Connections that one client began at about the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Crowd {
+    /// They completed, and their first SYN was answered.
+    pub up: u32,
+    /// Their SYN was sent again.
+    pub asked_again: u32,
+    /// Something else of them was sent again.
+    pub resent: u32,
 }
 
 /// A connection whose full handshake led to nothing from the server.
@@ -210,6 +232,10 @@ pub struct Related {
     pub answered_in: Option<Duration>,
     /// Its handshake was a full one, and the server said nothing in it, or broke it off: where the client had finished, or else began.
     pub unserved: Option<Mark>,
+    /// Its SYN was sent again.
+    pub asked_again: bool,
+    /// Payload of either side was sent again.
+    pub resent: bool,
     /// A proxy let it through: the tag of where to.
     pub let_in: Option<u64>,
 }

@@ -24,7 +24,7 @@ use super::chain::{ChainFacts, Pins};
 use super::ftp;
 use super::hearing::{Heard, Hearing, both_sides};
 use super::issuers::{Issuers, Shown};
-use super::knowledge::{Knowledge, Related, hello_shape};
+use super::knowledge::{Crowd, Knowledge, Related, hello_shape};
 use super::later::Later;
 use super::lookups::Lookups;
 use super::sockets::Sockets;
@@ -50,6 +50,8 @@ const RELATED_WITHIN: Duration = Duration::from_secs(10);
 const FLOOD_WINDOW: i64 = 10;
 /// A server that says nothing for so long does not serve.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Connections that a program opens together begin within this time.
+const AT_ONCE: Duration = Duration::from_millis(100);
 /// Packets with payload of each side that show both at work.
 const EXCHANGED: u32 = 2;
 
@@ -114,12 +116,13 @@ impl KnowledgeStore {
     /// Enters a handshake with the name asked for, whatever became of it. Returns whether it offered a ticket that was refused: what others do with theirs may tell why.
     pub fn learn(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) -> bool {
         let tag = tag(name);
-        let ticket_refused = self.learn_server(handshake, tag, chain);
+        let shape = handshake.hello().map_or(0, hello_shape);
+        let ticket_refused = self.learn_server(handshake, tag, shape, chain);
         if let Some(chain) = chain {
             let (site, client, server) = (handshake.flow.key.site, handshake.client.address, handshake.server.address);
             self.issuers.learn(&Shown { site, client, server, used: visits::is_used(handshake) }, name, chain);
         }
-        self.learn_client(handshake, tag);
+        self.learn_client(handshake, tag, shape);
         self.learn_host(handshake);
         self.later.openings.enter(handshake);
         self.sockets.enter(handshake);
@@ -139,7 +142,7 @@ impl KnowledgeStore {
         self.sources.touch(&connection.flow.interface).hear(both_sides(connection));
         self.later.enter(connection);
         if Side::BOTH.into_iter().any(|side| connection.flow.side(side).snaplen_cut > 0) {
-            self.learn_client(connection, UNNAMED);
+            self.learn_client(connection, UNNAMED, 0);
             self.learn_host(connection);
         }
     }
@@ -248,6 +251,9 @@ impl KnowledgeStore {
             knowledge.related = related(&around, handshake, tag);
             knowledge.passed = passed(&around);
         }
+        if asked_again(handshake) {
+            knowledge.crowd = self.crowd(handshake);
+        }
         if handshake.ftp.is_some() {
             knowledge.unserved = ftp::unserved_during(&self.attempts, handshake);
         }
@@ -259,6 +265,7 @@ impl KnowledgeStore {
             knowledge.scan = visits.scan(handshake);
             knowledge.may_be_scanned = knowledge.scan.is_none() && visits.may_scan(handshake);
             knowledge.rhythm = visits.rhythm();
+            knowledge.recorded = visits.recorded(handshake);
         }
         if completed == 0 || !visits::is_used(handshake) {
             knowledge.led = self.later.portals.of(handshake).cloned().collect();
@@ -270,9 +277,9 @@ impl KnowledgeStore {
     }
 
     /// Returns whether it refused a ticket.
-    fn learn_server(&mut self, handshake: &Handshake, tag: u64, chain: Option<&Arc<ChainFacts>>) -> bool {
+    fn learn_server(&mut self, handshake: &Handshake, tag: u64, shape: u64, chain: Option<&Arc<ChainFacts>>) -> bool {
         let server = self.servers.touch(&place(handshake));
-        let ticket_refused = server.learn(handshake, tag);
+        let ticket_refused = server.learn(handshake, tag, shape);
         if let Some(chain) = chain
             && server.serves_anew(chain, tag, handshake.flow.first.time)
         {
@@ -305,7 +312,7 @@ impl KnowledgeStore {
         }
     }
 
-    fn learn_client(&mut self, handshake: &Handshake, name: u64) {
+    fn learn_client(&mut self, handshake: &Handshake, name: u64, hello_shape: u64) {
         let hello = handshake.hello();
         let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
         let spoke = client.first_data.filter(|_| server.data_packets == 0);
@@ -318,7 +325,7 @@ impl KnowledgeStore {
             highest_version: hello.map(ClientHello::highest_version),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
-            hello_shape: hello.map_or(0, hello_shape),
+            hello_shape,
             ech: hello.is_some_and(|hello| hello.ech().is_some()),
             hello_after: handshake
                 .client_hellos
@@ -332,6 +339,8 @@ impl KnowledgeStore {
             transport: handshake.flow.key.transport,
             answered_in: handshake.server_hello_time(),
             unserved: ftp::unserved(handshake),
+            asked_again: asked_again(handshake),
+            resent: client.retransmits > 0 || server.retransmits > 0,
             let_in: logins::let_in(handshake),
         };
         let (site, client, server, inside) =
@@ -347,6 +356,27 @@ impl KnowledgeStore {
         let others = self.attempts.of(Pair::of(handshake)).filter(|attempt| !attempt.is(handshake));
         others.filter(move |attempt| near(attempt.related.start.time))
     }
+
+    /// The other connections of its client to its server that began with it.
+    fn crowd(&self, handshake: &Handshake) -> Crowd {
+        let first = handshake.flow.first.time;
+        let at_once = |attempt: &&Attempt| {
+            let start = attempt.related.start.time;
+            attempt.server == handshake.server && start.since(first).max(first.since(start)) <= AT_ONCE && !attempt.is(handshake)
+        };
+        self.attempts.of(Pair::of(handshake)).filter(at_once).fold(Crowd::default(), |mut crowd, attempt| {
+            let Related { outcome, asked_again, resent, .. } = attempt.related;
+            crowd.up += u32::from(outcome == Outcome::Completed && !asked_again);
+            crowd.asked_again += u32::from(asked_again);
+            crowd.resent += u32::from(resent);
+            crowd
+        })
+    }
+}
+
+/// The client's SYN was sent again.
+pub fn asked_again(handshake: &Handshake) -> bool {
+    handshake.flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 1)
 }
 
 /// The largest packets that passed between the two addresses in the attempts around one.

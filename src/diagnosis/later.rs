@@ -59,7 +59,7 @@ impl Later {
     /// Enters what is told of such a connection with a server of another shard.
     pub(super) fn be_told(&mut self, site: Site, told: &Elsewhere) {
         if let Some(host) = told.chain.as_ref().and_then(|shown| shown.name.clone()) {
-            self.portals.enter(site, told.client.address, Led { host, by: told.server.address });
+            self.portals.enter(site, told.client.address, Led { host, by: told.server.address, at: None });
         }
     }
 

@@ -10,6 +10,7 @@ pub mod cause;
 pub mod chain;
 mod clear;
 pub mod clock;
+pub mod contrast;
 pub mod elsewhere;
 pub mod finding;
 pub mod ftp;

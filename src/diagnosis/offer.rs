@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::contrast;
 use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::knowledge::Knowledge;
 use crate::flow::Side;
@@ -126,14 +127,25 @@ pub struct Suspect {
     pub narrowness: u8,
     /// Something else in the offer is as narrow.
     pub rivalled: bool,
+    /// It stands out only beside the offers that this server served.
+    pub compared: bool,
     /// One clause about the offer.
     pub why: String,
 }
 
 impl Suspect {
+    const fn new(cause: Cause, narrowness: u8, why: String) -> Self {
+        Self { cause, narrowness, rivalled: false, compared: false, why }
+    }
+
+    /// What only the comparison with others shows.
+    const fn compared(cause: Cause, why: String) -> Self {
+        Self { cause, narrowness: NOT_OF_THIS_SERVER, rivalled: false, compared: true, why }
+    }
+
     /// How sure that makes.
     pub const fn confidence(&self) -> Confidence {
-        match (self.narrowness, self.rivalled) {
+        match (self.narrowness, self.rivalled || self.compared) {
             (NAMED_IN_A_TIE.., false) => Confidence::Strong,
             _ => Confidence::Likely,
         }
@@ -143,11 +155,18 @@ impl Suspect {
 /// The suspects, likeliest first; none when the offer is broad everywhere.
 pub fn suspects(hello: &ClientHello, knowledge: &Knowledge) -> Vec<Suspect> {
     let offer = UsableOffer::of(hello);
-    let mut found: Vec<Suspect> = [offer.key_kind(knowledge), offer.ciphers(knowledge), offer.groups(knowledge), offer.schemes()]
-        .into_iter()
-        .flatten()
-        .filter(|suspect| suspect.narrowness >= 2)
-        .collect();
+    // Whose versions are all newer than this server's has suites and keys that fit none of them.
+    let suites = if contrast::parts_versions(hello, &knowledge.versions) { &[][..] } else { &knowledge.ciphers };
+    let mut found: Vec<Suspect> = [
+        offer.curve(knowledge).or_else(|| offer.key_kind(knowledge)),
+        offer.ciphers(suites, knowledge),
+        offer.groups(knowledge),
+        offer.schemes(knowledge),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|suspect| suspect.narrowness >= 2)
+    .collect();
     // Stable: among equals the kind of key comes first, then suites, as they fail most often.
     found.sort_by_key(|suspect| std::cmp::Reverse(suspect.narrowness));
     // What the suites ask of the key is no other list.
@@ -162,7 +181,7 @@ pub fn suspects(hello: &ClientHello, knowledge: &Knowledge) -> Vec<Suspect> {
 /// The client accepts only signatures that some certificates of today cannot make.
 pub fn signatures_are_narrow(case: &Case<'_>) -> bool {
     let hello = case.handshake.last_hello().map(|seen| &seen.what);
-    let schemes = hello.and_then(|hello| UsableOffer::of(hello).schemes());
+    let schemes = hello.and_then(|hello| UsableOffer::of(hello).schemes(case.knowledge));
     schemes.is_some_and(|suspect| suspect.narrowness >= 2)
 }
 
@@ -241,13 +260,13 @@ impl UsableOffer {
         matches!(suite.0, 0x1301..=0x1303 | 0xc02b | 0xc02c | 0xc02f | 0xc030 | 0xcca8 | 0xcca9)
     }
 
-    fn ciphers(&self, knowledge: &Knowledge) -> Option<Suspect> {
+    /// `known` are suites that this server chose for others.
+    fn ciphers(&self, known: &[CipherSuite], knowledge: &Knowledge) -> Option<Suspect> {
         if self.broad {
             return None;
         }
         let usable: Vec<CipherSuite> = self.usable().collect();
-        let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonCipher, narrowness, rivalled: false, why });
-        let known = &knowledge.ciphers;
+        let suspect = |narrowness, why| Some(Suspect::new(Cause::NoCommonCipher, narrowness, why));
         let missed = known.len() >= KNOWN_ENOUGH && !known.iter().any(|suite| usable.contains(suite));
         let count = usable.len();
         let named = || listed(&usable);
@@ -260,6 +279,13 @@ impl UsableOffer {
         }
         if missed && count <= FEW_SUITES {
             return suspect(5, format!("the client offers {}; this server chose {} for other clients", named(), listed(known)));
+        }
+        // A long list that lacks all that others were given, which those that were refused lack, too.
+        let fits = |suite: &&CipherSuite| if suite.is_tls13() { self.tls13 } else { self.tls12 };
+        let chosen: Vec<CipherSuite> = known.iter().filter(fits).copied().collect();
+        if missed && knowledge.contrast.parts_suites(&chosen, &usable, knowledge.completed) {
+            let why = format!("this server chose {} for other clients, and the client offers none of them", listed(&chosen));
+            return Some(Suspect::compared(Cause::NoCommonCipher, why));
         }
         let odd =
             |suite: &CipherSuite| !Self::is_common(*suite) && suite.weakness().is_none() && suite.key_exchange() != KeyExchange::DheRsa;
@@ -282,6 +308,26 @@ impl UsableOffer {
         }
     }
 
+    /// Whether the client cannot take the curve of this server's certificates: below TLS 1.3 its groups bind them too (RFC 8422 section 5.1).
+    fn curve(&self, knowledge: &Knowledge) -> Option<Suspect> {
+        let curves = &knowledge.curves;
+        let ec_alone = knowledge.key_kinds.iter().all(|kind| kind == "EC");
+        if curves.is_empty() || !ec_alone || self.groups.is_empty() || self.schemes.is_empty() {
+            return None;
+        }
+        let speaks13 = self.tls13 && knowledge.versions.iter().any(|version| version.is_tls13());
+        let speaks12 = self.tls12 && knowledge.versions.iter().any(|version| !version.is_tls13());
+        let taken = |curve: &NamedGroup| {
+            let signed = speaks13 && contrast::scheme_of(*curve).is_none_or(|scheme| self.schemes.contains(&scheme));
+            signed || speaks12 && self.groups.contains(curve)
+        };
+        if !(speaks12 || speaks13) || curves.iter().any(taken) {
+            return None;
+        }
+        let why = format!("this server's certificates have keys on the curve {}, which the client does not take", listed(curves));
+        Some(Suspect::compared(Cause::CertificateTypeMismatch, why))
+    }
+
     /// Whether the suites fit only one kind of server key.
     fn key_kind(&self, knowledge: &Knowledge) -> Option<Suspect> {
         use KeyExchange as K;
@@ -296,11 +342,10 @@ impl UsableOffer {
                 _ => other = true,
             }
         }
-        let has = |kind: &str| knowledge.key_kinds.iter().any(|known| known == kind);
+        // Keys of EdDSA go with the suites for ECDSA (RFC 8422 section 5.5).
+        let has = |kind: &str| knowledge.key_kinds.iter().any(|known| known == kind || kind == "EC" && known.starts_with("Ed"));
         let known = !knowledge.key_kinds.is_empty();
-        let suspect = |narrowness, why: &str| {
-            Some(Suspect { cause: Cause::CertificateTypeMismatch, narrowness, rivalled: false, why: why.to_owned() })
-        };
+        let suspect = |narrowness, why: &str| Some(Suspect::new(Cause::CertificateTypeMismatch, narrowness, why.to_owned()));
         match (rsa, ecdsa, other) {
             (false, true, false) if known && !has("EC") => {
                 suspect(5, "all of the client's suites need an ECDSA certificate, and this server's is RSA")
@@ -315,30 +360,48 @@ impl UsableOffer {
     }
 
     fn groups(&self, knowledge: &Knowledge) -> Option<Suspect> {
-        let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonGroup, narrowness, rivalled: false, why });
+        let suspect = |narrowness, why| Some(Suspect::new(Cause::NoCommonGroup, narrowness, why));
         let needed = self.tls13
             || self.broad
             || self.usable().any(|suite| matches!(suite.key_exchange(), KeyExchange::EcdheRsa | KeyExchange::EcdheEcdsa));
-        if self.groups.is_empty() || !needed {
+        if self.groups.is_empty() || !needed || knowledge.groups.iter().any(|group| self.groups.contains(group)) {
             return None;
         }
         let named = || listed(&self.groups);
-        if !knowledge.groups.is_empty() && !knowledge.groups.iter().any(|group| self.groups.contains(group)) {
-            return suspect(5, format!("the client offers {}; this server chose {} for other clients", named(), listed(&knowledge.groups)));
+        let has = |group: NamedGroup| self.groups.contains(&group);
+        if !knowledge.groups.is_empty() {
+            // X25519, alone or in a hybrid, is what most servers and clients prefer, which tells little of what else they take.
+            let preferred = |group: &NamedGroup| *group == NamedGroup::X25519 || group.is_post_quantum();
+            let hidden = has(NamedGroup::SECP256R1) && knowledge.groups.iter().all(preferred);
+            let why = format!("the client offers {}; this server chose {} for other clients", named(), listed(&knowledge.groups));
+            return suspect(if hidden { 3 } else { 5 }, why);
         }
         let common = self.groups.iter().filter(|group| group.is_common()).count();
         match (common, self.groups.len()) {
             (0, _) => suspect(4, format!("the client offers only uncommon groups: {}", named())),
+            // Below TLS 1.3 many an old client has P-256 alone, which hardly any server lacks.
+            (1, 1) if !self.tls13 && has(NamedGroup::SECP256R1) => None,
             (1, 1) => suspect(2, format!("the client offers a single group: {}", named())),
             (1, _) => suspect(2, format!("the client offers one common group among {}", named())),
             _ => None,
         }
     }
 
-    fn schemes(&self) -> Option<Suspect> {
-        let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonSignatureAlgorithm, narrowness, rivalled: false, why });
+    fn schemes(&self, knowledge: &Knowledge) -> Option<Suspect> {
+        let suspect = |narrowness, why| Some(Suspect::new(Cause::NoCommonSignatureAlgorithm, narrowness, why));
         if self.schemes.is_empty() {
             return None;
+        }
+        // An RSA key may do without a signature.
+        let kinds = &knowledge.key_kinds;
+        let signs = || self.broad || !self.usable().any(|suite| suite.key_exchange() == KeyExchange::Rsa);
+        if knowledge.contrast.parts_keys(kinds)
+            && contrast::signs(kinds, &self.schemes) == Some(false)
+            && (kinds.iter().all(|kind| kind != "RSA") || signs())
+        {
+            let why =
+                format!("the keys of this server's certificates are {}, and the client accepts no signature of such a key", listed(kinds));
+            return Some(Suspect::compared(Cause::NoCommonSignatureAlgorithm, why));
         }
         let named = || listed(&self.schemes);
         let fits = |scheme: &&SignatureScheme| !scheme.is_weak() && (self.tls12 || scheme.fits_tls13());

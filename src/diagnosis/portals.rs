@@ -6,8 +6,10 @@ use std::net::IpAddr;
 use crate::handshake::Handshake;
 use crate::preamble::services::{Service, Use};
 use crate::site::Site;
+use crate::time::Mark;
 
 use super::aged::Aged;
+use super::finding::Finding;
 
 /// The store.
 #[derive(Debug)]
@@ -20,6 +22,19 @@ pub struct Led {
     pub host: String,
     /// Whose answer it was, by its address.
     pub by: IpAddr,
+    /// Where it came; `None` where another shard of the capture tells of it.
+    pub at: Option<Mark>,
+}
+
+impl Led {
+    /// Tells it beside a finding.
+    pub fn beside(&self, finding: Finding) -> Finding {
+        let text = format!("in clear, {} redirects this client to {}", self.by, self.host);
+        match self.at {
+            Some(mark) => finding.shown_by(mark, text),
+            None => finding.noting(text),
+        }
+    }
 }
 
 impl Default for Portals {
@@ -52,7 +67,7 @@ pub fn led(connection: &Handshake) -> Option<Led> {
     let answer = connection.plaintext.server.as_ref().filter(|_| matches!(Service::at(connection.server.port), Some((_, Use::Clear))))?;
     let location = answer.what.location.as_deref().filter(|_| answer.what.http_status.is_some_and(|status| FOR_NOW.contains(&status)))?;
     let host = host(location)?;
-    Some(Led { host, by: connection.server.address })
+    Some(Led { host, by: connection.server.address, at: Some(answer.first) })
 }
 
 /// The host of a URL in clear or over TLS; none where it is an address or has no dot.
@@ -92,7 +107,7 @@ mod tests {
     fn a_login_page_leads_elsewhere_for_the_time_being() {
         let to = |status: &str, url: &str| format!("HTTP/1.1 {status} x\r\nLocation: {url}\r\n\r\n").into_bytes();
         let found = answered("192.0.2.1:80", &to("302", "http://Login.Hotel.example:8080/?u=shop.example.net")).unwrap();
-        assert_eq!(found, Led { host: "login.hotel.example".to_owned(), by: "192.0.2.1".parse().unwrap() });
+        assert_eq!(found, Led { host: "login.hotel.example".to_owned(), by: "192.0.2.1".parse().unwrap(), at: Some(at(5, 30)) });
         assert_eq!(answered("192.0.2.1:80", &to("301", "http://login.hotel.example/")), None, "moved for good");
         assert_eq!(answered("192.0.2.1:443", &to("302", "http://login.hotel.example/")), None, "no port for clear HTTP");
         assert_eq!(answered("192.0.2.1:80", &to("302", "/login")), None, "on the same host");
@@ -104,7 +119,7 @@ mod tests {
     fn the_latest_of_each_client_are_known() {
         let handshake = connection("192.0.2.1:443");
         let mut portals = Portals::default();
-        let led = |host: usize| Led { host: format!("{host}.example"), by: handshake.server.address };
+        let led = |host: usize| Led { host: format!("{host}.example"), by: handshake.server.address, at: None };
         for host in [0, 0, 1, 2, 3, 4, 4] {
             portals.enter(handshake.flow.key.site, handshake.client.address, led(host));
         }

@@ -225,6 +225,8 @@ pub fn related(start: Mark) -> Related {
         transport: Transport::Tcp,
         answered_in: None,
         unserved: None,
+        asked_again: false,
+        resent: false,
         let_in: None,
     }
 }

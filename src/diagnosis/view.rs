@@ -16,6 +16,7 @@ use super::clock;
 use super::policy::Policy;
 
 pub mod datagrams;
+mod near;
 mod sizes;
 #[cfg(test)]
 mod tests;
@@ -191,8 +192,8 @@ impl<'a> View<'a> {
     pub fn crossed(&self, ending: &Ending<'_>) -> bool {
         let Some(hello) = self.hello_first().filter(|hello| hello.frame < ending.mark.frame) else { return false };
         let Some(leg) = self.handshake.flow.leg(ending.side).filter(|leg| *leg >= LEAST_LEG) else { return false };
-        // A RST without ACK answers a segment of a connection that its sender does not know (RFC 9293 section 3.10.7.1): it crosses nothing.
-        let unheard = ending.reset.is_none_or(|reset| reset.answers.is_none() && reset.ack_distance.is_some()) && self.hello_unacked();
+        // What answers a packet crosses nothing.
+        let unheard = ending.reset.is_none_or(|reset| reset.answers.is_none()) && !self.disowns(ending) && self.hello_unacked();
         // What is captured near the server has no time to cross anything.
         ending.side == Side::Server && unheard && ending.mark.time.since(hello.time) < leg * 9 / 10
     }
@@ -295,7 +296,10 @@ impl<'a> View<'a> {
             // Its end stands behind bytes that it said and that are not here.
             let spoke_unseen =
                 |ending: &Ending<'_>| ending.reset.is_some_and(|reset| reset.seq_distance > 0) || self.client().lost_at_end() > 0;
-            return self.first_end().filter(|ending| ending.side == Side::Client && !greeted(ending) && !spoke_unseen(ending));
+            let own = |ending: &Ending<'_>| {
+                !greeted(ending) && !spoke_unseen(ending) && !self.is_foreign(ending) && !self.answers_nothing(ending)
+            };
+            return self.first_end().filter(|ending| ending.side == Side::Client && own(ending));
         }
         let answered = self.server().syn?;
         let reset = self.client().resets.first()?;
@@ -305,7 +309,9 @@ impl<'a> View<'a> {
             return None;
         }
         let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.first.time) <= PATIENCE;
-        (at_once && reset.seq_distance == 0).then_some(Ending { side: Side::Client, mark: reset.mark, reset: Some(reset), unseen: false })
+        let ending = Ending { side: Side::Client, mark: reset.mark, reset: Some(reset), unseen: false };
+        let foreign = self.made_by_a_system() && self.is_foreign(&ending);
+        (at_once && reset.seq_distance == 0 && !foreign).then_some(ending)
     }
 
     /// The side that closed or reset first, unless a fatal alert of anybody (or plaintext) came before: then that is the end.
@@ -402,6 +408,14 @@ impl<'a> View<'a> {
         next(Side::Server, "the server's Finished")
     }
 
+    /// What had to come next at this moment, of which a client may have sent the next message only later.
+    pub fn awaited_at(&self, moment: Mark) -> Option<Awaited> {
+        let facts = self.handshake;
+        let reply = facts.client_key_exchange.or_else(|| *facts.change_cipher_spec.of(Side::Client)).or(facts.finished.client);
+        let later = reply.is_some_and(|reply| reply > moment) && facts.server_hello.as_ref().is_some_and(|hello| hello.mark < moment);
+        if later { Some(Awaited { side: Side::Client, what: "the client's second flight" }) } else { self.awaited() }
+    }
+
     /// Segments of a side that were sent again and never acknowledged, in any way.
     pub fn repeated_in_vain(&self, side: Side) -> impl Iterator<Item = &'a Outstanding> {
         self.side(side).outstanding.iter().filter(|segment| segment.copies >= 2 && !segment.sacked && segment.len > 0)
@@ -417,16 +431,6 @@ impl<'a> View<'a> {
         }
         let unseen = facts.highest.saturating_sub(facts.bytes_seen).saturating_sub(facts.gap_bytes_acked);
         (unseen > 0).then_some(Hole { len: unseen, stranded: facts.stranded_bytes })
-    }
-
-    /// The side at which the capture was taken, where hop counters tell: its packets still have the full initial value and the other's do not.
-    pub fn near_side(&self) -> Option<Side> {
-        let fresh = |side| self.ttl(side).map(|ttl| INITIAL_TTLS.contains(&ttl));
-        match (fresh(Side::Client)?, fresh(Side::Server)?) {
-            (true, false) => Some(Side::Client),
-            (false, true) => Some(Side::Server),
-            _ => None,
-        }
     }
 
     /// All that this side sends again has a wrong checksum: its receiver drops it. Where it was sent nearby, a network card may yet fill it in.
@@ -454,16 +458,6 @@ impl<'a> View<'a> {
                 syn.ttl
             )
         })
-    }
-
-    /// A hop counter still has its full initial value: the packet comes from this link.
-    pub fn is_fresh(&self, ttl: u8) -> bool {
-        INITIAL_TTLS.contains(&ttl)
-    }
-
-    /// Both sides' packets still have their full initial hop counter: captured on one host, or on one link.
-    pub fn same_link(&self) -> bool {
-        Side::BOTH.into_iter().all(|side| self.ttl(side).is_some_and(|ttl| INITIAL_TTLS.contains(&ttl)))
     }
 
     /// The hop counter of a side's own packets.
@@ -563,12 +557,10 @@ pub fn ordinal(number: u32) -> String {
 const LONG_IN_VAIN: u32 = 5;
 /// No device forgets a connection within this time.
 pub const SHORT_PAUSE: Duration = Duration::from_secs(3);
-/// Initial hop counters in use: Linux and BSD 64, Windows 128, network gear 255.
-const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
 /// On a shorter leg the clock of the capture decides nothing.
 const LEAST_LEG: Duration = Duration::from_millis(2);
-/// A shorter wait says nothing: retransmissions and busy servers take that long.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// A shorter wait says nothing: retransmissions and busy servers take that long. A time limit of a second began a little before what is seen last.
+const PATIENCE: Duration = Duration::from_millis(950);
 /// Record header and handshake header in bytes.
 const RECORD_AND_MESSAGE_HEADER: u64 = 9;
 /// What IPv4 hosts assume on Ethernet when the SYN was not seen.

@@ -45,6 +45,17 @@ pub(super) struct Visits {
     /// When it looked in without a word: the first times.
     looks: Vec<Timestamp>,
     looked: u32,
+    said: Option<Box<Said>>,
+}
+
+/// A hello that came again and again, and whose sender left as soon as it was answered.
+#[derive(Debug)]
+struct Said {
+    /// Stands for its random.
+    random: u64,
+    /// When it came: the first times.
+    times: Vec<Timestamp>,
+    count: u32,
 }
 
 #[derive(Debug)]
@@ -74,6 +85,19 @@ impl Visits {
             self.looked = self.looked.saturating_add(1);
             if self.looks.len() < LOOKS {
                 self.looks.push(start);
+            }
+        }
+        if let Some(random) = left_when_answered(handshake) {
+            match &mut self.said {
+                Some(said) if said.random == random => {
+                    said.count = said.count.saturating_add(1);
+                    if said.times.len() < LOOKS {
+                        said.times.push(start);
+                    }
+                }
+                // What came more than once is no random, and is not forgotten for one that is.
+                Some(said) if said.count > 1 => {}
+                _ => self.said = Some(Box::new(Said { random, times: vec![start], count: 1 })),
             }
         }
         let place = self.bursts.iter().position(|burst| burst.is_near(start)).unwrap_or_else(|| {
@@ -119,6 +143,13 @@ impl Visits {
         self.bursts.iter().any(|burst| burst.first <= start && start <= burst.last && burst.may_be_scan())
     }
 
+    /// How often this handshake's client sent its very hello, and at which interval.
+    pub(super) fn recorded(&self, handshake: &Handshake) -> Option<Rhythm> {
+        let random = left_when_answered(handshake)?;
+        let said = self.said.as_ref().filter(|said| said.random == random && said.count > 1)?;
+        Some(Rhythm { count: said.count, every: interval(&said.times) })
+    }
+
     /// How often the client looked in, and at which interval.
     pub(super) fn rhythm(&self) -> Option<Rhythm> {
         (self.looked > 0).then(|| Rhythm { count: self.looked, every: interval(&self.looks) })
@@ -152,6 +183,21 @@ impl Burst {
 /// It completed, and the client sent what it had come for.
 pub fn is_used(handshake: &Handshake) -> bool {
     handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some()
+}
+
+/// The client broke off, without a word, as soon as the server had begun to answer: what its random is, in short.
+fn left_when_answered(handshake: &Handshake) -> Option<u64> {
+    let view = View::new(handshake);
+    let answer = handshake.server_hello.as_ref()?.mark;
+    let own = handshake.client_key_exchange.or_else(|| *handshake.change_cipher_spec.of(Side::Client)).or(handshake.finished.client);
+    let ending = view.ended_by(Side::Client).filter(|_| view.failed_without_words() && own.is_none())?;
+    let at_once = ending.mark.frame > answer.frame && ending.mark.time.since(answer.time) <= SOON;
+    let random = handshake.hello()?.random();
+    (at_once && handshake.client_hellos.len() == 1).then(|| {
+        let mut hasher = FixedState::default().build_hasher();
+        hasher.write(random);
+        hasher.finish()
+    })
 }
 
 /// The client said what it did not like of the answer. That it gives up, or has what it came for, is no objection.
@@ -212,6 +258,8 @@ const BURSTS: usize = 4;
 const HELLOS: usize = 16;
 /// Looks of which the time is remembered.
 const LOOKS: usize = 64;
+/// Who looks for a sign of life has seen it by then.
+const SOON: Duration = Duration::from_millis(250);
 /// Intervals that make a rhythm.
 const REGULAR: usize = 3;
 
@@ -246,6 +294,34 @@ mod tests {
             1 => answered(scene),
             _ => objects(scene),
         }));
+    }
+
+    #[test]
+    fn a_hello_that_comes_again_and_again_was_recorded() {
+        let came = |number: i64, random: u8, leaves: bool| {
+            let mut handshake = Scene::broad().answered(ProtocolVersion::TLS12, 0xc02f, &[]).handshake;
+            handshake.flow = crate::diagnosis::testing::connected().flow;
+            handshake.flow.first.time = Timestamp::from_nanos(number * 500_000_000);
+            let answer = handshake.server_hello.as_ref().map(|seen| seen.mark).unwrap();
+            let mut bytes = handshake.client_hellos[0].what.bytes().to_vec();
+            bytes[6..38].fill(random);
+            handshake.client_hellos[0].what = ClientHello::parse(&bytes).unwrap();
+            handshake.outcome = Outcome::Closed;
+            let end =
+                crate::time::Mark { frame: answer.frame + 1, time: answer.time.after(Duration::from_millis(if leaves { 1 } else { 900 })) };
+            handshake.flow.sides.client.fin = Some((end, 300));
+            handshake
+        };
+        let recorded = |all: &[Handshake]| {
+            let mut visits = Visits::default();
+            all.iter().for_each(|one| visits.enter(one));
+            visits.recorded(&all[0])
+        };
+        let played: Vec<Handshake> = (0..5).map(|number| came(number, 7, true)).collect();
+        assert_eq!(recorded(&played), Some(Rhythm { count: 5, every: Some(Duration::from_millis(500)) }));
+        assert_eq!(recorded(&(0..5).map(|number| came(number, 7, false)).collect::<Vec<_>>()), None, "it waits for more");
+        let drawn: Vec<Handshake> = (0..5).map(|number| came(number, u8::try_from(number).unwrap(), true)).collect();
+        assert_eq!(recorded(&drawn), None, "each time another random");
     }
 
     #[test]

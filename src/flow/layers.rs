@@ -32,6 +32,8 @@ pub enum Layer {
     Teredo,
     /// TaZmen Sniffer Protocol.
     Tzsp,
+    /// LISP, with its instance if it names one.
+    Lisp(Option<u32>),
     /// L2TP; as with GTP-U its identifiers differ in each direction.
     L2tp,
     /// The server's address stands for an IPv4 address, which a NAT64 translates it to (RFC 6052, RFC 8215).
@@ -72,6 +74,7 @@ impl Layer {
             | Self::Gtpu
             | Self::Teredo
             | Self::Tzsp
+            | Self::Lisp(None)
             | Self::L2tp
             | Self::Erspan(_)
             | Self::Nat64
@@ -91,6 +94,7 @@ impl Layer {
             Self::Gre(Some(key)) => 4 << 40 | key as u64,
             Self::Vxlan(id) => 6 << 40 | id as u64,
             Self::Geneve(id) => 7 << 40 | id as u64,
+            Self::Lisp(Some(id)) => 8 << 40 | id as u64,
         }
     }
 }
@@ -113,6 +117,8 @@ impl fmt::Display for Layer {
             Self::Gtpu => f.write_str("gtp-u"),
             Self::Teredo => f.write_str("teredo"),
             Self::Tzsp => f.write_str("tzsp"),
+            Self::Lisp(Some(id)) => write!(f, "lisp {id}"),
+            Self::Lisp(None) => f.write_str("lisp"),
             Self::L2tp => f.write_str("l2tp"),
             Self::Nat64 => f.write_str("nat64"),
             Self::Clat => f.write_str("464xlat"),

@@ -16,6 +16,8 @@ pub const QUIC_UNREAD: &str = "quic-unread";
 
 /// The word for further subflows of connections over Multipath TCP.
 pub const MULTIPATH: &str = "mptcp-subflow";
+/// The word for packets of a connection that come once more when it is over.
+pub const LATE_COPY: &str = "late-copy";
 /// The word for what scanners send.
 pub const SCAN: &str = "scan";
 

@@ -121,6 +121,12 @@ impl History {
         self.groups.get(group)
     }
 
+    /// What its server went through under whatever name.
+    pub(super) fn at_server<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Watched> {
+        let here = |other: &Group| (other.site, other.transport, other.server) == (group.site, group.transport, group.server);
+        self.groups.iter().filter(move |(other, _)| here(other)).map(|(_, watched)| watched)
+    }
+
     /// One more group could not be watched without forgetting others.
     pub(super) fn is_full_for(&self, group: &Group) -> bool {
         self.groups.len() >= GROUPS && !self.groups.contains_key(group)

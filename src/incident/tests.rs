@@ -6,7 +6,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::quality::Quality;
-use crate::diagnosis::testing::connected;
+use crate::diagnosis::testing::{Scene, connected};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::report::{Id, Incident, State};
@@ -303,4 +303,24 @@ fn a_client_that_succeeds_in_between_met_another_machine_and_not_another_time() 
     };
     assert!(summary(&[100, 101], &[102, 103]).contains("It worked before."));
     assert!(!summary(&[100, 102, 104], &[101, 103]).contains("It worked before."));
+}
+
+#[test]
+fn of_those_that_die_before_a_name_all_at_the_server_count() {
+    let incident = |cause: Cause| {
+        let mut tracker = Tracker::default();
+        for at in 100..108 {
+            let mut handshake = handshake(at, 1, if at % 2 == 0 { Outcome::Completed } else { Outcome::Refused });
+            if at % 2 == 0 {
+                handshake.client_hellos = Scene::broad().handshake.observed.client_hellos;
+                attempt(&mut tracker, &handshake);
+            } else {
+                observe(&mut tracker, &handshake, cause, id(at, 1));
+            }
+        }
+        let [incident] = &tracker.finish()[..] else { panic!("one incident") };
+        (incident.failed, incident.attempts, incident.summary.contains("among which the ports choose"))
+    };
+    assert_eq!(incident(Cause::TcpSynUnanswered), (4, 7, true), "the first failure came after the first success");
+    assert_eq!(incident(Cause::SniMissing), (4, 4, false), "others asked for a name, and this is what they have in common");
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::remedy::Advice;
+use crate::flow::Transport;
 use crate::handshake::facts::Outcome;
 use crate::report::{self, Id, State};
 use crate::site::{Observer, Site};
@@ -319,10 +320,23 @@ impl Tracker {
         frequent || incident.failed >= MANY || again || incident.fell_back > 0
     }
 
-    /// All handshakes of an incident's group from its first failure to its last.
+    /// All handshakes of an incident's group from its first failure to its last; of those that failed before they could ask for a name, all that
+    /// went to the server.
     fn attempts(&self, incident: &Incident) -> u64 {
-        let within = self.history.of(&incident.group).map_or(0, |watched| watched.begun(incident.first, incident.last));
+        let begun = |watched: &Watched| watched.begun(incident.first, incident.last);
+        let within = if incident.died_nameless() {
+            self.history.at_server(&incident.group).map(begun).sum()
+        } else {
+            self.history.of(&incident.group).map_or(0, begun)
+        };
         (incident.counted + within).max(incident.failed)
+    }
+
+    /// Between failures that came before any name, its very clients completed others at the server.
+    fn others_got_through(&self, incident: &Incident) -> bool {
+        let between = |at: &Timestamp| incident.first < *at && *at < incident.last;
+        let served = |watched: &Watched| incident.clients.iter().any(|client| watched.happy.get(client).is_some_and(between));
+        incident.died_nameless() && self.history.at_server(&incident.group).any(served)
     }
 
     /// Any of an incident's clients succeeded at some time.
@@ -387,6 +401,8 @@ impl Tracker {
         // Whoever succeeds here in between as well met another of several machines, and not another time.
         let in_turn = watched.is_some_and(Watched::alternates) || !never && incident.failed < attempts;
         let worked_before = !in_turn && watched.and_then(|watched| watched.first_completed).is_some_and(|first| first < incident.first);
+        let by_ports = self.others_got_through(incident);
+        let remedy = by_ports.then(|| by_ports_remedy(&incident.group)).into_iter().chain(incident.remedy.iter().cloned()).collect();
         let changes = watched.filter(|_| !by_client).map(|watched| watched.changes(incident.first)).unwrap_or_default();
         report::Incident {
             observer: Observer { site: self.site(incident), ..self.observer.clone() },
@@ -408,8 +424,8 @@ impl Tracker {
             owners: incident.owners.common(),
             changes,
             confidence: incident.confidence,
-            summary: summary(incident, attempts, by_client, others, worked_before),
-            remedy: incident.remedy.clone(),
+            summary: summary(incident, attempts, by_client, others, worked_before) + if by_ports { BY_PORTS } else { "" },
+            remedy,
             sensors: incident.sensors.iter().map(Arc::clone).collect(),
             handshakes: incident.handshakes.iter().map(|(_, id)| *id).chain(incident.instead.iter().copied()).collect(),
         }
@@ -424,6 +440,11 @@ impl Incident {
         let window = self.first.steps(LIVE_QUIET);
         let place = format!("{:?} {} {server} {name:?} {window}", site.unwrap_or_default(), transport.name());
         format!("{}-{}", self.cause, Id::of(&Sha256::digest(place)))
+    }
+
+    /// Its handshakes failed before a client could ask for a name.
+    fn died_nameless(&self) -> bool {
+        self.group.name.is_none() && self.cause.family() == Family::Connect
     }
 
     /// Enough failed to speak of an incident.
@@ -531,6 +552,18 @@ fn merge_hidden(incidents: Vec<Incident>) -> Vec<Incident> {
         }
     }
     known
+}
+
+/// What it means that some connections of a client come up and others, in between, do not.
+const BY_PORTS: &str = " In between, others of the same client completed: most likely one of several paths or machines, among which the ports choose, does not serve.";
+
+/// How to find out which.
+fn by_ports_remedy(group: &Group) -> Advice {
+    let protocol = if group.transport == Transport::Udp { "-U" } else { "-T" };
+    let trace = format!("`traceroute -n {protocol} -p {} --sport PORT {}`", group.server.port, group.server.address);
+    Advice::Text(format!(
+        "Compare the ways of a connection that failed and of one that completed, by their client ports: {trace}. Check the balancers, link aggregates and equal-cost routes where they part."
+    ).into())
 }
 
 fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize, worked_before: bool) -> String {

@@ -105,6 +105,49 @@ fn packet_tap(walk: &mut Walk<'_>) -> Result<Next, Skip> {
     Ok(Next::Link(LinkType(u32::from_le_bytes([d0, d1, d2, d3]))))
 }
 
+/// Frame control and both addresses, then LLC.
+fn fddi(walk: &mut Walk<'_>) -> Result<Next, Skip> {
+    let &[control, ..] = walk.rest.take::<13>()?;
+    // Tokens, beacons and the like carry nothing.
+    if control & 0xf0 == 0x50 { Ok(Next::Llc) } else { Err(Skip::NotIp) }
+}
+
+/// A record as Endace's cards write it: time, kind, flags, lengths, then extension headers, each of which says whether another follows.
+fn extensible_record(walk: &mut Walk<'_>) -> Result<Next, Skip> {
+    const MORE: u8 = 0x80;
+    let &[_, _, _, _, _, _, _, _, kind, _, _, _, _, _, _, _] = walk.rest.take::<16>()?;
+    let mut more = kind & MORE;
+    while more != 0 {
+        let &[extension, _, _, _, _, _, _, _] = walk.rest.take::<8>()?;
+        more = extension & MORE;
+    }
+    match kind & !MORE {
+        2 | 11 | 16 | 20 => {
+            walk.rest.skip(2)?; // offset and padding before the frame
+            Ok(Next::Ethernet)
+        }
+        22 => Ok(Next::Ipv4),
+        23 => Ok(Next::Ipv6),
+        _ => Err(Skip::LinkType),
+    }
+}
+
+/// Juniper's routers write a mark, flags and, where one of these says so, extensions before the frame; some frames are without their link header.
+fn juniper_ethernet(walk: &mut Walk<'_>) -> Result<Next, Skip> {
+    const EXTENDED: u8 = 0x80;
+    const NO_LINK_HEADER: u8 = 0x02;
+    let &[b'M', b'G', b'C', flags] = walk.rest.take::<4>()? else { return Err(Skip::Malformed) };
+    if flags & EXTENDED != 0 {
+        let len = u16::from_be_bytes(*walk.rest.take::<2>()?);
+        walk.rest.skip(usize::from(len))?;
+    }
+    if flags & NO_LINK_HEADER == 0 {
+        return Ok(Next::Ethernet);
+    }
+    walk.rest.skip(4)?;
+    fits_ip(&walk.rest).ok_or(Skip::NotIp)
+}
+
 fn after_direction(walk: &mut Walk<'_>, next: Next) -> Result<Next, Skip> {
     walk.rest.skip(1)?;
     Ok(next)
@@ -161,9 +204,11 @@ static LINKS: &[Link] = &[
     row(239, "netfilter log", netfilter_log),
     row(242, "IP over InfiniBand", infiniband),
     row(258, "Apple packet tap", packet_tap),
+    row(10, "FDDI", fddi),
+    row(178, "Juniper Ethernet", juniper_ethernet),
+    row(197, "extensible record format", extensible_record),
     unread(6, "token ring"),
     unread(8, "SLIP"),
-    unread(10, "FDDI"),
     unread(107, "frame relay"),
     unread(122, "IP over Fibre Channel"),
     unread(123, "SunATM"),

@@ -134,6 +134,22 @@ fn link_types() {
     found(239, &join(&[&[2, 0, 0, 1, 0, 5, 0, 10, 0xaa, 0, 0, 0, 0, 49, 0, 9], &v4, &[0; 3]]), &[]);
     found(258, &join(&[&[14, 0, 0, 0, 1, 0, 0, 0, 12, 0, 0, 0, 0, 0], &v4]), &[]);
     found(242, &join(&[&[0; 40], &[0x08, 0x00, 0, 0], &v4]), &[]);
+    let snap = [0xaa, 0xaa, 0x03, 0, 0, 0, 0x08, 0x00];
+    found(10, &join(&[&[0x50], &[2; 12], &snap, &v4]), &[]);
+    skipped(10, &join(&[&[0xc3], &[2; 12], &snap, &v4]), Skip::NotIp);
+    let record = |kind: u8, more: &[u8]| join(&[&[0; 8], &[kind, 4, 0, 96, 0, 0, 0, 78], more]);
+    let framed = join(&[&[0, 0], &ethernet(0x0800, &v4)]);
+    for kind in [2, 11, 16, 20] {
+        found(197, &join(&[&record(kind, &[]), &framed]), &[]);
+    }
+    found(197, &join(&[&record(0x82, &[0x81, 0, 0, 0, 0, 0, 0, 1, 3, 0, 0, 0, 0, 0, 0, 2]), &framed]), &[]);
+    found(197, &join(&[&record(22, &[]), &v4]), &[]);
+    found(197, &join(&[&record(23, &[]), &v6]), &[]);
+    skipped(197, &join(&[&record(27, &[]), &framed]), Skip::LinkType);
+    found(178, &join(&[b"MGC\x80", &[0, 2, 9, 9], &ethernet(0x0800, &v4)]), &[]);
+    found(178, &join(&[b"MGC\x01", &ethernet(0x0800, &v4)]), &[]);
+    found(178, &join(&[b"MGC\x02", &[2, 0, 0, 0], &v4]), &[]);
+    skipped(178, &ethernet(0x0800, &v4), Skip::Malformed);
     skipped(249, &v4, Skip::LinkType);
 }
 
@@ -272,6 +288,11 @@ fn udp_tunnels() {
     found(RAW, &udp(40000, 37008, &join(&[&[1, 1, 0, 1, 0, 10, 1, 0xc5, 0, 1], &inner])), &[Layer::Tzsp]);
     plain(&udp(40000, 37008, &join(&[&[1, 0, 0, 18, 1], &inner])));
     plain(&udp(40000, 37008, &join(&[&[1, 0, 0, 1, 10, 200], &inner])));
+    found(RAW, &udp(1, 4341, &join(&[&[0x88, 1, 2, 3, 0, 0, 7, 1], &v4])), &[Layer::Lisp(Some(7))]);
+    found(RAW, &udp(1, 4341, &join(&[&[0xc0, 1, 2, 3, 0, 0, 0, 1], &v6])), &[Layer::Lisp(None)]);
+    plain(&udp(1, 4341, &join(&[&[0xc0, 1, 2, 3, 0, 0, 0, 1], &[0x17; 40]])));
+    found(RAW, &udp(1, 6635, &join(&[&[0, 0, 0x64, 0x40, 0, 0, 0x65, 0x40], &v4])), &[Layer::Mpls(6), Layer::Mpls(6)]);
+    plain(&udp(1, 6635, &join(&[&[0, 0, 0x64, 0x40, 0, 0, 0x64, 0x40], &v4])));
     found(RAW, &udp(3544, 9, &v6), &[Layer::Teredo]);
     let authentication = [0, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0];
     found(RAW, &udp(9, 3544, &join(&[&authentication, &[0, 0, 1, 2, 3, 4, 5, 6], &v6])), &[Layer::Teredo]);

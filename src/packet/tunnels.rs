@@ -1,9 +1,10 @@
 //! Tunnels over IP and UDP: GRE (RFC 2784, 2890, 2637) with ERSPAN and WCCP in it, VXLAN (RFC 7348), Geneve (RFC 8926), GTP-U (3GPP TS 29.281),
-//! Teredo (RFC 4380), L2TP (RFC 2661), TZSP.
+//! Teredo (RFC 4380), L2TP (RFC 2661), LISP (RFC 9300), MPLS (RFC 7510), TZSP.
 //!
 //! A UDP tunnel is known by its port and by an inner header that fits strictly; otherwise the datagram is just that.
 
 use crate::flow::Layer;
+use crate::limits;
 use crate::packet::Skip;
 use crate::packet::cursor::Cursor;
 use crate::packet::ip::fits_ip;
@@ -77,6 +78,8 @@ impl Walk<'_> {
             (_, 3544) | (3544, _) => teredo(self.rest),
             (_, 1701) | (1701, _) => l2tp(self.rest),
             (_, 37008) => tzsp(self.rest),
+            (_, 4341) => lisp(self.rest),
+            (_, 6635) if fits_mpls(self.rest) => return self.descend().map(|()| Some(Next::Mpls)),
             _ => return Ok(None),
         };
         let Some((layer, rest, next)) = tunnel else { return Ok(None) };
@@ -120,6 +123,28 @@ fn tzsp(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
         }
     }
     fits_ethernet(&rest).then_some((Layer::Tzsp, rest, Next::Ethernet))
+}
+
+/// Flags, nonce or map version, then the instance where a flag says that there is one (RFC 9300 section 5.1), and the packet.
+fn lisp(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
+    const INSTANCE: u8 = 0x08;
+    let &[flags, _, _, _, i0, i1, i2, _] = rest.take::<8>().ok()?;
+    let instance = if flags & INSTANCE == 0 { None } else { Some(u32::from_be_bytes([0, i0, i1, i2])) };
+    fits_ip(&rest).map(|next| (Layer::Lisp(instance), rest, next))
+}
+
+/// Labels, the last of which says so, and what fits strictly under them.
+fn fits_mpls(mut rest: Cursor<'_>) -> bool {
+    for _ in 0..limits::TUNNEL_DEPTH {
+        let Ok(&[_, _, bottom, _]) = rest.take::<4>() else { return false };
+        if bottom & 1 == 1 {
+            let mut behind_control_word = rest;
+            return fits_ip(&rest).is_some()
+                || fits_ethernet(&rest)
+                || behind_control_word.skip(4).is_ok() && fits_ethernet(&behind_control_word);
+        }
+    }
+    false
 }
 
 fn geneve(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {

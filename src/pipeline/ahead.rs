@@ -63,7 +63,7 @@ impl<'b> Next<'b> {
         let Packet::Tcp(Segment { key, .. }) = &self.packet else { return None };
         self.partition = partition(key);
         self.interface = frame.head.interface;
-        self.captured = frame.head.original_len;
+        self.captured = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
         Some((self.partition, *key))
     }
 }

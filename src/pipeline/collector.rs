@@ -17,14 +17,14 @@ use crate::diagnosis::clock;
 use crate::diagnosis::ftp::refusals;
 use crate::diagnosis::judge::{Verdict, judge};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::knowledge_store::KnowledgeStore;
+use crate::diagnosis::knowledge_store::{KnowledgeStore, asked_again};
 use crate::diagnosis::policy::Policy;
 use crate::diagnosis::visits::is_used;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Chain, Located, Outcome};
 use crate::handshake::lookups::Heard;
-use crate::handshake::relevance::{MULTIPATH, Relevance, relevance};
+use crate::handshake::relevance::{LATE_COPY, MULTIPATH, Relevance, relevance};
 use crate::handshake::shared::HalfOpen;
 use crate::incident::{Observation, Tracker};
 use crate::limits;
@@ -305,7 +305,9 @@ impl<'a> Collector<'a> {
         let may_be_scan = verdict.cause.is_some() && !is_used(&held.handshake);
         // What it refuses is a connection that may end later.
         let refuses = held.handshake.ftp.is_some() && refusals(&held.handshake).next().is_some();
-        if self.hold > Duration::ZERO && (by_ticket || may_be_scan || refuses) {
+        // So does a queue that was full for more than one.
+        let queued = verdict.cause.is_some() && asked_again(&held.handshake);
+        if self.hold > Duration::ZERO && (by_ticket || may_be_scan || refuses || queued) {
             return self.hold(held, now);
         }
         self.conclude(held, verdict)
@@ -432,17 +434,21 @@ impl<'a> Collector<'a> {
             Likeness::Other => return false,
             Likeness::Copy => self.totals.copies = self.totals.copies.saturating_add(1),
             Likeness::Subflow => count(&mut self.totals.other_flows, MULTIPATH, 1),
+            Likeness::Late => count(&mut self.totals.other_flows, LATE_COPY, 1),
         }
         true
     }
 
     fn judge(&mut self, held: &Held) -> Verdict {
         let lasted = held.handshake.end.unwrap_or(held.handshake.flow.last).time.since(held.handshake.flow.first.time);
-        // A quick success that was used and whose certificate is not visible has nothing to learn from others, but for its ticket.
+        // A quick success that was used and whose certificate is not visible has nothing to learn from others, but for its ticket and a late answer.
         let quick = is_used(&held.handshake) && lasted < self.policy.slow_after;
         let alone = quick && held.server.is_none() && held.handshake.ftp.is_none();
-        let alone = alone && !held.ticket_refused && !self.knowledge.is_scanned(&held.handshake);
-        let known = (!alone).then(|| self.knowledge.view(&held.handshake));
+        let alone = alone && !held.ticket_refused && !asked_again(&held.handshake) && !self.knowledge.is_scanned(&held.handshake);
+        let mut known = (!alone).then(|| self.knowledge.view(&held.handshake));
+        if let Some(known) = known.as_mut().filter(|_| held.handshake.outcome.failed()) {
+            known.mute_at = self.twins.mute(&Sight::of(&held.handshake));
+        }
         self.totals.went_on(known.as_ref());
         let mut verdict = judge(&Case {
             handshake: &held.handshake,

@@ -131,7 +131,18 @@ fn begun(entry: &Entry) -> i64 {
 /// What is told of a handshake, as twins are known by.
 pub(super) fn sight(site: Site, told: &Elsewhere) -> Sight {
     let (start, end) = (Timestamp::from_nanos(told.first), Timestamp::from_nanos(told.last));
-    Sight { site, random: told.random, opening: None, client: told.client, server: told.server, start, end, completed: false, joins: false }
+    Sight {
+        site,
+        random: told.random,
+        opening: None,
+        answers: None,
+        client: told.client,
+        server: told.server,
+        start,
+        end,
+        completed: false,
+        joins: false,
+    }
 }
 
 #[cfg(test)]

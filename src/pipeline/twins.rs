@@ -44,6 +44,12 @@ impl Opening {
         }
     }
 
+    const fn isn(self) -> u32 {
+        match self {
+            Self::Stamped { isn, .. } | Self::Numbered { isn, .. } => isn,
+        }
+    }
+
     fn of(handshake: &Handshake) -> Option<Self> {
         let syn = handshake.flow.side(Side::Client).syn?;
         // Whoever makes up packets begins with nothing more often than with anything else.
@@ -71,6 +77,8 @@ struct Known<K> {
     joins: bool,
     /// At how many other points it was seen.
     copies: u8,
+    /// Its ends at a point that saw it without a ClientHello.
+    mute: Option<(Endpoint, Endpoint)>,
 }
 
 /// What a handshake is known by.
@@ -81,6 +89,8 @@ pub(super) struct Sight {
     pub(super) random: Option<[u8; 32]>,
     /// Its SYN, over TCP.
     pub(super) opening: Option<Opening>,
+    /// The number of a SYN that was answered here and is not here.
+    pub(super) answers: Option<u32>,
     pub(super) client: Endpoint,
     pub(super) server: Endpoint,
     pub(super) start: Timestamp,
@@ -100,6 +110,8 @@ pub(super) enum Likeness {
     Copy,
     /// The same, sent on another subflow.
     Subflow,
+    /// Late copies of the packets that opened an earlier one between the same ends.
+    Late,
 }
 
 impl Sight {
@@ -109,6 +121,12 @@ impl Sight {
             site: handshake.flow.key.site,
             random: handshake.hello().and_then(|hello| <[u8; 32]>::try_from(hello.random()).ok()),
             opening: Opening::of(handshake),
+            answers: handshake
+                .flow
+                .side(Side::Server)
+                .syn
+                .filter(|_| handshake.flow.side(Side::Client).syn.is_none())
+                .and_then(|syn| syn.answers),
             client: handshake.client,
             server: handshake.server,
             start: handshake.flow.first.time,
@@ -119,8 +137,10 @@ impl Sight {
     }
 
     const fn known<K: Copy>(&self, key: K) -> Known<K> {
-        let Self { site, random, opening, client, server, start, end, completed, joins } = *self;
-        Known { key: (site, key), client, server, start, end, opening, spoke: random.is_some(), completed, joins, copies: 0 }
+        let Self { site, random, opening, client, server, start, end, completed, joins, .. } = *self;
+        let spoke = random.is_some();
+        let mute = if spoke { None } else { Some((client, server)) };
+        Known { key: (site, key), client, server, start, end, opening, spoke, completed, joins, copies: 0, mute }
     }
 }
 
@@ -129,6 +149,12 @@ impl<K> Known<K> {
     fn is_elsewhere(&self, sight: &Sight, within: Duration) -> bool {
         let moved = self.client.address != sight.client.address || self.server.address != sight.server.address;
         moved && self.start.since(sight.start).max(sight.start.since(self.start)) <= within
+    }
+
+    /// It has the same ends, and had completed and was over not long before.
+    fn is_over_before(&self, sight: &Sight) -> bool {
+        let same = (self.client, self.server) == (sight.client, sight.server);
+        same && self.completed && sight.start > self.end && sight.start.since(self.end) <= LIFETIME
     }
 
     /// One end stays, or is where the connection was passed on.
@@ -155,7 +181,8 @@ impl Twins {
     /// that many share is no random. Where no hello came, the SYN tells as much.
     pub(super) fn likeness(&mut self, sight: &Sight) -> Likeness {
         let of_opening = self.of_opening(sight);
-        sight.random.map_or(of_opening, |random| self.of_hello(sight, random))
+        let random = sight.random.filter(|_| of_opening != Likeness::Late);
+        random.map_or(of_opening, |random| self.of_hello(sight, random))
     }
 
     fn of_hello(&mut self, sight: &Sight, random: [u8; 32]) -> Likeness {
@@ -184,16 +211,38 @@ impl Twins {
     }
 
     fn of_opening(&mut self, sight: &Sight) -> Likeness {
-        let Some(opening) = sight.opening else { return Likeness::Other };
-        let hash = self.hasher.hash_one((sight.site, opening));
+        let Some(opening) = sight.opening else { return self.of_answer(sight) };
+        let hash = self.hasher.hash_one((sight.site, opening.isn()));
         let Some(known) = self.openings.find(hash, |known| known.key == (sight.site, opening)) else {
             self.openings.enter(hash, sight.known(opening));
             return Likeness::Other;
         };
+        // No two SYNs have one number and one time: it comes once more when its connection is over.
+        if matches!(opening, Opening::Stamped { .. }) && known.is_over_before(sight) {
+            return Likeness::Late;
+        }
         let same = known.is_elsewhere(sight, PASSED_ON) && known.is_linked(sight) && known.copies < POINTS;
         known.copies = known.copies.saturating_add(u8::from(same));
         known.spoke |= same && sight.random.is_some();
+        if same && sight.random.is_none() {
+            known.mute = Some((sight.client, sight.server));
+        }
         if same { Likeness::Copy } else { Likeness::Other }
+    }
+
+    /// Of a SYN that came late and was not taken in, the answer is there.
+    fn of_answer(&mut self, sight: &Sight) -> Likeness {
+        let Some(isn) = sight.answers else { return Likeness::Other };
+        let hash = self.hasher.hash_one((sight.site, isn));
+        let known = self.openings.find(hash, |known| known.key.0 == sight.site && known.key.1.isn() == isn && known.is_over_before(sight));
+        if known.is_some() { Likeness::Late } else { Likeness::Other }
+    }
+
+    /// The ends of this connection at another point, which saw its SYN and no ClientHello.
+    pub(super) fn mute(&mut self, sight: &Sight) -> Option<(Endpoint, Endpoint)> {
+        let opening = sight.opening.filter(|_| sight.random.is_some())?;
+        let hash = self.hasher.hash_one((sight.site, opening.isn()));
+        self.openings.find(hash, |known| known.key == (sight.site, opening))?.mute.filter(|ends| *ends != (sight.client, sight.server))
     }
 
     /// What a failed handshake that waited turns out to be now: another point shows more of the connection, or another subflow led to the end.
@@ -207,7 +256,7 @@ impl Twins {
             return if better { Likeness::Subflow } else { Likeness::Other };
         }
         let Some(opening) = sight.opening else { return Likeness::Other };
-        let hash = self.hasher.hash_one((sight.site, opening));
+        let hash = self.hasher.hash_one((sight.site, opening.isn()));
         let known = self.openings.find(hash, |known| known.key == (sight.site, opening));
         let better = known.is_some_and(|known| known.spoke && known.copies > 0);
         if better { Likeness::Copy } else { Likeness::Other }
@@ -225,6 +274,9 @@ const APART: Duration = Duration::from_secs(3);
 
 /// Two points see one SYN no further apart: whoever passes packets on does not keep them.
 const PASSED_ON: Duration = Duration::from_secs(1);
+
+/// A packet wanders about for no longer (RFC 9293 section 3.4.2 takes two minutes for it, systems half of that).
+const LIFETIME: Duration = Duration::from_secs(60);
 
 /// Subflows are opened as long as a connection lasts, and what is sent in vain on one is sent on another when a few time-outs have passed.
 const SENT_ELSEWHERE: Duration = Duration::from_secs(60);
@@ -273,6 +325,33 @@ mod tests {
     }
 
     #[test]
+    fn a_syn_that_comes_late_opens_nothing() {
+        let again = |completed: bool, isn: u32, seconds: i64| {
+            let mut twins = Twins::default();
+            let mut first = opened(INSIDE, SERVER, 5);
+            first.client_hellos = Scene::broad().handshake.observed.client_hellos;
+            if completed {
+                first.outcome = Outcome::Completed;
+            }
+            let mut late = opened(INSIDE, SERVER, isn);
+            (late.flow.first, late.flow.last) = (at(90, seconds * 1_000), at(91, seconds * 1_000 + 1));
+            assert_eq!(seen(&mut twins, &first), Likeness::Other);
+            let with_syn = seen(&mut twins, &late);
+            // Its copies may be left out, and the answer be there.
+            let syn = late.flow.sides.client.syn.take().unwrap();
+            if let Some(answer) = &mut late.flow.sides.server.syn {
+                answer.answers = Some(syn.isn);
+            }
+            assert_eq!(seen(&mut twins, &late), with_syn);
+            with_syn
+        };
+        assert_eq!(again(true, 5, 3), Likeness::Late);
+        assert_eq!(again(true, 5, 90), Likeness::Other, "no packet lives for so long");
+        assert_eq!(again(true, 6, 3), Likeness::Other, "another connection");
+        assert_eq!(again(false, 5, 3), Likeness::Other, "who failed tries again");
+    }
+
+    #[test]
     fn a_hello_without_randomness_makes_no_copies() {
         // Each from a SYN of its own, at this moment.
         let tried = |client, server, isn: u32, millis: i64| {
@@ -312,6 +391,16 @@ mod tests {
         assert_eq!(twins.outdone(&Sight::of(&bare)), Likeness::Other, "nothing else is known");
         assert_eq!(seen(&mut twins, &whole), Likeness::Other);
         assert_eq!(twins.outdone(&Sight::of(&bare)), Likeness::Copy);
+        assert_eq!(twins.mute(&Sight::of(&whole)), Some((bare.client, bare.server)));
+        assert_eq!(twins.mute(&Sight::of(&bare)), None, "it is the mute one");
+        let mut twins = Twins::default();
+        assert_eq!((seen(&mut twins, &whole), twins.mute(&Sight::of(&whole))), (Likeness::Other, None));
+        assert_eq!(seen(&mut twins, &bare), Likeness::Copy);
+        assert_eq!(twins.mute(&Sight::of(&whole)), Some((bare.client, bare.server)), "in whatever order");
+        let both = Handshake { client: bare.client, ..whole.clone() };
+        let mut twins = Twins::default();
+        assert_eq!((seen(&mut twins, &whole), seen(&mut twins, &both)), (Likeness::Other, Likeness::Copy));
+        assert_eq!(twins.mute(&Sight::of(&whole)), None, "the hello went on");
         assert_eq!(twins.outdone(&Sight::of(&whole)), Likeness::Other);
     }
 

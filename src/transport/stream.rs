@@ -51,6 +51,8 @@ pub(super) struct Stream {
     pub(super) assembler: Assembler,
     /// Holes given up, as offsets, in order: bytes of theirs that come late are no retransmissions.
     pub(super) given_up: Vec<(u64, u64)>,
+    /// Offset behind bytes that were cut off and left open, for a copy of the segment may bring them; 0 where there are none.
+    pub(super) cut_until: u64,
     /// Since when the first hole is known to be acknowledged, and how many packets the connection had then.
     pub(super) hole_acked: Option<(Timestamp, u32)>,
     /// A small segment that is not yet acknowledged, the first or an alert: whoever is on the path may have sent it in this side's name.
@@ -301,14 +303,34 @@ impl Stream {
         self.unacked.iter().take_while(|waiting| waiting.end() <= acked).last().map(|waiting| waiting.segment.first)
     }
 
-    /// Notes that `start` to `end` is selectively acknowledged: the largest segment that must have arrived.
+    /// Notes that `start` to `end` is selectively acknowledged: the largest segment that must have arrived. What the network card sent in pieces was
+    /// captured in one, and need not have arrived in all of them.
     pub(super) fn selectively_acknowledged(&mut self, start: u64, end: u64) -> u32 {
         let mut largest = 0;
+        self.split_at(start);
+        self.split_at(end);
         for held in self.unacked.iter_mut().filter(|held| held.segment.offset >= start && held.end() <= end) {
             held.segment.sacked = true;
             largest = largest.max(held.smallest);
         }
         largest
+    }
+
+    /// Makes two of the segment that this offset lies within.
+    fn split_at(&mut self, at: u64) {
+        let within = |held: &Unacked| held.segment.offset < at && at < held.end();
+        let Some(index) = self.unacked.iter().position(within).filter(|_| self.unacked.len() < limits::OUTSTANDING) else { return };
+        let Some(front) = self.unacked.get_mut(index) else { return };
+        let len = u32::try_from(at.saturating_sub(front.segment.offset)).unwrap_or(u32::MAX);
+        let mut back = *front;
+        (front.digest, back.digest) = (None, None);
+        (back.segment.offset, back.segment.len) = (at, front.segment.len.saturating_sub(len));
+        back.segment.ip_len = front.segment.ip_len.saturating_sub(len);
+        front.segment.ip_len = front.segment.ip_len.saturating_sub(back.segment.len);
+        front.segment.len = len;
+        front.smallest = front.smallest.min(len);
+        back.smallest = back.smallest.min(back.segment.len);
+        self.unacked.insert(index.saturating_add(1), back);
     }
 
     /// Bytes of `start..end` lie in no hole that was given up.

@@ -9,7 +9,9 @@ use crate::report::{Cause, Confidence, Finding};
 impl Comparison<'_> {
     /// Something came in the other's name.
     pub(super) fn forged(&self) -> Option<Finding> {
-        self.forged_data().or_else(|| self.forged_reset()).or_else(|| self.forged_opening()).or_else(|| self.forged_close())
+        let finding =
+            self.forged_data().or_else(|| self.forged_reset()).or_else(|| self.forged_opening()).or_else(|| self.forged_close())?;
+        Some(Finding { confidence: finding.confidence.min(self.most()), ..finding })
     }
 
     fn first_injected(&self, from: Side, is: impl Fn(&Passing) -> bool) -> Option<&Passing> {
@@ -80,6 +82,12 @@ impl Comparison<'_> {
             self.swallowed()
         );
         Some(on_path(Cause::ResetInjected, self.sure(Side::Server, fin), summary))
+    }
+
+    /// Where both ends have other numbers at the other point, what stands between may have a connection of its own on each side, and end it in its own name.
+    pub(super) fn most(&self) -> Confidence {
+        let renumbered = |side| self.client.view.isn(side).zip(self.server.view.isn(side)).is_some_and(|(here, there)| here != there);
+        if Side::BOTH.into_iter().all(renumbered) { Confidence::Likely } else { Confidence::Certain }
     }
 
     /// A capture may lack one packet by chance, even that one.

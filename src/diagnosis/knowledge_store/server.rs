@@ -12,6 +12,7 @@ use super::bounds::bound_set;
 use super::tags::{UNNAMED, answer_tag, spread};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
+use crate::diagnosis::contrast::{self, Contrast};
 use crate::diagnosis::knowledge::{Knowledge, KnownChain};
 use crate::diagnosis::tickets::{self, Tickets};
 use crate::flow::Side;
@@ -31,6 +32,7 @@ pub(super) struct Server {
     completed_with_proxy_header: u32,
     resumptions_offered: u32,
     resumptions_accepted: u32,
+    contrast: Contrast,
     pub(super) speaks_tls: bool,
     answers_in_clear: bool,
     /// Tags of its latest answers that were unlike each other.
@@ -62,18 +64,20 @@ struct Answers {
     groups: BTreeSet<NamedGroup>,
     alpn: BTreeSet<String>,
     key_kinds: BTreeSet<String>,
+    curves: BTreeSet<NamedGroup>,
     /// Tickets that it refused.
     tickets: Option<Tickets>,
 }
 
 impl Server {
-    /// Enters a handshake. Returns whether it refused a ticket.
-    pub(super) fn learn(&mut self, handshake: &Handshake, tag: u64) -> bool {
+    /// Enters a handshake, with the kind of its hello. Returns whether it refused a ticket.
+    pub(super) fn learn(&mut self, handshake: &Handshake, tag: u64, shape: u64) -> bool {
         let completed = u32::from(handshake.outcome == Outcome::Completed);
         let mut ticket_refused = false;
         self.attempts = self.attempts.saturating_add(1);
         self.completed = self.completed.saturating_add(completed);
         self.count(tag, completed, used(handshake));
+        self.contrast.enter(handshake, shape);
         // A clear alert in answer to plaintext is TLS too.
         self.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
         self.answers_in_clear |= handshake.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls() && facts.answered.is_some());
@@ -128,6 +132,9 @@ impl Server {
             return false;
         }
         if let Some(leaf) = chain.certificates.get(chain.leaf) {
+            if let PublicKey::Ec { curve, .. } = &leaf.key {
+                self.seen.curves.extend(contrast::curve(curve));
+            }
             let kind = key_kind(&leaf.key);
             if !self.seen.key_kinds.contains(kind) {
                 self.seen.key_kinds.insert(kind.to_owned());
@@ -162,6 +169,8 @@ impl Server {
             knowledge.groups = seen.groups.iter().copied().collect();
             knowledge.alpn = seen.alpn.iter().cloned().collect();
             knowledge.key_kinds = seen.key_kinds.iter().cloned().collect();
+            knowledge.curves = seen.curves.iter().copied().collect();
+            knowledge.contrast = self.contrast;
         }
         knowledge.answers_in_clear = self.answers_in_clear;
         knowledge.completed_with_tls13 = self.completed_with_tls13;

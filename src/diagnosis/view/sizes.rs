@@ -52,7 +52,7 @@ impl<'a> View<'a> {
         if multiple {
             return true;
         }
-        hole.len >= u64::from(self.mss(side)).saturating_sub(u64::from(TCP_OPTIONS_MOST)).min(FULL_SIZE_HOLE)
+        hole.len >= u64::from(self.mss(side)).saturating_sub(u64::from(TCP_OPTIONS_MOST)).min(PASSES_ANYWHERE)
             && largest < FULL_SIZE_HOLE
             && hole.len > largest
     }
@@ -70,5 +70,8 @@ const TIMESTAMPS: u64 = 12;
 const NOTABLY_SMALLER: u64 = 20;
 /// A hole smaller than this was not made by a full-size segment.
 const FULL_SIZE_HOLE: u64 = 1_000;
+/// Payload in a packet of 1,280 bytes behind the headers of IPv6 and TCP and a timestamp: whatever IPv6 runs over carries it (RFC 8200 section 5), tunnels
+/// included.
+const PASSES_ANYWHERE: u64 = 1_208;
 /// The largest packet that an Ethernet carries whose links were not set to more.
 pub const ETHERNET_MTU: u32 = 1_500;

@@ -65,6 +65,17 @@ impl View<'_> {
             && self.rtt() < Self::PACE / 4
     }
 
+    /// The server's first message comes in small pieces, each after a pause, and never is whole: tarpits answer so.
+    pub fn trickles(&self) -> bool {
+        let facts = self.handshake;
+        facts.server_hello.is_none()
+            && facts.hello_retry.is_none()
+            && self.answer_begun()
+            && self.server().paced >= TRICKLED
+            && self.server().largest_segment < SMALL
+            && facts.deciding_alert().is_none()
+    }
+
     /// The client waits for a greeting on a port where TLS begins with the first byte: the service, and how long it waited before either side
     /// gave up. Where it greets in clear, clients that are set to STARTTLS (or to no TLS) say nothing first.
     pub fn waits_for_greeting(&self) -> Option<(&'static Service, Duration)> {
@@ -263,6 +274,10 @@ impl View<'_> {
 
 /// So many packets one by one are no accident in a flight of some dozen.
 const PACED: u16 = 6;
+/// So many pieces after pauses are a manner.
+const TRICKLED: u16 = 3;
+/// No ServerHello is shorter than this.
+const SMALL: u32 = 48;
 /// A packet that a program did not make small: the least that every path carries.
 const FULL: u32 = 536;
 /// The first time that a side waits for an answer is no longer than this.

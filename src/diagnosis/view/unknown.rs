@@ -15,10 +15,9 @@ impl<'a> View<'a> {
         facts.fin.is_none_or(|(fin, _)| fin > reset.mark).then_some(reset)
     }
 
-    /// This RST is that one.
+    /// This RST is that one, or one of those that follow it, for it answers each packet.
     pub fn disowns(&self, ending: &Ending<'_>) -> bool {
-        let own = self.disowned(ending.side);
-        ending.reset.zip(own).is_some_and(|(reset, own)| reset.mark == own.mark)
+        ending.reset.is_some_and(|reset| reset.unknowing) && self.disowned(ending.side).is_some()
     }
 
     /// The client gave up after a while, and the server's system answers its FIN as one of a connection that it does not know: the server had ended it

@@ -123,6 +123,11 @@ impl CipherSuite {
         self.registered()?.tag()
     }
 
+    /// Goes with no version before TLS 1.2: it is an AEAD, or its MAC is of the SHA-2 family.
+    pub fn needs_tls12(self) -> bool {
+        self.registered().is_some_and(|suite| suite.tag().is_some() || matches!(suite.mac, Mac::HmacSha256 | Mac::HmacSha384))
+    }
+
     /// The gravest reason for which peers refuse it; `None` for sound and for unknown suites.
     pub fn weakness(self) -> Option<Weakness> {
         use KeyExchange as K;

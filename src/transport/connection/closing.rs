@@ -55,7 +55,7 @@ impl<S: FlowSink> Connection<S> {
             packets_after: 0,
             data_after: 0,
             to_syn,
-            unknowing: !segment.flags.ack() && !to_syn && peer_ack == Some(segment.seq),
+            unknowing: !segment.flags.ack() && !to_syn && (peer_ack == Some(segment.seq) || seq_distance != 0),
             answers,
         });
         self.event(shared, segment.mark, low, kind)
@@ -191,6 +191,7 @@ impl<S: FlowSink> Connection<S> {
     fn deliver_certain(&mut self, shared: &mut S::Shared, room: &mut Room, now: Mark) -> Step {
         for low in [true, false] {
             self.believe_waiting(shared, room, low)?;
+            self.close_cut(shared, room, low, now)?;
             while self.stream(low).hole_acked.is_some() {
                 self.give_up_acknowledged(shared, room, low, now)?;
             }

@@ -178,7 +178,7 @@ impl<S: FlowSink> Connection<S> {
             let facts = self.side_facts(low);
             facts.copies = facts.copies.saturating_add(1);
             room.counters.duplicates += 1;
-            return Step::Continue(());
+            return if self.stream(low).cut_until == 0 { Step::Continue(()) } else { self.make_whole(shared, room, segment) };
         }
         if let Some(step) = self.go_on(shared, segment) {
             return step;
@@ -202,6 +202,9 @@ impl<S: FlowSink> Connection<S> {
         }
         if !self.stream(!low).doubted.is_empty() {
             self.settle_doubted(shared, room, segment)?;
+        }
+        if segment.payload_len > 0 || segment.flags.rst() || segment.flags.fin() {
+            self.close_cut(shared, room, !low, segment.mark)?;
         }
         let decoy = self.side(low) == Side::Client && self.is_spent(segment);
         if (segment.flags.rst() || segment.flags.fin()) && segment.payload_len == 0 && !decoy {
@@ -414,7 +417,7 @@ impl<S: FlowSink> Connection<S> {
         let start = stream.offset(segment.seq.wrapping_add(u32::from(segment.flags.syn())), facts.delivered);
         // a FIN that comes before everything else of its side stands at the beginning
         let at = start.map_or(0, |start| u64::try_from(start).unwrap_or(0)).saturating_add(len);
-        facts.fin = Some((segment.mark, at));
+        (facts.fin, facts.fin_ttl) = (Some((segment.mark, at)), segment.ip.ttl);
         // It counts for one, and came into view behind its acknowledgment.
         if facts.acked == at.saturating_add(1) {
             (facts.acked, stream.fin_acked) = (at, true);

@@ -69,7 +69,54 @@ impl<S: FlowSink> Connection<S> {
             self.confront(shared, room, aside, run)?;
         }
         self.compare(shared, segment, run, None)?;
+        let run = self.leave_cut_open(low, run);
         self.place(shared, room, low, run)
+    }
+
+    /// Where packets come twice, one copy may be cut and the other whole: what is cut off is left open until the other side goes on.
+    fn leave_cut_open<'a>(&mut self, low: bool, run: Run<'a>) -> Run<'a> {
+        let end = run.start.saturating_add(run.bytes.len() as u64);
+        if end >= run.end || self.facts.duplicates == 0 {
+            return run;
+        }
+        let stream = self.stream(low);
+        stream.cut_until = stream.cut_until.max(run.end);
+        Run { end, ..run }
+    }
+
+    /// A copy of a segment that was cut: it may bring what was cut off.
+    #[cold]
+    pub(super) fn make_whole(&mut self, shared: &mut S::Shared, room: &mut Room, segment: &Segment<'_>) -> Step {
+        let low = segment.from_low;
+        let (stream, facts) = self.both(low);
+        let start = stream.offset(segment.seq, facts.delivered).and_then(|start| u64::try_from(start).ok());
+        let whole = segment.payload_len > 0 && segment.payload.len() as u64 >= u64::from(segment.payload_len);
+        let Some(start) = start.filter(|_| whole && !segment.flags.syn()) else { return Step::Continue(()) };
+        let end = start.saturating_add(u64::from(segment.payload_len));
+        if end > stream.cut_until || end <= facts.delivered {
+            return Step::Continue(());
+        }
+        let seen = facts.bytes_seen;
+        let step = self.place(shared, room, low, Run { start, end, bytes: segment.payload, mark: segment.mark });
+        let facts = self.side_facts(low);
+        if facts.bytes_seen > seen {
+            facts.snaplen_cut = facts.snaplen_cut.saturating_sub(1);
+            facts.cut_before = facts.cut_before.min(facts.snaplen_cut);
+        }
+        step
+    }
+
+    /// No copy brought what was cut off: it is a gap.
+    pub(super) fn close_cut(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool, mark: Mark) -> Step {
+        loop {
+            let (stream, facts) = self.both(low);
+            if facts.delivered >= stream.cut_until {
+                return Step::Continue(());
+            }
+            let end = stream.assembler.first().map_or(stream.cut_until, |first| first.min(stream.cut_until));
+            self.give_up(shared, low, end, mark)?;
+            self.drain(shared, room, low)?;
+        }
     }
 
     /// A server's stream that begins with a few bytes may begin with those of a device on the path, and so may an alert be: they wait until the
@@ -200,7 +247,7 @@ impl<S: FlowSink> Connection<S> {
         loop {
             let (stream, facts) = self.both(low);
             let next = facts.delivered;
-            if run.end <= next {
+            if run.end <= next || run.end <= run.start {
                 return Step::Continue(());
             }
             if run.start <= next {
@@ -226,7 +273,8 @@ impl<S: FlowSink> Connection<S> {
             facts.bytes_seen = facts.bytes_seen.saturating_add(kept);
             room.buffered += added;
             self.watch_hole(low, run.mark.time);
-            if added == 0 {
+            // What lies behind a cut has overtaken nothing.
+            if added == 0 || next < self.stream(low).cut_until {
                 return Step::Continue(());
             }
             let len = u32::try_from(run.end - run.start).unwrap_or(u32::MAX);
@@ -269,7 +317,13 @@ impl<S: FlowSink> Connection<S> {
         let (stream, facts) = self.both(low);
         stream.hole_acked = None;
         stream.give_up(facts.delivered, end);
-        let why = if facts.acked >= end { GapCause::CaptureLost } else { GapCause::Unacknowledged };
+        let why = if end <= stream.cut_until {
+            GapCause::Snaplen
+        } else if facts.acked >= end {
+            GapCause::CaptureLost
+        } else {
+            GapCause::Unacknowledged
+        };
         self.gap(shared, low, end, why, mark)
     }
 

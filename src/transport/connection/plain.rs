@@ -93,6 +93,7 @@ fn is_calm(stream: &Stream, facts: &SideFacts) -> bool {
         && stream.assembler.is_empty()
         && stream.aside.is_none()
         && stream.doubted.is_empty()
+        && facts.delivered >= stream.cut_until
         && facts.resets.is_empty()
         && facts.fin.is_none()
         && facts.syn.is_none_or(|syn| syn.acked.is_some())

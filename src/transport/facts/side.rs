@@ -75,6 +75,8 @@ pub struct SideFacts {
     /// Segments that went on where it left off, a fifth of a second and more after all it had sent was acknowledged, and without a word of the other side
     /// in between.
     pub paced: u16,
+    /// The TTL or hop limit of its FIN.
+    pub fin_ttl: u8,
     /// How often its FIN was sent, if it was never acknowledged.
     pub fins_in_vain: u32,
     /// Its RSTs, bounded by [`crate::limits::RESETS`].
@@ -286,8 +288,8 @@ pub struct Reset {
     pub data_after: u32,
     /// It answers a SYN: the connection never came up.
     pub to_syn: bool,
-    /// It has no ACK flag, and the number that the other side acknowledged last: so a system answers a packet of a connection that it does not know (RFC
-    /// 9293 section 3.10.7.1).
+    /// It has no ACK flag, and the number that the other side acknowledged last, or another one than of its next byte: so a system answers a packet of a
+    /// connection that it does not know (RFC 9293 section 3.10.7.1).
     pub unknowing: bool,
     /// When the last of the other side's bytes that it acknowledges anew were first sent; `None` when it acknowledges nothing new.
     pub answers: Option<Mark>,

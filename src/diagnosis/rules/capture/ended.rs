@@ -6,6 +6,7 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
@@ -65,19 +66,28 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             view.target()
         )
     };
+    // A capture of SYNs alone shows nobody's answer, however long it is.
+    let deaf = view.is_tcp() && !view.is_up() && view.server().packets == 0 && !case.knowledge.hears_both_sides;
     // After a long silence those who should have spoken are named first, and this remains as the reserve.
     let perhaps = perhaps_refused(facts);
     // Nor is it sure before: a capture often ends when nothing more is said, for what was said last, or lost, had ended it.
     let late = view.nearly_stalled(case.policy) || unanswered(case, view, quiet);
-    Some(
-        Finding::new(Cause::CaptureEnded, Confidence::Likely, summary)
-            .weight(if late { Weight::Fallback } else { Weight::Overrides })
-            .stopped_by(StoppedBy::Capture)
-            .shown_by(progress, "last progress of the handshake")
-            .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture here" })
-            .or_else(perhaps)
-            .advise("Capture for longer, or read this file together with the one that follows it."),
-    )
+    let finding = Finding::new(Cause::CaptureEnded, Confidence::Likely, summary)
+        .weight(if late { Weight::Fallback } else { Weight::Overrides })
+        .stopped_by(StoppedBy::Capture)
+        .shown_by(progress, "last progress of the handshake")
+        .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture here" })
+        .or_else(perhaps);
+    let finding = if deaf {
+        finding
+            .noting("no packet from any server is in what this interface captured: perhaps a filter took SYNs alone, or one direction")
+            .or_else(&[Cause::CaptureOneDirection, Cause::TcpSynUnanswered])
+            .advise("Capture with no other filter than by host and port, and both directions:")
+            .advise(remedy::capture_here(facts, "-w both.pcap"))
+    } else {
+        finding
+    };
+    Some(finding.advise("Capture for longer, or read this file together with the one that follows it."))
 }
 
 /// A SYN to a server that leaves others unanswered, for longer than an answer takes: the capture shows all that there is to see.

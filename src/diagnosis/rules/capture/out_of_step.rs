@@ -4,6 +4,7 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -17,12 +18,22 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if late == 0 || facts.outcome != Outcome::Incomplete {
         return None;
     }
+    // Times that run back show that frames do not stand in their order, whatever the clocks are.
+    let unsorted = facts.flow.clock_steps_back > 0;
+    let why = if unsorted {
+        "The packets do not stand in the order of their times in this capture"
+    } else {
+        "The clocks of the two directions differ in this capture"
+    };
     let summary = format!(
-        "The clocks of the two directions differ in this capture: what was sent stands behind what answers it. Who ended the handshake with {}, and whether it failed, does not show.",
+        "{why}: what was sent stands behind what answers it. Who ended the handshake with {}, and whether it failed, does not show.",
         View::new(facts).target()
     );
+    let sort = "Sort the file by time and read it again, as of directions that were captured apart and put one behind the other; if it says the same then, the clocks of the two differ:";
+    let finding = Finding::new(Cause::CaptureOutOfStep, Confidence::Strong, summary);
+    let finding = if unsorted { finding.advise(sort).advise(Command::new("reordercap unsorted.pcap sorted.pcap")) } else { finding };
     Some(
-        Finding::new(Cause::CaptureOutOfStep, Confidence::Strong, summary)
+        finding
             .weight(Weight::Overrides)
             .stopped_by(StoppedBy::Capture)
             .noting(format!("{} behind what answers or acknowledges them", counted(late, "packet stands", "packets stand")))

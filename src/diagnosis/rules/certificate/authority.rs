@@ -5,13 +5,15 @@ use super::reaction::Reaction;
 use super::view::{CertificateView, Source, Standing};
 use super::words::sentence;
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::chain::{PathEnd, Trust, Unverified};
+use crate::diagnosis::chain::{ChainFacts, PathEnd, Trust, Unverified};
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::manners;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
+use crate::diagnosis::view::View;
+use crate::handshake::facts::Protocol;
 use crate::tls::certificate::Certificate;
-use crate::tls::registry::AlertDescription;
+use crate::tls::registry::{AlertDescription, ExtensionType};
 use crate::wording::counted;
 
 /// The server's certificate is signed by itself.
@@ -28,9 +30,25 @@ pub(super) const SELF_SIGNED: Fault = Fault {
 };
 
 fn self_signed(view: &CertificateView<'_>, standing: Standing) -> Finding {
-    let summary = format!("{} is self-signed: no certificate authority vouches for it", view.certificate());
+    let signalled = goes_by_fingerprint(view);
+    let summary = if signalled {
+        format!(
+            "{} is self-signed, as in WebRTC and DTLS-SRTP all are: most likely its fingerprint is not the one that the signalling (SDP) gave the client",
+            view.certificate()
+        )
+    } else {
+        format!("{} is self-signed: no certificate authority vouches for it", view.certificate())
+    };
     let mut finding = view.finding(Cause::CertificateSelfSigned, standing, summary);
-    if matches!(standing, Standing::Chosen(_)) {
+    if matches!(standing, Standing::Chosen(_)) && signalled {
+        finding = finding
+            .or_else(&view.alternatives(Cause::CertificateSelfSigned))
+            .advise("Compare this certificate's fingerprint with `a=fingerprint` in the SDP that the client received. Where they differ, the offer or answer is stale, or an SBC, SFU or proxy rewrote it, or ends the media itself.");
+        if let Some(leaf) = view.chain.and_then(ChainFacts::leaf) {
+            let pairs: Vec<String> = leaf.sha256.iter().map(|byte| format!("{byte:02X}")).collect();
+            finding = finding.noting(format!("fingerprint of the certificate served: sha-256 {}", pairs.join(":")));
+        }
+    } else if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateSelfSigned))
             .advise("On the server, install a certificate from an authority that the client trusts; or on the client, trust this one:")
@@ -38,6 +56,12 @@ fn self_signed(view: &CertificateView<'_>, standing: Standing) -> Finding {
             .advise(remedy::curl(view.case.handshake, "--cacert server.pem"));
     }
     finding
+}
+
+/// The keys are for media (RFC 5764): the signalling says by a fingerprint which certificate is expected (RFC 8122), and no authority counts.
+fn goes_by_fingerprint(view: &CertificateView<'_>) -> bool {
+    let facts = view.case.handshake;
+    facts.protocol == Protocol::Dtls && facts.hello().is_some_and(|hello| hello.extension(ExtensionType::USE_SRTP).is_some())
 }
 
 /// An intermediate is missing from what the server serves.
@@ -188,6 +212,9 @@ fn untrusted(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> 
         finding = finding.or_else(&view.alternatives(Cause::CertificateUntrustedCa));
         if view.case.knowledge.one_key_for_many || view.case.knowledge.other_issuer_for_name.is_some() {
             finding = finding.or_else(&[Cause::TlsInterception]);
+        }
+        if let Some(note) = View::new(view.case.handshake).answered_next_door() {
+            finding = finding.noting(note).or_else(&[Cause::TlsInterception]);
         }
         if let Some(other) = &view.case.knowledge.other_issuer_for_name {
             finding = finding.noting(format!("elsewhere in the capture, this name was served with a certificate issued by {other}"));

@@ -73,7 +73,11 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
     }
     match handshake.outcome {
         Outcome::Closed | Outcome::Reset
-            if handshake.stopped_by == StoppedBy::Client && answered && !View::new(handshake).ended_by_icmp() && !said_more(handshake) =>
+            if handshake.stopped_by == StoppedBy::Client
+                && answered
+                && !View::new(handshake).ended_by_icmp()
+                && !said_more(handshake)
+                && !left_unknowing(handshake) =>
         {
             match (handshake.end, flight_end(case)) {
                 // A client that waits is not one that refuses, and one that left before the certificate came has not seen it.
@@ -136,6 +140,12 @@ fn reset_itself(handshake: &Handshake) -> bool {
     let view = View::new(handshake);
     let reset = handshake.flow.side(Side::Client).resets.first();
     reset.is_some_and(|reset| view.ttl(Side::Client) == Some(reset.ttl))
+}
+
+/// The end is the RST of a system that does not know the connection, and no program's decision.
+fn left_unknowing(handshake: &Handshake) -> bool {
+    let view = View::new(handshake);
+    view.first_end().is_some_and(|ending| ending.side == Side::Client && view.disowns(&ending))
 }
 
 /// After its hello the client sent more than a change of cipher and an alert: it did not leave over what it had read.

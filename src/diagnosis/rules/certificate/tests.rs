@@ -10,8 +10,9 @@ use crate::diagnosis::chain::{Purpose, TrustStore, judge};
 use crate::diagnosis::knowledge::{Knowledge, KnownChain};
 use crate::diagnosis::manners::meanings;
 use crate::diagnosis::policy::Policy;
-use crate::diagnosis::testing::{Scene, certificate, found_of};
+use crate::diagnosis::testing::{Scene, certificate, extensions, found_of, legacy};
 use crate::flow::Side;
+use crate::handshake::facts::Protocol;
 use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
@@ -197,8 +198,27 @@ fn who_completes_under_a_chain_that_openssl_would_refuse_only_looks() {
     let of = |cause, extensions: &[(u16, Vec<u8>)], name, years| left_after(cause, extensions, name, years);
     let expired = (2020, 2022);
     assert_eq!(of(Cause::CertificateExpired, &openssl, "www.lab.test", expired), None, "a monitor");
-    let anybody = crate::diagnosis::testing::extensions(false);
+    let anybody = extensions(false);
     assert!(matches!(of(Cause::CertificateExpired, &anybody, "www.lab.test", expired), Some(Likely | Strong)), "who may verify then");
     let other = of(Cause::CertificateNameMismatch, &openssl, "other.lab.test", (2020, 2030));
     assert!(other.is_some(), "names are left to the program");
+}
+
+#[test]
+fn certificates_for_media_go_by_their_fingerprint() {
+    let told = |list: &[(u16, Vec<u8>)], protocol: Protocol| {
+        let certificates = certificate("www.lab.test", |_| {});
+        let scene = Scene::hello(V::TLS12, &legacy(), list).answered(V::TLS12, 0xc02b, &[]);
+        let mut scene = scene.served(&certificates[..1]).alert(Side::Client, A::BAD_CERTIFICATE);
+        scene.handshake.protocol = protocol;
+        let at = Timestamp::from_parts(1_795_251_860, 0);
+        let finding = found_at(Cause::CertificateSelfSigned, &scene, &certificates[..1], at).expect("it is self-signed");
+        let by_signalling = finding.summary.contains("(SDP)") && finding.evidence.iter().any(|shown| shown.text.contains("sha-256"));
+        (by_signalling, finding.remedy.iter().any(|advice| advice.line().contains("an authority that the client trusts")))
+    };
+    let mut media = extensions(false);
+    media.push((14, vec![0, 2, 0, 7, 0]));
+    assert_eq!(told(&media, Protocol::Dtls), (true, false));
+    assert_eq!(told(&extensions(false), Protocol::Dtls), (false, true), "a VPN, say");
+    assert_eq!(told(&media, Protocol::Tls), (false, true));
 }

@@ -6,9 +6,9 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::View;
+use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::wording::{counted, times};
 
 use super::{accepts_without_serving, syn_ignored, syn_repeated};
@@ -17,6 +17,9 @@ pub(super) const RULE: Rule = Rule { cause: Cause::AcceptQueueFull, against: &[]
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
+    if case.handshake.outcome == Outcome::Completed {
+        return late_for_the_queue(case, view);
+    }
     // Where two points of capture tell that the client's packets died in between, no queue is to blame.
     if !view.failed_over_tcp() || view.spoke(Side::Server) || case.knowledge.is_flooded() || view.lost_between_points(Side::Client) {
         return None;
@@ -51,6 +54,36 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .advise("On the server, check whether the accept queue is full (Recv-Q has reached Send-Q) and why the process does not accept connections:")
         .advise(remedy::ss_listen(case.handshake.server.port))
         .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
+    )
+}
+
+/// The handshake completed, a while after it might have.
+fn late_for_the_queue(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let (syn, answer) = view.client().syn.zip(view.server().syn).filter(|_| case.syn_was_passed_over())?;
+    let (server, waited) = (case.handshake.server, span_text(answer.first.time.since(syn.first.time)));
+    let finding = Finding::new(
+        Cause::AcceptQueueFull,
+        Confidence::Likely,
+        format!("{server} took no notice of the client's SYN for {waited}: its queue of connections was full for a moment."),
+    )
+    .stopped_by(StoppedBy::Server)
+    .shown_by(syn.first, "SYN, unanswered")
+    .shown_by(answer.first, format!("SYN-ACK for SYN no. {}", syn.count));
+    let crowd = case.knowledge.crowd;
+    let finding = if view.near_side() == Some(Side::Server) {
+        finding.noting("the TTLs show that this was captured at the server: the SYN had arrived there")
+    } else {
+        let (lost, up) = (counted(crowd.asked_again, "other SYN", "other SYNs"), counted(crowd.up, "connection", "connections"));
+        finding.noting(format!(
+            "{lost} of the same moment went unanswered as well, while {up} that the client had opened just before came up, and no other packet of any of them was lost"
+        ))
+    };
+    Some(
+        finding
+            .or_else(&[Cause::PacketLoss])
+            .advise("On the server, look whether its queue overflows (Send-Q of a listening socket is its length), and give the program a longer one (listen backlog, net.core.somaxconn):")
+            .advise(remedy::ss_listen(server.port))
+            .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )
 }
 

@@ -8,7 +8,7 @@ use crate::diagnosis::knowledge::StrayAnswer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::View;
+use crate::diagnosis::view::{Ending, View};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::transport::{Reset, SynFacts};
@@ -86,6 +86,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let syns = view.client().syn.map_or(0, |syn| syn.count);
     let gone = view.client().resets.first().filter(|_| answer.count == 1 && syns <= 1);
+    // It is not the client's, and told as such.
+    let foreign = gone.map(|reset| Ending { side: Side::Client, mark: reset.mark, reset: Some(reset), unseen: false });
+    if foreign.is_some_and(|ending| view.is_foreign(&ending)) && view.made_by_a_system() {
+        return None;
+    }
     let arrives = gone.is_none() && view.near_side() == Some(Side::Client);
     let (confidence, summary) = match gone {
         Some(_) => (Confidence::Likely, format!("{client} answered the late SYN-ACK with a RST: it had given up waiting.")),

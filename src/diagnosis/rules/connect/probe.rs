@@ -18,7 +18,8 @@ pub(super) const RULE: Rule = Rule { cause: Cause::TcpProbe, against: &[], page:
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    let found = traced(case).or_else(|| scanned(case)).or_else(|| pinged(case)).or_else(|| checked_by_haproxy(case));
+    let found =
+        traced(case).or_else(|| scanned(case)).or_else(|| pinged(case)).or_else(|| checked_by_haproxy(case)).or_else(|| played_back(case));
     let found = found.or_else(|| checks::before_tls(case));
     if let Some(finding) = found {
         return Some(finding);
@@ -85,6 +86,33 @@ fn checked_by_haproxy(case: &Case<'_>) -> Option<Finding> {
             .advise("Nothing failed. In HAProxy, `check-ssl` in place of `option ssl-hello-chk` checks with a handshake of today, and leaves no errors in the server's log."),
     )
 }
+
+/// The client sends what was recorded once, at regular intervals, and leaves each time when the server begins to answer: nobody draws a random twice.
+fn played_back(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let (count, every) =
+        case.knowledge.recorded.filter(|rhythm| rhythm.count >= PLAYED).and_then(|rhythm| Some((rhythm.count, rhythm.every?)))?;
+    let (hello, answer) = (facts.last_hello()?, facts.server_hello.as_ref()?);
+    let ending = View::new(facts).ended_by(Side::Client)?;
+    let (client, server, every) = (facts.client.address, facts.server, interval_text(every));
+    Some(
+        Finding::new(
+            Cause::TcpProbe,
+            Confidence::Likely,
+            format!("{client} sent {server} the same ClientHello {} every {every}, with the same random, and left as soon as it was answered: a health check that plays back a recorded ClientHello.", times(count)),
+        )
+        .weight(Weight::Unwanted)
+        .stopped_by(StoppedBy::Client)
+        .shown_by(hello.mark, "ClientHello whose random came before")
+        .shown_by(answer.mark, "the server begins to answer")
+        .shown_by(ending.mark, format!("the client's {}, with no alert before it", ending.name()))
+        .or_else(&[Cause::ClientAborted, Cause::ServerCertificateRejected])
+        .advise("Nothing failed. In HAProxy, `check-ssl` in place of `tcp-check send-binary` checks with a handshake of its own, and leaves no errors in the server's log."),
+    )
+}
+
+/// So many connections with one random are no accident of a weak generator.
+const PLAYED: u32 = 4;
 
 /// The text in the place of a random, behind the time.
 const HAPROXY: &[u8] = b"HAPROXYSSLCHK\nHAPROXYSSLCHK\n";

@@ -1,7 +1,5 @@
 //! `tcp-refused`: the port is closed.
 
-use std::net::IpAddr;
-
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -32,7 +30,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let genuine = &case.knowledge.server_ttls;
     let from_elsewhere = !genuine.is_empty() && !genuine.contains(&reset.ttl);
     // A public address that answers over the client's own link: a gateway or a device on it speaks for the server.
-    let next_door = next_door(case, reset);
+    let next_door = View::new(case.handshake).is_next_door(reset.ttl);
     let (confidence, summary) = if case.knowledge.completed > 0 || serves {
         (
             Confidence::Likely,
@@ -48,7 +46,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let led = case.knowledge.led.iter().rev().find(|led| next_door && led.by == server.address);
     let portal = led.is_some();
     let finding = match led {
-        Some(led) => finding.noting(format!("in clear, {} redirects this client to {}", led.by, led.host)),
+        Some(led) => led.beside(finding),
         None => finding,
     };
     let finding = if next_door {
@@ -70,22 +68,4 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::ss_listen(server.port))
             .advise(remedy::port_open(case.handshake)),
     )
-}
-
-/// Seen beside a client with a private address, the RST of a public one passed no router.
-fn next_door(case: &Case<'_>, reset: &Reset) -> bool {
-    let view = View::new(case.handshake);
-    let beside_client = view.client().syn.is_some_and(|syn| view.is_fresh(syn.ttl));
-    beside_client && view.is_fresh(reset.ttl) && is_private(case.handshake.client.address) && !is_private(case.handshake.server.address)
-}
-
-/// Addresses of networks of one's own (RFC 1918, RFC 4193, RFC 6598), of the link, and of the host itself.
-fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
-            let shared = matches!(address.octets(), [100, 64..=127, ..]);
-            address.is_private() || address.is_loopback() || address.is_link_local() || shared
-        }
-        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local(),
-    }
 }

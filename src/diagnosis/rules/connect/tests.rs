@@ -150,7 +150,7 @@ fn a_public_address_that_refuses_from_next_door_may_be_spoken_for() {
 fn a_gateway_that_leads_to_its_login_page_may_refuse_the_rest() {
     let refusing = |client: &str, ttl: u8| {
         let facts = refused_to(client, ttl);
-        let led = vec![Led { host: "login.hotel.example".to_owned(), by: facts.server.address }];
+        let led = vec![Led { host: "login.hotel.example".to_owned(), by: facts.server.address, at: None }];
         let finding = found_knowing(&refused::RULE, &facts, &Knowledge { led, ..Knowledge::default() }).expect("a RST to the SYN");
         finding.alternatives.contains(&Cause::CaptivePortal)
     };
@@ -174,4 +174,28 @@ fn haproxy_takes_any_answer_to_its_hello_for_a_sign_of_life() {
     assert_ne!(refused(b"HAPROXYSSLCHK\nHAPROXYSSLCHK!").cause, Cause::TcpProbe, "a random is what it is");
     let unheard = checked(text).ended(Outcome::Closed, StoppedBy::Server).handshake;
     assert_ne!(verdict(&unheard).cause(), Some(Cause::TcpProbe), "the check takes that for down");
+}
+
+#[test]
+fn icmp_errors_for_each_copy_of_a_hello_say_where_it_goes() {
+    let reported = |count: u64, acked: u64| {
+        let mut facts = partial_hello(300, 291);
+        facts.flow.sides.client.acked = acked;
+        let note = |frame| IcmpNote {
+            mark: at(frame, 100),
+            reporter: "203.0.113.9".parse().unwrap(),
+            kind: IcmpKind::TimeExceeded,
+            icmp_type: 11,
+            code: 0,
+            about: Side::Client,
+            quoted_len: 552,
+            ignored: 0,
+        };
+        facts.flow.icmp.extend((0..count).map(|number| note(10 + number)));
+        let finding = found_knowing(&unreachable::RULE, &facts, &Knowledge::default()).expect("a router's word");
+        (finding.confidence, finding.weight)
+    };
+    assert_eq!(reported(4, 0), (Confidence::Strong, Weight::Overrides));
+    assert_eq!(reported(1, 0), (Confidence::Likely, Weight::Explains), "one may have gone astray");
+    assert_eq!(reported(4, 300), (Confidence::Likely, Weight::Explains), "the hello arrived");
 }

@@ -10,6 +10,7 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
+use crate::transport::IcmpNote;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::IcmpUnreachable, against: &[], page: page!("icmp-unreachable"), check };
 
@@ -31,19 +32,34 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         _ => "unreachable",
     };
     let up = view.is_up();
+    // One for each copy of what is sent in vain says where all of them go.
+    let same = |other: &&IcmpNote| (other.kind, other.code, other.about) == (note.kind, note.code, note.about);
+    let count = case.handshake.flow.icmp.iter().filter(same).count();
+    let each = up && count >= EACH && note.about == Side::Client && view.client().acked == 0;
     let by_host = note.about == Side::Client && note.reporter == case.handshake.server.address;
     let target = if note.about == Side::Client { case.handshake.server } else { case.handshake.client };
     let finding = Finding::new(
         Cause::IcmpUnreachable,
-        if up { Confidence::Likely } else { Confidence::Certain },
+        match (up, each) {
+            (false, _) => Confidence::Certain,
+            (true, true) => Confidence::Strong,
+            (true, false) => Confidence::Likely,
+        },
         format!(
             "{} reported {target} unreachable (ICMP {what}).",
             if by_host { "The server itself".to_owned() } else { note.reporter.to_string() }
         ),
     )
-    .weight(if up { Weight::Explains } else { Weight::Overrides })
+    .weight(if up && !each { Weight::Explains } else { Weight::Overrides })
     .stopped_by(if by_host { StoppedBy::Server } else { StoppedBy::Network })
     .shown_by(note.mark, format!("{} sent ICMP type {} code {}: {what}", note.reporter, note.icmp_type, note.code));
+    let finding = if each {
+        finding
+            .noting(format!("{count} such reports about packets from the client that were never acknowledged"))
+            .or_else(&[Cause::OneWayPath])
+    } else {
+        finding
+    };
     let finding = if note.kind == IcmpKind::PortUnreachable { finding.or_else(&[Cause::FirewallReject]) } else { finding };
     Some(
         finding
@@ -56,6 +72,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
+/// One may be about a packet that went astray.
+const EACH: usize = 2;
 /// ICMP type destination unreachable (RFC 792).
 const ICMP_UNREACHABLE: u8 = 0x03;
 /// ICMPv6 type destination unreachable (RFC 4443).

@@ -73,21 +73,20 @@ fn led_there(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let together = |led: &&Led| named(&led.host) && (led.by != server || case.knowledge.uninvited_at > 1);
     let led = case.knowledge.led.iter().rev().find(together)?;
     let mark = facts.server_chain.as_ref()?.mark;
+    let finding = Finding::new(
+        Cause::CaptivePortal,
+        Confidence::Likely,
+        format!(
+            "A captive portal seems to answer in place of {}: the certificate is for {}, to which {} redirected the client in clear.",
+            view.target(),
+            led.host,
+            led.by
+        ),
+    );
     Some(
-        Finding::new(
-            Cause::CaptivePortal,
-            Confidence::Likely,
-            format!(
-                "A captive portal seems to answer in place of {}: the certificate is for {}, to which {} redirected the client in clear.",
-                view.target(),
-                led.host,
-                led.by
-            ),
-        )
-        .weight(Weight::Overrides)
-        .noting(format!("in clear, {} redirects this client to {}", led.by, led.host))
-        .shown_by(mark, format!("certificate for {}, though the client asked for {asked}", led.host))
-        .or_else(&[Cause::CertificateNameMismatch, Cause::TlsInterception]),
+        led.beside(finding.weight(Weight::Overrides))
+            .shown_by(mark, format!("certificate for {}, though the client asked for {asked}", led.host))
+            .or_else(&[Cause::CertificateNameMismatch, Cause::TlsInterception]),
     )
 }
 

@@ -6,6 +6,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::ignored::Fate;
 use crate::diagnosis::page::page;
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{SHORT_PAUSE, View, ordinal, span_text};
 use crate::flow::Side;
@@ -128,6 +129,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let alternatives: &[Cause] = if fate == Fate::Damaged { &[Cause::PacketLoss] } else { &[Cause::AcceptQueueFull] };
         return Some(fate.explain(case, finding.or_else(alternatives)));
     }
+    let finding = match case.knowledge.mute_at {
+        Some((client, server)) => finding
+            .noting(format!("the SYN of this connection was also captured on its way from {client} to {server}, and no ClientHello was there"))
+            .advise("Look between the two points of capture, for it is dropped there; where both are interfaces of one host (`-i any`), this host drops it:")
+            .advise(Command::new("nft list ruleset")),
+        None => finding,
+    };
     let finding = finding
         .or_else(if large { &[Cause::SplitClientHello, Cause::PathMtuBlackHole] } else { &[] })
         .or_else(if view.pause_before(segment) >= SHORT_PAUSE { &[Cause::IdleTimeout] } else { &[] })

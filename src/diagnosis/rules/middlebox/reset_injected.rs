@@ -8,7 +8,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::{View, ordinal, span_text};
+use crate::diagnosis::view::{Ending, View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::Reset;
@@ -66,11 +66,21 @@ fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Opti
     if foreign && distance >= 2 {
         return found(Confidence::Strong, ttl_text);
     }
+    let ending = Ending { side, mark: reset.mark, reset: Some(reset), unseen: false };
+    if side == Side::Client && view.is_up() && view.answers_nothing(&ending) {
+        let text = "it has no ACK flag, as that of a system which does not know the connection, though the server had sent nothing that it could answer";
+        return found(Confidence::Likely, text.to_owned());
+    }
+    if side == Side::Client && !view.ttl_is_known(side) && view.made_by_a_system() && view.is_foreign(&ending) {
+        return found(Confidence::Likely, ttl_text);
+    }
+    // From nearer or further than all else of this client, and of a system that does not know the connection: a NAT's or a firewall's.
+    let unknown = side == Side::Client && view.disowned(side).is_some_and(|own| own.mark == reset.mark);
     let both = view.side(side.other()).resets.iter().any(|other| view.ttl_distance(side.other(), other.ttl) > 0);
     // A host that is known to have one hop counter for all has not had another route.
     let mut genuine = case.knowledge.server_ttls.iter().filter(|_| side == Side::Server).peekable();
     let steady = genuine.peek().is_some() && view.server().syn.is_some_and(|syn| genuine.all(|ttl| *ttl == syn.ttl));
-    if foreign && (both || reset.seq_distance != 0 || steady) { found(Confidence::Likely, ttl_text) } else { None }
+    if foreign && (both || reset.seq_distance != 0 || steady || unknown) { found(Confidence::Likely, ttl_text) } else { None }
 }
 
 /// Behind a RST with the number of the side's next byte, and with nothing in between, comes one whose number is larger than anything that this side can
@@ -115,7 +125,61 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.is_tcp() || facts.outcome == Outcome::Incomplete {
         return None;
     }
-    forged_rst(case, view).or_else(|| forged_fin(case, view))
+    let finding = forged_rst(case, view).or_else(|| forged_fin(case, view));
+    let sides = Side::BOTH.into_iter();
+    finding
+        .or_else(|| sides.clone().find_map(|side| overrun_fin(case, view, side)))
+        .or_else(|| sides.clone().find_map(|side| foreign_fin(case, view, side)))
+}
+
+/// A FIN with another hop counter than all else of its side.
+fn foreign_fin(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
+    let facts = view.side(side);
+    let ((fin, _), syn, own) = (facts.fin?, facts.syn?, facts.ttl?);
+    let known = side == Side::Server && case.knowledge.server_ttls.contains(&facts.fin_ttl);
+    // One hop apart may be a route that changed.
+    // What a server's SYN-ACK has may be a SYN proxy's.
+    let alone = side == Side::Client && own == facts.fin_ttl;
+    let foreign = facts.fin_ttl > 0 && (own == syn.ttl || alone) && syn.ttl.abs_diff(facts.fin_ttl) >= 2 && !known;
+    let decides = view.first_end()?.mark.frame == fin.frame && view.failed_over_tcp();
+    (foreign && decides).then(|| {
+        let why = format!("its TTL is {}; the {side}'s own packets have {}", facts.fin_ttl, syn.ttl);
+        Finding::new(
+            Cause::ResetInjected,
+            Confidence::Strong,
+            format!("A device on the path closed the connection with a FIN that claims to come from the {side}: {why}."),
+        )
+        .stopped_by(StoppedBy::Network)
+        .resting_on(Suspect { side, mark: fin, payload: 0, ttl: Some(facts.fin_ttl) })
+        .shown_by(fin, format!("FIN that claims to come from the {side}: {why}"))
+        .or_else(&[if side == Side::Server { Cause::ServerClosed } else { Cause::ClientAborted }])
+        .advise("Check the logs of the firewalls and filters between the two for this connection.")
+    })
+}
+
+/// A FIN behind which its side goes on to send: whoever closes a direction sends nothing more in it.
+fn overrun_fin(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
+    let facts = view.side(side);
+    let (fin, at) = facts.fin.filter(|(_, at)| facts.highest > *at)?;
+    let after = facts.last_data.filter(|last| last.frame > fin.frame)?;
+    // Where the order of the frames is not that of their sending, neither stands behind the other.
+    let ordered = case.handshake.flow.out_of_step == 0 && case.handshake.flow.clock_steps_back == 0;
+    let decides = view.first_end()?.mark.frame == fin.frame && view.failed_over_tcp() && ordered;
+    decides.then(|| {
+        let sent = counted(facts.highest.saturating_sub(at), "byte", "bytes");
+        Finding::new(
+            Cause::ResetInjected,
+            Confidence::Strong,
+            format!("A device on the path closed the connection with a forged FIN that claims to come from the {side}, which went on and sent {sent} behind it."),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Network)
+        .resting_on(Suspect { side, mark: fin, payload: 0, ttl: None })
+        .shown_by(fin, format!("FIN that claims to come from the {side}"))
+        .shown_by(after, format!("data from the {side} with sequence numbers behind that FIN's"))
+        .or_else(&[if side == Side::Server { Cause::ServerClosed } else { Cause::ClientAborted }])
+        .advise("Check the logs of the firewalls and filters between the two for this connection.")
+    })
 }
 
 /// A FIN in the server's name with another hop counter than its SYN-ACK had, the only thing it says, and behind it the host does not so much as

@@ -134,8 +134,14 @@ fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
         Confidence::Likely if view.hello_acked() => Confidence::Hint,
         confidence => confidence,
     };
-    let took = if view.hello_acked() { "acknowledged it" } else { "acknowledged part of it" };
+    let took = match view.client().acked {
+        _ if view.hello_acked() => "acknowledged it",
+        0 => "acknowledged none of it",
+        _ => "acknowledged part of it",
+    };
     match view.ended_by(Side::Server) {
+        // A system that does not know the connection has not read what it answers.
+        Some(ending) if view.disowns(&ending) && !view.hello_acked() => None,
         Some(ending) => Some(Fate {
             confidence,
             stopped_by: StoppedBy::Server,

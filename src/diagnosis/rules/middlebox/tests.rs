@@ -8,8 +8,8 @@ use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Led};
 use crate::diagnosis::policy::Policy;
 use crate::diagnosis::testing::{
-    Scene, at, certificate, connected, event, found_knowing, found_of, found_of_knowing, hello_lost_like, outstanding, partial_hello,
-    reset, says,
+    Scene, at, certificate, connected, event, found, found_knowing, found_of, found_of_knowing, hello_lost_like, outstanding,
+    partial_hello, related, reset, says, verdict,
 };
 use crate::flow::Side;
 use crate::handshake::Handshake;
@@ -269,7 +269,7 @@ fn a_certificate_of_where_others_led_in_clear_is_a_portals() {
             Scene::broad().answered(V::TLS12, 0xc02b, &[]).served(&certificates).alert(Side::Client, AlertDescription::BAD_CERTIFICATE);
         let at = Timestamp::from_parts(1_795_251_860, 0);
         let chain = judge(&certificates, Some("www.lab.test"), at, Purpose::Server, &TrustStore::mozilla());
-        let led = led.iter().map(|(host, by)| Led { host: (*host).to_owned(), by: by.parse().unwrap() }).collect();
+        let led = led.iter().map(|(host, by)| Led { host: (*host).to_owned(), by: by.parse().unwrap(), at: None }).collect();
         let knowledge = Knowledge { uninvited_at, led, ..Knowledge::default() };
         let policy = Policy::default();
         found_of(
@@ -377,4 +377,70 @@ fn a_flight_of_which_nothing_is_acknowledged_is_not_the_clients_turn() {
     facts.flow.sides.server.outstanding.clear();
     facts.flow.sides.server.acked = 1_448;
     assert!(stalled(&facts).is_some(), "it has got all, and is silent");
+}
+
+#[test]
+fn a_fin_that_its_side_overruns_or_that_comes_from_elsewhere_is_forged() {
+    let closed = |sent: u64, fin_ttl: u8| {
+        let mut facts = partial_hello(300, 291);
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Server);
+        let server = &mut facts.flow.sides.server;
+        (server.fin, server.fin_ttl, server.highest) = (Some((at(5, 46), 90)), fin_ttl, sent);
+        (server.first_data, server.last_data) = (Some(at(4, 45)), Some(at(if sent > 90 { 7 } else { 4 }, 50)));
+        found(&reset_injected::RULE, &facts).map(|finding| (finding.confidence, finding.stopped_by))
+    };
+    let network = Some(StoppedBy::Network);
+    assert_eq!(closed(500, 55), Some((Confidence::Strong, network)), "who closed says nothing more");
+    assert_eq!(closed(90, 97), Some((Confidence::Strong, network)));
+    assert_eq!(closed(90, 56), None, "a route may change");
+    assert_eq!(closed(90, 55), None);
+}
+
+#[test]
+fn a_hello_that_went_no_further_than_one_of_two_points_is_dropped_between_them() {
+    let (facts, _) = hello_lost_like(5, 5, (at(0, -3_000), 0));
+    let lines = |mute_at| {
+        let finding =
+            found_knowing(&hello_dropped::RULE, &facts, &Knowledge { mute_at, ..Knowledge::default() }).expect("five times in vain");
+        finding.remedy.iter().any(|line| line.line() == "nft list ruleset")
+    };
+    assert!(lines(Some((facts.client, facts.server))) && !lines(None));
+}
+
+#[test]
+fn a_flight_of_which_a_part_arrives_is_not_dropped_for_its_version() {
+    let drops = |sacked: bool, len: u32| {
+        let mut facts = Scene::broad().answered(V::TLS13, 0x1301, &[]).handshake;
+        let flow = connected().flow;
+        facts.flow = flow;
+        (facts.outcome, facts.stopped_by) = (Outcome::Stalled, StoppedBy::Client);
+        let server = &mut facts.flow.sides.server;
+        server.outstanding.push(outstanding(0, len, at(5, 45), at(9, 6_000), 6));
+        facts.flow.sides.client.sent_sack = sacked;
+        let older = Related { same_endpoint: true, highest_version: Some(V::TLS12), hello_len: 200, ..related(at(20, 9_000)) };
+        found_knowing(&tls13::RULE, &facts, &Knowledge { related: vec![older], ..Knowledge::default() }).is_some()
+    };
+    assert!(drops(false, 800));
+    assert!(!drops(true, 800), "a part of it arrives");
+    assert!(!drops(false, 1_448), "it may be its size");
+}
+
+#[test]
+fn who_ends_a_connection_in_the_clients_name_before_its_hello_is_no_probe() {
+    let ended = |reset: Option<Reset>, fin_ttl: u8| {
+        let mut facts = connected();
+        (facts.outcome, facts.stopped_by) = (if reset.is_some() { Outcome::Reset } else { Outcome::Closed }, StoppedBy::Client);
+        let client = &mut facts.flow.sides.client;
+        if fin_ttl > 0 {
+            (client.fin, client.fin_ttl) = (Some((at(4, 22), 0)), fin_ttl);
+        }
+        client.resets.extend(reset);
+        verdict(&facts).cause()
+    };
+    let own = Reset { ack_distance: Some(0), ..Reset::fitting(at(4, 22), 64) };
+    assert_eq!(ended(Some(own), 0), Some(Cause::TcpProbe));
+    assert_eq!(ended(Some(Reset { ttl: 254, ..own }), 0), Some(Cause::ResetInjected));
+    assert_eq!(ended(Some(Reset { ack_distance: None, unknowing: true, ..own }), 0), Some(Cause::ResetInjected), "it answers nothing");
+    assert_eq!((ended(None, 64), ended(None, 254)), (Some(Cause::TcpProbe), Some(Cause::ResetInjected)));
+    assert_eq!(ended(Some(Reset { ttl: 63, ..own }), 0), Some(Cause::TcpProbe), "a route may change");
 }

@@ -28,10 +28,12 @@ fn server_insists(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let narrow = offer::suspects(hello, case.knowledge).first().map_or(0, |suspect| suspect.narrowness);
-    let serves_others = case.knowledge.completed > 0;
+    let known = &case.knowledge.contrast;
     let confidence = match refusal.alert? {
-        // Handshake_failure says it of a server that was seen to serve others: one that refuses everybody has other reasons.
-        A::HANDSHAKE_FAILURE if !serves_others => return None,
+        // It serves others without the extension.
+        _ if known.unbound => return None,
+        // Handshake_failure says it of a server that was seen to serve others with the extension: one that refuses everybody has other reasons.
+        A::HANDSHAKE_FAILURE if !known.bound => return None,
         A::INSUFFICIENT_SECURITY | A::HANDSHAKE_FAILURE | A::MISSING_EXTENSION
             if narrow < 3 && !offer::is_outdated(hello, case.knowledge) =>
         {

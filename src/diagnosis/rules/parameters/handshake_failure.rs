@@ -2,6 +2,7 @@
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::contrast;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
@@ -52,8 +53,13 @@ fn named(case: &Case<'_>) -> Option<Finding> {
     let (place, mut alternatives) = match (seen.from, &refusal) {
         (Side::Server, Some(refusal)) => {
             let mut causes: Vec<Cause> = offer::suspects(refusal.hello, case.knowledge).iter().map(|suspect| suspect.cause).collect();
-            causes.extend([Cause::NoCommonCipher, Cause::NoCommonGroup, Cause::NoCommonSignatureAlgorithm]);
-            if !refusal.hello.extended_master_secret() && !refusal.hello.highest_version().is_tls13() {
+            causes.push(Cause::NoCommonCipher);
+            if !contrast::refutes_groups(refusal.hello, &case.knowledge.groups) {
+                causes.push(Cause::NoCommonGroup);
+            }
+            causes.push(Cause::NoCommonSignatureAlgorithm);
+            let unbound = case.knowledge.contrast.unbound;
+            if !unbound && !refusal.hello.extended_master_secret() && !refusal.hello.highest_version().is_tls13() {
                 causes.push(Cause::ExtendedMasterSecretRequired);
             }
             causes.push(if refusal.hello.server_name().is_some() { Cause::SniUnrecognized } else { Cause::SniMissing });

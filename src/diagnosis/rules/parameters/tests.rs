@@ -2,11 +2,12 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
+use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::testing::{BROAD, Scene, extensions, legacy, with, without};
 use crate::flow::Side::{Client, Server};
 use crate::handshake::facts::{AlertSeen, EncryptedRecord, Outcome, StoppedBy};
 use crate::handshake::renegotiation::Renegotiation;
-use crate::tls::registry::{AlertDescription as A, CipherSuite, ProtocolVersion as V};
+use crate::tls::registry::{AlertDescription as A, CipherSuite, NamedGroup, ProtocolVersion as V};
 
 #[test]
 fn a_completed_handshake_has_no_cause() {
@@ -35,7 +36,75 @@ fn the_offer_explains_a_bare_refusal() {
     assert_eq!(bare.cause().map(|(cause, _)| cause), Some(Cause::HandshakeFailure));
     assert!(bare.findings()[0].alternatives.contains(&Cause::ExtendedMasterSecretRequired));
     bare.knowledge.completed = 2;
+    assert_eq!(bare.cause().map(|(cause, _)| cause), Some(Cause::HandshakeFailure), "nothing tells that others had the extension");
+    bare.knowledge.contrast.bound = true;
     assert_eq!(bare.cause().map(|(cause, _)| cause), Some(Cause::ExtendedMasterSecretRequired));
+    bare.knowledge.contrast.unbound = true;
+    let findings = bare.findings();
+    assert_eq!(findings[0].cause, Cause::HandshakeFailure, "others were served without it");
+    assert!(!findings[0].alternatives.contains(&Cause::ExtendedMasterSecretRequired));
+}
+
+/// What is said of a hello of TLS 1.2 with these groups and schemes that a server refuses, which served two kinds of clients as is told.
+fn refused_beside_others(groups: &[u8], schemes: &[u8], known: impl FnOnce(&mut Knowledge)) -> Option<(Cause, Confidence)> {
+    let mut list = extensions(false);
+    for (kind, body) in &mut list {
+        match kind {
+            0x000a => *body = groups.to_vec(),
+            0x000d => *body = schemes.to_vec(),
+            _ => {}
+        }
+    }
+    list.retain(|(kind, _)| *kind != 0x0017);
+    let suites: Vec<u16> = [&legacy()[..], &[0x0033, 0x0039, 0x0067, 0x006b, 0x009e, 0x009f]].concat();
+    let mut scene = Scene::hello(V::TLS12, &suites, &list).alert(Server, A::HANDSHAKE_FAILURE);
+    scene.knowledge.completed = 20;
+    scene.knowledge.versions = vec![V::TLS12];
+    let contrast = &mut scene.knowledge.contrast;
+    (contrast.serves_several, contrast.bound) = (true, true);
+    known(&mut scene.knowledge);
+    scene.cause()
+}
+
+const P256: &[u8] = &[0, 2, 0, 0x17];
+const OLD_SCHEMES: &[u8] = &[0, 8, 6, 1, 6, 3, 4, 1, 4, 3];
+
+#[test]
+fn what_all_had_that_were_served_explains_a_refusal() {
+    let likely = |cause| Some((cause, Confidence::Likely));
+    let chose = |suite: u16| refused_beside_others(P256, OLD_SCHEMES, |known| known.ciphers = vec![CipherSuite(suite)]);
+    assert_eq!(chose(0xc013), likely(Cause::NoCommonCipher));
+    assert_eq!(chose(0xc02f), likely(Cause::ExtendedMasterSecretRequired), "a suite that is offered is not the reason");
+    let key = |kind: &str| {
+        refused_beside_others(P256, OLD_SCHEMES, |known| {
+            (known.ciphers, known.groups) = (vec![CipherSuite(0xc02b)], vec![NamedGroup::X25519]);
+            known.key_kinds = vec![kind.to_owned()];
+        })
+    };
+    assert_eq!(key("Ed25519"), likely(Cause::NoCommonSignatureAlgorithm));
+    assert_eq!(key("EC"), likely(Cause::NoCommonGroup), "of an unknown curve");
+    let curve = |groups: &[u8], curve: NamedGroup| {
+        refused_beside_others(groups, OLD_SCHEMES, |known| {
+            (known.ciphers, known.groups) = (vec![CipherSuite(0xc02b)], vec![NamedGroup::SECP256R1]);
+            (known.key_kinds, known.curves) = (vec!["EC".to_owned()], vec![curve]);
+        })
+    };
+    assert_eq!(curve(P256, NamedGroup::SECP521R1), likely(Cause::CertificateTypeMismatch));
+    assert_eq!(curve(&[0, 4, 0, 0x17, 0, 0x19], NamedGroup::SECP521R1), likely(Cause::ExtendedMasterSecretRequired));
+    assert_eq!(curve(P256, NamedGroup::SECP256R1), likely(Cause::ExtendedMasterSecretRequired));
+}
+
+#[test]
+fn a_group_that_the_server_used_is_not_missing() {
+    let chose = |group| {
+        refused_beside_others(P256, OLD_SCHEMES, |known| {
+            known.groups = vec![group];
+            known.contrast.unbound = true;
+        })
+    };
+    assert_eq!(chose(NamedGroup::SECP256R1), Some((Cause::HandshakeFailure, Confidence::Likely)));
+    assert_eq!(chose(NamedGroup::SECP384R1), Some((Cause::NoCommonGroup, Confidence::Strong)));
+    assert_eq!(chose(NamedGroup::X25519), Some((Cause::NoCommonGroup, Confidence::Likely)), "which most prefer");
 }
 
 #[test]

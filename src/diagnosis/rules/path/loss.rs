@@ -32,6 +32,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 
 fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let Some(loss) = view.loss_delay() else { return late_answer(case, view) };
+    if case.syn_was_passed_over() {
+        return None;
+    }
     // A packet that was too big and was sent again smaller was not lost by chance.
     let resized = case.handshake.flow.icmp.iter().any(|note| matches!(note.kind, IcmpKind::TooBig(_)));
     let resized = resized || probed::shrunk(case.handshake, loss.side).is_some();

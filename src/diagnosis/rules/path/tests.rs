@@ -3,8 +3,10 @@
 use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::testing::{at, connected, event, found, found_knowing, hello_lost_like, outstanding, partial_hello, rules_of, syn};
+use crate::diagnosis::knowledge::{Crowd, Knowledge};
+use crate::diagnosis::testing::{
+    at, connected, event, found, found_knowing, hello_lost_like, outstanding, partial_hello, rules_of, syn, verdict_knowing,
+};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
@@ -61,6 +63,42 @@ fn a_syn_that_came_again_may_have_met_a_full_queue() {
     assert_eq!(asked, Some((Confidence::Likely, vec![Cause::AcceptQueueFull])));
     let spoke = delayed(FlowEventKind::Retransmission { offset: 0, len: 300 }, at(20, 2_000), 1);
     assert_eq!(spoke, Some((Confidence::Strong, Vec::new())));
+}
+
+#[test]
+fn a_syn_that_was_passed_over_met_a_full_queue() {
+    let late = |ttls: (u8, u8), answered: Mark, crowd: Crowd| {
+        let mut facts = connected();
+        (facts.outcome, facts.finished.client, facts.finished.server) = (Outcome::Completed, Some(at(40, 3_000)), Some(at(39, 2_990)));
+        facts.flow.sides.client.syn = Some(syn(at(1, 0), at(9, 1_000), 2, ttls.0));
+        facts.flow.sides.server.syn = Some(syn(answered, answered, 1, ttls.1));
+        (facts.flow.sides.client.ttl, facts.flow.sides.server.ttl) = (Some(ttls.0), Some(ttls.1));
+        facts.flow.events.push(event(at(9, 1_000), Side::Client, FlowEventKind::SynRepeat));
+        verdict_knowing(&facts, &Knowledge { crowd, ..Knowledge::default() }).cause()
+    };
+    let (alone, behind) = (Crowd::default(), at(10, 1_020));
+    assert_eq!(late((55, 64), behind, alone), Some(Cause::AcceptQueueFull), "seen at the server");
+    assert_eq!(late((55, 64), at(2, 20), alone), Some(Cause::PacketLoss), "its answer to the first SYN was lost");
+    assert_eq!(late((64, 55), behind, alone), Some(Cause::PacketLoss), "seen at the client");
+    let crowd = Crowd { up: 7, asked_again: 2, resent: 0 };
+    assert_eq!(late((64, 55), behind, crowd), Some(Cause::AcceptQueueFull), "SYNs alone, and several");
+    assert_eq!(late((64, 55), behind, Crowd { asked_again: 1, ..crowd }), Some(Cause::PacketLoss), "two may be lost by chance");
+    assert_eq!(late((64, 55), behind, Crowd { resent: 1, ..crowd }), Some(Cause::PacketLoss), "the path loses others, too");
+    assert_eq!(late((64, 55), behind, Crowd { up: 1, ..crowd }), Some(Cause::PacketLoss), "nothing fills a queue");
+}
+
+#[test]
+fn what_every_path_carries_was_not_dropped_for_its_size() {
+    let lacks = |len: u64| {
+        let mut facts = partial_hello(300, 291);
+        facts.partial_client_hello = None;
+        facts.flow.sides.client.acked = 300;
+        let server = &mut facts.flow.sides.server;
+        (server.reached, server.reached_at) = (len, Some(at(5, 45)));
+        found(&black_hole::RULE, &facts).is_some()
+    };
+    assert!(lacks(1_448) && lacks(1_300));
+    assert!(!lacks(1_201), "a packet of 1,253 bytes");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let awaited = view.awaited()?;
     // Waiting in vain for the server is a time limit and told as such; a long silence of the client is a stall, whether a FIN ends it or not.
-    if awaited.side == Side::Server && view.waited() || facts.outcome == Outcome::Stalled {
+    if awaited.side == Side::Server && (view.waited() || trickled(view, &ending)) || facts.outcome == Outcome::Stalled {
         return None;
     }
     let answered = view.answer_begun();
@@ -76,8 +76,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     // What it could not have read yet is not what it left for.
     let why = if answered { "certificate not accepted, request cancelled, process ended" } else { "request cancelled, process ended" };
+    // Nor did a program end what its own system does not know.
+    let stranger = view.disowns(&ending);
     // Whoever leaves without a word may have waited for what the capture does not show, or have had another connection.
-    let finding = Finding::new(Cause::ClientAborted, Confidence::Likely, summary);
+    let finding = super::noting_stranger(view, Finding::new(Cause::ClientAborted, Confidence::Likely, summary), &ending);
+    let finding = if stranger {
+        finding
+            .or_else(&[Cause::ResetInjected, Cause::IdleTimeout])
+            .advise("Capture on the client at the same time: it may have been reset there, by a device on the path or by a NAT that forgot the connection.")
+    } else {
+        finding
+    };
     let finding = if runs {
         finding
     } else {
@@ -95,6 +104,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .or_else(alternatives)
             .advise(remedy::log(facts, Side::Client, why)),
     )
+}
+
+/// It had waited for a message of which a piece came now and then.
+fn trickled(view: View<'_>, ending: &Ending<'_>) -> bool {
+    view.trickles() && view.hello_mark().is_some_and(|hello| ending.mark.time.since(hello.time) >= super::client_timeout::LEAST)
 }
 
 /// A supplicant says that it leaves, and not why.

@@ -11,6 +11,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Handshake, StoppedBy};
 use crate::time::Mark;
+use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientTimeout, against: &[], page: page!("client-timeout"), check };
 
@@ -28,9 +29,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // Of a record that is on its way, bytes count.
     let arrived = view.client().heard_before_fin.filter(|mark| *mark < left && view.client().fin.is_some_and(|(fin, _)| fin == left));
     let progress = arrived.map_or(progress, |arrived| arrived.max(progress));
-    let crawls = view.crawls(Side::Server);
+    let trickles = view.trickles();
+    let crawls = trickles || view.crawls(Side::Server);
     let late = view.server().last_data.filter(|mark| *mark > left && !flight_was_over(facts, left));
-    let since = if late.is_some() { progress } else { view.last_progress() };
+    // Bytes that lead to no message are what it waited through.
+    let since = match late {
+        _ if trickles => hello,
+        Some(_) => progress,
+        None => view.last_progress(),
+    };
     let waited = left.time.since(since.time);
     let servers_turn = view.awaited().is_some_and(|awaited| awaited.side == Side::Server) || late.is_some();
     // The server did speak, in words that are not understood here.
@@ -50,13 +57,19 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let what = if progress == hello { "the server's answer" } else { "the rest of the server's flight" };
         finding = finding.shown_by(mark, format!("{what} arrives after that"));
     }
+    if trickles {
+        finding = finding.noting(format!(
+            "{} came from the server in all that time, piece by piece, and its first message never was whole",
+            counted(view.server().delivered, "byte", "bytes")
+        ));
+    }
     Some(
         finding
             .or_else(if crawls { &[Cause::Throttled] } else { &[] })
-            .or_else(if view.client().retransmits + view.server().retransmits > 0 {
-                &[Cause::PacketLoss, Cause::ServerSilent, Cause::ServerSlow]
-            } else {
-                &[Cause::ServerSilent, Cause::ServerSlow]
+            .or_else(match view.client().retransmits + view.server().retransmits {
+                0 if trickles => &[Cause::ServerSlow],
+                0 => &[Cause::ServerSilent, Cause::ServerSlow],
+                _ => &[Cause::PacketLoss, Cause::ServerSilent, Cause::ServerSlow],
             })
             .advise("On the server, find out what it was waiting for before you raise the client's timeout.")
             .advise(crate::diagnosis::remedy::s_client(facts, "")),
@@ -92,4 +105,4 @@ fn limit(waited: Duration) -> &'static str {
 }
 
 /// A shorter wait is no time limit.
-const LEAST: Duration = Duration::from_secs(1);
+pub(super) const LEAST: Duration = Duration::from_secs(1);

@@ -1,6 +1,8 @@
 //! Rules of the family silence: a side said nothing, stopped, left or took its time. Most of them say what happened and leave the reason to
 //! others: they are the cause only where nothing else explains the end.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -63,8 +65,14 @@ fn or_split(case: &Case<'_>, finding: Finding) -> Finding {
     if !view.hello_is_large() {
         return finding;
     }
+    let finding = finding.or_else(&[Cause::SplitClientHello]);
+    // Who waits for seconds before it ends what it has acknowledged has a time limit, and a system that does not know the connection read nothing.
+    let ending = view.ended_by(Side::Server);
+    let explained = ending.is_some_and(|ending| view.disowns(&ending) || time_limit(view, &ending).is_some());
+    if explained {
+        return finding;
+    }
     finding
-        .or_else(&[Cause::SplitClientHello])
         .advise("Try a ClientHello that fits into one packet, in case the server cannot read a longer one:")
         .advise(remedy::s_client(case.handshake, "-groups X25519"))
 }
@@ -92,17 +100,20 @@ fn refused_by_name(case: &Case<'_>) -> bool {
     case.handshake.server_name().is_some() && knowledge.completed_other_names > 0 && knowledge.completed_same_name == 0
 }
 
-/// A RST that bears no acknowledgment answers a packet of a connection that its sender does not know: one that breaks off bears one.
-fn of_a_stranger(ending: &Ending<'_>) -> bool {
-    ending.reset.is_some_and(|reset| reset.ack_distance.is_none())
-}
-
-/// Says so.
-fn noting_stranger(finding: Finding, ending: &Ending<'_>) -> Finding {
-    if !of_a_stranger(ending) {
+/// Says of a RST that it is that of a system which does not know the connection.
+fn noting_stranger(view: View<'_>, finding: Finding, ending: &Ending<'_>) -> Finding {
+    if !view.disowns(ending) {
         return finding;
     }
     finding.noting("the RST has no ACK flag: whoever sent it does not know the connection, as after a restart, or where a NAT or balancer changed its path or its port; or it is a firewall's")
+}
+
+/// Says that somebody next to the client may have spoken in the server's place.
+fn noting_next_door(case: &Case<'_>, finding: Finding) -> Finding {
+    match View::new(case.handshake).answered_next_door() {
+        Some(note) => finding.noting(note).advise("If a transparent proxy or a firewall of the client's own network takes its connections, look there first: its log says what it wanted from the server behind it."),
+        None => finding,
+    }
 }
 
 /// The evidence by names, where there is any.
@@ -165,13 +176,16 @@ impl<'a> BrokenOff<'a> {
             let text = format!("{} {verb} the connection {took} after it came up, before the client sent anything.", facts.server);
             (Confidence::Likely, text)
         } else {
-            (Confidence::Strong, summary)
+            // Who does not know the connection has not read the hello.
+            let stranger = View::new(facts).disowns(&self.ending);
+            (if stranger { Confidence::Likely } else { Confidence::Strong }, summary)
         };
         let finding = Finding::new(cause, confidence, summary).weight(Weight::Fallback).stopped_by(StoppedBy::Server);
-        match View::new(facts).hello_mark() {
+        let finding = match View::new(facts).hello_mark() {
             Some(hello) => finding.shown_by(hello, "ClientHello"),
             None => finding,
-        }
+        };
+        noting_next_door(case, finding)
     }
 }
 
@@ -185,6 +199,27 @@ fn when(view: View<'_>, end: Mark) -> String {
     } else {
         format!("{} after the ClientHello", span_text(end.time.since(last.time)))
     }
+}
+
+/// A server that has a whole ClientHello answers it at once; one that ends after a round time has waited, most often for somebody behind it. How long.
+fn time_limit(view: View<'_>, ending: &Ending<'_>) -> Option<Duration> {
+    let hello = view.hello_mark().filter(|_| view.hello_whole() && view.hello_acked())?;
+    let after = ending.mark.time.since(hello.time);
+    is_round(after, view.rtt()).then_some(after)
+}
+
+/// What follows from that.
+fn noting_time_limit(view: View<'_>, ending: &Ending<'_>, finding: Finding) -> Finding {
+    let Some(after) = time_limit(view, ending) else { return finding };
+    finding
+        .noting(format!("the ClientHello arrived, and {} is a time limit: the server waited for something", span_text(after)))
+        .advise("If a load balancer or a proxy is in front, check there whether its backends answer within its time limits.")
+}
+
+/// A whole number of seconds, as exactly as timers are.
+fn is_round(span: Duration, rtt: Duration) -> bool {
+    let behind = Duration::from_nanos(u64::from(span.subsec_nanos()));
+    span.as_secs() > 0 && behind <= TIMER_SLACK + rtt.min(MOST_ROUND_TRIP)
 }
 
 /// Over UDP: a QUIC endpoint closed with a code that is no alert, or a side's process is simply gone.
@@ -241,3 +276,7 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
 
 /// An offer as narrow as this few servers would do with (see [`offer::Suspect`]).
 const FEW_WOULD_DO: u8 = 3;
+/// How exact a time limit is.
+const TIMER_SLACK: Duration = Duration::from_millis(30);
+/// Of a longer round trip anything would be a whole number.
+const MOST_ROUND_TRIP: Duration = Duration::from_millis(100);

@@ -27,14 +27,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let ending = view.ended_by(Side::Server)?;
-    let awaited = view.awaited()?;
+    let awaited = view.awaited_at(ending.mark)?;
     // Waiting in vain for the client is a time limit and told as such.
     if awaited.side == Side::Client && view.waited() {
         return None;
     }
     // Of messages that were cut nobody knows what the server made of them.
     let cut = Side::BOTH.into_iter().any(|side| view.side(side).snaplen_cut > 0);
-    let stranger = super::of_a_stranger(&ending);
+    let stranger = view.disowns(&ending);
     let finding = Finding::new(
         Cause::ServerAborted,
         if cut || stranger { Confidence::Likely } else { Confidence::Strong },
@@ -49,7 +49,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .stopped_by(StoppedBy::Server)
     .shown_by(view.last_progress(), "last progress of the handshake")
     .shown_by(ending.mark, format!("the server's {}; the next message expected was {}", ending.name(), awaited.what));
-    let finding = super::noting_stranger(finding, &ending);
+    let finding = super::noting_next_door(case, super::noting_stranger(view, finding, &ending));
     let finding = if stranger {
         finding.advise("Find out whether the address led to another machine from then on (anycast, several routes, a balancer that changed servers), whether the host was started anew, and whether a NAT or a firewall on the path had forgotten the connection.")
     } else {

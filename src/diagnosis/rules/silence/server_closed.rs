@@ -1,7 +1,5 @@
 //! `server-closed`: a FIN in answer to the ClientHello.
 
-use std::time::Duration;
-
 use super::BrokenOff;
 use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::case::Case;
@@ -12,7 +10,7 @@ use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Located;
 use crate::tls::client_hello::ClientHello;
@@ -55,14 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         finding
     };
-    // A server that has a whole ClientHello answers it at once; one that closes after a round time has waited, most often for somebody behind it.
-    let after = view.hello_mark().filter(|_| view.hello_whole() && view.hello_acked()).map(|hello| ending.mark.time.since(hello.time));
-    let finding = match after.filter(|after| is_round(*after, view.rtt())) {
-        Some(after) => finding
-            .noting(format!("the ClientHello arrived, and {} is a time limit: the server waited for something", span_text(after)))
-            .advise("If a load balancer or a proxy is in front, check there whether its backends answer within its time limits."),
-        None => finding,
-    };
+    let finding = super::noting_time_limit(view, ending, finding);
     Some(
         super::or_split(case, finding)
             .advise(remedy::log(facts, Side::Server, "if a load balancer is in front, check its log too"))
@@ -71,14 +62,3 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::s_client(facts, "-noservername")),
     )
 }
-
-/// A whole number of seconds, as exactly as timers are.
-fn is_round(span: Duration, rtt: Duration) -> bool {
-    let behind = Duration::from_nanos(u64::from(span.subsec_nanos()));
-    span.as_secs() > 0 && behind <= TIMER_SLACK + rtt.min(MOST_ROUND_TRIP)
-}
-
-/// How exact a time limit is.
-const TIMER_SLACK: Duration = Duration::from_millis(30);
-/// Of a longer round trip anything would be a whole number.
-const MOST_ROUND_TRIP: Duration = Duration::from_millis(100);

@@ -27,7 +27,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         format!("{} reset the connection {}.", view.target(), super::when(view, ending.mark))
     };
     let finding = end.finding(case, Cause::ServerReset, summary);
-    let finding = super::noting_stranger(finding.shown_by(ending.mark, "RST, with no TLS record before it"), ending);
+    let finding = super::noting_stranger(view, finding.shown_by(ending.mark, "RST, with no TLS record before it"), ending);
     if crossed {
         return Some(
             finding
@@ -39,8 +39,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let other_machine = end.silent && view.disowns(ending);
     let finding = if other_machine { finding.or_else(&[Cause::LoadBalancerNoBackend, Cause::AcceptQueueFull]) } else { finding };
     let finding = if other_machine { finding } else { or_clear(case, finding) };
+    let limited = super::time_limit(view, ending).is_some();
+    let finding = if limited { finding.or_else(&[Cause::LoadBalancerNoBackend, Cause::ServerTimeout]) } else { finding };
     let finding =
         super::noting_names(case, super::or_no_cipher(case, super::or_narrow(case, finding))).or_else(&super::broken_off_for(case, true));
+    let finding = super::noting_time_limit(view, ending, finding);
     let finding = if other_machine {
         finding.advise("If several machines answer at this address (anycast, several routes, a balancer that works packet by packet), find out whether all packets of a connection reach the same one.")
     } else {

@@ -13,6 +13,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::{Dialect, Upgrade};
+use crate::wording::times;
 
 pub(super) const RULE: Rule =
     Rule { cause: Cause::ServerSilent, against: &[told(Contrary::OthersCompleted)], page: page!("server-silent"), check };
@@ -82,9 +83,12 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let hello = view.hello_mark()?;
+    // A host on which a process hangs goes on acknowledging.
+    let fins = Some(view.client().fins_in_vain).filter(|fins| *fins >= FINS);
+    let alive = acked && fins.is_none() && view.disowned(Side::Server).is_none();
     let mut finding = Finding::new(
         Cause::ServerSilent,
-        if acked && view.disowned(Side::Server).is_none() { Confidence::Strong } else { Confidence::Likely },
+        if alive { Confidence::Strong } else { Confidence::Likely },
         format!("{} received the ClientHello and stayed silent for {}.", view.target(), span_text(view.silence())),
     )
     .weight(Weight::Fallback)
@@ -97,6 +101,11 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
         Some(ending) => finding.shown_by(ending.mark, format!("the client gives up ({})", ending.name())),
         None => finding.shown_by(facts.closed_at, "still no answer"),
     };
+    if let Some(fins) = fins {
+        finding = finding
+            .noting(format!("the client's FIN, sent {}, was never acknowledged: the host or the path may be dead by then", times(fins)))
+            .or_else(&[Cause::OneWayPath]);
+    }
     let alternatives: &[Cause] = if view.near_side() == Some(Side::Server) {
         &[Cause::ClientTimeout, Cause::AcceptQueueFull]
     } else {
@@ -110,3 +119,6 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
             .advise(Command::new("ss -tnp").operand([Piece::Fixed("sport = :"), Piece::Number(facts.server.port.into())])),
     )
 }
+
+/// A FIN that is sent again was not acknowledged within the time that its sender takes for long.
+const FINS: u32 = 2;

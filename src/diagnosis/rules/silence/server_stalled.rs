@@ -29,6 +29,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         // A host acknowledges a FIN whatever its programs do.
         || view.client().fins_in_vain >= 2
         || view.forgotten_before_end().is_some()
+        // Between two pieces of a trickle nothing has stopped.
+        || view.trickles() && view.silence() < LONG
     {
         return None;
     }

@@ -6,10 +6,11 @@ use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, over_udp, partial_hello, reset, verdict};
 use crate::flow::Side;
-use crate::handshake::facts::{ClosedBy, Outcome, Protocol, QuicFacts, StoppedBy};
+use crate::handshake::facts::{ClosedBy, Outcome, PartialMessage, Protocol, QuicFacts, Stage, StoppedBy};
 use crate::quic::version::Version;
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
+use crate::transport::Reset;
 
 #[test]
 fn a_client_that_never_speaks_is_silent_and_the_servers_limit_is_second() {
@@ -121,9 +122,52 @@ fn a_reset_without_acknowledgment_is_of_a_host_that_does_not_know_the_connection
     let own = found(&server_aborted::RULE, &facts).expect("it broke off");
     assert_eq!(own.confidence, Confidence::Strong);
     facts.flow.sides.server.resets[0].ack_distance = None;
+    let by_hand = found(&server_aborted::RULE, &facts).expect("it broke off");
+    assert_eq!(by_hand.confidence, Confidence::Strong, "so a host aborts by RFC 9293 section 3.10.5");
+    facts.flow.sides.server.resets[0].unknowing = true;
     let stranger = found(&server_aborted::RULE, &facts).expect("it broke off");
     assert_eq!(stranger.confidence, Confidence::Likely);
     assert!(stranger.alternatives.contains(&Cause::IdleTimeout) && !own.alternatives.contains(&Cause::IdleTimeout));
+}
+
+#[test]
+fn a_host_that_does_not_acknowledge_a_fin_may_be_dead() {
+    let silent = |fins| {
+        let mut facts = partial_hello(300, 291);
+        facts.partial_client_hello = None;
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        let client = &mut facts.flow.sides.client;
+        (client.acked, client.acked_at, client.fin, client.fins_in_vain) = (300, Some(at(5, 45)), Some((at(6, 8_000), 300)), fins);
+        client.last_packet = Some(at(9, 8_600));
+        found(&server_silent::RULE, &facts).expect("nothing came for eight seconds")
+    };
+    let hangs = silent(0);
+    assert_eq!((hangs.confidence, hangs.alternatives.contains(&Cause::OneWayPath)), (Confidence::Strong, false));
+    assert_eq!(silent(1).confidence, Confidence::Strong, "the capture may end before its acknowledgment");
+    let dead = silent(3);
+    assert_eq!((dead.confidence, dead.alternatives.first()), (Confidence::Likely, Some(&Cause::OneWayPath)));
+}
+
+#[test]
+fn who_answers_from_next_door_for_a_public_address_may_be_a_proxy() {
+    let closed = |client: &str, answer: u8| {
+        let mut facts = partial_hello(300, 291);
+        facts.client.address = client.parse().unwrap();
+        facts.flow.sides.server.fin = Some((at(9, 27), 0));
+        facts.flow.sides.server.ttl = Some(answer);
+        if let Some(syn) = &mut facts.flow.sides.server.syn {
+            syn.ttl = answer;
+        }
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Server);
+        let finding = found(&server_closed::RULE, &facts).expect("a FIN and nothing before it");
+        finding.evidence.iter().any(|shown| shown.text.contains("no router has lowered"))
+    };
+    assert!(closed("192.168.50.11", 64));
+    assert!(!closed("192.168.50.11", 55), "it comes from afar");
+    assert!(!closed("192.0.2.1", 64), "both may be on one link");
 }
 
 #[test]
@@ -194,6 +238,24 @@ fn a_close_after_seconds_without_progress_may_be_impatience() {
 }
 
 #[test]
+fn a_client_whose_system_does_not_know_the_connection_did_not_leave() {
+    let left = |unknowing: bool| {
+        let mut facts = partial_hello(300, 291);
+        facts.partial_client_hello = None;
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        let reset = Reset { unknowing, ..Reset::fitting(at(6, 60), 64) };
+        facts.flow.sides.client.resets.push(if unknowing { reset } else { Reset { ack_distance: Some(0), ..reset } });
+        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
+        let finding = found(&client_aborted::RULE, &facts).expect("the client's RST");
+        finding.alternatives.contains(&Cause::ResetInjected)
+    };
+    assert_eq!((left(false), left(true)), (false, true));
+}
+
+#[test]
 fn a_narrow_offer_is_the_first_thing_to_suspect_of_a_server_that_closes() {
     let closed = |suites: &[u16]| {
         let mut facts = connected();
@@ -210,4 +272,53 @@ fn a_narrow_offer_is_the_first_thing_to_suspect_of_a_server_that_closes() {
     };
     assert_eq!(closed(&[0x0041]).first(), Some(&Cause::NoCommonCipher), "Camellia alone");
     assert!(!closed(&[0xc02b, 0xc02f, 0xc02c, 0xc030, 0x009c]).contains(&Cause::NoCommonCipher));
+}
+
+#[test]
+fn who_waits_through_single_bytes_gives_up() {
+    let left = |pieces: u16, last: i64| {
+        let mut facts = connected();
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for hello in &mut facts.client_hellos {
+            (hello.mark, hello.first, hello.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        facts.stage = Stage::ClientHello;
+        facts.partial_server_message = Some(PartialMessage { message: Some(2), have: 3, want: 90, mark: at(28, last) });
+        let sides = &mut facts.flow.sides;
+        (sides.client.data_packets, sides.client.bytes_seen, sides.client.highest, sides.client.acked) = (1, 300, 300, 300);
+        (sides.client.first_data, sides.client.last_data, sides.client.fin) =
+            (Some(at(4, 25)), Some(at(4, 25)), Some((at(30, 8_000), 300)));
+        (sides.server.data_packets, sides.server.delivered, sides.server.paced, sides.server.largest_segment) = (8, 8, pieces, 1);
+        (sides.server.bytes_seen, sides.server.highest, sides.server.acked) = (8, 8, 8);
+        (sides.server.first_data, sides.server.last_data) = (Some(at(10, 30)), Some(at(28, last)));
+        (facts.flow.last, facts.closed_at) = (at(30, 8_000), at(30, 8_000));
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
+        verdict(&facts).cause.map(|finding| (finding.cause, finding.confidence))
+    };
+    assert_eq!(left(7, 7_030), Some((Cause::ClientTimeout, Confidence::Likely)));
+    assert_eq!(left(7, 7_900), Some((Cause::ClientTimeout, Confidence::Likely)));
+    assert_eq!(left(1, 7_900), Some((Cause::ClientAborted, Confidence::Likely)), "one pause is no manner");
+}
+
+#[test]
+fn a_rst_after_whole_seconds_is_a_time_limit_whatever_the_length_of_the_hello() {
+    let told = |after: i64| {
+        let mut facts = connected();
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for hello in &mut facts.client_hellos {
+            (hello.mark, hello.first, hello.span) = (at(5, 25), at(4, 25), (0, 1_579));
+        }
+        (facts.stage, facts.outcome, facts.stopped_by) = (Stage::ClientHello, Outcome::Reset, StoppedBy::Server);
+        let client = &mut facts.flow.sides.client;
+        (client.data_packets, client.bytes_seen, client.highest, client.acked) = (2, 1_579, 1_579, 1_579);
+        (client.first_data, client.last_data) = (Some(at(4, 25)), Some(at(5, 25)));
+        facts.flow.sides.server.resets.push(reset(at(7, 25 + after), 55));
+        let finding = found(&server_reset::RULE, &facts).expect("a RST after the hello");
+        let place = |cause| finding.alternatives.iter().position(|other| *other == cause);
+        let sooner = place(Cause::LoadBalancerNoBackend) < place(Cause::SplitClientHello);
+        let shorter = finding.remedy.first().is_some_and(|advice| advice.line().contains("fits into one packet"));
+        (place(Cause::ServerTimeout).is_some() && sooner, shorter)
+    };
+    assert_eq!(told(3_001), (true, false));
+    assert_eq!(told(3), (false, true), "it answered at once");
 }

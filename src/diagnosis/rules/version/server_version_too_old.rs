@@ -2,6 +2,7 @@
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::contrast;
 use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
@@ -63,20 +64,23 @@ fn chosen(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// The client offers TLS 1.3 only, and the server refuses the hello.
+/// The client offers TLS 1.3 only, or nothing as old as what the server chose for others, and the server refuses the hello.
 fn lacking(case: &Case<'_>) -> Option<Finding> {
     // QUIC has no older version (RFC 9001 section 4.2): a server that answers over it speaks TLS 1.3.
     let refusal = offer::refusal(case).filter(|_| case.handshake.quic.is_none())?;
     let hello = refusal.hello;
-    let lowest = hello.lowest_version()?;
-    if !lowest.is_tls13() || !offer::grave_defects(hello).is_empty() {
+    let lowest = contrast::lowest_version(hello)?;
+    let known = &case.knowledge.versions;
+    let only_older = contrast::parts_versions(hello, known);
+    if !(lowest.is_tls13() || only_older) || !offer::grave_defects(hello).is_empty() {
         return None;
     }
-    let known = &case.knowledge.versions;
     let has13 = known.iter().any(|version| version.is_tls13());
-    let only_older = !known.is_empty() && !has13;
     let narrow = !offer::suspects(hello, case.knowledge).is_empty();
     let confidence = match refusal.alert {
+        Some(A::PROTOCOL_VERSION) if !lowest.is_tls13() => Confidence::Strong,
+        Some(A::HANDSHAKE_FAILURE | A::INSUFFICIENT_SECURITY) if !lowest.is_tls13() => Confidence::Likely,
+        _ if !lowest.is_tls13() => return None,
         Some(A::PROTOCOL_VERSION) if !has13 => Confidence::Certain,
         Some(A::PROTOCOL_VERSION) => Confidence::Likely,
         Some(_) if only_older => Confidence::Strong,
@@ -104,10 +108,15 @@ fn lacking(case: &Case<'_>) -> Option<Finding> {
         };
         finding = finding.or_else(others);
     }
+    let advice = if lowest.is_tls13() {
+        "On the server, enable TLS 1.3; or on the client, offer TLS 1.2 as well."
+    } else {
+        "On the server, enable TLS 1.2 or 1.3: what it chose for others is deprecated."
+    };
     Some(
         finding
             .or_else(&[Cause::NoCommonVersion])
-            .advise("On the server, enable TLS 1.3; or on the client, offer TLS 1.2 as well.")
+            .advise(advice)
             .advise("Confirm what the server accepts:")
             .advise(remedy::s_client(case.handshake, "-tls1_2")),
     )

@@ -7,7 +7,7 @@ use crate::diagnosis::testing::{Scene, extensions, legacy, related, with, withou
 use crate::flow::Side::{Client, Server};
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
-use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
+use crate::tls::registry::{AlertDescription as A, CipherSuite, ProtocolVersion as V};
 
 #[test]
 fn versions_that_do_not_meet() {
@@ -31,6 +31,23 @@ fn versions_that_do_not_meet() {
     suites.push(0x5600);
     let fallback = Scene::hello(V::TLS12, &suites, &extensions(false)).alert(Server, A::INAPPROPRIATE_FALLBACK);
     assert_eq!(fallback.cause(), certain(Cause::InappropriateFallback));
+}
+
+#[test]
+fn a_server_that_chose_only_what_is_older_than_the_offer_is_too_old() {
+    let refused = |suites: &[u16], alert: A, chosen: &[V]| {
+        let mut scene = Scene::hello(V::TLS12, suites, &extensions(false)).alert(Server, alert);
+        scene.knowledge.versions = chosen.to_vec();
+        scene.knowledge.ciphers = vec![CipherSuite(0xc014)];
+        scene.cause()
+    };
+    let modern: &[u16] = &[0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0x00ff];
+    let too_old = |confidence| Some((Cause::ServerVersionTooOld, confidence));
+    assert_eq!(refused(modern, A::HANDSHAKE_FAILURE, &[V::TLS10]), too_old(Confidence::Likely));
+    assert_eq!(refused(modern, A::PROTOCOL_VERSION, &[V::TLS10]), too_old(Confidence::Strong));
+    assert_ne!(refused(modern, A::HANDSHAKE_FAILURE, &[V::TLS10, V::TLS12]).map(|(cause, _)| cause), Some(Cause::ServerVersionTooOld));
+    let with_cbc: &[u16] = &[0xc02b, 0xc02f, 0xc013, 0x00ff];
+    assert_ne!(refused(with_cbc, A::HANDSHAKE_FAILURE, &[V::TLS10]).map(|(cause, _)| cause), Some(Cause::ServerVersionTooOld));
 }
 
 #[test]

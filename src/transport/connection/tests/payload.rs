@@ -135,6 +135,31 @@ fn a_cut_by_the_snapshot_length_is_a_gap() {
 }
 
 #[test]
+fn a_whole_copy_of_a_segment_that_was_cut_brings_the_rest() {
+    // Each packet twice: a header, and all of it.
+    let seen = |copies: &[&[u8]], between: bool| {
+        let mut trace = Trace::new();
+        trace.open(W());
+        let part = |seq: u32, id: u16, at: i64| W().client(seq).ack(5001).id(Some(id)).at(at);
+        trace.see(part(1001, 70, 100)).see(part(1001, 70, 101));
+        trace.see(part(1001, 71, 110).data(b"a").len(5)).see(part(1006, 72, 111).data(b"").len(3));
+        if between {
+            trace.see(W().server(5001).ack(1009).data(b"xyz").id(Some(9)).at(112));
+        }
+        for (bytes, (seq, id)) in copies.iter().zip([(1001, 71), (1006, 72)]) {
+            trace.see(part(seq, id, 113).data(bytes).len(if seq == 1001 { 5 } else { 3 }));
+        }
+        trace.see(W().server(5001).ack(1009).data(b"xyz").id(Some(9)).at(120)).see(part(1009, 73, 130).data(b"i")).end();
+        let client = &trace.only().0.sides.client;
+        (trace.stream(Side::Client), client.snaplen_cut, client.retransmits, client.gap_bytes)
+    };
+    assert_eq!(seen(&[b"abcde", b"fgh"], false), ("abcdefghi".to_owned(), 0, 0, 0));
+    assert_eq!(seen(&[b"abcde"], false), ("abcde___i".to_owned(), 1, 0, 3), "of the second there is no other");
+    assert_eq!(seen(&[b"ab", b"f"], false), ("a_______i".to_owned(), 2, 0, 7), "both copies are cut");
+    assert_eq!(seen(&[b"abcde", b"fgh"], true), ("a_______i".to_owned(), 2, 0, 7), "the other side has answered by then");
+}
+
+#[test]
 fn retransmissions_are_counted_by_whichever_boundaries() {
     let mut trace = Trace::new();
     trace.open(W());
@@ -155,6 +180,21 @@ fn a_large_segment_sent_again_in_pieces_is_not_proved_to_have_arrived() {
     let client = &trace.only().0.sides.client;
     assert_eq!((client.largest_segment, client.largest_acked_segment), (1400, 500));
     assert!(client.outstanding.is_empty());
+}
+
+#[test]
+fn of_a_segment_that_the_card_cuts_up_one_piece_may_arrive() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5001).data(&[7; 1579]).at(100)).see(W().server(5001).ack(1001).sack(2449, 2580).at(101));
+    for at in [350, 800, 1700] {
+        trace.see(W().client(1001).ack(5001).data(&[7; 1448]).at(at));
+    }
+    trace.end();
+    let client = &trace.only().0.sides.client;
+    let pieces: Vec<_> = client.outstanding.iter().map(|piece| (piece.offset, piece.len, piece.copies, piece.sacked)).collect();
+    assert_eq!(pieces, [(0, 1448, 4, false), (1448, 131, 1, true)]);
+    assert_eq!(client.largest_acked_segment, 131);
 }
 
 #[test]
