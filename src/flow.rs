@@ -237,7 +237,7 @@ impl EndpointText {
 
     fn push_v4(&mut self, address: Ipv4Addr) {
         for octet in address.octets() {
-            let (text, len) = OCTETS[usize::from(octet)];
+            let (text, len) = OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
             self.push(text, usize::from(len));
         }
         self.len = self.len.saturating_sub(1);
@@ -262,6 +262,7 @@ impl fmt::Write for EndpointText {
 }
 
 /// Every octet in decimal with a dot behind it, and how long that is.
+#[expect(clippy::indexing_slicing, reason = "there is one for every octet")]
 static OCTETS: [([u8; 4], u8); 256] = {
     let mut all = [([0; 4], 0); 256];
     let mut octet = 0_u8;

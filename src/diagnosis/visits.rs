@@ -314,7 +314,9 @@ mod tests {
         };
         let recorded = |all: &[Handshake]| {
             let mut visits = Visits::default();
-            all.iter().for_each(|one| visits.enter(one));
+            for one in all {
+                visits.enter(one);
+            }
             visits.recorded(&all[0])
         };
         let played: Vec<Handshake> = (0..5).map(|number| came(number, 7, true)).collect();

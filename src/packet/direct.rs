@@ -74,7 +74,6 @@ const fn endpoint(number: u64) -> Endpoint {
 }
 
 /// The two halves of a word.
-#[expect(clippy::cast_possible_truncation, reason = "half of a word")]
 const fn upper(word: u32) -> u16 {
     (word >> 16) as u16
 }
