@@ -149,8 +149,7 @@ mod nanos {
 
     use crate::time::Timestamp;
 
-    #[allow(clippy::ref_option, reason = "serde asks for it")]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+    #[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
     pub(super) fn serialize<S: Serializer>(at: &Option<Timestamp>, out: S) -> Result<S::Ok, S::Error> {
         at.map(Timestamp::nanos).serialize(out)
     }
