@@ -52,7 +52,7 @@ pub enum Checks {
     Within,
     /// When the handshake is done. A client that does not take it then leaves without `close_notify`; with one it leaves what it only looked at.
     Afterwards,
-    /// Names only when the handshake is done, and it says `close_notify` whatever it found.
+    /// Names when the handshake is done, in some versions all of it, and many say `close_notify` whatever they found.
     NamesAfterwards,
     /// Either, as its program has it.
     Unknown,
@@ -69,7 +69,7 @@ pub fn checks(client: Option<Speaker>, tls13: bool) -> Checks {
         // Node destroys the socket of a certificate that it does not take. On GnuTLS programs call `gnutls_certificate_verify_peers3` when the
         // handshake is done (curl, git, wget2, lynx, msmtp); few of them say goodbye as well (aria2, lftp).
         (Some(Program::Node), _) | (_, Stack::GnuTls) => Checks::Afterwards,
-        (Some(Program::Curl | Program::Php), Stack::OpenSsl) => Checks::NamesAfterwards,
+        (Some(Program::Curl | Program::Php | Program::Qt), Stack::OpenSsl) => Checks::NamesAfterwards,
         // `crypto/tls`, `X509TrustManager`, `ServerCertVerifier`, `SSL_AuthCertificateHook`, `verify_fun`: each is asked before Finished.
         (_, Stack::Go | Stack::Jsse | Stack::Rustls | Stack::Nss | Stack::Erlang | Stack::Botan | Stack::S2n | Stack::BoringSsl) => {
             Checks::Within

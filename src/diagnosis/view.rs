@@ -337,7 +337,9 @@ impl<'a> View<'a> {
     /// The last new payload, or the moment the connection came up, before [`View::stop`].
     pub fn last_progress(&self) -> Mark {
         let stop = self.stop();
-        self.landmarks().filter(|mark| mark.frame < stop.frame).max_by_key(|mark| mark.frame).unwrap_or(self.handshake.flow.first)
+        let farewell = self.handshake.farewell();
+        let progress = self.landmarks().filter(|mark| mark.frame < stop.frame && farewell != Some(*mark));
+        progress.max_by_key(|mark| mark.frame).unwrap_or(self.handshake.flow.first)
     }
 
     /// How long nothing new had come when it stopped.

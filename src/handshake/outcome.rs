@@ -119,7 +119,7 @@ fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
         seen.or_else(|| datagrams::finished_out_of_view(h))
     };
     // In the frame of the last Finished an alert stands behind it.
-    let after = |mark: Mark| both.is_some_and(|done| mark > done || mark == done && h.quic.is_none());
+    let after = |mark: Mark| both.is_some_and(|done| mark > done || mark == done && h.quic.is_none()) || h.served_early(mark);
     let gone = |side| if side == Side::Server { datagrams::server_is_gone(h) } else { datagrams::client_is_gone(h) };
     let end = |side| if h.flow.is_udp() { gone(side) } else { h.first_end(side).map(|end| end.mark) };
     let ends = PerSide { client: end(Side::Client), server: end(Side::Server) };

@@ -77,6 +77,10 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         // Both spoke, and nothing that has a name here: a protocol of their own.
         (Some(_) | None, Some(server)) if server.what.is_unknown() && speaks_own(handshake) => Relevance::Other("unrecognised"),
         (Some(_), Some(server)) if server.what.http_status.is_none_or(|status| status != 400) && !tls_port => Relevance::Other("plaintext"),
+        // A server of TLS closes on the first record that it cannot read: this one took more than a record, in silence.
+        (Some(client), None) if client.what.is_unknown() && flow.side(Side::Client).acked > LARGEST_RECORD => {
+            Relevance::Other("unrecognised")
+        }
         (Some(_), _) | (None, Some(_)) => due,
         // Nothing could be read because the client's first bytes never came into view.
         (None, None) if flow.side(Side::Client).delivered == 0 => due,
@@ -155,6 +159,10 @@ pub(super) fn keep_greeting(h: &mut Observed, flow: &FlowFacts, preamble: &Pream
         return;
     }
     let Some(hello) = h.client_hellos.first().map(|hello| hello.first) else { return };
+    // What the client said before that was answered, and both went on from there.
+    if flow.side(Side::Client).first_data.is_some_and(|first| first < hello) {
+        return;
+    }
     let server = flow.side(Side::Server);
     let greeted = server.first_data.filter(|first| *first < hello && server.last_data.is_some_and(|last| last < hello));
     if let (Some(what), Some(mark)) = (preamble.plaintext(Side::Server), greeted) {
@@ -203,6 +211,8 @@ fn turned_away(handshake: &Handshake) -> bool {
 
 /// Protocols whose servers answer whatever they are asked first.
 const ALWAYS_ANSWERED: &[&str] = &["Redis", "Kafka"];
+/// A record of TLS with its header.
+const LARGEST_RECORD: u64 = 5 + 16_384 + 2_048;
 /// A refusal of bytes that make no sense takes no longer.
 const AT_ONCE: Duration = Duration::from_secs(1);
 

@@ -12,11 +12,17 @@ use super::facts::Observed;
 /// A server that refuses a client's certificate has said so by then, even where it asks others about it.
 pub(super) const JUDGED: Duration = Duration::from_secs(2);
 
+/// Records of the client.
+const SEVERAL: usize = 3;
+
 /// The client went on to use the connection, and the server took it all without a word, for longer than it takes to judge a certificate: in protocols
 /// in which only clients talk, a server that issues no tickets never says that it accepted one.
 pub(super) fn taken_in_silence(h: &Observed, flow: &FlowFacts, client_finished: Mark, end: Option<Mark>) -> bool {
     let heard = flow.side(Side::Client).acked_at;
-    spoke(h, end).is_some_and(|spoke| flow.elapsed(client_finished, spoke) >= JUDGED && heard.is_some_and(|heard| heard > spoke))
+    // One that took several records by then reads what it is sent.
+    let said = h.encrypted.client.iter().filter(|record| record.mark > client_finished).count();
+    let long = if said >= SEVERAL { JUDGED / 2 } else { JUDGED };
+    spoke(h, end).is_some_and(|spoke| flow.elapsed(client_finished, spoke) >= long && heard.is_some_and(|heard| heard > spoke))
 }
 
 /// The client never used the connection, and the server ended it after a while: whoever wants to be served asks at once, so that a server which asks

@@ -6,7 +6,7 @@ use crate::flow::Side;
 use crate::handshake::facts::{ClosedBy, DtlsFacts, Outcome, QuicFacts, Unanswered};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
-use crate::transport::IcmpNote;
+use crate::transport::{Close, IcmpNote};
 
 use super::View;
 
@@ -63,6 +63,18 @@ impl<'a> View<'a> {
             }
         };
         span.map(|(first, last)| Repeats { count, first, last })
+    }
+
+    /// Over QUIC the client's last word is a lone Handshake packet too small for a Finished, and came so long behind the server's flight that it does not
+    /// acknowledge it, which is done at once (RFC 9000 section 13.2.1): where the capture ends with it, it says most likely that the client closes.
+    pub fn left_over_quic(&self) -> Option<Mark> {
+        let facts = self.handshake;
+        let quic = facts.quic.as_deref().filter(|quic| quic.opened.client + quic.opened.server == 0 && quic.shorts.client.count == 0)?;
+        let (len, mark) = quic.last_alone.client.filter(|_| facts.outcome == Outcome::Incomplete && !facts.provisional)?;
+        let flight = quic.handshakes.server.last.filter(|last| *last < mark)?;
+        let is_last = Side::BOTH.into_iter().all(|side| self.side(side).last_packet.is_none_or(|last| last <= mark));
+        let late = mark.time.since(flight.time) >= facts.server_hello_time()?.max(AT_ONCE);
+        (is_last && late && len < LEAST_FINISHED && facts.close == Close::EndOfCapture).then_some(mark)
     }
 
     /// A ServerHello or part of one was seen.
@@ -131,3 +143,7 @@ impl<'a> View<'a> {
 
 /// Bytes of a datagram from which on it may be too large for a path with tunnels.
 pub const FULL_SIZE: u32 = 500;
+/// A Handshake packet of QUIC with a Finished has at least its number, the frame's header, 36 bytes and the tag.
+const LEAST_FINISHED: u32 = 1 + 3 + 36 + 16;
+/// No acknowledgment of a Handshake packet is held back so long; to verify a certificate takes that.
+const AT_ONCE: Duration = Duration::from_millis(3);

@@ -190,3 +190,30 @@ fn a_reset_tells_of_bytes_that_were_not_captured() {
     (later.flow.sides.client.acked, later.flow.sides.client.acked_at) = (300, Some(at(6, 45)));
     assert_eq!(later.flow.reset_over_unseen(Side::Server), 0, "the server acknowledges the same behind a RST in its name");
 }
+
+#[test]
+fn a_late_small_packet_of_quic_is_a_farewell_where_the_capture_ends_with_it() {
+    use crate::handshake::facts::{Outcome, QuicFacts};
+    use crate::quic::version::Version;
+    let ended = |late: i64, len: u32, shorts: u32| {
+        let mut facts = over_udp(Protocol::Quic);
+        let mut quic = QuicFacts::new(Version::V1);
+        quic.handshakes.server.last = Some(at(5, 22));
+        quic.last_alone.client = Some((len, at(6, 22 + late)));
+        quic.shorts.client.count = shorts;
+        facts.quic = Some(Box::new(quic));
+        let mut answer =
+            crate::diagnosis::testing::Scene::broad().answered(crate::tls::registry::ProtocolVersion::TLS12, 0x1301, &[]).handshake;
+        facts.observed.server_hello = answer.observed.server_hello.take();
+        if let Some(seen) = facts.observed.server_hello.as_mut() {
+            (seen.first, seen.mark) = (at(4, 2), at(4, 2));
+        }
+        facts.flow.sides.client.last_packet = Some(at(6, 22 + late));
+        facts.outcome = Outcome::Incomplete;
+        View::new(&facts).left_over_quic().map(|mark| mark.frame)
+    };
+    assert_eq!(ended(6, 21, 0), Some(6));
+    assert_eq!(ended(0, 21, 0), None, "it acknowledges the flight");
+    assert_eq!(ended(6, 80, 0), None, "room for a Finished");
+    assert_eq!(ended(6, 21, 1), None, "it went on");
+}

@@ -28,6 +28,7 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         h.flow.out_of_step == 0
             && alert.mark < others
             && !alert.consequence
+            && !h.served_early(alert.mark)
             && alert.alert.is_none_or(|alert| alert.fatal)
             && readable_or_whole(h, alert)
     });

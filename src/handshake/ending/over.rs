@@ -7,6 +7,7 @@ use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, Fact, Handshake, Observed, Outcome, Protocol, StoppedBy};
 use crate::preamble::Upgrade;
 use crate::time::{Mark, Timestamp};
+use crate::tls::registry::AlertDescription;
 use crate::transport::{Close, FlowFacts, Outstanding};
 
 /// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
@@ -41,6 +42,11 @@ impl Handshake {
     pub fn server_flight_is_over(&self) -> bool {
         self.over().server_flight_is_over()
     }
+
+    /// The client said goodbye to a server that had not said a word: it gave up waiting, and its library is polite.
+    pub fn farewell(&self) -> Option<Mark> {
+        self.over().farewell()
+    }
 }
 
 /// How it ended.
@@ -66,6 +72,20 @@ pub(in crate::handshake) struct Terminator {
 }
 
 impl Over<'_> {
+    /// By then the server had answered what came as early data, behind its own Finished: its part was done, and what it says last takes its leave.
+    pub(in crate::handshake) fn served_early(&self, moment: Mark) -> bool {
+        let asked = self.early_data_records > 0 && self.resumption.is_some() && self.is_tls13();
+        let finished = self.finished.server.filter(|_| asked && !self.flow.is_udp());
+        finished.is_some_and(|finished| self.encrypted.server.iter().any(|record| record.mark > finished && record.mark < moment))
+    }
+
+    /// The client said goodbye to a server that had not said a word.
+    pub(in crate::handshake) fn farewell(&self) -> Option<Mark> {
+        let mute = self.flow.side(Side::Server).bytes_seen == 0 && !self.client_hellos.is_empty() && !self.flow.is_udp();
+        let first = self.read_alerts.first().filter(|read| mute && read.from == Side::Client)?;
+        first.alert.filter(|alert| alert.description == AlertDescription::CLOSE_NOTIFY).map(|_| first.mark)
+    }
+
     /// A side's first FIN, or RST that fits the connection.
     pub(in crate::handshake) fn first_end(&self, side: Side) -> Option<Terminator> {
         first_end(self, self.flow, side)

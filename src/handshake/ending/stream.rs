@@ -52,7 +52,9 @@ pub(super) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) 
     }
     match end {
         Some(end) => {
-            if let Some(warning) = alerts.iter().find(|alert| alert.from == end.side && !alert.consequence && !alert.after_handshake) {
+            let waited = h.flow.elapsed(last_progress(h, Some(end)), end.mark) >= A_WAIT;
+            let says = |alert: &&AlertSeen| alert.from == end.side && !alert.consequence && !alert.after_handshake;
+            if let Some(warning) = alerts.iter().find(says).filter(|alert| h.farewell() != Some(alert.mark) || !waited) {
                 return Ending::new(Outcome::Alerted, warning.from, warning.mark);
             }
             let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
@@ -208,13 +210,17 @@ fn stalled(h: &Over<'_>, end: Option<Terminator>, stall_after: Duration) -> Opti
 /// The last packet that brought something new, before the end if there is one.
 fn last_progress(h: &Over<'_>, end: Option<Terminator>) -> Mark {
     let mut progress = h.flow.established().unwrap_or(h.flow.first);
+    let farewell = h.farewell();
     for side in Side::BOTH {
         let facts = h.flow.side(side);
         for mark in [facts.first_data, facts.last_data].into_iter().flatten() {
-            if mark > progress && end.is_none_or(|end| mark <= end.mark) {
+            if mark > progress && end.is_none_or(|end| mark <= end.mark) && farewell != Some(mark) {
                 progress = mark;
             }
         }
     }
     progress
 }
+
+/// A client that says goodbye after so long gave up waiting.
+const A_WAIT: Duration = Duration::from_secs(1);

@@ -142,12 +142,15 @@ fn openssl(traits: &Traits<'_>) -> Option<Speaker> {
         return Some(speaker.running(program(traits)));
     }
     let old = traits.schemes_start(&[0x0601, 0x0602, 0x0603, 0x0501]) || traits.schemes.is_empty();
-    (points() && old && !hello.has(E::EXTENDED_MASTER_SECRET)).then_some(Speaker::strong(Stack::OpenSsl))
+    let speaker = Speaker::strong(Stack::OpenSsl).running(program(traits).filter(|program| *program == Program::Node));
+    (points() && old && !hello.has(E::EXTENDED_MASTER_SECRET)).then_some(speaker)
 }
 
 /// Whose list of suites it is, and whose application protocols.
 fn program(traits: &Traits<'_>) -> Option<Program> {
-    let middle = traits.suites.get(3..).unwrap_or_default();
+    // Those of TLS 1.3 come first.
+    let first = traits.suites.iter().position(|suite| suite >> 8 != 0x13).unwrap_or_default();
+    let middle = traits.suites.get(first..).unwrap_or_default();
     // Others ask for the modern six alone (getdns, say): in Python's list more follow.
     let more = middle.get(6).is_some_and(|suite| *suite != SIGNALLING);
     if starts(middle.iter().copied(), &[0xc02c, 0xc030, 0xc02b, 0xc02f, 0xcca9, 0xcca8]) && more && middle.len() < 20 {
@@ -163,7 +166,13 @@ fn program(traits: &Traits<'_>) -> Option<Program> {
     }
     // curl lets the server ask for a certificate later, since there is TLS 1.3; `openssl s_client -alpn` and scripts on OpenSSL do not.
     let later = traits.hello.has(E::POST_HANDSHAKE_AUTH) || !traits.hello.offers(ProtocolVersion::TLS13);
-    (later && traits.hello.alpn().eq([&b"h2"[..], b"http/1.1"])).then_some(Program::Curl)
+    let usual = || traits.hello.alpn().eq([&b"h2"[..], b"http/1.1"]);
+    // Whoever offers NPN still, after all these years, is Qt; curl did so up to 7.85.
+    if usual() && !traits.hello.has(E::POST_HANDSHAKE_AUTH) && traits.hello.has(E::NEXT_PROTOCOL_NEGOTIATION) {
+        return Some(Program::Qt);
+    }
+    let plain = || traits.hello.has(E::POST_HANDSHAKE_AUTH) && traits.hello.alpn().eq([&b"http/1.1"[..]]);
+    (later && (usual() || plain())).then_some(Program::Curl)
 }
 
 /// JSSE: signature_algorithms_cert with status_request_v2; before Java 11, groups and point formats in front of everything.
@@ -240,6 +249,13 @@ mod tests {
         assert_eq!(who(&[0x1302, 0xc02c], s_client), Some((Stack::OpenSsl, None, Certainty::Strong)), "-alpn h2,http/1.1");
         let old: &[(u16, &[u8])] = &[(11, points), (10, groups), (16, &alpn), (22, &[]), (23, &[]), (13, &list)];
         assert_eq!(who(&[0xc02c], old), Some((Stack::OpenSsl, Some(Program::Curl), Certainty::Strong)), "up to TLS 1.2");
+        let qt: &[(u16, &[u8])] = &[(11, points), (10, groups), (13172, &[]), (16, &alpn), (22, &[]), (23, &[]), (13, &list), tls13];
+        assert_eq!(who(&[0x1302, 0xc02c], qt), Some((Stack::OpenSsl, Some(Program::Qt), Certainty::Strong)));
+        // Node.js 4 on OpenSSL 1.0.2, which has no TLS 1.3.
+        let (node, old_schemes) = ([0xc02f, 0xc02b, 0xc030, 0xc02c, 0x009e, 0xc027, 0x0067], schemes(&[0x0601, 0x0602, 0x0603, 0x0501]));
+        let old: &[(u16, &[u8])] = &[(11, points), (10, groups), (35, &[]), (13, &old_schemes)];
+        assert_eq!(who(&node, old), Some((Stack::OpenSsl, Some(Program::Node), Certainty::Strong)));
+        assert_eq!(who(&[0xc030, 0xc02c, 0xc028], old), Some((Stack::OpenSsl, None, Certainty::Strong)));
         let python = [&TLS13[..], &[0xc02c, 0xc030, 0xc02b, 0xc02f, 0xcca9, 0xcca8, 0xc024, 0x00ff]].concat();
         assert_eq!(who(&python, curl), Some((Stack::OpenSsl, Some(Program::Python), Certainty::Strong)));
         for end in [&[][..], &[0x00ff]] {

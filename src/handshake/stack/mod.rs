@@ -100,6 +100,8 @@ pub enum Program {
     Gio,
     /// PHP's streams. They compare names themselves, when the handshake is done.
     Php,
+    /// Qt's QNetworkAccessManager. It looks at the certificate when the handshake is done.
+    Qt,
     /// Chromium and its kin.
     Chromium,
     /// Firefox.
@@ -117,6 +119,7 @@ impl Program {
             Self::Node => "Node.js",
             Self::Gio => "GIO",
             Self::Php => "PHP",
+            Self::Qt => "Qt",
             Self::Chromium => "Chromium",
             Self::Firefox => "Firefox",
             Self::Safari => "Safari",

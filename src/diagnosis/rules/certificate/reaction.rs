@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::clock;
+use crate::diagnosis::knowledge::{Related, hello_shape};
 use crate::diagnosis::manners::{self, Checks};
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -15,7 +16,7 @@ use crate::preamble::services::{Service, Use};
 use crate::preamble::{Dialect, Upgrade};
 use crate::time::Mark;
 use crate::tls::message::Alert;
-use crate::tls::registry::AlertDescription;
+use crate::tls::registry::{AlertDescription, ExtensionType};
 
 /// How the client took the server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,9 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
     {
         return Reaction::Waited { mark: seen.mark, pause };
     }
+    if let Some(mark) = View::new(handshake).left_over_quic() {
+        return Reaction::HiddenAlert { mark };
+    }
     match handshake.outcome {
         Outcome::Closed | Outcome::Reset
             if handshake.stopped_by == StoppedBy::Client
@@ -81,7 +85,9 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
         {
             match (handshake.end, flight_end(case)) {
                 // A client that waits is not one that refuses, and one that left before the certificate came has not seen it.
-                (Some(end), Some(flight)) if end.frame > flight.frame && is_soon(handshake, end.time.since(flight.time)) => {
+                (Some(end), Some(flight))
+                    if !took_it_often(case) && end.frame > flight.frame && is_soon(handshake, end.time.since(flight.time)) =>
+                {
                     let after = end.time.since(flight.time);
                     let late = after > AT_ONCE || !clock::runs(handshake);
                     let prompt = after <= READ && !late && took_flight(handshake) && reset_itself(handshake);
@@ -98,6 +104,15 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
 /// curl compares names itself when the handshake is done, and insists on a staple only when told to.
 pub(super) fn is_curl(case: &Case<'_>) -> bool {
     stack::of_client(case.handshake).is_some_and(|speaker| speaker.program == Some(Program::Curl))
+}
+
+/// The same client completed handshakes with a like hello several times within seconds: the end of a program interrupts the last of many.
+fn took_it_often(case: &Case<'_>) -> bool {
+    let handshake = case.handshake;
+    let Some(shape) = handshake.last_hello().map(|hello| hello_shape(&hello.what)) else { return false };
+    let like =
+        |other: &&Related| other.same_endpoint && other.same_name && other.hello_shape == shape && other.outcome == Outcome::Completed;
+    case.knowledge.related.iter().filter(like).count() >= BURST
 }
 
 /// When the server's flight was complete; `None` when it was not, or the client answered it.
@@ -218,9 +233,15 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
         || business
         || match checks {
             Checks::Afterwards => alert.is_none() || handshake.preamble.as_ref().is_some_and(|facts| facts.dialect == Dialect::Smtp),
-            Checks::NamesAfterwards => alert.is_some() && spoke_of_protocols && mark.time.since(finished.time) <= COMPARES,
+            // Of late curl verifies all of it then, and leaves without a goodbye; it has nothing else to do before its request.
+            Checks::NamesAfterwards => {
+                let ways = if alert.is_some() { spoke_of_protocols } else { of_late(handshake) };
+                ways && mark.time.since(finished.time) <= COMPARES
+            }
             Checks::Unknown | Checks::Within => false,
         };
+    // Of several servers behind a name one may have another certificate: who is known to refuse in this way is believed all the same.
+    let sound = sound && !(checks == Checks::NamesAfterwards && alert.is_none());
     if handshake.server_chain.is_none() && (browser || sound || !meant) {
         return None;
     }
@@ -236,6 +257,12 @@ fn came_to_speak(handshake: &Handshake) -> bool {
     use Dialect as D;
     let first = |dialect| matches!(dialect, D::Smtp | D::Imap | D::Pop3 | D::Ldap | D::Xmpp | D::Ftp | D::Nntp | D::Irc);
     handshake.preamble.as_ref().is_some_and(|facts| facts.upgrade == Upgrade::Granted && first(facts.dialect))
+}
+
+/// An OpenSSL of late: it takes compressed certificates. Programs that were built with earlier ones verify within the handshake, and who leaves then (curl's
+/// `CONNECT_ONLY`) had what he wanted.
+fn of_late(handshake: &Handshake) -> bool {
+    handshake.hello().is_some_and(|hello| hello.has(ExtensionType::COMPRESS_CERTIFICATE))
 }
 
 /// A server of the DNS whose clients come again and again and never ask it anything: a look would be one, and who comes to ask does so at once.
@@ -277,6 +304,9 @@ const PROMPT: Duration = Duration::from_secs(2);
 
 /// To compare names takes no time, but tickets may be on their way meanwhile.
 const COMPARES: Duration = Duration::from_millis(300);
+
+/// Handshakes of one program in a burst.
+const BURST: usize = 5;
 
 /// Other handshakes that nobody used, from which on a look is unlikely.
 const OFTEN: u32 = 2;

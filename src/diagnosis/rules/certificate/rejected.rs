@@ -12,7 +12,7 @@ use crate::diagnosis::knowledge::KnownChain;
 use crate::diagnosis::page::page;
 use crate::diagnosis::published;
 use crate::diagnosis::remedy;
-use crate::handshake::facts::Protocol;
+use crate::handshake::facts::{Outcome, Protocol};
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription;
 use crate::wording::counted;
@@ -62,6 +62,9 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
         let unlike = if view.unlike_others { "; no certificate that this server sent in clear has that size" } else { "" };
         let what = if identity::is_joined(view.case) { "largest encrypted record" } else { "encrypted Certificate message" };
         finding = finding.noting(format!("the server's {what} takes {len}{unlike}", len = counted(len, "byte", "bytes")));
+    }
+    if view.case.handshake.outcome == Outcome::Incomplete {
+        finding = finding.or_else(&[Cause::CaptureEnded]);
     }
     let records = published::records(view.case.handshake).filter(|_| view.chain.is_none() && !view.raw_key());
     if let Some(records) = records {

@@ -202,6 +202,9 @@ fn who_completes_under_a_chain_that_openssl_would_refuse_only_looks() {
     assert!(matches!(of(Cause::CertificateExpired, &anybody, "www.lab.test", expired), Some(Likely | Strong)), "who may verify then");
     let other = of(Cause::CertificateNameMismatch, &openssl, "other.lab.test", (2020, 2030));
     assert!(other.is_some(), "names are left to the program");
+    let alpn = (16, b"\0\x0c\x02h2\x08http/1.1".to_vec());
+    let curl = [&openssl[..5], &[alpn, openssl[5].clone()]].concat();
+    assert!(of(Cause::CertificateExpired, &curl, "www.lab.test", expired).is_some(), "curl has come for something");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::diagnosis::chain::{self, ChainFacts};
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::offer;
 use crate::diagnosis::published;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::handshake::stack::{Program, Stack};
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription as A;
@@ -62,7 +62,8 @@ impl<'a> CertificateView<'a> {
         match self.reaction {
             Reaction::Alert { alert, .. } => format!("the client refused it with alert {}", offer::spoken(alert)),
             Reaction::HiddenAlert { .. } if self.case.handshake.quic.is_some() => {
-                "the client answered it with an encrypted CONNECTION_CLOSE".to_owned()
+                let likely = if self.case.handshake.outcome == Outcome::Incomplete { "most likely " } else { "" };
+                format!("the client {likely}answered it with an encrypted CONNECTION_CLOSE")
             }
             Reaction::HiddenAlert { .. } => "the client answered it with an encrypted alert".to_owned(),
             Reaction::Left { late: true, reset: true, .. } => "the client reset the connection soon after it".to_owned(),
@@ -137,6 +138,10 @@ impl<'a> CertificateView<'a> {
         }
         match self.reaction {
             Reaction::Alert { alert, mark } => finding.shown_by(mark, format!("client sent alert {}", offer::spoken(alert))),
+            Reaction::HiddenAlert { mark } if self.case.handshake.outcome == Outcome::Incomplete => finding.shown_by(
+                mark,
+                "client sent a Handshake packet too small for a Finished, too late for an acknowledgment, and the capture ends with it",
+            ),
             Reaction::HiddenAlert { mark } if self.case.handshake.quic.is_some() => {
                 finding.shown_by(mark, "client sent a Handshake packet and nothing more: it did not go on, and nobody asked it again")
             }

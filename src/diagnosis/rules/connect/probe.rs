@@ -6,6 +6,7 @@ use super::checks;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
+use crate::diagnosis::knowledge::Related;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
@@ -18,9 +19,13 @@ pub(super) const RULE: Rule = Rule { cause: Cause::TcpProbe, against: &[], page:
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    let found =
-        traced(case).or_else(|| scanned(case)).or_else(|| pinged(case)).or_else(|| checked_by_haproxy(case)).or_else(|| played_back(case));
-    let found = found.or_else(|| checks::before_tls(case));
+    let found = traced(case)
+        .or_else(|| scanned(case))
+        .or_else(|| pinged(case))
+        .or_else(|| checked_by_haproxy(case))
+        .or_else(|| played_back(case))
+        .or_else(|| lost_race(case))
+        .or_else(|| checks::before_tls(case));
     if let Some(finding) = found {
         return Some(finding);
     }
@@ -86,6 +91,37 @@ fn checked_by_haproxy(case: &Case<'_>) -> Option<Finding> {
             .advise("Nothing failed. In HAProxy, `check-ssl` in place of `option ssl-hello-chk` checks with a handshake of today, and leaves no errors in the server's log."),
     )
 }
+
+/// A client that tries QUIC and TCP at a time takes what is ready first, and drops the other in the middle.
+fn lost_race(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    let dropped = matches!(facts.outcome, Outcome::Reset | Outcome::Closed) && facts.stopped_by == StoppedBy::Client;
+    let end = facts.end.filter(|_| dropped && facts.alerts.is_empty() && view.hello_whole() && view.server().packets > 0)?;
+    let transport = facts.flow.key.transport;
+    let began = facts.flow.first.time;
+    let beside = |other: &&Related| other.start.time.since(began).max(began.since(other.start.time)) <= RACE;
+    let won = |other: &&Related| other.transport != transport && other.same_name && other.outcome == Outcome::Completed && beside(other);
+    let named = facts.server_name().is_some() && !view.waited();
+    let winner = case.knowledge.related.iter().filter(|_| named).find(won)?;
+    let (this, other) = if view.is_tcp() { ("TCP", "QUIC") } else { ("QUIC", "TCP") };
+    let summary = format!(
+        "{} tried {} over {this} and over {other} at a time, and dropped the attempt over {this} when the other was ready.",
+        facts.client.host(),
+        view.target()
+    );
+    Some(
+        Finding::new(Cause::TcpProbe, Confidence::Likely, summary)
+            .weight(Weight::Unwanted)
+            .stopped_by(StoppedBy::Client)
+            .shown_by(winner.start, format!("the attempt over {other}, which completed"))
+            .shown_by(end, "the client drops this one")
+            .advise("Nothing failed."),
+    )
+}
+
+/// Attempts that a client makes at a time begin within this.
+const RACE: Duration = Duration::from_secs(1);
 
 /// The client sends what was recorded once, at regular intervals, and leaves each time when the server begins to answer: nobody draws a random twice.
 fn played_back(case: &Case<'_>) -> Option<Finding> {

@@ -177,6 +177,34 @@ fn haproxy_takes_any_answer_to_its_hello_for_a_sign_of_life() {
 }
 
 #[test]
+fn the_slower_of_two_transports_is_dropped() {
+    use crate::diagnosis::knowledge::Related;
+    use crate::diagnosis::testing::related;
+    use crate::flow::Transport;
+    let name = [&[0, 15, 0, 0, 12][..], b"www.lab.test"].concat();
+    let raced = |transport: Transport, outcome: Outcome, apart: i64, stopped_by: StoppedBy| {
+        let mut facts = connected();
+        facts.client_hellos = Scene::hello(V::TLS12, &[0x1301, 0xc02f], &[(0, name.clone())]).handshake.observed.client_hellos;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        let client = &mut facts.flow.sides.client;
+        (client.data_packets, client.highest, client.first_data, client.last_data) = (1, 300, Some(at(4, 25)), Some(at(4, 25)));
+        client.resets.push(reset(at(6, 46), 64));
+        (facts.outcome, facts.stopped_by, facts.end) = (Outcome::Reset, stopped_by, Some(at(6, 46)));
+        let other = Related { transport, outcome, same_name: true, ..related(at(2, apart)) };
+        let knowledge = Knowledge { related: vec![other], ..Knowledge::default() };
+        found_knowing(&probe::RULE, &facts, &knowledge).map(|finding| (finding.weight, finding.confidence))
+    };
+    let lost = Some((Weight::Unwanted, Confidence::Likely));
+    assert_eq!(raced(Transport::Udp, Outcome::Completed, 3, StoppedBy::Client), lost);
+    assert_eq!(raced(Transport::Udp, Outcome::Closed, 3, StoppedBy::Client), None, "neither was ready");
+    assert_eq!(raced(Transport::Tcp, Outcome::Completed, 3, StoppedBy::Client), None, "another request");
+    assert_eq!(raced(Transport::Udp, Outcome::Completed, 4_000, StoppedBy::Client), None, "no race");
+    assert_eq!(raced(Transport::Udp, Outcome::Completed, 3, StoppedBy::Server), None, "the server left");
+}
+
+#[test]
 fn icmp_errors_for_each_copy_of_a_hello_say_where_it_goes() {
     let reported = |count: u64, acked: u64| {
         let mut facts = partial_hello(300, 291);

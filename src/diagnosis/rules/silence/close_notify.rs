@@ -24,6 +24,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let others = facts.alerts.iter().any(|other| {
         other.mark.frame <= seen.mark.frame && other.alert.is_some_and(|alert| alert.description != AlertDescription::CLOSE_NOTIFY)
     });
+    // A client that had waited gave up, whatever it says then.
+    if facts.farewell() == Some(seen.mark) && View::new(facts).waited() {
+        return None;
+    }
     let ended_before = View::new(facts).first_end().is_some_and(|ending| ending.mark.frame < seen.mark.frame);
     if others || ended_before {
         return None;

@@ -29,6 +29,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let ending = &end.ending;
     let summary = format!("{} closed {}, without an alert.", view.target(), super::when(view, ending.mark));
     let finding = end.finding(case, Cause::ServerClosed, summary);
+    // It had not seen a byte of it: nothing that the ClientHello offers can be the reason.
+    if view.hello_first().is_some_and(|hello| ending.mark.frame < hello.frame) {
+        return Some(
+            finding
+                .shown_by(ending.mark, format!("the server's {}, before the ClientHello", ending.name()))
+                .or_else(&[Cause::LoadBalancerNoBackend, Cause::AccessDenied, Cause::ServerTimeout])
+                .advise("On the server, check its limits of connections (nginx: worker_connections; Apache: MaxRequestWorkers; `ulimit -n`) and what bans clients (fail2ban, TCP wrappers).")
+                .advise(remedy::log(facts, Side::Server, "if a load balancer is in front, check its log too")),
+        );
+    }
     let finding = or_clear(case, finding.shown_by(ending.mark, format!("the server's {}, with no TLS record before it", ending.name())));
     let finding = super::noting_names(case, finding);
     // A name that was refused in another handshake, too, was not refused for what this one offers.

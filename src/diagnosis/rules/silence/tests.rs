@@ -275,6 +275,51 @@ fn a_narrow_offer_is_the_first_thing_to_suspect_of_a_server_that_closes() {
 }
 
 #[test]
+fn a_client_that_says_goodbye_to_a_silent_server_gave_up_waiting() {
+    use crate::handshake::facts::ReadAlert;
+    use crate::tls::message::Alert;
+    let left = |waited: i64, answered: u64| {
+        let mut facts = connected();
+        facts.client_hellos = Scene::broad().warning(Side::Client, A::CLOSE_NOTIFY).handshake.observed.client_hellos;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        let said = at(6, 25 + waited);
+        let alert = Some(Alert { fatal: false, level: 1, description: A::CLOSE_NOTIFY });
+        facts.observed.read_alerts.push(ReadAlert { from: Side::Client, alert, encrypted: false, mark: said });
+        facts.alerts = Scene::broad().warning(Side::Client, A::CLOSE_NOTIFY).handshake.alerts;
+        facts.alerts[0].mark = said;
+        (facts.outcome, facts.stopped_by, facts.end) = (Outcome::Closed, StoppedBy::Client, Some(said));
+        let client = &mut facts.flow.sides.client;
+        (client.data_packets, client.highest, client.acked) = (2, 307, 300);
+        (client.first_data, client.last_data, client.fin) = (Some(at(4, 25)), Some(said), Some((at(7, 25 + waited), 307)));
+        facts.flow.sides.server.bytes_seen = answered;
+        verdict(&facts).cause()
+    };
+    assert_eq!(left(2_000, 0), Some(Cause::ServerSilent));
+    assert_eq!(left(40, 0), Some(Cause::CloseNotifyInHandshake), "at once");
+    assert_eq!(left(2_000, 90), Some(Cause::CloseNotifyInHandshake), "the server had said something");
+}
+
+#[test]
+fn a_server_that_closes_before_the_hello_minds_nothing_in_it() {
+    let closed = |frame: u64, millis: i64| {
+        let mut facts = connected();
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        facts.outcome = Outcome::Closed;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(5, 60), at(5, 60), (0, 300));
+        }
+        let client = &mut facts.flow.sides.client;
+        (client.data_packets, client.highest, client.first_data) = (1, 300, Some(at(5, 60)));
+        facts.flow.sides.server.fin = Some((at(frame, millis), 0));
+        found(&server_closed::RULE, &facts).expect("a FIN").alternatives
+    };
+    assert!(!closed(4, 40).contains(&Cause::SniUnrecognized) && closed(4, 40).contains(&Cause::AccessDenied));
+    assert!(closed(6, 80).contains(&Cause::SniUnrecognized));
+}
+
+#[test]
 fn who_waits_through_single_bytes_gives_up() {
     let left = |pieces: u16, last: i64| {
         let mut facts = connected();
