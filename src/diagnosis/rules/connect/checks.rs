@@ -8,7 +8,7 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::preamble::{PreambleFacts, Upgrade};
+use crate::preamble::{Dialect, PreambleFacts, Upgrade};
 use crate::time::Mark;
 use crate::wording::counted;
 
@@ -59,8 +59,8 @@ fn header_alone(case: &Case<'_>, preamble: &PreambleFacts) -> Option<Seen> {
     Some(Seen { last, what, confidence: if others_alike(case) > 0 { Confidence::Strong } else { Confidence::Likely } })
 }
 
-/// The server had the last word, and it was a good one: its greeting, where the client said nothing; or the go-ahead of a proxy, where others left
-/// upon it as well.
+/// The server had the last word, and it was a good one, upon which others left as well: its greeting, to which the client said nothing, or the go-ahead of a
+/// proxy.
 fn word_alone(case: &Case<'_>, preamble: &PreambleFacts, ending: &Ending<'_>) -> Option<Seen> {
     let facts = case.handshake;
     let view = View::new(facts);
@@ -69,7 +69,10 @@ fn word_alone(case: &Case<'_>, preamble: &PreambleFacts, ending: &Ending<'_>) ->
     let alike = others_alike(case);
     let what = match preamble.upgrade {
         _ if !silent => return None,
-        Upgrade::NotAsked if preamble.offered == Some(true) && !view.spoke(Side::Client) => {
+        // What MySQL greets with is its offer, which a client may refuse without a word.
+        Upgrade::NotAsked
+            if preamble.offered == Some(true) && preamble.dialect != Dialect::Mysql && !view.spoke(Side::Client) && alike >= ALIKE =>
+        {
             format!("read the greeting of {} ({})", facts.server, preamble.dialect.title())
         }
         Upgrade::Granted | Upgrade::Asked if preamble.dialect.is_proxy() && alike >= ALIKE => {
@@ -133,8 +136,9 @@ mod tests {
     #[test]
     fn who_reads_the_greeting_and_says_nothing_only_looks() {
         let greeting: (Side, &[u8]) = (S, b"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] ready\r\n");
-        assert_eq!(check(143, &[greeting], 1, &[]), Some(Confidence::Likely));
-        assert_eq!(check(143, &[greeting], 700, &[]), None, "it waited");
+        assert_eq!(check(143, &[greeting], 1, &others(0)), Some(Confidence::Likely));
+        assert_eq!(check(143, &[greeting], 1, &[]), None, "once, it may have found what it does not take");
+        assert_eq!(check(143, &[greeting], 700, &others(0)), None, "it waited");
         let asked: &[(Side, &[u8])] = &[greeting, (C, b"a STARTTLS\r\n"), (S, b"a OK go\r\n")];
         assert_eq!(check(143, asked, 1, &others(0)), None, "it wanted TLS");
     }

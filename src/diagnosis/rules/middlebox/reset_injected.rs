@@ -146,8 +146,8 @@ fn foreign_fin(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
         let why = format!("its TTL is {}; the {side}'s own packets have {}", facts.fin_ttl, syn.ttl);
         Finding::new(
             Cause::ResetInjected,
-            Confidence::Strong,
-            format!("A device on the path closed the connection with a FIN that claims to come from the {side}: {why}."),
+            Confidence::Likely,
+            format!("A device on the path seems to have closed the connection with a FIN that claims to come from the {side}: {why}."),
         )
         .stopped_by(StoppedBy::Network)
         .resting_on(Suspect { side, mark: fin, payload: 0, ttl: Some(facts.fin_ttl) })
@@ -169,8 +169,8 @@ fn overrun_fin(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
         let sent = counted(facts.highest.saturating_sub(at), "byte", "bytes");
         Finding::new(
             Cause::ResetInjected,
-            Confidence::Strong,
-            format!("A device on the path closed the connection with a forged FIN that claims to come from the {side}, which went on and sent {sent} behind it."),
+            Confidence::Likely,
+            format!("A device on the path seems to have closed the connection with a forged FIN that claims to come from the {side}, which went on and sent {sent} behind it."),
         )
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Network)

@@ -390,8 +390,8 @@ fn a_fin_that_its_side_overruns_or_that_comes_from_elsewhere_is_forged() {
         found(&reset_injected::RULE, &facts).map(|finding| (finding.confidence, finding.stopped_by))
     };
     let network = Some(StoppedBy::Network);
-    assert_eq!(closed(500, 55), Some((Confidence::Strong, network)), "who closed says nothing more");
-    assert_eq!(closed(90, 97), Some((Confidence::Strong, network)));
+    assert_eq!(closed(500, 55), Some((Confidence::Likely, network)), "who closed says nothing more");
+    assert_eq!(closed(90, 97), Some((Confidence::Likely, network)));
     assert_eq!(closed(90, 56), None, "a route may change");
     assert_eq!(closed(90, 55), None);
 }
