@@ -51,7 +51,8 @@ impl Opening {
     }
 
     fn of(handshake: &Handshake) -> Option<Self> {
-        let syn = handshake.flow.side(Side::Client).syn?;
+        // What lies inside another connection was opened by none of its own.
+        let syn = handshake.flow.side(Side::Client).syn.filter(|_| !handshake.flow.path.is_inside_another())?;
         // Whoever makes up packets begins with nothing more often than with anything else.
         let isn = Some(syn.isn).filter(|isn| *isn != 0)?;
         match (syn.timestamp, syn.ip_id) {
@@ -125,7 +126,7 @@ impl Sight {
                 .flow
                 .side(Side::Server)
                 .syn
-                .filter(|_| handshake.flow.side(Side::Client).syn.is_none())
+                .filter(|_| handshake.flow.side(Side::Client).syn.is_none() && !handshake.flow.path.is_inside_another())
                 .and_then(|syn| syn.answers),
             client: handshake.client,
             server: handshake.server,

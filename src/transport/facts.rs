@@ -130,12 +130,14 @@ impl FlowFacts {
         self.sides.of(side)
     }
 
-    /// Where a FIN of this side was acknowledged that the capture lacks, at the latest by the other side's own: this side ended first.
+    /// Where a FIN of this side was acknowledged that the capture lacks, at the latest by the other side's own: this side ended first. One that
+    /// [denies](SideFacts::denies) it never sent it.
     pub fn unseen_fin(&self, side: Side) -> Option<Mark> {
         let own = self.side(side);
         let (other_fin, _) = self.side(side.other()).fin?;
         let seen = own.fin.is_some() || !own.resets.is_empty() || own.syn.is_none();
-        own.acked_at.filter(|mark| !seen && own.acked == own.highest.saturating_add(1) && *mark <= other_fin)
+        let unseen = !seen && !own.denies && own.acked == own.highest.saturating_add(1);
+        own.acked_at.filter(|mark| unseen && *mark <= other_fin)
     }
 
     /// Bytes of the other side that the first RST of this one acknowledges and that the capture lacks. One with another hop counter, or off the

@@ -135,6 +135,7 @@ impl<S: FlowSink> Connection<S> {
     fn note_reach(&mut self, segment: &Segment<'_>, reach: u64) {
         let (stream, facts) = self.both(segment.from_low);
         let offset = stream.offset(segment.seq, facts.delivered).and_then(|offset| u64::try_from(offset).ok());
+        facts.denies |= facts.acked > facts.highest && offset == Some(facts.highest);
         let ahead = offset.filter(|offset| (facts.highest.saturating_add(2)..=facts.highest.saturating_add(reach)).contains(offset));
         if let Some(ahead) = ahead {
             (facts.reached, facts.reached_at) = (ahead, Some(segment.mark));

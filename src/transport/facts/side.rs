@@ -99,6 +99,8 @@ pub struct SideFacts {
     pub reached: u64,
     /// That packet.
     pub reached_at: Option<Mark>,
+    /// More was acknowledged than was seen of it, and a later packet without payload names as its next what was: the rest came from somebody else.
+    pub denies: bool,
     /// Packets of it that were captured twice, at two points or on two interfaces.
     pub copies: u32,
     /// Packets of it that came in fragments and never became whole: how many, and the first fragment of the first.

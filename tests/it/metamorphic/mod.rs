@@ -386,6 +386,8 @@ fn whatever_failed_has_a_cause_and_somebody_who_stopped_it() {
                 "completed" => &["nobody", "client", "server", "network"],
                 // A silence until the capture's end that was long enough to name who should have spoken.
                 "incomplete" if ["silence", "connect"].contains(&family(&verdict.cause)) => &["client", "server", "network"],
+                // What a client says last over QUIC ends it, and the capture with it.
+                "incomplete" if family(&verdict.cause) == "certificate" => &["client"],
                 "incomplete" => &["capture"],
                 "alerted" | "reset" | "closed" | "stalled" | "refused" | "plaintext" => &["client", "server", "network"],
                 _ => &[],

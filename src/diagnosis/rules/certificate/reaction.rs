@@ -245,8 +245,9 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     if handshake.server_chain.is_none() && (browser || sound || !meant) {
         return None;
     }
-    // Monitors that look when a certificate expires do not verify it, and are the commonest to complete under a bad one.
-    if checks == Checks::Unknown && !meant && !other_name && manners::verifies_chains_within(speaker) {
+    // Monitors that look when a certificate expires do not verify it, and are the commonest to complete under a bad one. They go to the server itself.
+    let direct = handshake.preamble.is_none() && !handshake.flow.path.is_inside_another();
+    if checks == Checks::Unknown && !meant && !other_name && direct && manners::verifies_chains_within(speaker) {
         return None;
     }
     Some(Reaction::LeftAfter { mark, orderly: alert.is_some(), meant: meant && !browser, quit: false })
