@@ -56,15 +56,20 @@ pub(super) struct Plain<'a, 'b> {
 }
 
 impl<'b> Next<'b> {
-    /// Looks at the frame. Gives partition and flow of its segment, if it is of the usual kind.
+    /// Looks at the frame, behind one of this partition and flow. Gives its own, if it is of the usual kind.
     #[inline]
-    fn look(&mut self, frame: &Frame<'b>) -> Option<(u16, FlowKey)> {
-        packet::read_plain(frame, &mut self.packet)?;
+    fn look(&mut self, frame: Option<Frame<'b>>, before: Option<(u16, &FlowKey)>) -> Option<(u16, &FlowKey)> {
+        (self.is_plain, self.again) = (false, false);
+        let frame = frame?;
+        packet::read_plain(&frame, &mut self.packet)?;
         let Packet::Tcp(Segment { key, .. }) = &self.packet else { return None };
+        self.is_plain = true;
         self.partition = partition(key);
         self.interface = frame.head.interface;
         self.captured = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
-        Some((self.partition, *key))
+        // What is known of a flow is handed on from frame to frame.
+        self.again = before == Some((self.partition, key));
+        Some((self.partition, key))
     }
 }
 
@@ -97,11 +102,7 @@ impl<'b> Ahead<'b> {
         for next in &mut self.frames {
             let Some(place) = places.next() else { break };
             self.len = self.len.saturating_add(1);
-            let key = block.frame(place).and_then(|frame| next.look(&frame));
-            next.is_plain = key.is_some();
-            // What is known of a flow is handed on from frame to frame.
-            next.again = key.is_some() && key == before;
-            before = key;
+            before = next.look(block.frame(place), before);
         }
     }
 
