@@ -9,7 +9,7 @@ use super::cause::Cause;
 use super::chain::ChainFacts;
 use super::knowledge::{Knowledge, Related};
 use super::policy::Policy;
-use super::view::View;
+use super::view::{View, Wait};
 
 /// What a rule is given.
 #[derive(Debug, Clone, Copy)]
@@ -56,11 +56,12 @@ impl<'a> Case<'a> {
         unnoticed && !self.knowledge.is_flooded() && (in_a_row || view.near_side() == Some(Side::Server))
     }
 
-    /// Packets of the server are lost before they reach the capture, in this handshake or in others with the same server: a late message may have
-    /// been sent in time.
-    pub fn loses_server_packets_unseen(&self) -> bool {
+    /// Packets of the server are lost before they reach the capture, in this handshake or in others with the same server: the message that it was
+    /// waited for so long may have been sent in time.
+    pub fn may_have_been_lost(&self, wait: &Wait) -> bool {
+        let view = View::new(self.handshake);
         let elsewhere = self.knowledge.causes.iter().any(|(cause, count)| *cause == Cause::PacketLoss && *count >= 2);
-        elsewhere || View::new(self.handshake).loses_unseen(Side::Server)
+        (elsewhere || view.loses_unseen(Side::Server)) && !view.is_sent_first(wait)
     }
 }
 

@@ -310,6 +310,9 @@ impl UsableOffer {
 
     /// Whether the client cannot take the curve of this server's certificates: below TLS 1.3 its groups bind them too (RFC 8422 section 5.1).
     fn curve(&self, knowledge: &Knowledge) -> Option<Suspect> {
+        if let Some(suspect) = self.hidden_curve(knowledge) {
+            return Some(suspect);
+        }
         let curves = &knowledge.curves;
         let ec_alone = knowledge.key_kinds.iter().all(|kind| kind == "EC");
         if curves.is_empty() || !ec_alone || self.groups.is_empty() || self.schemes.is_empty() {
@@ -326,6 +329,22 @@ impl UsableOffer {
         }
         let why = format!("this server's certificates have keys on the curve {}, which the client does not take", listed(curves));
         Some(Suspect::compared(Cause::CertificateTypeMismatch, why))
+    }
+
+    /// Others came with TLS 1.3, which hides the server's certificate and does not bind its curve to the groups: it may be on P-256, as nearly all with an
+    /// EC key are, which this client, below TLS 1.3, does not take.
+    fn hidden_curve(&self, knowledge: &Knowledge) -> Option<Suspect> {
+        let unseen =
+            knowledge.key_kinds.is_empty() && !knowledge.versions.is_empty() && knowledge.versions.iter().all(|version| version.is_tls13());
+        let narrow = !self.groups.is_empty() && !self.groups.contains(&NamedGroup::SECP256R1);
+        if self.tls13 || !unseen || !narrow {
+            return None;
+        }
+        let why = format!(
+            "below TLS 1.3 the groups count for certificates, too, and of these the client takes {} and not secp256r1 (P-256), on which nearly every EC key is",
+            listed(&self.groups)
+        );
+        Some(Suspect { compared: true, ..Suspect::new(Cause::CertificateTypeMismatch, 3, why) })
     }
 
     /// Whether the suites fit only one kind of server key.

@@ -492,7 +492,8 @@ impl<'a> View<'a> {
         let known: Vec<Mark> = self.landmarks().chain(sent).collect();
         let before = |mark: Mark| known.iter().filter(|known| known.frame < mark.frame).max_by_key(|known| known.frame);
         let overtook = |early: Mark| {
-            events.iter().any(|event| event.mark.frame == early.frame && matches!(event.kind, FlowEventKind::OutOfOrder { .. }))
+            let ahead = |kind| matches!(kind, FlowEventKind::OutOfOrder { .. } | FlowEventKind::Overtook { .. });
+            events.iter().any(|event| event.mark.frame == early.frame && ahead(event.kind))
         };
         let mut end = mark;
         while let Some(early) = before(end).filter(|early| end.time.since(early.time) < OVERTAKEN && overtook(**early)) {

@@ -104,6 +104,9 @@ impl Rows {
                 FlowEventKind::OutOfOrder { offset, len } => {
                     (5, Kind::OutOfOrder, Some(u64::from(len)), format!("bytes from {offset}, before them a hole"))
                 }
+                FlowEventKind::Overtook { offset, len } => {
+                    (5, Kind::OutOfOrder, Some(u64::from(len)), format!("bytes from {offset}, which overtook those before them"))
+                }
                 FlowEventKind::Acknowledged { offset } => (2, Kind::Acknowledged, None, format!("has all bytes up to {offset}")),
                 FlowEventKind::Gap { offset, len, why } => {
                     let why = match why {

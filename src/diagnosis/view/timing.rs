@@ -105,6 +105,10 @@ impl View<'_> {
         let server_done = if tls13 || facts.resumption.is_some() { facts.finished.server } else { facts.server_hello_done };
         let old_reply = if tls13 { None } else { facts.client_key_exchange.or(facts.change_cipher_spec.client) };
         let reply = old_reply.or(facts.finished.client);
+        // A change of cipher that goes ahead alone is not of TLS 1.3: behind it the system holds the rest back until it is acknowledged (RFC 1122 section
+        // 4.2.3.4).
+        let ahead = facts.change_cipher_spec.client.filter(|change| tls13 && server_done.is_some_and(|done| done < *change));
+        let begun = ahead.filter(|change| reply.is_none_or(|reply| *change < reply));
         let last_answer = (!tls13 && facts.resumption.is_none()).then_some(facts.finished.server).flatten();
         let asked = if retry.is_some() { second } else { first };
         let steps = [
@@ -115,7 +119,8 @@ impl View<'_> {
             (Side::Client, retry.map(|seen| seen.mark), second.filter(|_| retry.is_some()).map(|seen| seen.first), "second ClientHello"),
             (Side::Server, asked.map(|seen| seen.mark), answer.map(|seen| seen.first), "ServerHello"),
             (Side::Server, answer.map(|seen| seen.mark), server_done, "rest of the server's flight"),
-            (Side::Client, server_done, reply, "the client's second flight"),
+            (Side::Client, server_done, begun.or(reply), "the client's second flight"),
+            (Side::Client, begun, reply, "the client's second flight"),
             (Side::Server, facts.finished.client.or(reply), last_answer, "the server's Finished"),
         ];
         let seen = steps.into_iter().filter_map(|(side, from, to, what)| Some(Wait { side, from: from?, to: to?, what }));
@@ -159,6 +164,21 @@ impl View<'_> {
             self.handshake.flow.events.iter().any(|event| event.side == side && matches!(event.kind, FlowEventKind::OutOfOrder { .. }));
         let numbered = self.handshake.quic.as_ref().is_some_and(|quic| quic.numbers.of(side).missing() > 0);
         (holes || numbered) && self.near_side() != Some(side)
+    }
+
+    /// The flight that ended a wait for the server came back to back. Who sends again what was lost sends one segment (RFC 5681 section 3.1), and the
+    /// next when that is acknowledged, a round trip later: it was sent then for the first time.
+    pub fn is_sent_first(&self, wait: &Wait) -> bool {
+        let facts = self.handshake;
+        if !self.is_tcp() || wait.side != Side::Server {
+            return false;
+        }
+        let chain = facts.server_chain.as_ref().map(|seen| seen.mark);
+        let records = facts.encrypted.server.iter().map(|record| record.mark);
+        let flight = records.chain(chain).chain(facts.server_hello_done).chain(facts.finished.server);
+        let answered = facts.client_key_exchange.or(facts.finished.client).or(facts.client_hellos.get(1).map(|hello| hello.first));
+        let mut behind = flight.filter(|mark| mark.frame > wait.to.frame && answered.is_none_or(|answered| *mark < answered));
+        behind.any(|mark| facts.flow.elapsed(wait.to, mark) < self.rtt() / 2)
     }
 
     /// Packets that a side sent between two frames and that never came by here, as the identifications tell that it numbers its packets with.

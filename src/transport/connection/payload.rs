@@ -251,11 +251,15 @@ impl<S: FlowSink> Connection<S> {
                 return Step::Continue(());
             }
             if run.start <= next {
-                let end = stream.assembler.first().map_or(run.end, |first| first.min(run.end));
+                let waiting = stream.assembler.first();
+                let end = waiting.map_or(run.end, |first| first.min(run.end));
                 let bytes = slice(run.bytes, next - run.start, end - run.start);
                 facts.bytes_seen = facts.bytes_seen.saturating_add(bytes.len() as u64);
                 self.deliver(shared, low, bytes, end, run.mark)?;
                 self.drain(shared, room, low)?;
+                if waiting.is_some() {
+                    self.was_overtaken(low, end, run.mark.time);
+                }
                 continue;
             }
             let cost = Chunk::cost_of(run.bytes.len());
@@ -279,6 +283,23 @@ impl<S: FlowSink> Connection<S> {
             }
             let len = u32::try_from(run.end - run.start).unwrap_or(u32::MAX);
             return self.event(shared, run.mark, low, FlowEventKind::OutOfOrder { offset: run.start, len });
+        }
+    }
+
+    /// A hole that ended at `end` was filled. What came beyond it less than half a round trip ago was only faster than what fills it: to be sent again
+    /// because of it takes a whole one.
+    #[cold]
+    fn was_overtaken(&mut self, low: bool, end: u64, time: Timestamp) {
+        let side = self.side(low);
+        let filled = end..self.side_facts(low).delivered;
+        let Some(rtt) = self.facts.least_rtt() else { return };
+        let recent = self.facts.events.iter_mut().rev().take_while(|event| time.since(event.mark.time) < rtt / 2);
+        for event in recent.filter(|event| event.side == side) {
+            if let FlowEventKind::OutOfOrder { offset, len } = event.kind
+                && filled.contains(&offset)
+            {
+                event.kind = FlowEventKind::Overtook { offset, len };
+            }
         }
     }
 

@@ -45,6 +45,13 @@ pub enum FlowEventKind {
         /// In bytes.
         len: u32,
     },
+    /// Payload beyond a hole that what belongs there filled a moment later, sooner than it can be sent again: it had overtaken it.
+    Overtook {
+        /// Of its first byte.
+        offset: u64,
+        /// In bytes.
+        len: u32,
+    },
     /// The other side acknowledged this side's first payload, or more after a pause or retransmission; the offset acknowledged.
     Acknowledged {
         /// Up to which all is acknowledged.

@@ -86,7 +86,7 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
 fn late_answer(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let (wait, span) = view.slowest(Side::Server).filter(|(_, span)| *span >= case.policy.slow_after)?;
     let unseen = view.sent_unseen(Side::Server, wait.from, wait.to).filter(|count| *count >= MANY_UNSEEN);
-    if unseen.is_none() && !case.loses_server_packets_unseen() {
+    if unseen.is_none() && !case.may_have_been_lost(&wait) {
         return None;
     }
     let finding = Finding::new(

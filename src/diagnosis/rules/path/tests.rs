@@ -5,12 +5,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Crowd, Knowledge};
 use crate::diagnosis::testing::{
-    at, connected, event, found, found_knowing, hello_lost_like, outstanding, partial_hello, rules_of, syn, verdict_knowing,
+    Scene, at, connected, event, found, found_knowing, hello_lost_like, outstanding, partial_hello, rules_of, syn, verdict_knowing,
 };
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
+use crate::tls::registry::ProtocolVersion as V;
 use crate::transport::{FlowEventKind, IcmpNote, ZeroWindow};
 
 #[test]
@@ -63,6 +64,31 @@ fn a_syn_that_came_again_may_have_met_a_full_queue() {
     assert_eq!(asked, Some((Confidence::Likely, vec![Cause::AcceptQueueFull])));
     let spoke = delayed(FlowEventKind::Retransmission { offset: 0, len: 300 }, at(20, 2_000), 1);
     assert_eq!(spoke, Some((Confidence::Strong, Vec::new())));
+}
+
+#[test]
+fn a_flight_that_comes_back_to_back_was_not_sent_before() {
+    // The ServerHello comes after 3 s, the rest of its flight so many milliseconds behind it; a packet of the server's comes out of order.
+    let late = |behind: i64, kind: FlowEventKind| {
+        let mut facts = Scene::broad().answered(V::TLS12, 0xc02f, &[]).handshake;
+        let connected = connected();
+        (facts.flow.sides, facts.flow.tcp) = (connected.flow.sides.clone(), connected.flow.tcp);
+        for hello in &mut facts.client_hellos {
+            (hello.first, hello.mark) = (at(4, 25), at(4, 25));
+        }
+        let hello = facts.server_hello.as_mut().unwrap();
+        (hello.first, hello.mark) = (at(6, 3_025), at(6, 3_025));
+        facts.server_hello_done = Some(at(8, 3_025 + behind));
+        let done = 3_040 + behind;
+        (facts.client_key_exchange, facts.finished.client, facts.finished.server) =
+            (Some(at(10, done)), Some(at(10, done)), Some(at(12, done + 20)));
+        facts.flow.events.push(event(at(14, done + 40), Side::Server, kind));
+        verdict_knowing(&facts, &Knowledge::default()).cause()
+    };
+    let hole = FlowEventKind::OutOfOrder { offset: 4_000, len: 255 };
+    assert_eq!(late(0, hole), Some(Cause::ServerSlow));
+    assert_eq!(late(21, hole), Some(Cause::PacketLoss), "one segment, and the next a round trip later");
+    assert_eq!(late(21, FlowEventKind::Overtook { offset: 4_000, len: 255 }), Some(Cause::ServerSlow), "nothing is lost there");
 }
 
 #[test]

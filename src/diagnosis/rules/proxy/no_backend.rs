@@ -59,6 +59,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let hello = view.hello_mark().filter(|hello| hello.frame < ending.mark.frame && view.hello_whole())?;
     let after = ending.mark.time.since(hello.time);
+    // What is closed before the hello in one connection and behind it in the next was closed for the same reason: the hello was faster.
+    let as_before = case.knowledge.causes.iter().any(|(cause, _)| *cause == Cause::LoadBalancerNoBackend);
+    if as_before && !alive && after <= AT_ONCE && ending.reset.is_none() {
+        let summary = format!(
+            "{} closed {} after the ClientHello without sending a byte, as it closed another connection before any ClientHello.",
+            handshake.server,
+            span_text(after)
+        );
+        let finding = Finding::new(Cause::LoadBalancerNoBackend, Confidence::Likely, summary).weight(Weight::Explains);
+        return Some(evidence(finding.shown_by(hello, "ClientHello")));
+    }
     let retries = after.abs_diff(HAPROXY_RETRIES) <= TIMER_SLACK + view.rtt() && ending.reset.is_none();
     retries.then(|| {
         let summary = format!(
@@ -82,7 +93,7 @@ const TIMER_SLACK: Duration = Duration::from_millis(60);
 mod tests {
     use super::*;
     use crate::diagnosis::knowledge::Knowledge;
-    use crate::diagnosis::testing::{at, cause, connection, hello, verdict_knowing};
+    use crate::diagnosis::testing::{Scene, at, cause, connection, hello, verdict_knowing};
     use crate::handshake::Handshake;
     use crate::handshake::facts::Outcome;
     use crate::transport::Reset;
@@ -122,6 +133,25 @@ mod tests {
         let knowledge = Knowledge { completed: 3, attempts: 3, speaks_tls: true, ..Knowledge::default() };
         let verdict = verdict_knowing(&closed_by_server(12), &knowledge);
         assert_ne!(verdict.cause(), Some(Cause::LoadBalancerNoBackend));
+    }
+
+    #[test]
+    fn a_hello_that_was_faster_changes_nothing() {
+        let closed = |before: u32, completed: u32| {
+            let mut handshake = closed_by_server(20);
+            handshake.client_hellos = Scene::broad().handshake.observed.client_hellos;
+            for hello in &mut handshake.client_hellos {
+                (hello.mark, hello.first, hello.span) = (at(4, 11), at(4, 11), (0, 300));
+            }
+            let client = &mut handshake.flow.sides.client;
+            (client.first_data, client.last_data, client.highest, client.acked) = (Some(at(4, 11)), Some(at(4, 11)), 300, 300);
+            let causes = if before > 0 { vec![(Cause::LoadBalancerNoBackend, before)] } else { Vec::new() };
+            let knowledge = Knowledge { attempts: before + completed, completed, causes, ..Knowledge::default() };
+            verdict_knowing(&handshake, &knowledge).cause.map(|finding| (finding.cause, finding.confidence))
+        };
+        assert_eq!(closed(1, 0), Some((Cause::LoadBalancerNoBackend, Confidence::Likely)));
+        assert_ne!(closed(0, 0).map(|found| found.0), Some(Cause::LoadBalancerNoBackend), "nothing else shows it");
+        assert_ne!(closed(1, 1).map(|found| found.0), Some(Cause::LoadBalancerNoBackend), "a backend lives");
     }
 
     #[test]

@@ -22,7 +22,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let completed = facts.outcome == Outcome::Completed;
     // Seen from afar on a path that loses packets, the time may have been the path's.
     let unseen = view.sent_unseen(Side::Server, wait.from, wait.to).is_some_and(|count| count >= 2);
-    let sure = !unseen && !case.loses_server_packets_unseen();
+    let sure = !unseen && !case.may_have_been_lost(&wait);
     let finding = Finding::new(
         Cause::ServerSlow,
         if sure { Confidence::Strong } else { Confidence::Hint },

@@ -64,6 +64,29 @@ fn an_alert_leaves_nothing_for_silence_to_explain() {
 }
 
 #[test]
+fn what_waits_behind_a_change_of_cipher_waits_for_the_network() {
+    // The flight arrives at 25 ms; milliseconds to the client's ChangeCipherSpec and Finished. The round trip takes 2 s.
+    let slow = |change: Option<i64>, finished: i64| {
+        let mut facts = Scene::broad().answered(V::TLS12, 0x1301, &[(0x002b, &[3, 4])]).handshake;
+        facts.flow.tcp = connected().flow.tcp;
+        facts.flow.tcp.as_mut().unwrap().ack_rtt = Some(Duration::from_secs(2));
+        facts.flow.sides = connected().flow.sides.clone();
+        for hello in &mut facts.client_hellos {
+            (hello.first, hello.mark) = (at(4, 20), at(4, 20));
+        }
+        let hello = facts.server_hello.as_mut().unwrap();
+        (hello.first, hello.mark) = (at(6, 25), at(6, 25));
+        facts.change_cipher_spec.client = change.map(|after| at(10, 25 + after));
+        (facts.finished.server, facts.finished.client) = (Some(at(7, 25)), Some(at(12, 25 + finished)));
+        found(&client_slow::RULE, &facts).is_some()
+    };
+    assert!(!slow(Some(2_000), 4_000), "it is held back until the change of cipher is acknowledged");
+    assert!(slow(None, 4_000));
+    assert!(slow(Some(2_000), 9_000), "longer than an acknowledgment takes");
+    assert!(slow(Some(8_000), 9_000), "it began late");
+}
+
+#[test]
 fn a_side_that_closes_in_order_says_no_more_than_that() {
     let closed = Scene::broad().warning(Side::Server, A::CLOSE_NOTIFY).ended(Outcome::Closed, StoppedBy::Server).handshake;
     let finding = found(&close_notify::RULE, &closed).expect("close_notify before the handshake was done");

@@ -29,8 +29,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Some(A::PROTOCOL_VERSION) if lowest_counts && !newer_only => Confidence::Strong,
         Some(A::PROTOCOL_VERSION) => Confidence::Certain,
         Some(A::INTERNAL_ERROR | A::INSUFFICIENT_SECURITY) if outdated => Confidence::Strong,
-        // Of a version most say protocol_version; of suites that fit no certificate of theirs all say this.
-        Some(A::HANDSHAKE_FAILURE) if outdated || newer_only => Confidence::Likely,
+        // Of a version most say protocol_version; of suites that fit no certificate of theirs all say this. That others, who offer TLS 1.3 as well, are
+        // given that is no sign that older ones are refused.
+        Some(A::HANDSHAKE_FAILURE) if outdated || newer_only && offer::suspects(hello, case.knowledge).is_empty() => Confidence::Likely,
         Some(A::ILLEGAL_PARAMETER | A::DECODE_ERROR | A::UNEXPECTED_MESSAGE) | None if outdated => Confidence::Likely,
         _ => return None,
     };

@@ -7,7 +7,7 @@ use crate::diagnosis::testing::{Scene, extensions, legacy, related, with, withou
 use crate::flow::Side::{Client, Server};
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
-use crate::tls::registry::{AlertDescription as A, CipherSuite, ProtocolVersion as V};
+use crate::tls::registry::{AlertDescription as A, CipherSuite, NamedGroup, ProtocolVersion as V};
 
 #[test]
 fn versions_that_do_not_meet() {
@@ -48,6 +48,21 @@ fn a_server_that_chose_only_what_is_older_than_the_offer_is_too_old() {
     assert_ne!(refused(modern, A::HANDSHAKE_FAILURE, &[V::TLS10, V::TLS12]).map(|(cause, _)| cause), Some(Cause::ServerVersionTooOld));
     let with_cbc: &[u16] = &[0xc02b, 0xc02f, 0xc013, 0x00ff];
     assert_ne!(refused(with_cbc, A::HANDSHAKE_FAILURE, &[V::TLS10]).map(|(cause, _)| cause), Some(Cause::ServerVersionTooOld));
+}
+
+#[test]
+fn a_curve_that_the_client_does_not_take_is_no_version() {
+    let refused = |groups: &[u8], alert: A| {
+        let mut scene = Scene::hello(V::TLS12, &legacy(), &with(0x000a, groups, false)).alert(Server, alert);
+        (scene.knowledge.versions, scene.knowledge.completed, scene.knowledge.attempts) = (vec![V::TLS13], 1, 1);
+        scene.knowledge.groups = vec![NamedGroup::X25519];
+        scene.knowledge.ciphers = vec![CipherSuite(0x1302)];
+        scene.cause()
+    };
+    let likely = |cause| Some((cause, Confidence::Likely));
+    assert_eq!(refused(&[0, 2, 0, 0x1d], A::HANDSHAKE_FAILURE), likely(Cause::CertificateTypeMismatch), "P-256 is not among them");
+    assert_eq!(refused(&[0, 4, 0, 0x1d, 0, 0x17], A::HANDSHAKE_FAILURE), likely(Cause::ClientVersionTooOld));
+    assert_eq!(refused(&[0, 2, 0, 0x1d], A::PROTOCOL_VERSION), Some((Cause::ClientVersionTooOld, Confidence::Certain)));
 }
 
 #[test]

@@ -31,6 +31,24 @@ fn bytes_beyond_a_hole_wait_and_keep_their_own_frame() {
 }
 
 #[test]
+fn what_is_overtaken_is_not_lost() {
+    // A round trip of 40 ms; milliseconds from what came too early to what fills the hole before it.
+    let beyond = |late: i64, mends: &[u8]| {
+        let mut trace = Trace::new();
+        trace.see(W().client(1000).syn().at(0)).see(W().server(5000).syn().ack(1001).at(39)).see(W().client(1001).ack(5001).at(40));
+        trace.see(W().server(5004).ack(1001).data(b"def").at(100)).see(W().server(5009).ack(1001).data(b"ij").at(100));
+        trace.see(W().server(5001).ack(1001).data(mends).at(100 + late)).end();
+        let kinds = trace.only().0.events.iter().map(|event| event.kind);
+        let kinds = kinds.filter(|kind| matches!(kind, FlowEventKind::OutOfOrder { .. } | FlowEventKind::Overtook { .. }));
+        kinds.collect::<Vec<_>>()
+    };
+    let still_behind_a_hole = FlowEventKind::OutOfOrder { offset: 8, len: 2 };
+    assert_eq!(beyond(3, b"abc"), [FlowEventKind::Overtook { offset: 3, len: 3 }, still_behind_a_hole]);
+    assert_eq!(beyond(41, b"abc"), [FlowEventKind::OutOfOrder { offset: 3, len: 3 }, still_behind_a_hole], "time to send it again");
+    assert_eq!(beyond(3, b"ab"), [FlowEventKind::OutOfOrder { offset: 3, len: 3 }, still_behind_a_hole], "the hole is still there");
+}
+
+#[test]
 fn the_first_byte_wins_and_a_difference_is_told() {
     let mut trace = Trace::new();
     trace.open(W());
