@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
+use crate::handshake::facts::Outcome;
+use crate::time::Mark;
 
 use super::cause::Cause;
 use super::chain::ChainFacts;
-use super::knowledge::{Knowledge, Related};
+use super::knowledge::{Knowledge, Related, hello_shape};
 use super::policy::Policy;
 use super::view::{View, Wait};
 
@@ -39,6 +41,25 @@ impl<'a> Case<'a> {
                 && other.start.time.since(list.time) <= AT_ONCE
         };
         self.knowledge.related.iter().filter(next).min_by_key(|other| other.start)
+    }
+
+    /// Over QUIC the client's last word says most likely that it closes: by its size and its time, or because the same client with the same hello was seen to
+    /// close a moment before.
+    pub fn left_over_quic(&self) -> Option<Mark> {
+        let view = View::new(self.handshake);
+        let closed = |mark: &Mark| {
+            let shape = self.handshake.hello().map(hello_shape);
+            let like = |other: &&Related| {
+                other.same_endpoint
+                    && other.same_name
+                    && other.transport == Transport::Udp
+                    && other.start < *mark
+                    && Some(other.hello_shape) == shape
+            };
+            let mut others = self.knowledge.related.iter().filter(like).peekable();
+            others.peek().is_some() && others.all(|other| other.outcome == Outcome::Alerted && other.answered_in.is_some())
+        };
+        view.left_over_quic().or_else(|| view.perhaps_left_over_quic().filter(closed))
     }
 
     /// The server's system took no notice of the client's SYN at first, and that was no loss on the path: seen at the server, the SYN had arrived; or it was

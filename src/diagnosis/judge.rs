@@ -207,7 +207,7 @@ fn is_cause(case: &Case<'_>, finding: &Finding) -> bool {
             let nearly = || finding.weight >= Weight::Fallback && View::new(case.handshake).nearly_stalled(case.policy);
             // Of a connection that did not come up nothing is missing but the answer.
             let connect = matches!(finding.cause, Cause::TcpSynUnanswered | Cause::SynFlood) && finding.confidence >= Confidence::Likely;
-            let refused = finding.cause == Cause::ServerCertificateRejected && View::new(case.handshake).left_over_quic().is_some();
+            let refused = finding.cause == Cause::ServerCertificateRejected && case.left_over_quic().is_some();
             finding.weight >= Weight::Fallback && (by_capture || refused || finding.cause == Cause::QuicClientMoved) || nearly() || connect
         }
         Outcome::Completed if case.knowledge.scan.is_some() => false,

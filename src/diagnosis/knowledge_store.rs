@@ -2,7 +2,7 @@
 //!
 //! Handshakes are entered in the order they close; every map is bounded, and forgets what was not touched for longest.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ mod logins;
 mod server;
 mod tags;
 
-use bounds::bound;
+use bounds::{bound, bound_set};
 use server::Server;
 use tags::{UNNAMED, tag};
 
@@ -73,6 +73,8 @@ pub struct KnowledgeStore {
     lookups: Lookups,
     /// Hosts that serve, whatever the port.
     hosts: Aged<(Site, IpAddr), Host>,
+    /// Ports on which services that may come to TLS by a dialogue went on in clear.
+    clear: BTreeSet<(Site, u16)>,
     /// What the interfaces lose.
     sources: Aged<u32, Hearing>,
     /// See [`Knowledge::icmp_unread`].
@@ -105,6 +107,7 @@ impl Default for KnowledgeStore {
             sources: Aged::new(SERVERS),
             later: Later::default(),
             sockets: Sockets::default(),
+            clear: BTreeSet::new(),
             lookups: Lookups::default(),
             icmp_unread: false,
             end: None,
@@ -141,6 +144,10 @@ impl KnowledgeStore {
     pub fn overhear(&mut self, connection: &Handshake) {
         self.sources.touch(&connection.flow.interface).hear(both_sides(connection));
         self.later.enter(connection);
+        if connection.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls()) {
+            self.clear.insert((connection.flow.key.site, connection.server.port));
+            bound_set(&mut self.clear, PER_SERVER);
+        }
         if Side::BOTH.into_iter().any(|side| connection.flow.side(side).snaplen_cut > 0) {
             self.learn_client(connection, UNNAMED, 0);
             self.learn_host(connection);
@@ -213,6 +220,11 @@ impl KnowledgeStore {
     /// Whether this handshake over UDP is a scanner's probe of a port.
     pub fn probes_ports(&self, handshake: &Handshake) -> bool {
         self.sockets.scans(handshake)
+    }
+
+    /// Whether a service on that port, at any address, was used in clear without TLS.
+    pub fn serves_in_clear(&self, handshake: &Handshake) -> bool {
+        self.clear.contains(&(handshake.flow.key.site, handshake.server.port))
     }
 
     /// Whether the endpoint that this handshake went to has been seen to speak TLS over TCP.

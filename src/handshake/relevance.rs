@@ -18,6 +18,10 @@ pub const QUIC_UNREAD: &str = "quic-unread";
 pub const MULTIPATH: &str = "mptcp-subflow";
 /// The word for packets of a connection that come once more when it is over.
 pub const LATE_COPY: &str = "late-copy";
+/// The word for connections that were refused before they came up, where no TLS is known to be due.
+pub const REFUSED: &str = "refused";
+/// The word for connections whose SYN nobody answered, likewise.
+pub const UNANSWERED: &str = "unanswered";
 /// The word for what scanners send.
 pub const SCAN: &str = "scan";
 
@@ -87,6 +91,21 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         (None, None) if Side::BOTH.into_iter().any(|side| flow.side(side).snaplen_cut > 0) => Relevance::Other("cut"),
         (None, None) => Relevance::Other("unrecognised"),
     }
+}
+
+/// The word for a connection over TCP that the server's end refused, or left unanswered, so that nobody knows what it was for.
+pub fn never_up(handshake: &Handshake) -> Option<&'static str> {
+    let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
+    let asked = client.syn.is_some() && client.data_packets == 0 && server.data_packets == 0;
+    let up = handshake.flow.is_udp() || server.syn.is_some() || handshake.flow.established().is_some();
+    let refused = server.resets.iter().any(|reset| reset.to_syn) || !handshake.flow.icmp.is_empty();
+    (asked && !up).then_some(if refused { REFUSED } else { UNANSWERED })
+}
+
+/// A connection that failed before it came up, to a service that comes to TLS by a dialogue in clear: TLS may have been wanted.
+pub fn may_have_wanted_tls(handshake: &Handshake) -> bool {
+    let by_dialogue = || matches!(Service::at(handshake.server.port), Some((service, Use::Clear)) if service.dialect().is_some());
+    handshake.outcome.failed() && never_up(handshake).is_some() && by_dialogue()
 }
 
 /// Of a QUIC handshake the server's side alone was captured.
@@ -238,12 +257,35 @@ fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnosis::testing::connection;
+    use crate::handshake::facts::{Outcome, StoppedBy};
     use crate::time::Timestamp;
+    use crate::transport::{Reset, TcpFacts};
 
     /// A SYN with nothing but a maximum segment size, if that.
     fn bare(mss: Option<u16>, window: u16, ttl: u8) -> SynFacts {
         let mark = Mark { frame: 1, time: Timestamp::from_nanos(0) };
         SynFacts { mss, window, ..SynFacts::once(mark, ttl) }
+    }
+
+    #[test]
+    fn a_database_that_refuses_may_have_been_wanted_over_tls() {
+        let refused = |server: &str, answer: fn(&mut Handshake)| {
+            let mut handshake = connection(server);
+            handshake.flow.tcp = Some(TcpFacts::default());
+            handshake.flow.sides.server.syn = None;
+            (handshake.outcome, handshake.stopped_by) = (Outcome::Refused, StoppedBy::Server);
+            answer(&mut handshake);
+            (never_up(&handshake), may_have_wanted_tls(&handshake))
+        };
+        let reset: fn(&mut Handshake) =
+            |handshake| handshake.flow.sides.server.resets.push(Reset { to_syn: true, ..Reset::fitting(Mark::default(), 64) });
+        assert_eq!(refused("192.0.2.2:5432", reset), (Some(REFUSED), true));
+        assert_eq!(refused("192.0.2.2:5432", |_| {}), (Some(UNANSWERED), true));
+        assert_eq!(refused("192.0.2.2:6379", reset), (Some(REFUSED), false), "Redis has another port for TLS");
+        assert_eq!(refused("192.0.2.2:5432", |handshake| handshake.outcome = Outcome::Incomplete), (Some(UNANSWERED), false));
+        let up = connection("192.0.2.2:5432");
+        assert_eq!((never_up(&up), may_have_wanted_tls(&up)), (None, false));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::knowledge_store::KnowledgeStore;
 use crate::handshake::Handshake;
-use crate::handshake::relevance::SCAN;
+use crate::handshake::relevance::{SCAN, may_have_wanted_tls, never_up};
 use crate::origins::Origins;
 use crate::report::{self, Files};
 use crate::site::Observer;
@@ -34,7 +34,9 @@ impl Held {
         match handshake.preamble.as_ref().filter(|facts| facts.asks_for_login()) {
             Some(facts) => knowledge.was_let_in(handshake, facts).then_some(facts.dialect.name()),
             None if knowledge.probes_ports(handshake) => Some(SCAN),
-            None => (self.doubtful && !knowledge.speaks_tls(handshake)).then_some("not-tls"),
+            None if !self.doubtful || knowledge.speaks_tls(handshake) => None,
+            None if may_have_wanted_tls(handshake) && !knowledge.serves_in_clear(handshake) => None,
+            None => Some(never_up(handshake).unwrap_or("not-tls")),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::diagnosis::clock;
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::remedy::parts::FilePath;
 use crate::frame::LinkType;
-use crate::handshake::relevance::QUIC_UNREAD;
+use crate::handshake::relevance::{QUIC_UNREAD, REFUSED, UNANSWERED};
 use crate::packet::{Skip, link_name};
 use crate::report::{self, Carried, Command, Input, Summary, total_bytes};
 use crate::site::Observer;
@@ -267,7 +267,11 @@ fn notes(
             .fold(0u64, |sum, count| sum.saturating_add(*count));
         let cut = totals.other_flows.get("cut").copied().unwrap_or_default();
         let scan = totals.other_flows.get("scan").copied().unwrap_or_default();
-        notes.push(if scan == table.flows {
+        let of = |word: &str| totals.other_flows.get(word).copied().unwrap_or_default();
+        let (refused, unanswered) = (of(REFUSED), of(UNANSWERED));
+        notes.push(if table.flows > 0 && refused.saturating_add(unanswered) == table.flows {
+            never_up(refused, unanswered)
+        } else if scan == table.flows {
             format!("No TLS handshake was found in {flows}: they are a scan's, with SYNs that no system makes by itself.")
         } else if cut > 0 {
             format!("No TLS handshake was found in {flows}: of {cut} the capture holds packets without what they carried, as its snapshot length cut them. Capture whole packets (tcpdump: no -s, or -s 0).")
@@ -278,6 +282,20 @@ fn notes(
         });
     }
     notes
+}
+
+/// No connection came up: what each of them met with.
+fn never_up(refused: u64, unanswered: u64) -> String {
+    let (were, got) =
+        (counted(refused, "was refused", "were refused"), counted(unanswered, "SYN was not answered", "SYNs were not answered"));
+    let met = match (refused, unanswered) {
+        (_, 0) => were,
+        (0, _) => got,
+        _ => format!("{were}, and {got}"),
+    };
+    format!(
+        "No connection came up, so that nobody could begin with TLS: {met}. Check what listens on these ports, and the firewalls in between."
+    )
 }
 
 /// What hides the TLS in it, where it is more than a trace, each protocol once.

@@ -192,6 +192,44 @@ fn a_reset_tells_of_bytes_that_were_not_captured() {
 }
 
 #[test]
+fn who_closed_over_quic_a_moment_before_closes_again() {
+    use crate::diagnosis::case::Case;
+    use crate::diagnosis::knowledge::{Knowledge, Related, hello_shape};
+    use crate::diagnosis::testing::{Scene, related};
+    use crate::flow::Transport;
+    use crate::handshake::facts::{Outcome, QuicFacts};
+    use crate::quic::version::Version;
+    let closes = |len: u32, others: &[Outcome], shape: u64| {
+        let mut facts = over_udp(Protocol::Quic);
+        let mut quic = QuicFacts::new(Version::V1);
+        quic.handshakes.server.last = Some(at(5, 22));
+        quic.last_alone.client = Some((len, at(6, 22)));
+        facts.quic = Some(Box::new(quic));
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        facts.flow.sides.client.last_packet = Some(at(6, 22));
+        facts.outcome = Outcome::Incomplete;
+        let hello_shape = hello_shape(&facts.client_hellos[0].what) ^ shape;
+        let like = |outcome: &Outcome| Related {
+            same_endpoint: true,
+            same_name: true,
+            transport: Transport::Udp,
+            hello_shape,
+            answered_in: Some(Duration::from_millis(30)),
+            outcome: *outcome,
+            ..related(at(0, -500))
+        };
+        let knowledge = Knowledge { related: others.iter().map(like).collect(), ..Knowledge::default() };
+        let case = Case { handshake: &facts, chain: None, client_chain: None, knowledge: &knowledge, policy: &Policy::default() };
+        case.left_over_quic().map(|mark| mark.frame)
+    };
+    assert_eq!(closes(61, &[Outcome::Alerted], 0), Some(6));
+    assert_eq!(closes(61, &[], 0), None, "it may be a Finished");
+    assert_eq!(closes(61, &[Outcome::Alerted, Outcome::Completed], 0), None, "it takes the certificate, too");
+    assert_eq!(closes(61, &[Outcome::Alerted], 1), None, "another program");
+    assert_eq!(closes(24, &[Outcome::Alerted], 0), None, "an acknowledgment");
+}
+
+#[test]
 fn a_late_small_packet_of_quic_is_a_farewell_where_the_capture_ends_with_it() {
     use crate::handshake::facts::{Outcome, QuicFacts};
     use crate::quic::version::Version;

@@ -72,7 +72,7 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
     {
         return Reaction::Waited { mark: seen.mark, pause };
     }
-    if let Some(mark) = View::new(handshake).left_over_quic() {
+    if let Some(mark) = case.left_over_quic() {
         return Reaction::HiddenAlert { mark };
     }
     match handshake.outcome {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::clock;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -12,6 +13,7 @@ use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::packet::IcmpKind;
+use crate::preamble::services::{Service, Use};
 use crate::transport::{IcmpNote, Reset, SynFacts};
 
 mod accept_queue;
@@ -78,6 +80,21 @@ fn refuses_answers(view: View<'_>) -> Option<&Reset> {
     let resets = (client.resets.len() as u64).saturating_add(client.resets_dropped.into());
     let each = answer.count >= 2 && resets >= answer.count.into() && view.server().resets.is_empty();
     client.resets.first().filter(|reset| each && reset.seq_distance == 0 && view.client().syn.is_some_and(|syn| syn.count >= 2))
+}
+
+/// The port is for a service that begins in clear, and nothing shows that this one speaks TLS.
+fn may_be_meant_in_clear(case: &Case<'_>, mut finding: Finding) -> Finding {
+    let port = case.handshake.server.port;
+    match Service::at(port) {
+        Some((service, Use::Clear)) if !case.knowledge.speaks_tls => {
+            finding.confidence = finding.confidence.min(Confidence::Likely);
+            finding.noting(format!(
+                "port {port} is for {name}, which begins in clear: whether TLS was to follow is not known",
+                name = service.name
+            ))
+        }
+        _ => finding,
+    }
 }
 
 /// Hops of which a packet that began with 64 has left more wherever it is captured.

@@ -10,6 +10,8 @@ use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
 use crate::transport::Reset;
 
+use super::may_be_meant_in_clear;
+
 pub(super) const RULE: Rule = Rule { cause: Cause::TcpRefused, against: &[], page: page!("tcp-refused"), check };
 
 /// The server's RST that answered the SYN.
@@ -57,6 +59,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         finding
     };
+    let finding = may_be_meant_in_clear(case, finding);
     Some(
         finding
             .weight(Weight::Overrides)

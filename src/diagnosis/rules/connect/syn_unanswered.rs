@@ -10,7 +10,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::StoppedBy;
 use crate::wording::counted;
 
-use super::{accepts_without_serving, syn_ignored, syn_repeated};
+use super::{accepts_without_serving, may_be_meant_in_clear, syn_ignored, syn_repeated};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::TcpSynUnanswered, against: &[], page: page!("tcp-syn-unanswered"), check };
 
@@ -50,8 +50,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             again = counted(again, "connection", "connections")
         )
     };
+    let finding = may_be_meant_in_clear(case, Finding::new(Cause::TcpSynUnanswered, confidence, summary));
     Some(
-        Finding::new(Cause::TcpSynUnanswered, confidence, summary)
+        finding
             .weight(Weight::Overrides)
             .stopped_by(StoppedBy::Network)
             .shown_by(syn.first, "first SYN")

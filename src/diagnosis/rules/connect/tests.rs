@@ -55,6 +55,30 @@ fn an_answer_that_the_client_ignores_reached_it() {
 }
 
 #[test]
+fn a_sender_with_too_few_hops_is_no_loop() {
+    let advice = |ttl: u8| {
+        let mut facts = unanswered();
+        facts.flow.sides.server = SideFacts { syn: Some(syn(at(2, 20), at(5, 7_020), 4, ttl)), packets: 4, ..SideFacts::default() };
+        facts.flow.icmp.push(IcmpNote {
+            mark: at(3, 21),
+            reporter: "203.0.113.1".parse().unwrap(),
+            kind: IcmpKind::TimeExceeded,
+            icmp_type: 11,
+            code: 0,
+            about: Side::Server,
+            quoted_len: 60,
+            ignored: 0,
+        });
+        let finding = found_knowing(&unreachable::RULE, &facts, &Knowledge::default()).expect("a router says so");
+        (finding.evidence.iter().any(|evidence| evidence.text.contains("routing loop")), finding.remedy[0].line().to_string())
+    };
+    let (is_loop, fix) = advice(1);
+    assert!(!is_loop && fix.contains("set the TTL"), "{fix}");
+    let (is_loop, fix) = advice(64);
+    assert!(is_loop && fix.contains("check the route"), "{fix}");
+}
+
+#[test]
 fn who_answers_each_syn_ack_with_a_rst_gets_them() {
     let asks = |every: i64, resets: usize| {
         let mut facts = unanswered();

@@ -4,7 +4,7 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
-use crate::diagnosis::remedy;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -22,8 +22,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let note = case.handshake.flow.icmp.iter().find(|note| {
         matches!(note.kind, IcmpKind::Unreachable | IcmpKind::PortUnreachable) || note.kind == IcmpKind::TimeExceeded && note.code == 0
     })?;
+    // A packet that had few hops left when it was first seen was sent so.
+    let short = view.side(note.about).syn.map(|syn| syn.ttl).filter(|ttl| note.kind == IcmpKind::TimeExceeded && *ttl < super::FEWEST_HOPS);
+    let sender = if note.about == Side::Client { case.handshake.client } else { case.handshake.server };
     let what = match note.kind {
         IcmpKind::PortUnreachable => "port unreachable",
+        IcmpKind::TimeExceeded if short.is_some() => "TTL exceeded",
         IcmpKind::TimeExceeded => "TTL exceeded, a routing loop",
         _ if note.icmp_type == ICMP_UNREACHABLE && note.code == 0 => "network unreachable",
         _ if note.icmp_type == ICMP_UNREACHABLE && note.code == 1 => "host unreachable",
@@ -60,6 +64,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         finding
     };
+    if let Some(ttl) = short {
+        let too_few =
+            format!("the {}'s packets have TTL {ttl} where they were captured: {} sends them with too few", note.about, sender.address);
+        return Some(
+            finding
+                .noting(too_few)
+                .advise(format!(
+                    "On {}, set the TTL (hop limit) of its packets to 64, and look for a firewall rule that changes it:",
+                    sender.address
+                ))
+                .advise(Command::new("sysctl net.ipv4.ip_default_ttl net.ipv6.conf.all.hop_limit"))
+                .advise(remedy::traceroute(case.handshake, target)),
+        );
+    }
     let finding = if note.kind == IcmpKind::PortUnreachable { finding.or_else(&[Cause::FirewallReject]) } else { finding };
     Some(
         finding

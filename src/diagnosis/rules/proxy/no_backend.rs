@@ -78,7 +78,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             span_text(after)
         );
         let (confidence, weight) = if alive { (Confidence::Hint, Weight::Note) } else { (Confidence::Likely, Weight::Explains) };
-        evidence(Finding::new(Cause::LoadBalancerNoBackend, confidence, summary).weight(weight).shown_by(hello, "ClientHello"))
+        let finding = Finding::new(Cause::LoadBalancerNoBackend, confidence, summary).weight(weight).shown_by(hello, "ClientHello");
+        // So long may a balancer wait for what a backend says, too.
+        evidence(finding.or_else(&[Cause::ServerTimeout]))
     })
 }
 

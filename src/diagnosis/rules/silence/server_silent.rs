@@ -86,16 +86,27 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
     // A host on which a process hangs goes on acknowledging.
     let fins = Some(view.client().fins_in_vain).filter(|fins| *fins >= FINS);
     let alive = acked && fins.is_none() && view.disowned(Side::Server).is_none();
+    // What takes the hello behind a proxy's word that it is connected is the proxy; whether the server ever got it does not show.
+    let through = facts.preamble.as_ref().filter(|preamble| preamble.dialect.is_proxy() && preamble.upgrade == Upgrade::Granted);
+    let silence = span_text(view.silence());
     let mut finding = Finding::new(
         Cause::ServerSilent,
-        if alive { Confidence::Strong } else { Confidence::Likely },
-        format!("{} received the ClientHello and stayed silent for {}.", view.target(), span_text(view.silence())),
+        if alive && through.is_none() { Confidence::Strong } else { Confidence::Likely },
+        match through {
+            Some(_) => format!(
+                "The proxy {} took the ClientHello for {} and passed no answer back for {silence}.",
+                facts.server,
+                facts.server_name().unwrap_or_else(|| "the server behind it".to_owned())
+            ),
+            None => format!("{} received the ClientHello and stayed silent for {silence}.", view.target()),
+        },
     )
     .weight(Weight::Fallback)
     .stopped_by(StoppedBy::Server)
     .shown_by(hello, "ClientHello");
     if let Some(mark) = view.client().acked_at.filter(|_| acked) {
-        finding = finding.shown_by(mark, "the server's kernel acknowledged it");
+        let whose = if through.is_some() { "proxy" } else { "server" };
+        finding = finding.shown_by(mark, format!("the {whose}'s kernel acknowledged it"));
     }
     finding = match gave_up {
         Some(ending) => finding.shown_by(ending.mark, format!("the client gives up ({})", ending.name())),
@@ -112,6 +123,14 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
         &[Cause::ClientTimeout, Cause::ServerFlightDropped, Cause::PathMtuBlackHole]
     };
     let finding = or_clear(case, finding).or_else(alternatives);
+    if through.is_some() {
+        let finding = finding.or_else(&[Cause::ClientHelloDropped]);
+        return Some(
+            finding
+                .advise("On the proxy, look at its own connection to the server, in its log and in a capture there: whether the ClientHello arrives at the server decides between the path and the server.")
+                .advise(remedy::s_client(facts, "")),
+        );
+    }
     Some(
         super::or_split(case, finding)
             .advise("On the server itself, try the same. If it hangs there too, check the process (thread dump, CPU, workers); if not, the load balancer or the way back.")

@@ -116,6 +116,20 @@ fn ever_new_packets_without_an_answer_are_a_silence() {
 }
 
 #[test]
+fn acknowledgments_that_are_alike_repeat_no_answer() {
+    // Two acknowledgments of 24 bytes, then what is smaller than a Finished with one, and silence.
+    let closes = |before: u16, last: u16| {
+        let mut wire = Wire::new();
+        wire.client(&first_initial(0)).server(&answer());
+        wire.client(&from_client(before)).server(&handshake_packet(b"c", SCID, 900)).client(&from_client(before));
+        wire.server(&handshake_packet(b"c", SCID, 150)).client(&from_client(last)).wait(700);
+        ended(&mut wire)
+    };
+    assert_eq!(closes(24, 61), (Outcome::Alerted, StoppedBy::Client));
+    assert_ne!(closes(60, 61).0, Outcome::Alerted, "a Finished may have been sent twice");
+}
+
+#[test]
 fn a_server_that_repeats_its_flight_waits_for_the_client() {
     let mut wire = Wire::new();
     wire.client(&first_initial(0)).server(&answer());
