@@ -334,10 +334,8 @@ impl UsableOffer {
     /// Others came with TLS 1.3, which hides the server's certificate and does not bind its curve to the groups: it may be on P-256, as nearly all with an
     /// EC key are, which this client, below TLS 1.3, does not take.
     fn hidden_curve(&self, knowledge: &Knowledge) -> Option<Suspect> {
-        let unseen =
-            knowledge.key_kinds.is_empty() && !knowledge.versions.is_empty() && knowledge.versions.iter().all(|version| version.is_tls13());
         let narrow = !self.groups.is_empty() && !self.groups.contains(&NamedGroup::SECP256R1);
-        if self.tls13 || !unseen || !narrow {
+        if self.tls13 || !narrow || !certificates_are_hidden(knowledge) {
             return None;
         }
         let why = format!(
@@ -373,6 +371,11 @@ impl UsableOffer {
                 suspect(5, "all of the client's suites need an RSA certificate, and this server has none")
             }
             (false, true, false) if !known => suspect(3, "all of the client's suites need an ECDSA certificate, and most servers have RSA"),
+            (true, false, false) if certificates_are_hidden(knowledge) => {
+                let why =
+                    "all of the client's suites need an RSA certificate, and this server was seen with TLS 1.3 alone, which hides its own";
+                Some(Suspect { compared: true, ..Suspect::new(Cause::CertificateTypeMismatch, 3, why.to_owned()) })
+            }
             // Nearly every server has an RSA certificate: without one of this server's seen, such an offer is no reason to think so.
             _ => None,
         }
@@ -449,6 +452,12 @@ impl UsableOffer {
             _ => None,
         }
     }
+}
+
+/// All that is known of the server comes from handshakes of TLS 1.3, which do not show what certificates it has.
+fn certificates_are_hidden(knowledge: &Knowledge) -> bool {
+    let tls13_alone = !knowledge.versions.is_empty() && knowledge.versions.iter().all(|version| version.is_tls13());
+    knowledge.key_kinds.is_empty() && tls13_alone
 }
 
 /// The narrowness of a list that is named though another is as narrow: hardly any server would take either.

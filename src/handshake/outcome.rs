@@ -126,7 +126,11 @@ fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
     let mut alerted: PerSide<Option<Mark>> = PerSide::default();
     let judge = |ReadAlert { from, alert, encrypted, mark }| {
         let before = [ends.of(from.other()), alerted.of(from.other())];
-        let consequence = before.into_iter().flatten().any(|before| *before < mark);
+        // Who has consented, and finds the other gone, says so in words that cannot be read.
+        let behind = |moment: Option<Mark>| moment.is_some_and(|moment| moment < mark || moment == mark);
+        let fin = h.flow.side(from.other()).fin.map(|(fin, _)| fin);
+        let gone = alert.is_none() && !h.flow.is_udp() && h.finished.of(from).is_some() && behind(*h.finished.of(from)) && behind(fin);
+        let consequence = gone || before.into_iter().flatten().any(|before| *before < mark);
         if alert.is_none_or(|alert| alert.fatal || alert.description == AlertDescription(0)) {
             alerted.of_mut(from).get_or_insert(mark);
         }

@@ -16,6 +16,9 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
     if never_arrived(h, done) {
         return None;
     }
+    if let Some(ending) = finished_too_late(h, client) {
+        return Some(ending);
+    }
     if let Some(ending) = refused_renegotiation(h, alerts).or_else(|| refused_later(h, alerts)) {
         return Some(ending);
     }
@@ -73,6 +76,17 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
 /// issues no tickets. A FIN that crossed the Finished on its way says nothing of the kind.
 fn closed_in_answer(h: &Over<'_>, end: Terminator, client_finished: Mark) -> bool {
     !end.reset && h.flow.rtt().is_some_and(|rtt| end.mark.time.since(client_finished.time) >= rtt)
+}
+
+/// The server had ended the connection before the client finished, and had said nothing inside: what the client says then arrives nowhere. One that only
+/// listens may end its own direction early, and takes what comes.
+fn finished_too_late(h: &Over<'_>, client_finished: Mark) -> Option<Ending> {
+    let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
+    let (fin, _) = server.fin.filter(|(fin, _)| *fin < client_finished)?;
+    let listens = h.application_data.client.is_some() && client.acked >= client.highest && server.resets.is_empty();
+    let spoke = server_went_on(h) || h.served_early(client_finished);
+    let blind = h.flow.is_udp() || h.carried.is_some() || h.flow.out_of_step > 0;
+    (!listens && !spoke && !blind).then(|| Ending::new(Outcome::Closed, Side::Server, fin))
 }
 
 /// The Finished that ends the handshake was sent again and again, and nothing shows that the other side ever got it.

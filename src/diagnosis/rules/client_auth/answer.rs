@@ -108,6 +108,14 @@ impl<'a> ClientAuthView<'a> {
         (!chain.path.iter().any(named)).then(|| leaf.issuer.clone())
     }
 
+    /// The server asked for certificates of this very authority.
+    pub(super) fn issuer_was_asked_for(&self) -> bool {
+        let Some((request, leaf)) = self.case.handshake.certificate_request.as_ref().zip(self.chain.and_then(ChainFacts::leaf)) else {
+            return false;
+        };
+        request.what.authorities.iter().any(|name| parts(name) == parts(&leaf.issuer))
+    }
+
     /// The server took longer than it takes to judge a certificate, unless it waits for others.
     pub(super) fn came_late(&self) -> bool {
         let handshake = self.case.handshake;

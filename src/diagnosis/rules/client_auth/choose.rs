@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, ClientAuthView, Reaction};
 use super::{FAULTS, Fault, faults};
+use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::manners;
 use crate::handshake::facts::Outcome;
@@ -58,6 +59,9 @@ impl ClientAuthView<'_> {
             let said = fault.said_by.as_ref().filter(|said| Some(said.alert) == alert)?;
             Some((*fault, said))
         })?;
+        if fault.cause == Cause::ClientCertificateUntrusted && self.issuer_was_asked_for() {
+            return Some((&faults::REJECTED, Confidence::Likely));
+        }
         let confidence = match self.chain {
             None => Some(said.hidden),
             Some(_) if (fault.is_true)(self) => Some(said.shown),

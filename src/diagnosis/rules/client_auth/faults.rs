@@ -215,6 +215,11 @@ fn untrusted(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
         .advise(Command::new("openssl verify -CAfile authorities.pem -purpose sslclient client.pem"))
 }
 
+/// It does not know an authority that it asks for.
+fn lacks_list(view: &ClientAuthView<'_>) -> bool {
+    matches!(view.reaction, Reaction::Alert { alert: AlertDescription::UNKNOWN_CA, .. }) && view.issuer_was_asked_for()
+}
+
 /// The server refused the client's certificate, the reason is hidden.
 pub(super) const REJECTED: Fault = Fault {
     cause: Cause::ClientCertificateRejected,
@@ -235,6 +240,12 @@ fn rejected(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
         )
     } else if not_yet {
         format!("{} is not yet valid, or the server refused it for another reason", view.certificate())
+    } else if lacks_list(view) {
+        format!(
+            "{} comes from an authority that {} names among those that it accepts: the server lacks what it takes to check it, that authority's list of revocations (CRL) or the certificates above it",
+            view.certificate(),
+            view.target()
+        )
     } else if matches!(view.reaction, Reaction::Alert { alert: AlertDescription::DECRYPT_ERROR, .. }) {
         format!("{} was sent, but the client's CertificateVerify did not verify on {}", view.certificate(), view.target())
     } else {
@@ -252,7 +263,9 @@ fn rejected(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
             Cause::ClientCertificateWrongUsage,
             Cause::ClientCertificateRevoked,
         ])
-        .advise(if view.of_the_future() {
+        .advise(if lacks_list(view) {
+            "On the server, check that the file of revocation lists holds one of each authority of the chain, and that the file of authorities holds the root, too."
+        } else if view.of_the_future() {
             "On the server, first compare the clock with the time of this capture."
         } else {
             "On the server, check the clock."

@@ -9,9 +9,10 @@ use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::policy::Policy;
 use crate::diagnosis::testing::{Scene, at, certificate, found_of, found_of_knowing, with_preamble};
 use crate::flow::Side;
-use crate::handshake::facts::{DtlsFacts, Outcome, StoppedBy};
+use crate::handshake::facts::{DtlsFacts, Located, Outcome, StoppedBy};
 use crate::preamble::{Dialect, Upgrade};
 use crate::time::Timestamp;
+use crate::tls::message::CertificateRequest;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
 
 /// What is said of the usage when the client sends a certificate for this one and the server answers with this alert.
@@ -35,6 +36,27 @@ fn a_servers_certificate_does_not_authenticate_a_client() {
     assert_eq!(finding.confidence, Confidence::Certain);
     assert!(refused(ExtendedKeyUsagePurpose::ServerAuth, A::BAD_CERTIFICATE).is_some(), "some say bad_certificate");
     assert!(refused(ExtendedKeyUsagePurpose::ClientAuth, A::UNSUPPORTED_CERTIFICATE).is_none(), "its usage is right");
+}
+
+#[test]
+fn an_authority_that_the_server_asks_for_is_not_unknown_to_it() {
+    let refused = |authority: &str| {
+        let certificates = certificate("client.lab.test", |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]);
+        let mut scene = Scene::broad().answered(V::TLS12, 0xc02b, &[]);
+        let authorities = vec![authority.replace("ISSUER", &certificates[0].issuer)];
+        let what = CertificateRequest { authorities, authorities_total: 1, ..CertificateRequest::default() };
+        let mark = scene.next_mark();
+        scene.handshake.certificate_request = Some(Box::new(Located { what, mark, first: mark, span: (0, 0) }));
+        let scene = scene.client_served(&certificates).alert(Side::Server, A::UNKNOWN_CA);
+        let chain = judge(&certificates, None, Timestamp::from_parts(1_795_251_860, 0), Purpose::Client, &TrustStore::none());
+        let knowledge = Knowledge::default();
+        let policy = Policy::default();
+        let case = Case { handshake: &scene.handshake, chain: None, client_chain: Some(&chain), knowledge: &knowledge, policy: &policy };
+        let found = [Cause::ClientCertificateRejected, Cause::ClientCertificateUntrusted].map(|cause| found_of(cause, &case));
+        found.map(|finding| finding.map(|finding| (finding.confidence, finding.summary.contains("revocations"))))
+    };
+    assert_eq!(refused("ISSUER"), [Some((Confidence::Likely, true)), None]);
+    assert_eq!(refused("CN=Another Authority"), [None, Some((Confidence::Strong, false))]);
 }
 
 #[test]

@@ -8,8 +8,9 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::knowledge::Related;
 use crate::diagnosis::page::page;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::wording::{counted, times};
@@ -34,6 +35,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let stayed = ending.mark.time.since(up.time);
     if view.waits_for_greeting().is_some() {
         return None;
+    }
+    if let Some(finding) = gave_up_connecting(case, view, &ending) {
+        return Some(finding);
     }
     let rhythm = case.knowledge.rhythm.and_then(|rhythm| Some((rhythm.count, rhythm.every?)));
     let served = case.knowledge.related.iter().any(|other| other.same_endpoint && other.outcome == Outcome::Completed);
@@ -63,6 +67,40 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise("Nothing failed. If the server's log complains, configure the health check to use TLS."),
     )
 }
+
+/// The SYN is a system's, which made it for a program, and its answer was long on the way: when it came, the program had closed. Checks and scans whose
+/// SYNs no program asked for are answered as late on a long path, but do not offer all that systems do.
+fn gave_up_connecting(case: &Case<'_>, view: View<'_>, ending: &Ending<'_>) -> Option<Finding> {
+    let (syn, answer) = (view.client().syn?, view.server().syn?);
+    let took = answer.first.time.since(syn.first.time);
+    let served = case.knowledge.related.iter().any(|other| other.same_endpoint && other.outcome == Outcome::Completed);
+    let by_system = syn.timestamp.is_some() && syn.window_scale.is_some() && syn.sack;
+    if view.is_up() || !by_system || took < LONG_WAY || served {
+        return None;
+    }
+    let (client, server) = (case.handshake.client.address, case.handshake.server);
+    Some(
+        Finding::new(
+            Cause::TcpProbe,
+            Confidence::Likely,
+            format!(
+                "{client} had given up when the SYN-ACK of {server} came, {} after its SYN: its time limit for connecting is shorter than the round trip, or another connection was faster.",
+                span_text(took)
+            ),
+        )
+        .weight(Weight::Unwanted)
+        .stopped_by(StoppedBy::Client)
+        .shown_by(syn.first, "SYN")
+        .shown_by(answer.first, format!("SYN-ACK, {} later", span_text(took)))
+        .shown_by(ending.mark, "the RST of the client's system: no program waits any more")
+        .or_else(&[Cause::ClientTimeout])
+        .advise("If the client reports that it could not connect, raise its time limit for connecting above the round trip, or find out what makes the path so long.")
+        .advise(remedy::port_open(case.handshake)),
+    )
+}
+
+/// Programs that mean to connect wait longer for a server nearby.
+const LONG_WAY: Duration = Duration::from_millis(200);
 
 /// An interval as somebody has set it: nobody sets odd milliseconds.
 fn interval_text(every: Duration) -> String {

@@ -3,8 +3,8 @@
 use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::knowledge::{Knowledge, Led};
-use crate::diagnosis::testing::{Scene, at, connected, found_knowing, partial_hello, reset, syn, verdict};
+use crate::diagnosis::knowledge::{Knowledge, Led, Related};
+use crate::diagnosis::testing::{Scene, at, connected, found_knowing, partial_hello, related, reset, syn, verdict};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::client_hello::ClientHello;
@@ -147,6 +147,24 @@ fn a_probe_says_nothing_and_closes_first() {
     facts.flow.sides.client.fin = None;
     facts.flow.sides.server.fin = Some((at(4, 30), 0));
     assert!(found_knowing(&probe::RULE, &facts, &Knowledge::default()).is_none(), "the server closed");
+}
+
+#[test]
+fn who_gives_up_before_a_distant_server_answers_is_no_health_check() {
+    let left = |took: i64, by_system: bool, others: Vec<Related>| {
+        let mut facts = unanswered();
+        facts.flow.sides.client.syn = Some(SynFacts { timestamp: by_system.then_some(7), ..syn(at(1, 0), at(1, 0), 1, 64) });
+        facts.flow.sides.server = SideFacts { syn: Some(syn(at(2, took), at(2, took), 1, 55)), packets: 1, ..SideFacts::default() };
+        facts.flow.sides.client.resets.push(reset(at(3, took + 1), 64));
+        facts.outcome = Outcome::Reset;
+        let finding =
+            found_knowing(&probe::RULE, &facts, &Knowledge { related: others, ..Knowledge::default() }).expect("nobody wanted it");
+        finding.summary.contains("had given up")
+    };
+    assert!(left(525, true, Vec::new()));
+    assert!(!left(20, true, Vec::new()), "nobody's limit is as short");
+    assert!(!left(525, false, Vec::new()), "a scanner's SYN");
+    assert!(!left(525, true, vec![Related { same_endpoint: true, ..related(at(10, 900)) }]), "another was served");
 }
 
 /// This client's SYN is answered by a RST with so many hops left.

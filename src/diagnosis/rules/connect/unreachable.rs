@@ -79,6 +79,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         );
     }
     let finding = if note.kind == IcmpKind::PortUnreachable { finding.or_else(&[Cause::FirewallReject]) } else { finding };
+    // Between the two ends nobody has ports to miss: it is a rule that answers so.
+    if note.kind == IcmpKind::PortUnreachable && note.reporter != target.address {
+        return Some(
+            finding
+                .advise(format!(
+                    "On {}, look for the firewall rule that refuses {target} (nft or iptables `reject`; in Kubernetes, a Service without endpoints).",
+                    note.reporter
+                ))
+                .advise(remedy::port_open(case.handshake)),
+        );
+    }
     Some(
         finding
             .advise(format!(

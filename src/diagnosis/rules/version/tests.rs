@@ -62,6 +62,13 @@ fn a_curve_that_the_client_does_not_take_is_no_version() {
     let likely = |cause| Some((cause, Confidence::Likely));
     assert_eq!(refused(&[0, 2, 0, 0x1d], A::HANDSHAKE_FAILURE), likely(Cause::CertificateTypeMismatch), "P-256 is not among them");
     assert_eq!(refused(&[0, 4, 0, 0x1d, 0, 0x17], A::HANDSHAKE_FAILURE), likely(Cause::ClientVersionTooOld));
+    let rsa_alone = |alert| {
+        let mut scene = Scene::hello(V::TLS12, &[0xc02f, 0xc030, 0x009c, 0x002f, 0x00ff], &extensions(false)).alert(Server, alert);
+        (scene.knowledge.versions, scene.knowledge.completed, scene.knowledge.attempts) = (vec![V::TLS13], 1, 1);
+        scene.cause().map(|(cause, _)| cause)
+    };
+    assert_eq!(rsa_alone(A::HANDSHAKE_FAILURE), Some(Cause::CertificateTypeMismatch), "its certificate may be ECDSA");
+    assert_eq!(rsa_alone(A::PROTOCOL_VERSION), Some(Cause::ClientVersionTooOld));
     assert_eq!(refused(&[0, 2, 0, 0x1d], A::PROTOCOL_VERSION), Some((Cause::ClientVersionTooOld, Confidence::Certain)));
 }
 
