@@ -81,7 +81,8 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
                 && answered
                 && !View::new(handshake).ended_by_icmp()
                 && !said_more(handshake)
-                && !left_unknowing(handshake) =>
+                && !left_unknowing(handshake)
+                && had_certificate(handshake) =>
         {
             match (handshake.end, flight_end(case)) {
                 // A client that waits is not one that refuses, and one that left before the certificate came has not seen it.
@@ -161,6 +162,17 @@ fn reset_itself(handshake: &Handshake) -> bool {
 fn left_unknowing(handshake: &Handshake) -> bool {
     let view = View::new(handshake);
     view.first_end().is_some_and(|ending| ending.side == Side::Client && view.disowns(&ending))
+}
+
+/// What the client acknowledged by the time it left reaches to the end of the certificate, or into the records that hide it: nobody refuses what he has not
+/// received.
+fn had_certificate(handshake: &Handshake) -> bool {
+    let view = View::new(handshake);
+    let seen = handshake.server_chain.as_ref().map(|chain| chain.span.1);
+    let hidden = || handshake.server_hello.as_ref().map(|hello| hello.span.1.saturating_add(1));
+    let least = seen.or_else(hidden).filter(|_| view.is_tcp());
+    let heard = view.first_end().filter(|ending| ending.side == Side::Client).and_then(|ending| view.heard_by(&ending));
+    least.zip(heard).is_none_or(|(least, heard)| heard >= least)
 }
 
 /// After its hello the client sent more than a change of cipher and an alert: it did not leave over what it had read.

@@ -122,15 +122,7 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
     } else {
         &[Cause::ClientTimeout, Cause::ServerFlightDropped, Cause::PathMtuBlackHole]
     };
-    let finding = or_clear(case, finding).or_else(alternatives);
-    if through.is_some() {
-        let finding = finding.or_else(&[Cause::ClientHelloDropped]);
-        return Some(
-            finding
-                .advise("On the proxy, look at its own connection to the server, in its log and in a capture there: whether the ClientHello arrives at the server decides between the path and the server.")
-                .advise(remedy::s_client(facts, "")),
-        );
-    }
+    let finding = or_clear(case, super::or_proxy(case, finding)).or_else(alternatives);
     Some(
         super::or_split(case, finding)
             .advise("On the server itself, try the same. If it hangs there too, check the process (thread dump, CPU, workers); if not, the load balancer or the way back.")
