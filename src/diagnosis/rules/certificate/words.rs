@@ -140,7 +140,11 @@ impl<'a> CertificateView<'a> {
             Reaction::Alert { alert, mark } => finding.shown_by(mark, format!("client sent alert {}", offer::spoken(alert))),
             Reaction::HiddenAlert { mark } if self.case.handshake.outcome == Outcome::Incomplete => finding.shown_by(
                 mark,
-                "client sent a Handshake packet too small for a Finished, too late for an acknowledgment, and the capture ends with it",
+                if crate::diagnosis::view::View::new(self.case.handshake).left_over_quic().is_some() {
+                    "client sent a Handshake packet too small for a Finished, too late for an acknowledgment, and the capture ends with it"
+                } else {
+                    "client sent a Handshake packet larger than an acknowledgment, as in another connection in which it then closed, and the capture ends with it"
+                },
             ),
             Reaction::HiddenAlert { mark } if self.case.handshake.quic.is_some() => {
                 finding.shown_by(mark, "client sent a Handshake packet and nothing more: it did not go on, and nobody asked it again")

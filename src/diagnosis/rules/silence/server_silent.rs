@@ -87,25 +87,23 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
     let fins = Some(view.client().fins_in_vain).filter(|fins| *fins >= FINS);
     let alive = acked && fins.is_none() && view.disowned(Side::Server).is_none();
     // What takes the hello behind a proxy's word that it is connected is the proxy; whether the server ever got it does not show.
-    let through = facts.preamble.as_ref().filter(|preamble| preamble.dialect.is_proxy() && preamble.upgrade == Upgrade::Granted);
+    let through = super::through_proxy(facts);
     let silence = span_text(view.silence());
     let mut finding = Finding::new(
         Cause::ServerSilent,
-        if alive && through.is_none() { Confidence::Strong } else { Confidence::Likely },
-        match through {
-            Some(_) => format!(
-                "The proxy {} took the ClientHello for {} and passed no answer back for {silence}.",
-                facts.server,
-                facts.server_name().unwrap_or_else(|| "the server behind it".to_owned())
-            ),
-            None => format!("{} received the ClientHello and stayed silent for {silence}.", view.target()),
+        if alive && !through { Confidence::Strong } else { Confidence::Likely },
+        if through {
+            let behind = facts.server_name().unwrap_or_else(|| "the server behind it".to_owned());
+            format!("The proxy {} took the ClientHello for {behind} and passed no answer back for {silence}.", facts.server)
+        } else {
+            format!("{} received the ClientHello and stayed silent for {silence}.", view.target())
         },
     )
     .weight(Weight::Fallback)
     .stopped_by(StoppedBy::Server)
     .shown_by(hello, "ClientHello");
     if let Some(mark) = view.client().acked_at.filter(|_| acked) {
-        let whose = if through.is_some() { "proxy" } else { "server" };
+        let whose = if through { "proxy" } else { "server" };
         finding = finding.shown_by(mark, format!("the {whose}'s kernel acknowledged it"));
     }
     finding = match gave_up {
