@@ -87,8 +87,6 @@ pub struct Knowledge {
     pub completed_with_large_hello: u32,
     /// Completed handshakes with it whose connection began with a PROXY protocol header.
     pub completed_with_proxy_header: u32,
-    /// Completed handshakes with it that were put to use and whose client had sent a certificate.
-    pub served_with_certificate: u32,
     /// Tickets or PSKs offered to it, by this handshake too.
     pub resumptions_offered: u32,
     /// Of those, how many it accepted.

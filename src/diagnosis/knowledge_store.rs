@@ -222,9 +222,11 @@ impl KnowledgeStore {
         self.sockets.scans(handshake)
     }
 
-    /// Whether a service on that port, at any address, was used in clear without TLS.
-    pub fn serves_in_clear(&self, handshake: &Handshake) -> bool {
-        self.clear.contains(&(handshake.flow.key.site, handshake.server.port))
+    /// Whether TLS may have been wanted of a service that comes to it by a dialogue in clear, though nobody got that far: clients came again and again in vain,
+    /// and no service on that port, at any address, was used without TLS.
+    pub fn is_wanted_in_vain(&self, handshake: &Handshake) -> bool {
+        let in_vain = self.servers.get(&place(handshake)).is_some_and(Server::never_served);
+        in_vain && !self.clear.contains(&(handshake.flow.key.site, handshake.server.port))
     }
 
     /// Whether the endpoint that this handshake went to has been seen to speak TLS over TCP.

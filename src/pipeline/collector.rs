@@ -443,7 +443,7 @@ impl<'a> Collector<'a> {
         let lasted = held.handshake.end.unwrap_or(held.handshake.flow.last).time.since(held.handshake.flow.first.time);
         // A quick success that was used and whose certificate is not visible has nothing to learn from others, but for its ticket and a late answer.
         let quick = is_used(&held.handshake) && lasted < self.policy.slow_after;
-        let alone = quick && held.server.is_none() && held.handshake.ftp.is_none() && !held.handshake.hidden.client_certificate_empty;
+        let alone = quick && held.server.is_none() && held.handshake.ftp.is_none();
         let alone = alone && !held.ticket_refused && !asked_again(&held.handshake) && !self.knowledge.is_scanned(&held.handshake);
         let mut known = (!alone).then(|| self.knowledge.view(&held.handshake));
         if let Some(known) = known.as_mut().filter(|_| held.handshake.outcome.failed()) {

@@ -35,7 +35,7 @@ impl Held {
             Some(facts) => knowledge.was_let_in(handshake, facts).then_some(facts.dialect.name()),
             None if knowledge.probes_ports(handshake) => Some(SCAN),
             None if !self.doubtful || knowledge.speaks_tls(handshake) => None,
-            None if may_have_wanted_tls(handshake) && !knowledge.serves_in_clear(handshake) => None,
+            None if may_have_wanted_tls(handshake) && knowledge.is_wanted_in_vain(handshake) => None,
             None => Some(never_up(handshake).unwrap_or("not-tls")),
         }
     }

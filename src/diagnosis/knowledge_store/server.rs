@@ -30,7 +30,6 @@ pub(super) struct Server {
     completed_with_tls13: u32,
     completed_with_large_hello: u32,
     completed_with_proxy_header: u32,
-    served_with_certificate: u32,
     resumptions_offered: u32,
     resumptions_accepted: u32,
     contrast: Contrast,
@@ -46,6 +45,9 @@ pub(super) struct Server {
     pub(super) causes: BTreeMap<(Option<String>, Cause), u32>,
     seen: Box<Answers>,
 }
+
+/// So often comes who means it.
+const AGAIN: u32 = 3;
 
 /// What a server was asked for by one name: attempts and completed ones.
 #[derive(Debug)]
@@ -116,9 +118,13 @@ impl Server {
             let header = handshake.preamble.as_ref().is_some_and(|facts| facts.layers().any(|layer| layer.dialect.is_proxy_header()));
             self.completed_with_proxy_header = self.completed_with_proxy_header.saturating_add(u32::from(header));
             self.completed_with_large_hello = self.completed_with_large_hello.saturating_add(u32::from(large));
-            self.served_with_certificate = self.served_with_certificate.saturating_add(served_with_certificate(handshake));
         }
         ticket_refused
+    }
+
+    /// Clients came again and again, and none was served.
+    pub(super) const fn never_served(&self) -> bool {
+        self.attempts >= AGAIN && self.completed == 0
     }
 
     /// It served a chain at this time to who asked for a name with this tag. False where it did so before.
@@ -178,7 +184,6 @@ impl Server {
         knowledge.completed_with_tls13 = self.completed_with_tls13;
         knowledge.completed_with_large_hello = self.completed_with_large_hello;
         knowledge.completed_with_proxy_header = self.completed_with_proxy_header;
-        knowledge.served_with_certificate = self.served_with_certificate.saturating_sub(served_with_certificate(handshake));
         knowledge.resumptions_offered = self.resumptions_offered;
         knowledge.resumptions_accepted = self.resumptions_accepted;
         if let Some(tickets) = self.seen.tickets.as_ref().filter(|_| tickets::refused(handshake)) {
@@ -253,15 +258,6 @@ impl Served {
 /// 1 for a handshake that completed and whose client had something to say.
 fn used(handshake: &Handshake) -> u32 {
     u32::from(handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some())
-}
-
-/// 1 for one that was used by a client with a certificate.
-fn served_with_certificate(handshake: &Handshake) -> u32 {
-    let sent = || match &handshake.client_chain {
-        Some(chain) => !chain.what.certificates.is_empty(),
-        None => handshake.hidden.client_certificate_sent,
-    };
-    if handshake.application_data.server.is_some() && sent() { used(handshake) } else { 0 }
 }
 
 /// `RSA`, `EC`, `Ed25519`…

@@ -12,7 +12,6 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::handshake::stack::{self, Stack};
-use crate::preamble::Dialect;
 use crate::time::Mark;
 use crate::tls::registry::AlertDescription as A;
 
@@ -245,22 +244,13 @@ fn reaction(case: &Case<'_>, after: &dyn Fn(Mark) -> bool) -> Reaction {
 fn shut_out(case: &Case<'_>) -> Option<Reaction> {
     let handshake = case.handshake;
     let unused = handshake.application_data.client.is_none() && handshake.application_data.server.is_none();
-    if handshake.outcome != Outcome::Completed || handshake.flow.is_udp() || !clock::runs(handshake) || !unused && !denied(case) {
+    if handshake.outcome != Outcome::Completed || handshake.flow.is_udp() || !clock::runs(handshake) || !unused {
         return None;
     }
     let view = View::new(handshake);
     let end = view.first_end().filter(|ending| ending.side == Side::Server)?;
     let soon = end.mark.time.since(handshake.finished.client?.time) <= AT_ONCE + view.rtt();
     soon.then_some(Reaction::Left { mark: end.mark, reset: end.reset.is_some() })
-}
-
-/// A server of PostgreSQL looks for the certificate when it has read who comes, before it asks for anything else: the client's first record was answered
-/// with one, and that was all, while others go on with certificates. A password that is wrong takes more than one.
-fn denied(case: &Case<'_>) -> bool {
-    let handshake = case.handshake;
-    let (client, server) = (handshake.application_records.client, handshake.application_records.server);
-    let postgres = handshake.preamble.as_ref().is_some_and(|facts| facts.dialect == Dialect::Postgres);
-    postgres && client == 1 && server == 1 && case.knowledge.served_with_certificate > 0
 }
 
 /// A server over DTLS that drops a client tells it nothing: the client's whole flight came, it repeats that in vain, and the server does not so much as

@@ -11,7 +11,6 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
 use crate::flow::Side;
-use crate::handshake::facts::Outcome;
 use crate::handshake::stack::{self, Stack};
 use crate::tls::registry::AlertDescription;
 
@@ -74,9 +73,8 @@ pub(super) fn went_on_without(view: &ClientAuthView<'_>) -> Option<Finding> {
         return None;
     }
     let summary = format!("{} asked for a client certificate, and the client had none", view.target());
-    // A server that hangs up at once most likely minds. Where the handshake completed it may mind what the client said inside.
-    let minds = view.case.handshake.outcome != Outcome::Completed && hung_up(view.case);
-    let weight = if minds { Weight::Fallback } else { Weight::Note };
+    // A server that hangs up at once most likely minds.
+    let weight = if hung_up(view.case) { Weight::Fallback } else { Weight::Note };
     let finding = view.finding(Cause::ClientCertificateMissing, Confidence::Strong, &summary).weight(weight);
     Some(finding.advise("Check the application's response: it may still refuse the request inside the tunnel (HTTP 400, 401 or 403)."))
 }

@@ -7,10 +7,9 @@ use crate::diagnosis::chain::{Purpose, TrustStore, judge};
 use crate::diagnosis::finding::Weight;
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::policy::Policy;
-use crate::diagnosis::testing::{Scene, at, certificate, found_of, found_of_knowing, with_preamble};
+use crate::diagnosis::testing::{Scene, at, certificate, found_of, found_of_knowing};
 use crate::flow::Side;
 use crate::handshake::facts::{DtlsFacts, Located, Outcome, StoppedBy};
-use crate::preamble::{Dialect, Upgrade};
 use crate::time::Timestamp;
 use crate::tls::message::CertificateRequest;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
@@ -79,29 +78,6 @@ fn a_server_over_dtls_that_falls_silent_at_an_empty_certificate_wants_one() {
     assert_eq!(finding.alternatives, [Cause::ServerStalled, Cause::PacketLoss]);
     assert!(silent(0, false).is_none_or(|finding| finding.weight == Weight::Note), "its answer may be on the way");
     assert!(silent(3, true).is_none());
-}
-
-#[test]
-fn a_database_that_closes_on_the_first_record_misses_the_certificate() {
-    // Records of the client and the server inside TLS; others that were served with a certificate.
-    let denied = |dialect: Dialect, (said, answered): (u32, u32), others: u32| {
-        let handshake = Scene::broad().answered(V::TLS12, 0x1302, &[(0x002b, &[3, 4])]).handshake;
-        let mut handshake = with_preamble(handshake, dialect, Upgrade::Granted);
-        handshake.hidden.client_certificate_empty = true;
-        handshake.flow.first = at(1, 0);
-        (handshake.finished.client, handshake.finished.server) = (Some(at(60, 50)), Some(at(59, 40)));
-        (handshake.application_data.client, handshake.application_data.server) = (Some(at(61, 50)), Some(at(62, 51)));
-        (handshake.application_records.client, handshake.application_records.server) = (said, answered);
-        handshake.flow.sides.server.fin = Some((at(63, 53), 900));
-        handshake.flow.last = at(63, 53);
-        let knowledge = Knowledge { served_with_certificate: others, completed: others, ..Knowledge::default() };
-        let finding = found_of_knowing(Cause::ClientCertificateMissing, &handshake, &knowledge).expect("at least worth knowing");
-        (finding.weight, finding.confidence)
-    };
-    assert_eq!(denied(Dialect::Postgres, (1, 1), 2), (Weight::Explains, Confidence::Likely));
-    assert_eq!(denied(Dialect::Postgres, (1, 1), 0).0, Weight::Note, "nobody is known to need one");
-    assert_eq!(denied(Dialect::Postgres, (3, 3), 2).0, Weight::Note, "a password was asked for");
-    assert_eq!(denied(Dialect::Mysql, (1, 1), 2).0, Weight::Note, "its first record holds the password");
 }
 
 #[test]
