@@ -11,7 +11,7 @@ use crate::wording::{count as number, counted};
 
 use super::class::{Class, Classes};
 use super::handshake::Handshake;
-use super::incident::{Incident, State};
+use super::incident::{Incident, Scope, State};
 use super::traffic::{Carried, total_bytes};
 
 /// What the answer is made of: the handshakes of a run by class and cause. [`Answer::sentence`] puts it into words.
@@ -54,6 +54,8 @@ struct Group {
     told: [u64; 3],
     /// How many incidents there are of this cause.
     incidents: u64,
+    /// Of those, how many are of clients that say so alone.
+    of_clients: u64,
     /// Handshakes completed after the last failure of one of them.
     is_over: bool,
 }
@@ -79,6 +81,7 @@ impl Answer {
             more_places: false,
             told: [0; 3],
             incidents: 0,
+            of_clients: 0,
             is_over: false,
         });
         group.count = group.count.saturating_add(1);
@@ -105,6 +108,8 @@ impl Answer {
         if let Some(group) = self.groups.get_mut(&(Class::Failed, Some(incident.cause))) {
             group.incidents = group.incidents.saturating_add(1);
             group.is_over |= incident.is_over;
+            let alone = incident.scope == Scope::Client && incident.confidence <= Confidence::Likely;
+            group.of_clients = group.of_clients.saturating_add(u64::from(alone));
             for (sum, more) in group.told.iter_mut().zip([incident.failed, incident.attempts, incident.clients_total]) {
                 *sum = sum.saturating_add(more);
             }
@@ -261,7 +266,7 @@ impl Group {
             Some(attempts) if attempts > self.count => format!("{} of {}", number(self.count), number(attempts)),
             _ => number(self.count),
         };
-        let because = cause.and_then(title).map_or_else(
+        let because = self.title(cause).map_or_else(
             || ", without a cause that was found".to_owned(),
             |title| format!(", {}because {title}", unsure(self.confidence).map(|word| format!("{word} ")).unwrap_or_default()),
         );
@@ -308,9 +313,18 @@ impl Group {
         }
     }
 
+    /// What happened, in the words of the cause's page; where only clients say it, and others do not, that they do.
+    fn title(&self, cause: Option<Cause>) -> Option<&'static str> {
+        let alone = self.incidents > 0 && self.of_clients == self.incidents && self.told[0] == self.count;
+        match cause? {
+            Cause::CertificateExpired if alone => Some("the client takes the server's certificate for expired, and others do not"),
+            cause => title(cause),
+        }
+    }
+
     /// `: the certificate had expired`, `, probably because …`.
     fn why(&self, cause: Option<Cause>) -> String {
-        match (cause.and_then(title), unsure(self.confidence)) {
+        match (self.title(cause), unsure(self.confidence)) {
             (Some(title), None) => format!(": {title}"),
             (Some(title), Some(word)) => format!(", {word} because {title}"),
             (None, _) => ": no cause was found".to_owned(),
@@ -409,6 +423,23 @@ mod tests {
                  10.0.0.9:636 at 09:03:01, because the server refused the TCP connection (RST to the SYN)."
             )
         );
+    }
+
+    #[test]
+    fn what_only_one_client_says_is_not_told_as_true() {
+        let reports: Vec<_> = expired(3)
+            .into_iter()
+            .map(|mut report| {
+                report.diagnosis.confidence = Some(Confidence::Likely);
+                report
+            })
+            .collect();
+        let incident = Incident { failed: 3, attempts: 9, clients_total: 1, ..samples::incident() };
+        let of = |scope, confidence| said(&reports, &[Incident { scope, confidence, ..incident.clone() }]);
+        let alone = of(Scope::Client, Confidence::Likely);
+        assert!(alone.ends_with(", probably because the client takes the server's certificate for expired, and others do not."), "{alone}");
+        assert!(of(Scope::Server, Confidence::Likely).ends_with(&format!(", probably because {EXPIRED}.")));
+        assert!(of(Scope::Client, Confidence::Certain).ends_with(&format!("{EXPIRED}.")), "its dates were seen");
     }
 
     #[test]

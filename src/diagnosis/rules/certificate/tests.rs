@@ -225,3 +225,20 @@ fn certificates_for_media_go_by_their_fingerprint() {
     assert_eq!(told(&extensions(false), Protocol::Dtls), (false, true), "a VPN, say");
     assert_eq!(told(&media, Protocol::Tls), (false, true));
 }
+
+#[test]
+fn what_one_client_takes_for_expired_may_be_its_clock() {
+    use crate::diagnosis::knowledge::Related;
+    use crate::diagnosis::testing::{at, found_of_knowing, related};
+    let scene = Scene::broad().answered(V::TLS12, 0x1301, &[(43, &[3, 4])]).alert(Side::Client, A::CERTIFICATE_EXPIRED);
+    let said = |knowledge: &Knowledge| {
+        let finding = found_of_knowing(Cause::CertificateExpired, &scene.handshake, knowledge).expect("the client says so");
+        let first = finding.remedy.first().map(|advice| advice.line().into_owned()).unwrap_or_default();
+        (finding.summary.contains("while others were served"), first.contains("compare the clock"))
+    };
+    let others = Knowledge { used_same_name: 5, attempts_same_name: 5, completed_same_name: 5, ..Knowledge::default() };
+    assert_eq!(said(&others), (true, true));
+    assert_eq!(said(&Knowledge::default()), (false, false), "nobody was served");
+    let itself = Knowledge { related: vec![Related { same_name: true, ..related(at(1, 0)) }], ..others };
+    assert_eq!(said(&itself), (false, false), "this client was served, too: its clock is right");
+}
