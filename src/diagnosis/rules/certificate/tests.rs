@@ -242,3 +242,53 @@ fn what_one_client_takes_for_expired_may_be_its_clock() {
     let itself = Knowledge { related: vec![Related { same_name: true, ..related(at(1, 0)) }], ..others };
     assert_eq!(said(&itself), (false, false), "this client was served, too: its clock is right");
 }
+
+/// The client offers the protocols of HTTP.
+fn http(scene: &mut Scene) {
+    let alpn = (16, b"\0\x0c\x02h2\x08http/1.1".to_vec());
+    let list = [extensions(true), vec![alpn]].concat();
+    scene.handshake.observed.client_hellos = Scene::hello(V::TLS12, &[0x1301, 0xc02b], &list).handshake.observed.client_hellos;
+}
+
+#[test]
+fn who_keeps_leaving_without_a_word_refuses() {
+    use crate::diagnosis::knowledge::{Related, hello_shape};
+    use crate::diagnosis::testing::{at, found_of_knowing, related};
+    use crate::handshake::facts::AlertSeen;
+    // Milliseconds from the client's Finished to its FIN; others like it; uses of this name by anybody.
+    let left = |after: i64, others: usize, used: u32, change: fn(&mut Scene)| {
+        let mut scene = Scene::hello(V::TLS12, &[0x1301, 0xc02b], &extensions(true)).answered(V::TLS12, 0x1301, &[(43, &[3, 4])]);
+        let handshake = &mut scene.handshake;
+        handshake.flow.first = at(1, 0);
+        handshake.finished = crate::flow::PerSide { client: Some(at(20, 20)), server: Some(at(19, 19)) };
+        handshake.flow.sides.client.fin = Some((at(22, 20 + after), 500));
+        handshake.flow.last = at(22, 20 + after);
+        change(&mut scene);
+        let shape = hello_shape(&scene.handshake.client_hellos[0].what);
+        let like = Related { same_endpoint: true, same_name: true, hello_shape: shape, ..related(at(0, -300)) };
+        let knowledge = Knowledge { related: vec![like; others], used_same_name: used, ..Knowledge::default() };
+        found_of_knowing(Cause::ServerCertificateRejected, &scene.handshake, &knowledge).map(|finding| finding.confidence)
+    };
+    let likely = Some(crate::diagnosis::finding::Confidence::Likely);
+    assert_eq!(left(60, 5, 0, |_| {}), None, "some who look go without a goodbye");
+    let shown = |scene: &mut Scene| {
+        scene.handshake.hidden.client_certificate_sent = true;
+        let mark = at(21, 21);
+        let seen = AlertSeen { from: Side::Client, alert: None, encrypted: true, mark, after_handshake: true, consequence: false };
+        scene.handshake.alerts.push(seen);
+    };
+    assert_eq!(left(60, 1, 0, shown), likely, "who shows a certificate does not come to look");
+    assert_eq!(left(60, 0, 0, shown), None, "once is no habit");
+    assert_eq!(left(1, 0, 0, http), likely, "its request would be ready");
+    assert_eq!(left(60, 1, 0, http), likely, "it came again");
+    assert_eq!(left(60, 0, 0, http), None, "it may have been opened ahead of use");
+    assert_eq!(left(60, 3, 1, http), None, "somebody used it: it is in order");
+    assert_eq!(left(1, 0, 2, http), None);
+    let goodbye = |scene: &mut Scene| {
+        http(scene);
+        let mark = at(21, 21);
+        let seen = AlertSeen { from: Side::Client, alert: None, encrypted: true, mark, after_handshake: true, consequence: false };
+        scene.handshake.alerts.push(seen);
+    };
+    assert_eq!(left(60, 3, 0, goodbye), None, "who looks says goodbye");
+}

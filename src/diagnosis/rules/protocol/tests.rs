@@ -73,3 +73,16 @@ fn who_refuses_what_it_offers_is_as_suspect_as_the_server() {
     assert_ne!(refused(0x0201, A::ILLEGAL_PARAMETER).map(|said| said.0), Some(Confidence::Hint), "not offered");
     assert_eq!(refused(0x0806, A::DECODE_ERROR), Some((Confidence::Likely, false)), "it cannot read it");
 }
+
+#[test]
+fn what_is_odd_about_a_name_is_overlooked_unless_the_server_complains_of_a_value() {
+    let refused = |alert: A| {
+        let mut scene = Scene::broad().alert(Server, alert);
+        let rule = "an IP address, where only names are allowed (RFC 6066 section 3)";
+        let kind = AnomalyKind::Defect { field: "server_name", rule };
+        scene.handshake.anomalies.push(Anomaly { mark: Mark { frame: 4, ..Mark::default() }, side: Client, kind });
+        scene.findings().iter().any(|finding| finding.summary.contains("server_name: an IP address"))
+    };
+    assert!(!refused(A::HANDSHAKE_FAILURE));
+    assert!(refused(A::ILLEGAL_PARAMETER));
+}
