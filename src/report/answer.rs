@@ -11,7 +11,7 @@ use crate::wording::{count as number, counted};
 
 use super::class::{Class, Classes};
 use super::handshake::Handshake;
-use super::incident::{Incident, Scope, State};
+use super::incident::{Incident, State};
 use super::traffic::{Carried, total_bytes};
 
 /// What the answer is made of: the handshakes of a run by class and cause. [`Answer::sentence`] puts it into words.
@@ -46,6 +46,8 @@ struct Group {
     last: Timestamp,
     /// That of the surest.
     confidence: Option<Confidence>,
+    /// What all of them say in the place of the words of their cause's page.
+    headline: Option<&'static str>,
     /// The first servers, by the names that clients asked for.
     places: Vec<String>,
     /// There were more servers.
@@ -54,8 +56,6 @@ struct Group {
     told: [u64; 3],
     /// How many incidents there are of this cause.
     incidents: u64,
-    /// Of those, how many are of clients that say so alone.
-    of_clients: u64,
     /// Handshakes completed after the last failure of one of them.
     is_over: bool,
 }
@@ -77,16 +77,17 @@ impl Answer {
             first: at,
             last: at,
             confidence: None,
+            headline: report.diagnosis.headline,
             places: Vec::new(),
             more_places: false,
             told: [0; 3],
             incidents: 0,
-            of_clients: 0,
             is_over: false,
         });
         group.count = group.count.saturating_add(1);
         (group.first, group.last) = (group.first.min(at), group.last.max(at));
         group.confidence = group.confidence.max(report.diagnosis.confidence);
+        group.headline = group.headline.filter(|text| report.diagnosis.headline == Some(*text));
         if group.more_places {
             return;
         }
@@ -108,8 +109,6 @@ impl Answer {
         if let Some(group) = self.groups.get_mut(&(Class::Failed, Some(incident.cause))) {
             group.incidents = group.incidents.saturating_add(1);
             group.is_over |= incident.is_over;
-            let alone = incident.scope == Scope::Client && incident.confidence <= Confidence::Likely;
-            group.of_clients = group.of_clients.saturating_add(u64::from(alone));
             for (sum, more) in group.told.iter_mut().zip([incident.failed, incident.attempts, incident.clients_total]) {
                 *sum = sum.saturating_add(more);
             }
@@ -313,13 +312,9 @@ impl Group {
         }
     }
 
-    /// What happened, in the words of the cause's page; where only clients say it, and others do not, that they do.
+    /// What happened, in the words of the cause's page, or in those of all that happened.
     fn title(&self, cause: Option<Cause>) -> Option<&'static str> {
-        let alone = self.incidents > 0 && self.of_clients == self.incidents && self.told[0] == self.count;
-        match cause? {
-            Cause::CertificateExpired if alone => Some("the client takes the server's certificate for expired, and others do not"),
-            cause => title(cause),
-        }
+        self.headline.or_else(|| cause.and_then(title))
     }
 
     /// `: the certificate had expired`, `, probably because …`.
@@ -426,20 +421,13 @@ mod tests {
     }
 
     #[test]
-    fn what_only_one_client_says_is_not_told_as_true() {
-        let reports: Vec<_> = expired(3)
-            .into_iter()
-            .map(|mut report| {
-                report.diagnosis.confidence = Some(Confidence::Likely);
-                report
-            })
-            .collect();
-        let incident = Incident { failed: 3, attempts: 9, clients_total: 1, ..samples::incident() };
-        let of = |scope, confidence| said(&reports, &[Incident { scope, confidence, ..incident.clone() }]);
-        let alone = of(Scope::Client, Confidence::Likely);
-        assert!(alone.ends_with(", probably because the client takes the server's certificate for expired, and others do not."), "{alone}");
-        assert!(of(Scope::Server, Confidence::Likely).ends_with(&format!(", probably because {EXPIRED}.")));
-        assert!(of(Scope::Client, Confidence::Certain).ends_with(&format!("{EXPIRED}.")), "its dates were seen");
+    fn what_a_finding_says_itself_stands_before_its_pages_words() {
+        const OTHER: &str = "the client takes the server's certificate for expired, and others do not";
+        let mut reports = expired(2);
+        reports.iter_mut().for_each(|report| report.diagnosis.headline = Some(OTHER));
+        assert!(said(&reports, &[]).ends_with(&format!(": {OTHER}.")));
+        reports.extend(expired(3));
+        assert!(said(&reports, &[]).ends_with(&format!(": {EXPIRED}.")), "not all say so");
     }
 
     #[test]

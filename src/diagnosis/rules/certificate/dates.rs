@@ -82,6 +82,11 @@ fn expired(view: &CertificateView<'_>, standing: Standing) -> Finding {
         ),
     };
     let mut finding = view.finding(Cause::CertificateExpired, standing, summary);
+    if view.leaf().is_some() && !true_of_it {
+        finding = finding.headline("the client takes the server's certificate for expired, though it is valid");
+    } else if view.leaf().is_none() && view.others_went_on() {
+        finding = finding.headline("the client takes the server's certificate for expired, and others do not");
+    }
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding.or_else(&view.alternatives(Cause::CertificateExpired));
         let dates = remedy::x509(case.handshake, "-noout -subject -issuer -dates");

@@ -231,11 +231,11 @@ fn reaction(case: &Case<'_>, after: &dyn Fn(Mark) -> bool) -> Reaction {
     }
 }
 
-/// The handshake completed, and the server closed at once, before either side had sent data: many programs ask for the certificate only then, and
-/// leave when there is none.
+/// The handshake completed, and the server closed at once, before it had sent any data, whatever the client had asked meanwhile: many programs look for the
+/// certificate only then, and leave when there is none.
 fn shut_out(case: &Case<'_>) -> Option<Reaction> {
     let handshake = case.handshake;
-    let unused = handshake.application_data.client.is_none() && handshake.application_data.server.is_none();
+    let unused = handshake.application_data.server.is_none();
     if handshake.outcome != Outcome::Completed || !unused || handshake.flow.is_udp() || !clock::runs(handshake) {
         return None;
     }
