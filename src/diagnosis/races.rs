@@ -39,11 +39,13 @@ pub fn overtaken<'a>(case: &Case<'a>) -> Option<&'a Related> {
     let cared = quic.acked.server.is_some() || quic.token.is_some() || quic.handshakes.client.count + quic.shorts.client.count > 0;
     let answer = view.server().first_data.filter(|_| left && !cared && facts.alerts.is_empty())?.time;
     let began = facts.flow.first.time;
-    let winner = served_over_tcp(case).find(|winner| apart(winner.start.time, began) <= RACE && fell_silent(view, winner))?;
     // Where answers leave rather than arrive, only attempts that were made at once are a race: a client that lacks the answer turns to TCP, too.
     let arrives = view.near_side() == Some(Side::Client);
-    let at_once = !arrives && apart(winner.start.time, began) <= AT_ONCE;
-    (at_once || ready(winner) <= answer).then_some(winner)
+    served_over_tcp(case).find(|winner| {
+        let between = apart(winner.start.time, began);
+        let at_once = !arrives && between <= AT_ONCE;
+        between <= RACE && fell_silent(view, winner) && (at_once || ready(winner) <= answer)
+    })
 }
 
 /// The attempt over TCP that this client was served by, while nothing answered this one over QUIC: it gave QUIC up, so that a longer capture would show no more.
@@ -88,4 +90,4 @@ const RACE: Duration = Duration::from_secs(1);
 /// Paths of two transports differ by no more, nor do attempts of which none waited for the other.
 const AT_ONCE: Duration = Duration::from_millis(100);
 /// Nobody waits longer for the first answer who has another way.
-const UNANSWERED: Duration = Duration::from_millis(200);
+const UNANSWERED: Duration = Duration::from_millis(150);

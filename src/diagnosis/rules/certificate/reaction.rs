@@ -15,6 +15,7 @@ use crate::handshake::stack::{self, Program, Stack};
 use crate::preamble::services::{Service, Use};
 use crate::preamble::{Dialect, Upgrade};
 use crate::time::Mark;
+use crate::tls::client_hello::ClientHello;
 use crate::tls::message::Alert;
 use crate::tls::registry::{AlertDescription, ExtensionType};
 
