@@ -323,6 +323,7 @@ impl KnowledgeStore {
             same_endpoint: false,
             same_name: false,
             outcome: handshake.outcome,
+            used: visits::is_used(handshake),
             cause: None,
             highest_version: hello.map(ClientHello::highest_version),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),

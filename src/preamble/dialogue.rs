@@ -375,6 +375,12 @@ mod tests {
         assert!(demands(143, Dialect::Imap, &imap).contains("PRIVACYREQUIRED"));
         let refused = postgres(b"no pg_hba.conf entry for host \"192.0.2.7\", user \"a\", database \"a\", no encryption");
         assert!(demands(5432, Dialect::Postgres, &[(C, STARTUP), (S, &refused)]).ends_with("no encryption"));
+        let ftp: [(bool, &[u8]); 3] = [
+            (S, b"220 Welcome\r\n"),
+            (C, b"USER anonymous\r\n"),
+            (S, b"421-Sorry, cleartext sessions and weak ciphers are not accepted on this server.\r\n421 Logout.\r\n"),
+        ];
+        assert!(demands(21, Dialect::Ftp, &ftp).contains("cleartext sessions"));
         let nntp: [(bool, &[u8]); 3] =
             [(S, b"200 news\r\n"), (C, b"AUTHINFO USER joe\r\n"), (S, b"483 Encryption or stronger authentication required\r\n")];
         assert!(demands(119, Dialect::Nntp, &nntp).starts_with("483"));

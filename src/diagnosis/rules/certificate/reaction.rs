@@ -266,15 +266,17 @@ fn of_late(handshake: &Handshake) -> bool {
     handshake.hello().is_some_and(|hello| hello.has(ExtensionType::COMPRESS_CERTIFICATE))
 }
 
-/// A client of HTTP closed without a word what nobody here ever used under this name: forthwith, or again and again. Who only looks at a certificate mostly
-/// says goodbye, and names no protocol.
+/// A client of HTTP closed without a word what nobody here ever used under this name: forthwith, or again and again; or any client did so again and again that
+/// has its work under other names here. Who only looks at a certificate mostly says goodbye, names no protocol, and works nowhere.
 fn keeps_leaving(case: &Case<'_>, after: Duration) -> bool {
     let handshake = case.handshake;
     if handshake.server_name().is_none() || case.knowledge.used_same_name > 0 {
         return false;
     }
     let http = |hello: &ClientHello| hello.alpn().any(|protocol| matches!(protocol, b"h2" | b"http/1.1"));
-    handshake.hello().is_some_and(http) && (after <= FORTHWITH || like_it(case) > 0)
+    let again = like_it(case) > 0;
+    let works = || case.knowledge.related.iter().any(|other| other.used && !other.same_name && has_its_shape(case, other));
+    handshake.hello().is_some_and(http) && (after <= FORTHWITH || again) || again && works()
 }
 
 /// A client that shows a certificate of its own comes to work, and this one never does, however often it comes.
@@ -287,10 +289,15 @@ fn shows_itself_in_vain(case: &Case<'_>) -> bool {
 
 /// Other handshakes of this client with a like hello that completed, within seconds.
 fn like_it(case: &Case<'_>) -> usize {
-    let Some(shape) = case.handshake.last_hello().map(|hello| hello_shape(&hello.what)) else { return 0 };
-    let like =
-        |other: &&Related| other.same_endpoint && other.same_name && other.hello_shape == shape && other.outcome == Outcome::Completed;
+    let like = |other: &&Related| {
+        other.same_endpoint && other.same_name && other.outcome == Outcome::Completed && has_its_shape(case, other)
+    };
     case.knowledge.related.iter().filter(like).count()
+}
+
+/// Another handshake was begun by a like hello.
+fn has_its_shape(case: &Case<'_>, other: &Related) -> bool {
+    case.handshake.last_hello().is_some_and(|hello| hello_shape(&hello.what) == other.hello_shape)
 }
 
 /// A server of the DNS whose clients come again and again and never ask it anything: a look would be one, and who comes to ask does so at once.

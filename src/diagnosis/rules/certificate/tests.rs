@@ -255,6 +255,7 @@ fn who_keeps_leaving_without_a_word_refuses() {
     use crate::diagnosis::knowledge::{Related, hello_shape};
     use crate::diagnosis::testing::{at, found_of_knowing, related};
     use crate::handshake::facts::AlertSeen;
+    let elsewhere = std::cell::Cell::new(false);
     // Milliseconds from the client's Finished to its FIN; others like it; uses of this name by anybody.
     let left = |after: i64, others: usize, used: u32, change: fn(&mut Scene)| {
         let mut scene = Scene::hello(V::TLS12, &[0x1301, 0xc02b], &extensions(true)).answered(V::TLS12, 0x1301, &[(43, &[3, 4])]);
@@ -266,11 +267,17 @@ fn who_keeps_leaving_without_a_word_refuses() {
         change(&mut scene);
         let shape = hello_shape(&scene.handshake.client_hellos[0].what);
         let like = Related { same_endpoint: true, same_name: true, hello_shape: shape, ..related(at(0, -300)) };
-        let knowledge = Knowledge { related: vec![like; others], used_same_name: used, ..Knowledge::default() };
+        let work = Related { same_name: false, used: true, ..like.clone() };
+        let related = [vec![like; others], vec![work; usize::from(elsewhere.get())]].concat();
+        let knowledge = Knowledge { related, used_same_name: used, ..Knowledge::default() };
         found_of_knowing(Cause::ServerCertificateRejected, &scene.handshake, &knowledge).map(|finding| finding.confidence)
     };
     let likely = Some(crate::diagnosis::finding::Confidence::Likely);
     assert_eq!(left(60, 5, 0, |_| {}), None, "some who look go without a goodbye");
+    elsewhere.set(true);
+    assert_eq!(left(60, 1, 0, |_| {}), likely, "it works under another name");
+    assert_eq!(left(60, 0, 0, |_| {}), None);
+    elsewhere.set(false);
     let shown = |scene: &mut Scene| {
         scene.handshake.hidden.client_certificate_sent = true;
         let mark = at(21, 21);
