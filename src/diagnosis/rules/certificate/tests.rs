@@ -299,3 +299,25 @@ fn who_keeps_leaving_without_a_word_refuses() {
     };
     assert_eq!(left(60, 3, 0, goodbye), None, "who looks says goodbye");
 }
+
+#[test]
+fn who_took_a_certificate_again_and_again_does_not_mind_it_now() {
+    use crate::diagnosis::knowledge::{Related, hello_shape};
+    use crate::diagnosis::testing::{at, found_of_knowing, related};
+    use crate::handshake::facts::{Outcome, StoppedBy};
+    let refused = |others: usize, same_hello: bool| {
+        let scene = Scene::broad().answered(V::TLS12, 0xc02b, &[]).served(&certificate("www.lab.test", |_| {}));
+        let mut handshake = scene.ended(Outcome::Closed, StoppedBy::Client).handshake;
+        handshake.server_hello_done = Some(at(20, 100));
+        (handshake.end, handshake.flow.last) = (Some(at(30, 130)), at(30, 130));
+        (handshake.flow.sides.server.highest, handshake.flow.sides.server.acked) = (900, 900);
+        let shape = hello_shape(&handshake.client_hellos[0].what);
+        let hello_shape = if same_hello { shape } else { shape ^ 1 };
+        let like = Related { same_endpoint: true, same_name: true, hello_shape, ..related(at(1, -50)) };
+        let knowledge = Knowledge { related: vec![like; others], ..Knowledge::default() };
+        found_of_knowing(Cause::ServerCertificateRejected, &handshake, &knowledge).is_some()
+    };
+    assert!(refused(0, true) && refused(2, true));
+    assert!(!refused(5, true), "the last of a burst, which the end of the program cut off");
+    assert!(refused(5, false), "other clients behind the same address");
+}

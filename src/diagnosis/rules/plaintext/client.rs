@@ -243,6 +243,18 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_more_than_a_record_in_silence_is_no_server_of_tls() {
+        let upload = |acked: u64| {
+            let mut handshake = connection("192.0.2.1:443");
+            says(&mut handshake, Side::Client, b"k7zq3m0x1wv5\0", at(4, 11));
+            handshake.flow.sides.client.acked = acked;
+            relevance(&handshake)
+        };
+        assert_eq!(upload(261_550), Relevance::Other("unrecognised"));
+        assert_eq!(upload(37), Relevance::Report);
+    }
+
+    #[test]
     fn a_port_that_serves_both_did_not_fail() {
         let mut handshake = connection("192.0.2.1:443");
         says(&mut handshake, Side::Client, b"SSH-2.0-OpenSSH_9.2p1\r\n", at(4, 11));
