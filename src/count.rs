@@ -1,4 +1,5 @@
-//! Numbers that others give: what a file claims, what a kernel counted. Sums of them end at the largest number and never overflow.
+//! Numbers that others give: what a file claims, what a kernel counted. Sums of them end at the largest number and never overflow. And the halves of
+//! numbers of which the other is dropped on purpose.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 use std::iter::Sum;
@@ -26,6 +27,18 @@ impl Count {
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
+}
+
+/// The lower 32 bits: sequence numbers are offsets modulo 2^32, and of a hash one half is enough.
+#[expect(clippy::cast_possible_truncation, reason = "the upper half is dropped on purpose")]
+pub const fn low_bits(number: u64) -> u32 {
+    number as u32
+}
+
+/// The lower 16 bits of a word that holds two numbers.
+#[expect(clippy::cast_possible_truncation, reason = "the upper half is dropped on purpose")]
+pub const fn lower_half(word: u32) -> u16 {
+    word as u16
 }
 
 impl From<u64> for Count {

@@ -73,7 +73,7 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
     let place = if is_dash(&options.output) { "standard output".into() } else { options.output.display().to_string() };
     let context = match chosen.context {
         0 => String::new(),
-        more => format!(", and of {more} more with the same servers on which their verdicts rest"),
+        more => format!(", and of {more} more with the same servers or clients on which their verdicts rest"),
     };
     let cited = match chosen.cited_flows {
         0 => String::new(),
@@ -94,8 +94,15 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The servers of those handshakes on which the slice, read alone, gives another verdict.
-fn strayed(job: &Job<'_>, chosen: &Chosen, slice: &Delivery) -> anyhow::Result<BTreeMap<Id, Endpoint>> {
+/// Whose a handshake is.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    client: IpAddr,
+    server: Endpoint,
+}
+
+/// The ends of those handshakes on which the slice, read alone, gives another verdict.
+fn strayed(job: &Job<'_>, chosen: &Chosen, slice: &Delivery) -> anyhow::Result<BTreeMap<Id, Ends>> {
     let inputs = [slice.draft().context("the slice is not kept")?.to_owned()];
     let analysis = Analysis { filter: None, ..job.analysis.clone() };
     let (stop, begin) = (Arc::clone(&job.stop), Arc::default());
@@ -103,7 +110,7 @@ fn strayed(job: &Job<'_>, chosen: &Chosen, slice: &Delivery) -> anyhow::Result<B
     let mut verdicts = Verdicts::default();
     again.run(&mut verdicts)?;
     let strays = chosen.verdicts.iter().filter(|(id, (verdict, _))| verdicts.0.get(*id) != Some(verdict));
-    Ok(strays.map(|(id, (_, server))| (*id, *server)).collect())
+    Ok(strays.map(|(id, (_, ends))| (*id, *ends)).collect())
 }
 
 /// Outcome, cause and who stopped it.
@@ -140,8 +147,8 @@ struct Chosen {
     comments: BTreeMap<u64, Vec<String>>,
     /// Randoms of their ClientHellos, where keys are to be kept: what those are found by.
     randoms: BTreeSet<Vec<u8>>,
-    /// By id: the verdict, and the server.
-    verdicts: BTreeMap<Id, (Said, Endpoint)>,
+    /// By id: the verdict, and whose it is.
+    verdicts: BTreeMap<Id, (Said, Ends)>,
     /// What else there is, by server, in the order of their frames. Bounded.
     others: BTreeMap<Endpoint, Vec<Other>>,
     others_held: usize,
@@ -167,9 +174,19 @@ struct Frames {
 struct Other {
     /// Of its packets: several where these came by several ways.
     keys: SmallVec<[FlowKey; 2]>,
+    client: IpAddr,
     first: u64,
     last: u64,
     taken: bool,
+}
+
+impl Other {
+    /// Takes it along: its flows, its frames, and what is said of it. `None` when it goes along already.
+    fn take(&mut self, with: &str) -> Option<(SmallVec<[FlowKey; 2]>, Frames, String)> {
+        let new = !std::mem::replace(&mut self.taken, true);
+        let why = || format!("handshark: not asked for; it goes along because verdicts on others with this {with} rest on it");
+        new.then(|| (self.keys.clone(), Frames { first: self.first, last: self.last, quoted: self.last }, why()))
+    }
 }
 
 impl Sink for Chosen {
@@ -180,7 +197,13 @@ impl Sink for Chosen {
             if self.others_held < OTHERS {
                 self.others_held = self.others_held.saturating_add(1);
                 let keys = iter::once(facts.flow.packets_key()).chain(facts.flow.other_packets_keys()).collect();
-                self.others.entry(report.server).or_default().push(Other { keys, first, last, taken: false });
+                self.others.entry(report.server).or_default().push(Other {
+                    keys,
+                    client: report.client.address,
+                    first,
+                    last,
+                    taken: false,
+                });
             }
             return Ok(());
         }
@@ -210,7 +233,7 @@ impl Sink for Chosen {
         if !cited.is_empty() {
             self.cited.insert(report.handshake.id, cited);
         }
-        self.verdicts.insert(report.handshake.id, (said(report), report.server));
+        self.verdicts.insert(report.handshake.id, (said(report), Ends { client: report.client.address, server: report.server }));
         if self.secrets == Secrets::Keep {
             self.randoms.extend(report.tls.as_ref().and_then(|tls| tls.client.as_ref()).map(|client| client.random.to_vec()));
         }
@@ -239,29 +262,35 @@ impl Chosen {
         }
     }
 
-    /// Takes others with the servers of `strayed` along, `most` of each. False when there are none.
-    fn add_context(&mut self, strayed: &BTreeMap<Id, Endpoint>, most: usize) -> bool {
+    /// Takes others with the servers of `strayed` along, `most` of each; where there are no more of them, others of their clients. False when there are
+    /// none of either.
+    fn add_context(&mut self, strayed: &BTreeMap<Id, Ends>, most: usize) -> bool {
         let before = self.context;
         let mut taken = Vec::new();
-        for server in strayed.values().collect::<BTreeSet<_>>() {
-            for other in self.others.get_mut(server).into_iter().flatten().take(most) {
-                if std::mem::replace(&mut other.taken, true) {
-                    continue;
-                }
-                self.context = self.context.saturating_add(1);
-                taken.push((other.keys.clone(), Frames { first: other.first, last: other.last, quoted: other.last }));
-                let why = "handshark: not asked for; it goes along because verdicts on others with this server rest on it";
-                self.comments.entry(other.first).or_default().push(why.to_owned());
+        for server in strayed.values().map(|ends| ends.server).collect::<BTreeSet<_>>() {
+            for other in self.others.get_mut(&server).into_iter().flatten().take(most) {
+                taken.extend(other.take("server"));
             }
         }
-        for (keys, frames) in taken {
+        if taken.is_empty() {
+            for client in strayed.values().map(|ends| ends.client).collect::<BTreeSet<_>>() {
+                for other in self.others.values_mut().flatten().filter(|other| other.client == client).take(most) {
+                    taken.extend(other.take("client"));
+                }
+            }
+        }
+        self.context = self.context.saturating_add(taken.len());
+        for (_, frames, why) in &taken {
+            self.comments.entry(frames.first).or_default().push(why.clone());
+        }
+        for (keys, frames, _) in taken {
             keys.into_iter().for_each(|key| self.add(key, frames));
         }
         self.context > before
     }
 
     /// Takes along the connections of frames that the evidence for `strayed` names, each from its beginning up to that frame. False when there are none.
-    fn add_cited(&mut self, strayed: &BTreeMap<Id, Endpoint>, job: &Job<'_>) -> anyhow::Result<bool> {
+    fn add_cited(&mut self, strayed: &BTreeMap<Id, Ends>, job: &Job<'_>) -> anyhow::Result<bool> {
         let frames: BTreeSet<u64> = strayed.keys().filter_map(|id| self.cited.remove(id)).flatten().collect();
         let Some(last) = frames.last().copied() else { return Ok(false) };
         let before = self.cited_flows;

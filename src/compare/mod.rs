@@ -2,7 +2,7 @@
 //!
 //! - `tally`: what a capture shows of each service (the name asked for, or the address where none was); `diff`: what changed between two
 //!   tallies, for "it worked yesterday".
-//! - `vantage`: one connection's packets as seen at one of two points; `transit`: what became of them on the way, with `stream`;
+//! - `vantage`: one connection's packets as seen at one of two points; `transit`: what became of them on the way, with `stream` and `pieces`;
 //!   `verdict`: what became of the handshake between them, as findings of the catalogue's causes; `flood`: what many together show; `joined`:
 //!   what `handshark match` says of it.
 //!
@@ -13,6 +13,7 @@
 pub mod diff;
 pub mod flood;
 pub mod joined;
+mod pieces;
 pub mod point;
 pub mod relayed;
 pub mod stream;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::flow::{Endpoint, Side, Transport};
-use crate::packet::{Datagram, IcmpError, IcmpKind, Packet, Segment, TcpFlags, tcp_options};
+use crate::packet::{Datagram, IcmpError, IcmpKind, Packet, Segment, TcpFlags, tcp_options, tcp_timestamps};
 use crate::time::{Mark, Timestamp};
 
 /// A connection at one point.
@@ -30,7 +30,8 @@ pub struct Vantage {
     pub moved: Option<Endpoint>,
     /// This point's capture holds other handshakes of the same server.
     pub listening: bool,
-    held: usize,
+    /// Bytes of payload that are kept.
+    pub(super) held: usize,
 }
 
 /// A packet.
@@ -56,6 +57,10 @@ pub struct Passing {
     pub ip_id: Option<u16>,
     /// Maximum segment size, in a SYN.
     pub mss: Option<u16>,
+    /// Window, as sent.
+    pub window: u16,
+    /// TCP timestamp of its sender.
+    pub tsval: Option<u32>,
     /// It belongs to the client's other port.
     pub moved: bool,
     /// Its checksum is wrong here.
@@ -165,6 +170,8 @@ impl Vantage {
             ttl: segment.ip.ttl,
             ip_id: segment.ip.id.filter(|id| *id != 0),
             mss,
+            window: segment.window,
+            tsval: tcp_timestamps(segment.options).map(|(own, _)| own),
             moved: self.moved.is_some_and(|moved| moved == segment.source() || moved == segment.destination()),
             damaged: segment.is_damaged(),
             payload: Box::default(),
@@ -189,6 +196,8 @@ impl Vantage {
             ttl: datagram.ip.ttl,
             ip_id: datagram.ip.id.filter(|id| *id != 0),
             mss: None,
+            window: 0,
+            tsval: None,
             moved: self.moved.is_some_and(|moved| moved == datagram.key.low || moved == datagram.key.high),
             damaged: false,
             payload: Box::default(),
@@ -352,7 +361,7 @@ const FEWEST: usize = 16;
 const ICMP: usize = 16;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::net::IpAddr;
 
@@ -360,7 +369,7 @@ mod tests {
         Endpoint::new(IpAddr::from([192, 0, 2, 1]), port)
     }
 
-    fn packet(us: i64, from: Side, seq: u32, ack: u32, flags: u8) -> Passing {
+    pub(in crate::compare) fn packet(us: i64, from: Side, seq: u32, ack: u32, flags: u8) -> Passing {
         Passing {
             mark: Mark { frame: 1, time: Timestamp::from_nanos(us * 1_000) },
             from,
@@ -372,13 +381,15 @@ mod tests {
             ttl: 64,
             ip_id: None,
             mss: None,
+            window: 0,
+            tsval: None,
             moved: false,
             damaged: false,
             payload: Box::default(),
         }
     }
 
-    fn view(packets: Vec<Passing>) -> Vantage {
+    pub(in crate::compare) fn view(packets: Vec<Passing>) -> Vantage {
         Vantage { packets, ..Vantage::new(end(1), end(2), Transport::Tcp) }
     }
 

@@ -7,16 +7,21 @@ use super::transit::{Transit, follow};
 use super::vantage::{Passing, Vantage};
 use super::words::bytes;
 use crate::flow::{PerSide, Side};
-use crate::report::{Cause, Confidence, Family, Finding, StoppedBy};
+use crate::report::{Cause, Confidence, Family, Finding, Handshake, StoppedBy};
+use crate::wording::counted;
 
 mod cleared;
 mod dropped;
 mod events;
 mod forged;
+mod headers;
 mod translated;
 
 /// Compares what two points saw.
 pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Joined {
+    let (at_client, at_server) = (client.view.in_pieces(server.view), server.view.in_pieces(client.view));
+    let client = &Point { report: client.report, view: &at_client };
+    let server = &Point { report: server.report, view: &at_server };
     let completed = client.completed() || server.completed();
     let mut up = follow(Side::Client, client.view, server.view, completed);
     let mut down = follow(Side::Server, server.view, client.view, completed);
@@ -36,7 +41,11 @@ pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Joi
     let seen_through = [translated(client, server, joined_by), renumbered(client, server, joined_by)];
     between.splice(0..0, seen_through.into_iter().flatten());
     let round_trip = path.round_trip_ns();
-    let verdict = path.verdict(between.is_empty());
+    let mut verdict = path.verdict(between.is_empty());
+    if path.exchanged() {
+        verdict.confidence = verdict.confidence.min(Confidence::Likely);
+        verdict.summary.push_str(" But the hop counters run the other way: the file that was given as the client's was captured nearer to the server, so give the two in the other order.");
+    }
     Joined {
         schema: "handshark-match/1",
         joined_by,
@@ -112,6 +121,9 @@ impl<'a> Comparison<'a> {
         if self.client.saw_nothing() || self.server.saw_nothing() {
             return self.unseen();
         }
+        if let Some((side, packets)) = self.picked_out() {
+            return self.filtered(side, packets);
+        }
         if let Some(finding) = self.intercepted() {
             return finding.into();
         }
@@ -126,9 +138,48 @@ impl<'a> Comparison<'a> {
         {
             return self.completed(untouched);
         }
-        let finding = self.moved().or_else(|| self.forged()).or_else(|| self.altered());
+        let finding = self.moved().or_else(|| self.forged()).or_else(|| self.altered()).or_else(|| self.rewritten());
         let finding = finding.or_else(|| self.damaged()).or_else(|| self.dropped());
-        finding.map_or_else(|| self.not_the_path(), Joint::from)
+        finding.map_or_else(|| self.cut_short().unwrap_or_else(|| self.not_the_path()), Joint::from)
+    }
+
+    /// A capture that was filtered by flags shows nothing of what became of the rest.
+    fn filtered(&self, side: Side, packets: usize) -> Joint {
+        let (other, report) = match side {
+            Side::Server => (Side::Client, self.client.report),
+            Side::Client => (Side::Server, self.server.report),
+        };
+        let said = report.map(|report| format!(" As seen by the {other}: {}", report.summary())).unwrap_or_default();
+        Joint {
+            cause: report.and_then(|report| report.diagnosis.cause),
+            place: Place::Nowhere,
+            confidence: report.and_then(|report| report.diagnosis.confidence).unwrap_or(Confidence::Strong),
+            summary: format!(
+                "The {side}'s capture holds of this connection only {} with SYN, FIN or RST: it was filtered by these flags, and the two cannot be compared.{said}",
+                counted(packets, "packet", "packets")
+            ),
+        }
+    }
+
+    /// One point's capture ended, or lacks what came, before the other's shows what the path did.
+    fn cut_short(&self) -> Option<Joint> {
+        let sides = [(self.client, self.server, Side::Client), (self.server, self.client, Side::Server)];
+        sides.into_iter().find_map(|(knows, other, side)| {
+            let lacks = other.cause().is_some_and(|cause| cause.family() == Family::Capture);
+            let (cause, confidence) = knows.blames_path().filter(|(cause, _)| lacks && cause.family() != Family::Capture)?;
+            let from_other = self.transit(side.other()).least_delay_ns.unwrap_or_default();
+            let last = knows.view.packets.last()?.mark.time.nanos().saturating_sub(from_other);
+            (last > other.view.until.nanos()).then(|| Joint {
+                cause: Some(cause),
+                place: Place::Path,
+                confidence: confidence.min(Confidence::Likely),
+                summary: format!(
+                    "The {}'s capture ends before what the {side}'s shows; until then everything arrived. As seen by the {side}: {}",
+                    side.other(),
+                    knows.report.map(Handshake::summary).unwrap_or_default()
+                ),
+            })
+        })
     }
 
     /// The ClientHello that arrived is not the one that was sent.

@@ -8,7 +8,13 @@ use crate::wording::counted;
 /// Whether all the receiver got from the sender lies before the first that was lost.
 pub(super) fn receiver_hears_nothing_after(lost: &[&Passing], transit: &Transit, sender: &Vantage) -> bool {
     let Some(first) = lost.first() else { return false };
-    !transit.arrived.iter().any(|(place, _)| sender.packets.get(*place).is_some_and(|packet| packet.mark.time > first.mark.time))
+    !transit.arrived.iter().any(|(place, _)| sender.packets.get(*place).is_some_and(|packet| is_sent_after(packet, first)))
+}
+
+/// One was sent after the other: later, or as a further piece of the same segment.
+pub(super) fn is_sent_after(packet: &Passing, other: &Passing) -> bool {
+    let further = packet.mark.frame == other.mark.frame && packet.seq.wrapping_sub(other.seq).cast_signed() > 0;
+    packet.mark.time > other.mark.time || further
 }
 
 /// How long nothing was sent before the first that was lost, in milliseconds, where that is long.

@@ -51,7 +51,7 @@ const FLOOD_WINDOW: i64 = 10;
 /// A server that says nothing for so long does not serve.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Connections that a program opens together begin within this time.
-const AT_ONCE: Duration = Duration::from_millis(100);
+const OPENED_TOGETHER: Duration = Duration::from_millis(100);
 /// Packets with payload of each side that show both at work.
 const EXCHANGED: u32 = 2;
 
@@ -239,7 +239,7 @@ impl KnowledgeStore {
         }
         let source = self.sources.get(&handshake.flow.interface);
         knowledge.icmp_unread = self.icmp_unread;
-        knowledge.ends_soon = self.end.is_some_and(|end| end.since(handshake.flow.last.time) < logins::AT_ONCE);
+        knowledge.ends_soon = self.end.is_some_and(|end| end.since(handshake.flow.last.time) < logins::BACK_WITH_IT);
         knowledge.lossy = source.is_some_and(Hearing::loses);
         knowledge.hears_both_sides = source.is_some_and(Hearing::hears_both_sides);
         knowledge.unheard = source.and_then(Hearing::unheard);
@@ -365,7 +365,7 @@ impl KnowledgeStore {
         let first = handshake.flow.first.time;
         let at_once = |attempt: &&Attempt| {
             let start = attempt.related.start.time;
-            attempt.server == handshake.server && start.since(first).max(first.since(start)) <= AT_ONCE && !attempt.is(handshake)
+            attempt.server == handshake.server && start.since(first).max(first.since(start)) <= OPENED_TOGETHER && !attempt.is(handshake)
         };
         self.attempts.of(Pair::of(handshake)).filter(at_once).fold(Crowd::default(), |mut crowd, attempt| {
             let Related { outcome, asked_again, resent, .. } = attempt.related;

@@ -3,6 +3,8 @@
 
 use std::{iter, mem};
 
+use crate::count::low_bits;
+
 /// The latest `MOST` things.
 #[derive(Debug)]
 pub(crate) struct Row<T, const MOST: usize> {
@@ -92,11 +94,6 @@ const fn place<const MOST: usize>(number: u32) -> usize {
 /// The bucket of a hash: by its upper half, for of the lower one things are told apart.
 const fn bucket<const MOST: usize>(hash: u64) -> usize {
     (hash >> 32) as usize % MOST
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the half of a hash")]
-const fn low_bits(hash: u64) -> u32 {
-    hash as u32
 }
 
 #[cfg(test)]

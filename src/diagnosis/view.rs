@@ -234,6 +234,7 @@ impl<'a> View<'a> {
     pub fn hello_unacked(&self) -> bool {
         self.hello_span().is_some_and(|(start, _)| self.client().acked <= start)
             && !self.client().outstanding.iter().any(|segment| segment.sacked)
+            && !self.handshake.flow.arrived_behind_hole(Side::Client)
     }
 
     /// How often the first segment of the ClientHello was sent (0 when it was acknowledged).
@@ -260,6 +261,16 @@ impl<'a> View<'a> {
     pub fn server_spoke_after_hello(&self) -> bool {
         let Some(hello) = self.hello_mark() else { return false };
         self.server().last_data.is_some_and(|last| last.frame > hello.frame)
+    }
+
+    /// Nothing of the server's came since the hello, and the number of a bare packet of it is ahead of all that did: it answered, and the answer is not
+    /// here. Where that shows, and how many bytes.
+    pub fn flight_unarrived(&self) -> Option<(Mark, Hole)> {
+        let server = self.server();
+        let (mark, _) = server.reached_at.zip(self.hello_mark()).filter(|(mark, hello)| mark.frame > hello.frame)?;
+        let nothing_came = server.bytes_seen == 0 && server.acked == 0 && !self.answer_begun();
+        let hole = self.hole(Side::Server).filter(|hole| hole.stranded == 0 && hole.len >= LEAST_ANSWER)?;
+        nothing_came.then_some((mark, hole))
     }
 
     /// Largest payload a side may send in one segment: the MSS the other side announced, 1460 when unknown.
@@ -557,6 +568,8 @@ pub fn ordinal(number: u32) -> String {
 
 /// A segment that was sent so often was waited for during seconds: each time twice as long.
 const LONG_IN_VAIN: u32 = 5;
+/// An alert is shorter.
+const LEAST_ANSWER: u64 = 32;
 /// No device forgets a connection within this time.
 pub const SHORT_PAUSE: Duration = Duration::from_secs(3);
 /// On a shorter leg the clock of the capture decides nothing.

@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::count::lower_half;
 use crate::flow::{Endpoint, FlowKey, Path, Transport};
 use crate::frame::Frame;
 use crate::packet::{HeaderRest, IpFacts, Packet, Segment, TcpFlags, links};
@@ -59,11 +60,11 @@ pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Option<()> {
         seq,
         ack,
         flags: TcpFlags(flags.to_be_bytes()[1]),
-        window: lower(flags),
+        window: lower_half(flags),
         options,
         payload,
         payload_len: tcp_len.wrapping_sub(options_len),
-        rest: HeaderRest { offset: flags.to_be_bytes()[0], checksum: upper(sums), urgent: lower(sums) },
+        rest: HeaderRest { offset: flags.to_be_bytes()[0], checksum: upper(sums), urgent: lower_half(sums) },
     });
     Some(())
 }
@@ -76,11 +77,6 @@ const fn endpoint(number: u64) -> Endpoint {
 /// The two halves of a word.
 const fn upper(word: u32) -> u16 {
     (word >> 16) as u16
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "half of a word")]
-const fn lower(word: u32) -> u16 {
-    word as u16
 }
 
 #[cfg(test)]

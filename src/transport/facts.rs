@@ -174,8 +174,28 @@ impl FlowFacts {
     /// that says nothing new, while what a hole draws comes before the copies and names what lies behind it.
     pub fn copies_answered(&self, side: Side, sent: &Outstanding) -> bool {
         let receiver = self.side(side.other());
-        let since = receiver.last_packet.is_some_and(|last| last.frame > sent.first.frame);
+        // One that cannot name what lies behind a hole says the same before the copies.
+        let begun = if self.is_mute(side) { sent.last } else { sent.first };
+        let since = receiver.last_packet.is_some_and(|last| last.frame > begun.frame);
         sent.copies >= 3 && since && !receiver.sent_sack && receiver.duplicate_acks.saturating_add(1) >= sent.copies
+    }
+
+    /// What receives this side's bytes cannot say that some arrived behind a hole: both SYNs are here, and no selective acknowledgment was agreed upon.
+    fn is_mute(&self, side: Side) -> bool {
+        let syns = self.side(side).syn.zip(self.side(side.other()).syn);
+        syns.is_some_and(|(own, other)| !own.sack || !other.sack)
+    }
+
+    /// Something of this side arrived behind a hole at a receiver that can say so only by acknowledging once more what it had before.
+    pub fn arrived_behind_hole(&self, side: Side) -> bool {
+        self.is_mute(side) && self.side(side.other()).duplicate_acks > 0
+    }
+
+    /// The same of this segment: each that lies behind the hole drew such an acknowledgment. It is not sent again before the hole is filled.
+    pub fn waits_behind_hole(&self, side: Side, sent: &Outstanding) -> bool {
+        let own = self.side(side);
+        let behind = own.outstanding.iter().filter(|other| other.offset > own.acked).count();
+        sent.offset > own.acked && self.arrived_behind_hole(side) && self.side(side.other()).duplicate_acks as usize >= behind
     }
 
     /// The shortest round trip from the capture point to one side: to the server that of SYN and SYN-ACK or of payload and its acknowledgment,

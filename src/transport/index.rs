@@ -8,7 +8,7 @@ use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
 use super::prefetch::prefetch;
-use super::stream::low_bits;
+use crate::count::low_bits;
 use crate::flow::{FlowKey, Path};
 use crate::limits;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::assembler::{Assembler, slice};
 use super::facts::{Doubt, Outstanding};
+use crate::count::low_bits;
 use crate::limits;
 use crate::packet::{Segment, TcpFlags, tcp_options, tcp_timestamps};
 use crate::time::{Mark, Timestamp};
@@ -277,6 +278,12 @@ impl Stream {
         differs
     }
 
+    /// How far the timestamps of what was sent again lie behind this one, by more than the clocks of a host's processors differ.
+    pub(super) fn repeats_behind(&self, first: u32) -> Option<u32> {
+        let behind = self.unacked.iter().filter_map(|sent| Some(first.wrapping_sub(sent.again?)));
+        behind.filter(|behind| (CLOCK_SLACK..1 << 31).contains(behind)).max()
+    }
+
     /// Forgets what this segment of the other side acknowledges, up to `acked`.
     pub(super) fn acknowledged(&mut self, acked: u64, by: &Segment<'_>) -> Acknowledged {
         let now = by.mark;
@@ -457,13 +464,11 @@ fn digest_words(words: &[u64]) -> u64 {
     foldhash::fast::FixedState::with_seed(0).hash_one(words)
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the upper half is dropped on purpose: sequence numbers are offsets modulo 2^32")]
-pub(super) const fn low_bits(value: u64) -> u32 {
-    value as u32
-}
-
 /// Hosts begin with 64 and more, and no way has more than some thirty hops.
 const USED_UP: u8 = 32;
+
+/// Timestamps of one connection do not run back by more, whatever their unit.
+const CLOCK_SLACK: u32 = 10_000;
 
 /// More hops than routes differ by.
 const FAR: u8 = 16;

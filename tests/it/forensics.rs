@@ -396,6 +396,16 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("alert-beside.pcap", "alert-beside.srv.pcap", "alert-forged", "path"),
     // One connection goes through, the next is rejected by the router with a RST, the third goes through.
     ("syn-rejected.pcap", "syn-rejected.srv.pcap", "firewall-reject", "path"),
+    // A device writes a window of 0 into all that the server sends.
+    ("window-closed.pcap", "window-closed.srv.pcap", "zero-window", "path"),
+    // The client's card cuts the hello in two; the first piece is too large for the path, and never arrives.
+    ("hello-cut-by-card.pcap", "hello-cut-by-card.srv.pcap", "path-mtu-black-hole", "path"),
+    // The router resets the client's connection, which it has forgotten, when the server's capture has ended.
+    ("capture-ends-before-reset.pcap", "capture-ends-before-reset.srv.pcap", "reset-injected", "path"),
+    // A shield answers the SYN with timestamps of its own.
+    ("timestamps-changed.pcap", "timestamps-changed.srv.pcap", "server-flight-dropped", "path"),
+    // A FIN in the client's name is forged towards the server alone.
+    ("fin-forged-to-server.pcap", "fin-forged-to-server.srv.pcap", "reset-injected", "path"),
     // Good handshakes: each datagram is doubled on the way; one capture is cut at 96 bytes; one holds the client's packets only.
     ("quic-doubled.pcap", "quic-doubled.srv.pcap", "", "nowhere"),
     ("snaplen-one-end.pcap", "snaplen-one-end.srv.pcap", "", "nowhere"),

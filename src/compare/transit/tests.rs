@@ -21,6 +21,8 @@ fn view(packets: &[(i64, u32, u8, &[u8])]) -> Vantage {
             ttl: 64,
             ip_id: None,
             mss: None,
+            window: 0,
+            tsval: None,
             moved: false,
             damaged: false,
             payload: (*payload).into(),

@@ -41,7 +41,12 @@ impl<'a> Comparison<'a> {
         let place = if said.is_some_and(|cause| cause.family() == Family::Capture) { Place::Nowhere } else { place };
         // What the two together do not show themselves is as sure as it was.
         let own = report.diagnosis.confidence.filter(|_| missed == 0);
-        let arrived = "Everything that either end sent arrived unchanged";
+        let arrived = if self.has_other_headers() {
+            "Everything that either end sent arrived, with other TCP headers than it was sent with"
+        } else {
+            "Everything that either end sent arrived unchanged"
+        };
+        let cleared = if self.has_other_headers() { ", and nothing shows that this mattered" } else { ", so the path is not to blame" };
         if let Some(nanos) = self.round_trip_ns().and_then(|nanos| u64::try_from(nanos).ok()).filter(|nanos| *nanos >= SLOW_NS) {
             let tenths = nanos / 100_000_000;
             let waits = said.is_some_and(|cause| cause.family() == Family::Silence);
@@ -70,14 +75,14 @@ impl<'a> Comparison<'a> {
                 cause: Some(stopped.cause),
                 place: stopped.place,
                 confidence: if missed == 0 { stopped.confidence } else { stopped.confidence.min(Confidence::Likely) },
-                summary: format!("{arrived}, so the path is not to blame: {}{gaps}", stopped.told),
+                summary: format!("{arrived}{cleared}: {}{gaps}", stopped.told),
             };
         }
         Joint {
             cause: said,
             place: if said.is_none() { Place::Nowhere } else { place },
             confidence: own.unwrap_or(Confidence::Strong),
-            summary: format!("{arrived}, so the path is not to blame.{gaps} {}", report.summary()),
+            summary: format!("{arrived}{cleared}.{gaps} {}", report.summary()),
         }
     }
 

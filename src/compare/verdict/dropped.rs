@@ -3,7 +3,7 @@
 use super::{Comparison, on_path};
 use crate::compare::transit::Transit;
 use crate::compare::vantage::{Passing, Vantage};
-use crate::compare::words::{capital, name, quiet_before, receiver_hears_nothing_after, sent_times};
+use crate::compare::words::{capital, is_sent_after, name, quiet_before, receiver_hears_nothing_after, sent_times};
 use crate::flow::{Side, Transport};
 use crate::packet::IcmpKind;
 use crate::report::{Cause, Confidence, Finding};
@@ -88,8 +88,8 @@ impl<'a> Losses<'a> {
     /// IP length in bytes of the largest packet that passed since the first with data was lost; zero when none did.
     fn largest_passed(&self) -> u32 {
         // What came before the first was lost says nothing of a size above which nothing passes.
-        let since = self.with_data().map(|packet| packet.mark.time).min();
-        let passed = arrived(self.transit, self.sender).filter(|packet| since.is_some_and(|since| packet.mark.time > since));
+        let first = self.with_data().min_by_key(|packet| packet.mark);
+        let passed = arrived(self.transit, self.sender).filter(|packet| first.is_some_and(|first| is_sent_after(packet, first)));
         passed.map(|packet| packet.ip_len).max().unwrap_or(0)
     }
 
@@ -255,7 +255,10 @@ impl<'a> Losses<'a> {
             return None;
         }
         let begun = self.transit.received.head().len() >= 6 || self.some_passed && self.is_udp();
+        // One packet of several, which was sent once, is lost by chance.
+        let by_chance = self.data == 1 && !self.is_udp() && !self.nothing_after;
         let cause = match (begun, self.is_quic()) {
+            _ if by_chance => Cause::PacketLoss,
             (true, _) => Cause::SplitClientHello,
             (false, true) => Cause::QuicBlocked,
             (false, false) => Cause::ClientHelloDropped,
@@ -264,6 +267,7 @@ impl<'a> Losses<'a> {
         let confidence = match cause {
             Cause::SplitClientHello if self.nothing_after || self.data < MANY => Confidence::Likely,
             Cause::ClientHelloDropped if self.nothing_after => Confidence::Strong,
+            Cause::PacketLoss => Confidence::Likely,
             _ => Confidence::Certain,
         };
         let rest = if begun { ", though an earlier part did" } else { "" };
@@ -274,7 +278,7 @@ impl<'a> Losses<'a> {
         );
         // What the client's other handshakes showed is more exact, and as sure as it was.
         let exact = self.path.client.cause().zip(self.path.client.confidence());
-        let exact = exact.filter(|(exact, _)| *exact != cause && is_exact(*exact));
+        let exact = exact.filter(|(exact, _)| *exact != cause && is_exact(*exact) && !by_chance);
         let (cause, confidence) = exact.unwrap_or((cause, confidence));
         Some(on_path(cause, confidence, summary))
     }

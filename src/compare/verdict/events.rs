@@ -16,12 +16,15 @@ impl Comparison<'_> {
     pub(super) fn events(&self) -> Vec<Event> {
         let mut events = Timed::new();
         // What went past one of the points cannot be compared.
-        let past = (self.client.saw_nothing() || self.server.saw_nothing()) && self.answered();
+        let past = (self.client.saw_nothing() || self.server.saw_nothing()) && self.answered() || self.picked_out().is_some();
         for from in Side::BOTH.into_iter().filter(|_| !past) {
             self.losses(from, &mut events);
             self.injections(from, &mut events);
             self.alteration(from, &mut events);
             self.arrivals(from, &mut events);
+            for (text, (sent, got)) in self.header_changes(from) {
+                events.push((self.time(sent, from), event(Happening::Altered, from, text, Some(sent), Some(got))));
+            }
             self.copies(from, &mut events);
             self.damages(from, &mut events);
         }

@@ -73,15 +73,17 @@ impl Comparison<'_> {
         Some(on_path(cause, confidence, summary))
     }
 
-    /// Somebody else closed it in the server's name.
+    /// Somebody else closed it in the name of one end.
     fn forged_close(&self) -> Option<Finding> {
-        let fin = self.first_injected(Side::Server, |packet| packet.flags.fin())?;
+        let forged = |from: Side| self.first_injected(from, |packet| packet.flags.fin()).map(|fin| (from, fin));
+        let (from, fin) = forged(Side::Server).or_else(|| forged(Side::Client))?;
+        let to = from.other();
         let summary = format!(
-            "A device between the two captures closed the connection: the server never sent the FIN that the client received (frame {} of the client's capture).{}",
+            "A device between the two captures closed the connection: the {from} never sent the FIN that the {to} received (frame {} of the {to}'s capture).{}",
             fin.mark.frame,
             self.swallowed()
         );
-        Some(on_path(Cause::ResetInjected, self.sure(Side::Server, fin), summary))
+        Some(on_path(Cause::ResetInjected, self.sure(from, fin), summary))
     }
 
     /// Where both ends have other numbers at the other point, what stands between may have a connection of its own on each side, and end it in its own name.

@@ -19,7 +19,7 @@ impl KnowledgeStore {
 }
 
 /// A client that has a login at hand comes back with it within this time.
-pub(super) const AT_ONCE: Duration = Duration::from_secs(2);
+pub(super) const BACK_WITH_IT: Duration = Duration::from_secs(2);
 
 /// The tag of where a proxy took this handshake.
 pub(super) fn let_in(handshake: &Handshake) -> Option<u64> {

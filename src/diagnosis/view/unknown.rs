@@ -20,6 +20,18 @@ impl<'a> View<'a> {
         ending.reset.is_some_and(|reset| reset.unknowing) && self.disowned(ending.side).is_some()
     }
 
+    /// How much of the other side's stream whoever ended it had acknowledged by then; `None` where that does not show.
+    pub fn heard_by(&self, ending: &Ending<'_>) -> Option<u64> {
+        let other = self.side(ending.side.other());
+        // What was acknowledged later may have arrived later.
+        let later = other.acked_at.is_some_and(|acked| acked > ending.mark);
+        if later || ending.unseen || self.side(ending.side).packets == 0 {
+            return None;
+        }
+        let beyond = ending.reset.and_then(|reset| reset.ack_distance).unwrap_or(0);
+        Some(other.acked.saturating_add(u64::try_from(beyond).unwrap_or(0)))
+    }
+
     /// The client gave up after a while, and the server's system answers its FIN as one of a connection that it does not know: the server had ended it
     /// before, unseen here. A host that hangs acknowledges the FIN.
     pub fn forgotten_before_end(&self) -> Option<(Ending<'a>, &'a Reset)> {

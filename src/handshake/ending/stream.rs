@@ -127,7 +127,8 @@ fn never_up(h: &Over<'_>) -> Option<Ending> {
 /// seen because the capture lacks it. The same goes for a hole that neither side minds in a connection whose beginning is missing.
 fn impossible_silence(h: &Over<'_>, side: Side) -> bool {
     let (facts, other) = (h.flow.side(side), h.flow.side(side.other()));
-    let gone = |sent: &Outstanding| sent.copies == 1 && !sent.sacked && watched_since(h, sent.last.time) >= PATIENCE;
+    let seen_by_receiver = |sent: &Outstanding| sent.sacked || h.flow.waits_behind_hole(side, sent);
+    let gone = |sent: &Outstanding| sent.copies == 1 && !seen_by_receiver(sent) && watched_since(h, sent.last.time) >= PATIENCE;
     // A RST of the other side ends all repetition.
     let over = facts.fin.is_some() || !facts.resets.is_empty() || !other.resets.is_empty();
     let never_again = facts.retransmits == 0 && facts.outstanding.iter().any(gone) && !over;
@@ -175,9 +176,11 @@ fn stalled(h: &Over<'_>, end: Option<Terminator>, stall_after: Duration) -> Opti
         .filter_map(|side| h.flow.side(side).outstanding.iter().max_by_key(|sent| sent.copies).map(|sent| (side, sent)))
         // What is said into a connection that the other side has closed is no part of the handshake.
         .filter(|(side, sent)| end.is_none_or(|end| end.side == *side || sent.first.frame < end.mark.frame))
-        .find_map(|(side, sent)| (in_vain(h, sent) && !h.flow.copies_answered(side, sent)).then_some(sent));
-    if let Some(sent) = unanswered {
-        return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));
+        .find(|(_, sent)| in_vain(h, sent));
+    if let Some((side, sent)) = unanswered {
+        // What arrives, and is not taken, nobody on the way has kept.
+        let who = if h.flow.copies_answered(side, sent) { StoppedBy::from(side.other()) } else { StoppedBy::Network };
+        return Some(Ending::new(Outcome::Stalled, who, sent.last));
     }
     // Within a message there is no time to think: its rest is due at once, and a hole in the stream is filled within a retransmission or two.
     let torn = Side::BOTH.into_iter().find(|side| {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Connection, Room, Step};
+use crate::count::low_bits;
 use crate::flow::Side;
 use crate::limits;
 use crate::packet::Segment;
@@ -10,7 +11,6 @@ use crate::time::{Mark, Timestamp};
 use crate::traffic::Row;
 use crate::transport::facts::{FlowEventKind, Reset};
 use crate::transport::sink::{Close, FlowSink, QUIET_TICKS};
-use crate::transport::stream::low_bits;
 
 impl<S: FlowSink> Connection<S> {
     /// RST. Judges nothing: neither its payload nor its acknowledgment is believed, for it may be forged.
@@ -40,6 +40,12 @@ impl<S: FlowSink> Connection<S> {
             let size = (u64::from(peer_window) << shift).max(1);
             edge.is_some_and(|edge| u64::from(segment.seq.wrapping_sub(edge)) < size)
         };
+        // It takes its number from what it answers: what the other side acknowledged last or, where that was on its way, before.
+        let answers_ack = peer_ack.is_some_and(|acked| {
+            let before = acked.wrapping_sub(segment.seq);
+            let known = stream.origin.map_or(0, |origin| acked.wrapping_sub(origin));
+            before <= known
+        });
         let index = facts.resets.len();
         let Some(kind) = u8::try_from(index).ok().filter(|_| index < limits::RESETS).map(|index| FlowEventKind::Rst { index }) else {
             facts.resets_dropped = facts.resets_dropped.saturating_add(1);
@@ -55,7 +61,7 @@ impl<S: FlowSink> Connection<S> {
             packets_after: 0,
             data_after: 0,
             to_syn,
-            unknowing: !segment.flags.ack() && !to_syn && (peer_ack == Some(segment.seq) || seq_distance != 0),
+            unknowing: !segment.flags.ack() && !to_syn && answers_ack,
             answers,
         });
         self.event(shared, segment.mark, low, kind)
@@ -173,6 +179,8 @@ impl<S: FlowSink> Connection<S> {
             if stream.fin_acked {
                 facts.fins_in_vain = 0;
             }
+            let first = facts.syn.and_then(|syn| syn.timestamp);
+            facts.clock_behind = first.and_then(|first| stream.repeats_behind(first));
             facts.outstanding = stream.unacked.iter().map(|unacked| unacked.segment).collect();
         }
         if !self.got_beyond_syn() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Connection, Room, Step};
+use crate::count::low_bits;
 use crate::flow::Side;
 use crate::limits;
 use crate::packet::{Segment, tcp_options, tcp_timestamps};
@@ -10,7 +11,7 @@ use crate::time::Mark;
 use crate::transport::facts::{FlowEventKind, Roles, SynFacts};
 use crate::transport::half_open::Bare;
 use crate::transport::sink::FlowSink;
-use crate::transport::stream::{First, low_bits};
+use crate::transport::stream::First;
 
 /// What a segment says about who owns the addresses and ports from now on.
 #[derive(Debug, Clone, Copy)]

@@ -3,12 +3,13 @@
 //! It says the same as the long way and looks at less: a property test holds both to it.
 
 use super::{Connection, Step};
+use crate::count::low_bits;
 use crate::flow::Side;
 use crate::limits;
 use crate::packet::{Segment, TcpFlags, tcp_options_are_plain};
 use crate::transport::facts::{FlowEventKind, SideFacts};
 use crate::transport::sink::{Data, FlowSink};
-use crate::transport::stream::{First, Stream, digest, low_bits};
+use crate::transport::stream::{First, Stream, digest};
 
 impl<S: FlowSink> Connection<S> {
     /// Takes in a segment if it may take the short way. `None` when it has to take the long one, and nothing was done.

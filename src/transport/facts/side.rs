@@ -101,6 +101,8 @@ pub struct SideFacts {
     pub reached_at: Option<Mark>,
     /// More was acknowledged than was seen of it, and a later packet without payload names as its next what was: the rest came from somebody else.
     pub denies: bool,
+    /// By how much the TCP timestamps of what it sends again in vain lie behind that of its SYN, which those of one host do not.
+    pub clock_behind: Option<u32>,
     /// Packets of it that were captured twice, at two points or on two interfaces.
     pub copies: u32,
     /// Packets of it that came in fragments and never became whole: how many, and the first fragment of the first.
@@ -290,8 +292,8 @@ pub struct Reset {
     pub data_after: u32,
     /// It answers a SYN: the connection never came up.
     pub to_syn: bool,
-    /// It has no ACK flag, and the number that the other side acknowledged last, or another one than of its next byte: so a system answers a packet of a
-    /// connection that it does not know (RFC 9293 section 3.10.7.1).
+    /// It has no ACK flag, and a number that the other side acknowledged, which it takes from the packet that it answers: so does a system that does not
+    /// know the connection (RFC 9293 section 3.10.7.1).
     pub unknowing: bool,
     /// When the last of the other side's bytes that it acknowledges anew were first sent; `None` when it acknowledges nothing new.
     pub answers: Option<Mark>,

@@ -37,7 +37,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
     let worst = Side::BOTH.into_iter().max_by_key(|side| lost(*side)).filter(|side| lost(*side) > 0);
     let Some(worst) = worst else {
-        return incomplete.then(|| never_repeated(view)).flatten().or_else(|| dropped(case));
+        return incomplete.then(|| never_repeated(case, view)).flatten().or_else(|| dropped(case));
     };
     if view.side(worst).snaplen_cut > 0 || view.side(worst).packets == 0 {
         return None;
@@ -133,8 +133,11 @@ fn dropped(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Data that was neither acknowledged nor sent again, which no TCP does: packets are missing from the capture.
-fn never_repeated(view: View<'_>) -> Option<Finding> {
-    let gone = |side: Side| view.side(side).outstanding.iter().find(|sent| sent.copies == 1 && !sent.sacked);
+fn never_repeated(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let flow = &case.handshake.flow;
+    let gone = |side: Side| {
+        view.side(side).outstanding.iter().find(|sent| sent.copies == 1 && !sent.sacked && !flow.waits_behind_hole(side, sent))
+    };
     let (side, sent) =
         Side::BOTH.into_iter().filter(|side| view.side(*side).retransmits == 0).find_map(|side| Some((side, gone(side)?)))?;
     if view.silence() < NEVER_REPEATED && view.side(side).stranded_bytes == 0 {

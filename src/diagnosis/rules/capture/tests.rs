@@ -5,6 +5,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Related};
 use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, outstanding, over_udp, partial_hello, related};
+use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, Protocol, QuicFacts, StoppedBy};
 use crate::quic::version::Version;
@@ -166,4 +167,25 @@ fn a_last_handshake_packet_over_quic_may_be_a_refusal() {
     // The server has more to say: it was an acknowledgment.
     facts.quic.as_mut().unwrap().handshakes.server.add(at(8, 3_001), 800);
     assert_eq!(ended(&facts), (Confidence::Likely, Vec::new()));
+}
+
+#[test]
+fn what_waits_behind_a_hole_is_not_repeated_and_not_missing_here() {
+    let never_again = |sack: bool, answers: u32| {
+        let mut facts = connected();
+        facts.outcome = Outcome::Incomplete;
+        for side in Side::BOTH {
+            if let Some(syn) = &mut facts.flow.sides.of_mut(side).syn {
+                syn.sack = sack;
+            }
+        }
+        let server = &mut facts.flow.sides.server;
+        server.outstanding.extend([outstanding(2_920, 1_176, at(5, 40), at(5, 40), 1), outstanding(7_016, 383, at(6, 48), at(6, 48), 1)]);
+        (server.highest, server.bytes_seen, server.stranded_bytes, server.data_packets) = (7_399, 1_559, 1_559, 2);
+        facts.flow.sides.client.duplicate_acks = answers;
+        found(&gaps::RULE, &facts).is_some()
+    };
+    assert!(!never_again(false, 2), "each piece was answered");
+    assert!(never_again(false, 1), "one of them was not");
+    assert!(never_again(true, 2), "who can would have named them");
 }

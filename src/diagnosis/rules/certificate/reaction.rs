@@ -82,7 +82,8 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
                 && answered
                 && !View::new(handshake).ended_by_icmp()
                 && !said_more(handshake)
-                && !left_unknowing(handshake) =>
+                && !left_unknowing(handshake)
+                && had_certificate(handshake) =>
         {
             match (handshake.end, flight_end(case)) {
                 // A client that waits is not one that refuses, and one that left before the certificate came has not seen it.
@@ -158,6 +159,17 @@ fn reset_itself(handshake: &Handshake) -> bool {
 fn left_unknowing(handshake: &Handshake) -> bool {
     let view = View::new(handshake);
     view.first_end().is_some_and(|ending| ending.side == Side::Client && view.disowns(&ending))
+}
+
+/// What the client acknowledged by the time it left reaches to the end of the certificate, or into the records that hide it: nobody refuses what he has not
+/// received.
+fn had_certificate(handshake: &Handshake) -> bool {
+    let view = View::new(handshake);
+    let seen = handshake.server_chain.as_ref().map(|chain| chain.span.1);
+    let hidden = || handshake.server_hello.as_ref().map(|hello| hello.span.1.saturating_add(1));
+    let least = seen.or_else(hidden).filter(|_| view.is_tcp());
+    let heard = view.first_end().filter(|ending| ending.side == Side::Client).and_then(|ending| view.heard_by(&ending));
+    least.zip(heard).is_none_or(|(least, heard)| heard >= least)
 }
 
 /// After its hello the client sent more than a change of cipher and an alert: it did not leave over what it had read.
@@ -289,9 +301,8 @@ fn shows_itself_in_vain(case: &Case<'_>) -> bool {
 
 /// Other handshakes of this client with a like hello that completed, within seconds.
 fn like_it(case: &Case<'_>) -> usize {
-    let like = |other: &&Related| {
-        other.same_endpoint && other.same_name && other.outcome == Outcome::Completed && has_its_shape(case, other)
-    };
+    let like =
+        |other: &&Related| other.same_endpoint && other.same_name && other.outcome == Outcome::Completed && has_its_shape(case, other);
     case.knowledge.related.iter().filter(like).count()
 }
 

@@ -321,3 +321,30 @@ fn who_took_a_certificate_again_and_again_does_not_mind_it_now() {
     assert!(!refused(5, true), "the last of a burst, which the end of the program cut off");
     assert!(refused(5, false), "other clients behind the same address");
 }
+
+#[test]
+fn who_has_not_received_the_certificate_does_not_refuse_it() {
+    use crate::diagnosis::testing::{at, found_of_knowing};
+    use crate::handshake::facts::{Outcome, StoppedBy};
+    use crate::transport::{Reset, SideFacts};
+    // How much of the flight the client acknowledged before its end, and by its RST, if it is one.
+    let left = |acked: u64, reset: Option<Reset>| {
+        let scene = Scene::broad().answered(V::TLS12, 0xc02b, &[]).served(&certificate("www.lab.test", |_| {}));
+        let outcome = if reset.is_some() { Outcome::Reset } else { Outcome::Closed };
+        let mut handshake = scene.ended(outcome, StoppedBy::Client).handshake;
+        (handshake.server_hello_done, handshake.end) = (Some(at(20, 100)), Some(at(30, 150)));
+        if let Some(chain) = &mut handshake.server_chain {
+            chain.span = (90, 850);
+        }
+        let [client, server] = [Side::Client, Side::Server].map(|side| handshake.flow.sides.of(side).clone());
+        handshake.flow.sides.server = SideFacts { highest: 900, acked, acked_at: (acked > 0).then(|| at(21, 101)), ..server };
+        let fin = reset.is_none().then(|| (at(30, 150), 300));
+        handshake.flow.sides.client = SideFacts { packets: 4, fin, resets: reset.into_iter().collect(), ..client };
+        found_of_knowing(Cause::ServerCertificateRejected, &handshake, &Knowledge::default()).is_some()
+    };
+    assert!(left(900, None) && left(850, None));
+    assert!(!left(0, None) && !left(849, None), "its FIN acknowledges less than the certificate");
+    let reset = |more| Some(Reset { ack_distance: Some(more), ..Reset::fitting(at(30, 150), 64) });
+    assert!(left(0, reset(900)), "its RST acknowledges all of it");
+    assert!(!left(0, reset(0)));
+}

@@ -13,7 +13,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::wording::{counted, times};
 
-use super::{hello_lost, paused_before_hello, too_large};
+use super::{hello_lost, paused_before_hello, too_large, untaken};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientHelloDropped,
@@ -96,6 +96,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     if let Some(finding) = swallowed(case, view).or_else(|| first_part(case, view)).or_else(|| never_came(case, view)) {
+        return Some(finding);
+    }
+    if let Some((start, _)) = view.hello_span()
+        && let Some(finding) = untaken::check(case.handshake, Side::Client, start, Cause::ClientHelloDropped)
+    {
         return Some(finding);
     }
     let copies = hello_lost(view)?;

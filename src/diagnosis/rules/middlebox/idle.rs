@@ -22,7 +22,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() || !view.is_up() {
         return None;
     }
-    Side::BOTH.into_iter().find_map(|side| dropped(case, view, side)).or_else(|| reset(case, view))
+    Side::BOTH.into_iter().find_map(|side| dropped(case, view, side)).or_else(|| reset(case, view)).or_else(|| reset_by_nat(case, view))
 }
 
 /// The first segment after the pause is repeated in vain.
@@ -103,6 +103,31 @@ fn reset(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         &[Cause::ServerTimeout, Cause::ServerReset, Cause::ResetInjected]
     };
     Some(finish(case, finding, alternatives))
+}
+
+/// After a silence a side asks whether the other is still there, and is answered by a RST of a system that does not know the connection.
+fn reset_by_nat(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let ending = view.first_end().filter(|ending| view.disowns(ending))?;
+    let (asker, reset) = (ending.side.other(), ending.reset?);
+    let asked = view.side(asker).last_packet.filter(|last| view.side(asker).keepalives > 0 && last.frame < ending.mark.frame)?;
+    let at_once = ending.mark.time.since(asked.time) <= AT_ONCE.max(view.rtt() * 2);
+    let pause = view.pause_until(asked);
+    if !at_once || pause < RESET_PAUSE || case.handshake.deciding_alert().is_some() {
+        return None;
+    }
+    let finding = Finding::new(
+        Cause::IdleTimeout,
+        Confidence::Likely,
+        format!("After a pause of {}, the {asker}'s keep-alive was answered by a system that does not know the connection: a NAT or a firewall on the path had forgotten it, or the {}'s host had restarted.", span_text(pause), ending.side),
+    )
+    .shown_by(asked, format!("keep-alive of the {asker}, after {} without a packet", span_text(pause)))
+    .shown_by(ending.mark, format!("RST without ACK flag that claims to come from the {}", ending.side));
+    let finding = match view.ttl(ending.side).filter(|own| *own != reset.ttl) {
+        Some(own) => finding.noting(format!("the RST has TTL {}; the {}'s own packets have {own}", reset.ttl, ending.side)),
+        None => finding,
+    };
+    let left = if ending.side == Side::Client { Cause::ClientAborted } else { Cause::ServerAborted };
+    Some(finish(case, finding, &[left, Cause::ResetInjected]))
 }
 
 fn finish(case: &Case<'_>, finding: Finding, alternatives: &[Cause]) -> Finding {

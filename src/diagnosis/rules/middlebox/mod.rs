@@ -7,7 +7,7 @@ use crate::diagnosis::knowledge::Related;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
-use crate::diagnosis::view::View;
+use crate::diagnosis::view::{Hole, View};
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
 use crate::time::Mark;
@@ -27,6 +27,7 @@ mod tests;
 mod throttled;
 mod tls13;
 mod unarrived;
+mod untaken;
 
 /// The family; an earlier rule wins a tie.
 pub const FAMILY: RuleFamily = RuleFamily {
@@ -84,22 +85,33 @@ fn version_is_suspect(case: &Case<'_>) -> bool {
     offers && case.knowledge.completed_with_tls13 == 0
 }
 
-/// How sure a contrast makes: what worked before shows what was possible then, and not that anyone is served now.
-fn by_contrast(worked: &Related, asked: Mark) -> Confidence {
-    if worked.served_after(asked) { Confidence::Strong } else { Confidence::Likely }
+/// How sure a contrast makes: what worked before shows what was possible then, and not that anyone is served now. Nor does one show which of two
+/// differences it is.
+fn by_contrast(case: &Case<'_>, worked: &Related, asked: Mark) -> Confidence {
+    let alone = !(is_older(case, worked) && is_smaller(case, worked));
+    if worked.served_after(asked) && alone { Confidence::Strong } else { Confidence::Likely }
+}
+
+/// It offered older versions than this hello.
+fn is_older(case: &Case<'_>, worked: &Related) -> bool {
+    let offers = case.handshake.last_hello().is_some_and(|hello| hello.what.offers(ProtocolVersion::TLS13));
+    offers && worked.highest_version.is_some_and(|version| version < ProtocolVersion::TLS13)
+}
+
+/// Its hello fits into a segment, and this one does not.
+fn is_smaller(case: &Case<'_>, worked: &Related) -> bool {
+    View::new(case.handshake).hello_is_large() && (worked.hello_len as u64) < ONE_SEGMENT
 }
 
 /// What sets this ClientHello, which came to nothing, apart from one for the same name by the same client that completed at the same endpoint.
 fn differences(case: &Case<'_>, passed: &Related) -> Vec<&'static str> {
     let Some(own) = case.handshake.last_hello().map(|seen| &seen.what) else { return Vec::new() };
-    let older = passed.highest_version.is_some_and(|version| version < ProtocolVersion::TLS13);
     let post_quantum = own.key_shares().any(|(group, _)| group.is_post_quantum());
-    let large = View::new(case.handshake).hello_is_large() && (passed.hello_len as u64) < ONE_SEGMENT;
     let all = [
-        (version_is_suspect(case) && older, "TLS 1.3"),
+        (version_is_suspect(case) && is_older(case, passed), "TLS 1.3"),
         (own.ech().is_some() && !passed.ech, "Encrypted ClientHello"),
         (post_quantum && !passed.post_quantum, "a post-quantum key share"),
-        (large, "more bytes than fit into one packet"),
+        (is_smaller(case, passed), "more bytes than fit into one packet"),
     ];
     all.into_iter().filter_map(|(differs, what)| differs.then_some(what)).collect()
 }
@@ -133,6 +145,14 @@ fn try_otherwise(case: &Case<'_>, finding: Finding) -> Finding {
     finding.advise(remedy::s_client(facts, "-groups X25519"))
 }
 
+/// What the server sent ended with a packet that is no larger than others that passed: that it did not arrive either is not for its size.
+fn tail_would_pass(case: &Case<'_>, view: View<'_>, hole: Hole) -> bool {
+    let stamped = Side::BOTH.into_iter().all(|side| view.side(side).syn.is_some_and(|syn| syn.timestamp.is_some()));
+    let full = u64::from(view.mss(Side::Server)).saturating_sub(if stamped { TIMESTAMPS } else { 0 });
+    let tail = hole.len.checked_rem(full).unwrap_or(0);
+    tail > 0 && tail <= u64::from(case.knowledge.passed.server)
+}
+
 /// A packet of this side is too large for most links, and none as large is known to have passed: that explains by itself that it was lost.
 fn too_large(case: &Case<'_>, view: View<'_>, side: Side) -> bool {
     view.oversized(side).is_some_and(|segment| *case.knowledge.passed.of(side) < segment.len)
@@ -143,5 +163,7 @@ fn paused_before_hello(view: View<'_>) -> bool {
     view.repeated_in_vain(Side::Client).next().is_some_and(|segment| view.pause_before(segment) >= idle::TYPICAL_PAUSE)
 }
 
+/// Bytes that the timestamps option takes of each segment.
+const TIMESTAMPS: u64 = 12;
 /// What one segment carries on a path of ordinary size.
 const ONE_SEGMENT: u64 = 1_400;

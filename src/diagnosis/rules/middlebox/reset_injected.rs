@@ -130,6 +130,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     finding
         .or_else(|| sides.clone().find_map(|side| overrun_fin(case, view, side)))
         .or_else(|| sides.clone().find_map(|side| foreign_fin(case, view, side)))
+        .or_else(|| sides.clone().find_map(|side| denied_fin(view, side)))
 }
 
 /// A FIN with another hop counter than all else of its side.
@@ -153,6 +154,30 @@ fn foreign_fin(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
         .resting_on(Suspect { side, mark: fin, payload: 0, ttl: Some(facts.fin_ttl) })
         .shown_by(fin, format!("FIN that claims to come from the {side}: {why}"))
         .or_else(&[if side == Side::Server { Cause::ServerClosed } else { Cause::ClientAborted }])
+        .advise("Check the logs of the firewalls and filters between the two for this connection.")
+    })
+}
+
+/// The other side's own FIN acknowledges one byte of a segment of this side that holds more: not a byte of it, but a FIN in this side's name with the
+/// number of that byte, which this side never sent. It is not in the capture; its effect is.
+fn denied_fin(view: View<'_>, side: Side) -> Option<Finding> {
+    let (own, other) = (view.side(side), view.side(side.other()));
+    let (end, _) = other.fin.filter(|_| own.fin.is_none() && other.zero_window.is_none())?;
+    let cut = own.outstanding.iter().find(|sent| sent.offset.saturating_add(1) == own.acked && sent.len > 1 && sent.first < end)?;
+    let closes = own.acked_at.is_some_and(|acked| acked <= end);
+    let decides = closes && view.first_end()?.mark.frame == end.frame && view.failed_over_tcp();
+    decides.then(|| {
+        Finding::new(
+            Cause::ResetInjected,
+            Confidence::Likely,
+            format!("A device on the path seems to have closed the connection with a forged FIN that claims to come from the {side}: the {} acknowledges a FIN that the {side} never sent, and closes.", side.other()),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Network)
+        .shown_by(cut.first, format!("the {side} sends {} as one packet", counted(cut.len, "byte", "bytes")))
+        .shown_by(end, format!("the {}'s FIN acknowledges one byte of them: the number that a FIN in their place takes", side.other()))
+        .or_else(&[if side == Side::Client { Cause::ServerAborted } else { Cause::ClientAborted }])
+        .advise(format!("Capture on the {} at the same time, and compare the TTL of that FIN with the {side}'s other packets.", side.other()))
         .advise("Check the logs of the firewalls and filters between the two for this connection.")
     })
 }

@@ -13,7 +13,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::wording::{counted, times};
 
-use super::unarrived;
+use super::{unarrived, untaken};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerFlightDropped,
@@ -32,6 +32,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let start = facts.server_hello.as_ref().or(facts.hello_retry.as_deref())?.span.0;
+    if let Some(finding) = untaken::check(facts, Side::Server, start, Cause::ServerFlightDropped) {
+        return Some(finding);
+    }
     let server = view.server();
     let segment = view.repeated_in_vain(Side::Server).filter(|segment| segment.offset >= start).min_by_key(|segment| segment.offset)?;
     let partly = server.acked > start || server.outstanding.iter().any(|other| other.sacked) || view.client().sent_sack;

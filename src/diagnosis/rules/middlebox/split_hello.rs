@@ -115,7 +115,7 @@ fn second_part_missing(view: View<'_>) -> Option<Fate> {
 fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
     let copies = hello_lost(view).filter(|_| view.hello_is_large() && !too_large(case, view, Side::Client))?;
     Some(Fate {
-        confidence: by_contrast(smaller_hello_that_worked(case)?, view.hello_mark()?),
+        confidence: by_contrast(case, smaller_hello_that_worked(case)?, view.hello_mark()?),
         stopped_by: StoppedBy::Network,
         text: format!("it was sent {copies} and never acknowledged, not even in part", copies = times(copies)),
         alternatives: &[Cause::ClientHelloDropped, Cause::PathMtuBlackHole],
@@ -125,13 +125,14 @@ fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
 /// The answer to all of it, or to a part, is silence, FIN or RST, and a smaller one was answered. Every client of today sends such a hello:
 /// without that contrast its size explains nothing.
 fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
-    if !view.hello_is_large() || view.server_spoke_after_hello() || view.client().snaplen_cut > 0 {
+    let answered = view.server_spoke_after_hello() || view.flight_unarrived().is_some();
+    if !view.hello_is_large() || answered || view.client().snaplen_cut > 0 {
         return None;
     }
     let worked = smaller_hello_that_worked(case)?;
-    let confidence = match by_contrast(worked, view.hello_mark()?) {
+    let confidence = match by_contrast(case, worked, view.hello_mark()?) {
         // It has all of it: a server, or what stands behind it, that fails in between does the same to a hello of any size.
-        Confidence::Likely if view.hello_acked() => Confidence::Hint,
+        Confidence::Likely if view.hello_acked() && !worked.served_after(view.hello_mark()?) => Confidence::Hint,
         confidence => confidence,
     };
     let took = match view.client().acked {

@@ -444,3 +444,95 @@ fn who_ends_a_connection_in_the_clients_name_before_its_hello_is_no_probe() {
     assert_eq!((ended(None, 64), ended(None, 254)), (Some(Cause::TcpProbe), Some(Cause::ResetInjected)));
     assert_eq!(ended(Some(Reset { ttl: 63, ..own }), 0), Some(Cause::TcpProbe), "a route may change");
 }
+
+#[test]
+fn a_server_whose_number_is_ahead_understood_a_long_hello() {
+    let smaller = Related { same_endpoint: true, hello_len: 300, ..related(at(20, 9_000)) };
+    let found = |facts: &Handshake, older: Option<V>| {
+        let related = vec![Related { highest_version: older.or(Some(V::TLS13)), ..smaller.clone() }];
+        found_knowing(&split_hello::RULE, facts, &Knowledge { related, ..Knowledge::default() }).map(|finding| finding.confidence)
+    };
+    let mut facts = unanswered();
+    for hello in &mut facts.client_hellos {
+        hello.span = (0, 1_579);
+    }
+    let client = &mut facts.flow.sides.client;
+    (client.highest, client.acked, client.largest_segment) = (1_579, 1_579, 1_448);
+    facts.outcome = Outcome::Stalled;
+    assert_eq!(found(&facts, None), Some(Confidence::Strong), "it stays silent to the long one alone");
+    assert_eq!(found(&facts, Some(V::TLS12)), Some(Confidence::Likely), "the other was of another version, too");
+    (facts.flow.sides.server.reached, facts.flow.sides.server.reached_at) = (2_491, Some(at(7, 5_045)));
+    assert_eq!(found(&facts, None), None, "it answered");
+    facts.flow.sides.server.reached = 2_360;
+    let passing = |size| {
+        let mut knowledge = Knowledge::default();
+        knowledge.passed.server = size;
+        found_knowing(&server_flight::RULE, &facts, &knowledge).is_some()
+    };
+    assert!(!passing(899), "what it sent may be too large");
+    assert!(passing(900), "its last 900 bytes are not");
+}
+
+#[test]
+fn a_fin_that_is_acknowledged_within_a_packet_was_never_sent() {
+    let closed = |acked: u64, own_fin: bool| {
+        let mut facts = answered();
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Server);
+        let (client, server) = (&mut facts.flow.sides.client, &mut facts.flow.sides.server);
+        (client.highest, client.acked, client.acked_at) = (426, acked, Some(at(7, 90)));
+        client.fin = own_fin.then(|| (at(6, 80), 300));
+        client.outstanding.push(outstanding(300, 126, at(6, 70), at(6, 70), 1));
+        server.fin = Some((at(7, 90), 90));
+        found(&reset_injected::RULE, &facts).map(|finding| (finding.confidence, finding.stopped_by, finding.weight))
+    };
+    assert_eq!(closed(301, false), Some((Confidence::Likely, Some(StoppedBy::Network), Weight::Overrides)));
+    assert_eq!(closed(300, false), None, "it takes nothing of the packet");
+    assert_eq!(closed(302, false), None, "a part of it");
+    assert_eq!(closed(301, true), None, "it did close");
+}
+
+#[test]
+fn what_arrives_and_is_not_taken_is_not_lost() {
+    let repeated = |answers: u32| {
+        let mut facts = answered();
+        let (client, server) = (&mut facts.flow.sides.client, &mut facts.flow.sides.server);
+        server.outstanding.push(outstanding(0, 900, at(5, 45), at(20, 6_000), 7));
+        (client.duplicate_acks, client.last_packet) = (answers, Some(at(21, 6_001)));
+        facts
+    };
+    let finding = |facts: &Handshake| {
+        let found = found(&server_flight::RULE, facts).expect("seven times in vain");
+        (found.cause, found.confidence, found.stopped_by, found.remedy.iter().any(|line| line.line().contains("translate the timestamps")))
+    };
+    let ignored = (Cause::ServerFlightDropped, Confidence::Likely, Some(StoppedBy::Client), false);
+    assert_eq!(finding(&repeated(7)), ignored);
+    let mut facts = repeated(7);
+    facts.flow.sides.server.clock_behind = Some(1_000_000_000);
+    assert_eq!(finding(&facts), (Cause::ServerFlightDropped, Confidence::Likely, Some(StoppedBy::Network), true));
+    facts.flow.sides.client.fin = Some((at(4, 26), 300));
+    assert_eq!(found(&server_flight::RULE, &facts).map(|finding| finding.stopped_by), None, "it had left");
+    assert_eq!(finding(&repeated(0)).1, Confidence::Strong, "nobody answers what does not arrive");
+    let mut hello = partial_hello(300, 291);
+    hello.flow.sides.client.outstanding.push(outstanding(0, 300, at(4, 25), at(20, 6_000), 6));
+    (hello.flow.sides.server.duplicate_acks, hello.flow.sides.server.last_packet) = (6, Some(at(21, 6_001)));
+    let found = found(&hello_dropped::RULE, &hello).expect("six times in vain");
+    assert_eq!((found.confidence, found.stopped_by), (Confidence::Likely, Some(StoppedBy::Server)));
+}
+
+#[test]
+fn a_keep_alive_that_a_system_without_the_connection_answers_was_forgotten_on_the_way() {
+    let reset = |pause: i64, keepalives: u32, unknowing: bool| {
+        let mut facts = answered();
+        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
+        let (client, server) = (&mut facts.flow.sides.client, &mut facts.flow.sides.server);
+        (server.highest, server.acked, server.acked_at, server.keepalives) = (90, 90, Some(at(6, 46)), keepalives);
+        (server.last_data, server.last_packet) = (Some(at(5, 45)), Some(at(8, 46 + pause)));
+        client.last_packet = Some(at(6, 46));
+        client.resets.push(Reset { unknowing, ..Reset::fitting(at(9, 48 + pause), 63) });
+        found(&idle::RULE, &facts).map(|finding| (finding.confidence, finding.stopped_by))
+    };
+    assert_eq!(reset(15_000, 1, true), Some((Confidence::Likely, Some(StoppedBy::Network))));
+    assert_eq!(reset(15_000, 1, false), None, "a program's own RST");
+    assert_eq!(reset(2_000, 1, true), None, "nobody forgets so soon");
+    assert_eq!(reset(15_000, 0, true), None, "no keep-alive");
+}

@@ -3,7 +3,7 @@
 use crate::diagnosis::against::{Contrary, drops};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::finding::Finding;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
@@ -42,7 +42,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         Some(format!("the TLS 1.3 answer was sent {} and never acknowledged", times(segment.copies)))
     };
+    let by_hello = lost.is_some();
     let why = lost.or_else(answer_lost)?;
+    // A hello that arrived is not too long.
+    let confidence = match by_contrast(case, worked, hello.mark) {
+        Confidence::Likely if !by_hello && worked.served_after(hello.mark) => Confidence::Strong,
+        confidence => confidence,
+    };
     // Another attempt with TLS 1.3 that got through clears the version of suspicion.
     if case.knowledge.completed_with_tls13 > 0 {
         return None;
@@ -50,7 +56,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(
             Cause::Tls13Dropped,
-            by_contrast(worked, hello.mark),
+            confidence,
             format!(
                 "A device on the path drops handshakes that offer TLS 1.3 to {}: {why}, while the same client succeeds with TLS 1.2.",
                 view.target()

@@ -17,19 +17,12 @@ pub(super) fn check(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
 /// A bare packet of the server has a number ahead of all that arrived from it.
 fn ahead(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let facts = case.handshake;
-    let server = view.server();
-    let (mark, _) = server.reached_at.zip(view.hello_mark()).filter(|(mark, hello)| mark.frame > hello.frame)?;
-    let hole = view.hole(Side::Server).filter(|hole| hole.stranded == 0 && hole.len >= LEAST)?;
-    let nothing_came = server.bytes_seen == 0 && server.acked == 0 && !view.answer_begun();
+    let (mark, hole) = view.flight_unarrived()?;
     // What is large may not pass for its size alone, unless it is known to pass.
-    let by_size = view.hole_is_full_size(Side::Server, hole) && case.knowledge.passed.server < view.mss(Side::Server).min(FULL);
-    if !view.failed_over_tcp()
-        || !view.hello_acked()
-        || !nothing_came
-        || by_size
-        || view.near_side() == Some(Side::Server)
-        || !view.waited()
-    {
+    let by_size = view.hole_is_full_size(Side::Server, hole)
+        && case.knowledge.passed.server < view.mss(Side::Server).min(FULL)
+        && !super::tail_would_pass(case, view, hole);
+    if !view.failed_over_tcp() || !view.hello_acked() || by_size || view.near_side() == Some(Side::Server) || !view.waited() {
         return None;
     }
     let sent = counted(hole.len, "byte", "bytes");
@@ -46,6 +39,7 @@ fn ahead(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     Some(
         finding
             .shown_by(mark, format!("the server's sequence number is {sent} ahead of all that arrived from it"))
+            .or_else(if super::older_version_that_worked(case).is_some() { &[Cause::Tls13Dropped] } else { &[] })
             .or_else(&[Cause::PathMtuBlackHole, Cause::OneWayPath, Cause::PacketLoss])
             .advise("Capture on the server at the same time: the answer, and its copies, are there. Look for a filter, a link of a bundle or a different route on the way back that drops them:")
             .advise(remedy::ping_mtu(facts.server.address, 1500))
@@ -85,7 +79,5 @@ fn forgotten(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     )
 }
 
-/// An alert is shorter.
-const LEAST: u64 = 32;
 /// From this length on a packet's size may be what keeps it from passing.
 const FULL: u32 = 1_000;

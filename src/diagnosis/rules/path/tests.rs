@@ -187,3 +187,21 @@ fn a_hello_that_passed_before_and_no_more_meets_a_dead_path() {
     assert!(lost(5, 4_000, earlier).is_none(), "a device may have forgotten the connection");
     assert!(lost(5, 2_000, at(6, 4_000)).is_none(), "the path is alive");
 }
+
+#[test]
+fn without_selective_acknowledgments_a_hole_is_told_by_what_is_said_again() {
+    let hole = |sack: bool, answers: u32| {
+        let mut facts = partial_hello(1579, 1600);
+        for side in Side::BOTH {
+            if let Some(syn) = &mut facts.flow.sides.of_mut(side).syn {
+                syn.sack = sack;
+            }
+        }
+        facts.flow.sides.client.outstanding.push(outstanding(0, 1579, at(4, 25), at(9, 6_000), 6));
+        facts.flow.sides.server.duplicate_acks = answers;
+        verdict_knowing(&facts, &Knowledge::default()).cause()
+    };
+    assert_eq!(hole(false, 1), Some(Cause::PathMtuBlackHole), "its last piece arrived");
+    assert_eq!(hole(false, 0), Some(Cause::ClientHelloDropped), "nothing tells that any of it arrived");
+    assert_eq!(hole(true, 1), Some(Cause::ClientHelloDropped), "whoever can says what arrived");
+}

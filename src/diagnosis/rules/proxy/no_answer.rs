@@ -24,28 +24,30 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let waited = view.stop().time.since(asked.time);
-    let mut finding = Finding::new(
-        Cause::ProxyNoAnswer,
-        Confidence::Strong,
-        format!(
-            "The proxy {} did not answer {} {} within {}.",
-            handshake.server,
-            facts.dialect.request(),
-            target(facts),
-            span_text(waited)
-        ),
-    )
-    .stopped_by(StoppedBy::Network)
-    .shown_by(asked, format!("{} {}", facts.dialect.request(), target(facts)));
+    let (proxy, request, target) = (handshake.server, facts.dialect.request(), target(facts));
+    // Who ends it at once has decided, and does not wait for a server.
+    let refuses = view.first_end().is_some_and(|ending| ending.side == Side::Server) && !view.waited();
+    let summary = if refuses {
+        format!("The proxy {proxy} closed the connection {} after {request} {target}, without an answer.", span_text(waited))
+    } else {
+        format!("The proxy {proxy} did not answer {request} {target} within {}.", span_text(waited))
+    };
+    let mut finding = Finding::new(Cause::ProxyNoAnswer, Confidence::Strong, summary)
+        .stopped_by(StoppedBy::Network)
+        .shown_by(asked, format!("{request} {target}"));
     if let Some(ending) = view.first_end() {
         let who = if ending.side == Side::Server { "the proxy" } else { "the client" };
         finding = finding.shown_by(ending.mark, format!("{who} ended the connection ({}) {} later", ending.name(), span_text(waited)));
     }
-    Some(
+    let finding = finding.noting("no byte from the proxy");
+    let finding = if refuses {
+        finding.or_else(&[Cause::ProxyRefused, Cause::ProxyUpstreamFailed]).advise(
+            "On the proxy, check the log and the rules: who may use it, and for which servers and ports. Some close without a word on what they forbid.",
+        )
+    } else {
         finding
-            .noting("no byte from the proxy")
             .or_else(&[Cause::ProxyUpstreamFailed])
             .advise("On the proxy, check the log and try to reach the server from there: the proxy may be waiting for it.")
-            .advise(remedy::curl_or_s_client(handshake, "--connect-timeout 60")),
-    )
+    };
+    Some(finding.advise(remedy::curl_or_s_client(handshake, "--connect-timeout 60")))
 }

@@ -12,8 +12,10 @@ use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
+use crate::handshake::Handshake;
 use crate::handshake::facts::{Located, Outcome, StoppedBy};
 use crate::packet::IcmpKind;
+use crate::preamble::Upgrade;
 use crate::quic::close;
 use crate::time::Mark;
 use crate::tls::client_hello::ClientHello;
@@ -75,6 +77,27 @@ fn or_split(case: &Case<'_>, finding: Finding) -> Finding {
     finding
         .advise("Try a ClientHello that fits into one packet, in case the server cannot read a longer one:")
         .advise(remedy::s_client(case.handshake, "-groups X25519"))
+}
+
+/// Behind a proxy's go-ahead: it is the proxy that is seen to end the connection or to be silent, for itself or because the server behind it does.
+fn or_proxy(case: &Case<'_>, finding: Finding) -> Finding {
+    let facts = case.handshake;
+    if !through_proxy(facts) {
+        return finding;
+    }
+    let proxy = facts.server;
+    let mut finding = finding
+        .noting(format!("{proxy} is a proxy that had granted the tunnel: what it does may be its own doing, or that of the server behind it"))
+        .advise(format!("On the proxy {proxy}, check the log first, and try to reach the server from there: some proxies grant a tunnel before they have one."))
+        .advise(remedy::reach(facts.preamble.as_ref().and_then(|preamble| preamble.target.as_deref())));
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding.alternatives.insert(0, Cause::ProxyUpstreamFailed);
+    finding
+}
+
+/// It stands behind a proxy's go-ahead.
+fn through_proxy(facts: &Handshake) -> bool {
+    facts.preamble.as_ref().is_some_and(|preamble| preamble.upgrade == Upgrade::Granted && preamble.dialect.is_proxy())
 }
 
 /// What else may be behind a server that breaks off on a ClientHello without a word, likeliest first.

@@ -39,6 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 .advise(remedy::log(facts, Side::Server, "if a load balancer is in front, check its log too")),
         );
     }
+    let finding = super::or_proxy(case, finding);
     let finding = or_clear(case, finding.shown_by(ending.mark, format!("the server's {}, with no TLS record before it", ending.name())));
     let finding = super::noting_names(case, finding);
     // A name that was refused in another handshake, too, was not refused for what this one offers.

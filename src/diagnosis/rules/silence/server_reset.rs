@@ -36,6 +36,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 .advise("On the server, check the log and the timeout for silent connections: the ClientHello is not the reason."),
         );
     }
+    let finding = super::or_proxy(case, finding);
     let other_machine = end.silent && view.disowns(ending);
     let finding = if other_machine { finding.or_else(&[Cause::LoadBalancerNoBackend, Cause::AcceptQueueFull]) } else { finding };
     let finding = if other_machine { finding } else { or_clear(case, finding) };

@@ -111,7 +111,7 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
     } else {
         &[Cause::ClientTimeout, Cause::ServerFlightDropped, Cause::PathMtuBlackHole]
     };
-    let finding = or_clear(case, finding).or_else(alternatives);
+    let finding = or_clear(case, super::or_proxy(case, finding)).or_else(alternatives);
     Some(
         super::or_split(case, finding)
             .advise("On the server itself, try the same. If it hangs there too, check the process (thread dump, CPU, workers); if not, the load balancer or the way back.")

@@ -4,9 +4,10 @@ use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, over_udp, partial_hello, reset, verdict};
+use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, over_udp, partial_hello, reset, verdict, with_preamble};
 use crate::flow::Side;
 use crate::handshake::facts::{ClosedBy, Outcome, PartialMessage, Protocol, QuicFacts, Stage, StoppedBy};
+use crate::preamble::Dialect;
 use crate::quic::version::Version;
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
@@ -366,4 +367,20 @@ fn a_rst_after_whole_seconds_is_a_time_limit_whatever_the_length_of_the_hello() 
     };
     assert_eq!(told(3_001), (true, false));
     assert_eq!(told(3), (false, true), "it answered at once");
+}
+
+#[test]
+fn behind_a_proxy_it_is_the_proxy_that_closes() {
+    let closed = |proxy: bool| {
+        let mut facts = partial_hello(300, 291);
+        if proxy {
+            facts = with_preamble(facts, Dialect::HttpConnect, Upgrade::Granted);
+        }
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Server);
+        facts.flow.sides.server.fin = Some((at(6, 60), 0));
+        facts.flow.sides.client.acked = 300;
+        let finding = found(&server_closed::RULE, &facts).expect("a FIN to the hello");
+        (finding.confidence, finding.alternatives.first() == Some(&Cause::ProxyUpstreamFailed))
+    };
+    assert_eq!((closed(true), closed(false)), ((Confidence::Likely, true), (Confidence::Strong, false)));
 }

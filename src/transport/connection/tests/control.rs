@@ -86,6 +86,42 @@ fn a_fin_that_nobody_acknowledges_is_counted() {
 }
 
 #[test]
+fn a_system_without_the_connection_takes_the_number_of_what_it_answers() {
+    let unknowing = |seq: u32, flags: u8, ack: u32| {
+        let mut trace = Trace::new();
+        trace.open(W());
+        trace.see(W().client(1001).ack(5001).data(b"hello").at(10)).see(W().server(5001).ack(1006).data(b"real").at(20));
+        trace.see(W().client(1006).ack(5005).at(21)).see(W().server(seq).ack(ack).flags(flags).at(30)).end();
+        trace.only().0.sides.server.resets[0].unknowing
+    };
+    assert!(unknowing(5005, TcpFlags::RST, 0), "the last number that the client acknowledged");
+    assert!(unknowing(5001, TcpFlags::RST, 0), "an earlier one, of a packet that was on its way");
+    assert!(!unknowing(5005, TcpFlags::RST | TcpFlags::ACK, 1006), "a program's own has an ACK flag");
+    assert!(!unknowing(9000, TcpFlags::RST, 0), "a guess ahead of all that was said");
+    assert!(!unknowing(4000, TcpFlags::RST, 0), "a number of before the connection");
+}
+
+#[test]
+fn timestamps_that_run_back_against_the_syns_are_told() {
+    let stamps = |own: u32, echo: u32| [&[1, 1, 8, 10][..], &own.to_be_bytes(), &echo.to_be_bytes()].concat();
+    let behind = |data: u32| {
+        let mut trace = Trace::new();
+        trace
+            .see(W().client(1000).syn().options(stamps(7, 0)).at(0))
+            .see(W().server(5000).syn().ack(1001).options(stamps(3_220_956_932, 7)).at(1));
+        trace.see(W().client(1001).ack(5001).options(stamps(8, 0)).at(2));
+        for (tick, at) in (0..).zip([20, 220, 640]) {
+            trace.see(W().server(5001).ack(1001).data(b"real").options(stamps(data + tick, 8)).at(at));
+        }
+        trace.end();
+        trace.only().0.sides.server.clock_behind
+    };
+    assert_eq!(behind(2_220_956_932), Some(999_999_999));
+    assert_eq!(behind(3_220_956_950), None);
+    assert_eq!(behind(3_220_956_900), None, "the clocks of a host's processors differ by as much");
+}
+
+#[test]
 fn a_reset_that_answers_a_syn_is_told() {
     let mut trace = Trace::new();
     trace.see(W().client(1000).syn().at(0)).see(W().server(0).rst().ack(1001).at(20)).ticks_until(5);
