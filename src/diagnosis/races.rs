@@ -64,10 +64,14 @@ pub fn turned_to_tcp<'a>(case: &Case<'a>) -> Option<&'a Related> {
     })
 }
 
-/// Attempts of this client over TCP for the same name that completed.
+/// Attempts of this client over TCP for the same name that completed; or with the same server, where the capture cut the hello, and both sides went on.
 fn served_over_tcp<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Related> + use<'a> {
     let named = case.handshake.server_name().is_some();
-    let served = |other: &&Related| other.transport == Transport::Tcp && other.same_name && other.outcome == Outcome::Completed;
+    let served = |other: &&Related| {
+        let went_on = other.passed.client > 0 && other.passed.server > 0;
+        let cut = other.hello_len == 0 && other.outcome == Outcome::Incomplete && went_on;
+        other.transport == Transport::Tcp && (other.same_name && other.outcome == Outcome::Completed || cut)
+    };
     case.knowledge.related.iter().filter(move |_| named).filter(served)
 }
 

@@ -130,7 +130,8 @@ fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
         if alert.is_none_or(|alert| alert.fatal || alert.description == AlertDescription(0)) {
             alerted.of_mut(from).get_or_insert(mark);
         }
-        AlertSeen { from, alert, encrypted, mark, after_handshake: after(mark), consequence }
+        let after_handshake = after(mark) || finished::is_farewell(h, &ReadAlert { from, alert, encrypted, mark });
+        AlertSeen { from, alert, encrypted, mark, after_handshake, consequence }
     };
     read.into_iter().map(judge).collect()
 }

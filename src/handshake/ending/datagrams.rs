@@ -116,11 +116,11 @@ pub(super) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) 
         return Ending::new(Outcome::Refused, if by_host { StoppedBy::Server } else { StoppedBy::Network }, note.mark);
     }
     if let Some(alert) = deciding(alerts) {
-        // What the server answered to its Finished is not there.
-        if is_farewell(h, alert) && h.finished.server.is_none() && repeats(h, Side::Client).0 == 0 {
-            return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
-        }
         return Ending::new(Outcome::Alerted, alert.from, alert.mark);
+    }
+    // The client says goodbye, and what the server answered to its Finished is not there.
+    if h.read_alerts.iter().any(|read| is_farewell(h, read)) && h.finished.server.is_none() && repeats(h, Side::Client).0 == 0 {
+        return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
     }
     if let Some(quic) = h.quic.as_ref().filter(|quic| quic.resets.count > 0) {
         return Ending::new(Outcome::Closed, Side::Server, quic.resets.first);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::over::{Ending, Over, Terminator, in_vain, readable_or_whole};
 use crate::flow::Side;
-use crate::handshake::facts::{AlertSeen, Observed, Outcome, StoppedBy};
+use crate::handshake::facts::{AlertSeen, Observed, Outcome, ReadAlert, StoppedBy};
 use crate::handshake::padding::Padding;
 use crate::handshake::silence::{JUDGED, is_strangers, left_unused, nothing_is_lost, taken_in_silence};
 use crate::time::Mark;
@@ -29,8 +29,8 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         let others = taken.map_or(others, |taken| others.min(taken));
         h.flow.out_of_step == 0
             && alert.mark < others
+            && !alert.after_handshake
             && !alert.consequence
-            && !is_farewell(h, alert)
             && !h.served_early(alert.mark)
             && alert.alert.is_none_or(|alert| alert.fatal)
             && readable_or_whole(h, alert)
@@ -86,10 +86,11 @@ pub(in crate::handshake) fn finished_out_of_view(h: &Observed) -> Option<Mark> {
     took_the_clients.chain(data).min()
 }
 
-/// In DTLS up to 1.2 a client says goodbye under the keys of its Finished. Who refuses the server's certificate says so before, in clear.
-pub(super) fn is_farewell(h: &Observed, alert: &AlertSeen) -> bool {
-    let sealed = h.dtls.is_some() && !h.is_tls13() && alert.encrypted && alert.alert.is_none() && alert.from == Side::Client;
-    sealed && h.finished.client.is_some_and(|finished| finished <= alert.mark)
+/// In DTLS up to 1.2 a client says goodbye under the keys of its Finished, which it may overtake. Who refuses the server's certificate says so before, in
+/// clear.
+pub(in crate::handshake) fn is_farewell(h: &Observed, alert: &ReadAlert) -> bool {
+    let sealed = alert.encrypted && alert.alert.is_none() && alert.from == Side::Client;
+    sealed && h.dtls.is_some() && !h.is_tls13() && h.finished.client.is_some()
 }
 
 /// The server closed with a FIN, a round trip or more after the client had finished: it had the client's Finished and did not mind it, and
