@@ -261,29 +261,4 @@ mod tests {
         assert!(!scans(&bare(Some(1460), 2048, 64)), "a small device offers as little");
         assert!(!scans(&SynFacts { count: 2, ..nmap }), "a system tries again");
         assert!(!scans(&SynFacts { sack: true, ..nmap }) && !scans(&bare(None, u16::MAX, 255)));
-    }
-    #[test]
-    fn what_was_said_in_clear_before_both_went_on_is_no_answer_to_the_hello() {
-        use crate::flow::{Endpoint, FlowKey, Path, Transport};
-        use crate::tls::client_hello::ClientHello;
-        use crate::transport::Roles;
-        let mark = |frame: u64| Mark { frame, time: Timestamp::from_nanos(0) };
-        let end = |last: u8, port| Endpoint::new([192, 0, 2, last].into(), port);
-        // The frame in which the client speaks first; its hello is in frame 8.
-        let kept = |spoke: u64| {
-            let mut preamble = Preamble::new(7777);
-            let _ = preamble.feed(Side::Server, b"\x01\x02\x03 a greeting of its own \x04\x05", mark(4));
-            let mut h = Observed::default();
-            let what = ClientHello::parse(&[3; 40]).expect("long enough");
-            h.client_hellos.push(Located { what, mark: mark(8), first: mark(8), span: (0, 40) });
-            let (key, low) = FlowKey::new(Transport::Tcp, end(1, 40_000), end(2, 7777), 0);
-            let mut flow = FlowFacts::new(key, low, Roles::Handshake, Path::default(), mark(1), 0);
-            (flow.sides.server.first_data, flow.sides.server.last_data) = (Some(mark(4)), Some(mark(4)));
-            flow.sides.client.first_data = Some(mark(spoke));
-            keep_greeting(&mut h, &flow, &preamble);
-            h.plaintext.server.is_some()
-        };
-        assert!(kept(8), "the greeting is all that it said");
-        assert!(!kept(6), "the client answered it, and both went on");
-    }
-}
+    }}
