@@ -261,4 +261,5 @@ mod tests {
         assert!(!scans(&bare(Some(1460), 2048, 64)), "a small device offers as little");
         assert!(!scans(&SynFacts { count: 2, ..nmap }), "a system tries again");
         assert!(!scans(&SynFacts { sack: true, ..nmap }) && !scans(&bare(None, u16::MAX, 255)));
-    }}
+    }
+}
