@@ -424,7 +424,9 @@ mod tests {
     fn what_a_finding_says_itself_stands_before_its_pages_words() {
         const OTHER: &str = "the client takes the server's certificate for expired, and others do not";
         let mut reports = expired(2);
-        reports.iter_mut().for_each(|report| report.diagnosis.headline = Some(OTHER));
+        for report in &mut reports {
+            report.diagnosis.headline = Some(OTHER);
+        }
         assert!(said(&reports, &[]).ends_with(&format!(": {OTHER}.")));
         reports.extend(expired(3));
         assert!(said(&reports, &[]).ends_with(&format!(": {EXPIRED}.")), "not all say so");
