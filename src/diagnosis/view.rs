@@ -316,10 +316,12 @@ impl<'a> View<'a> {
         let reset = self.client().resets.first()?;
         // Who asks anew behind its RST begins anew. A server that resets did not know what the client said: there was something.
         let once = asked.count == 1 || asked.last.frame > reset.mark.frame;
-        if !once || answered.count != 1 || !self.server().resets.is_empty() {
+        // A first RST that was lost is sent again to the next SYN-ACK.
+        let answers = answered.count == 1 || answered.count == 2 && reset.unknowing && reset.mark > answered.last;
+        if !once || !answers || !self.server().resets.is_empty() {
             return None;
         }
-        let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.first.time) <= PATIENCE;
+        let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.last.time) <= PATIENCE;
         let ending = Ending { side: Side::Client, mark: reset.mark, reset: Some(reset), unseen: false };
         let foreign = self.made_by_a_system() && self.is_foreign(&ending);
         (at_once && reset.seq_distance == 0 && !foreign).then_some(ending)

@@ -127,6 +127,11 @@ impl<'a> Losses<'a> {
             IcmpKind::TooBig(mtu) if *about == self.from => Some((mark.frame, *mtu)),
             _ => None,
         })?;
+        // Whoever sends smaller ones from then on has obeyed, and the path takes less than it was told.
+        let heeded = !self.with_data().any(|packet| packet.mark.frame > frame && packet.ip_len > mtu);
+        if heeded && self.with_data().any(|packet| packet.mark.frame > frame) {
+            return None;
+        }
         let (from, to) = (self.from, self.from.other());
         let summary = format!(
             "{} ({}) never arrived at the {to}: packets of {} are too large for the path. A router told the {from} so (frame {frame} of its capture, MTU {mtu}), but the {from} did not send smaller ones.",
