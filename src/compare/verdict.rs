@@ -139,7 +139,7 @@ impl<'a> Comparison<'a> {
             return self.completed(untouched);
         }
         let finding = self.moved().or_else(|| self.forged()).or_else(|| self.altered()).or_else(|| self.rewritten());
-        let finding = finding.or_else(|| self.damaged()).or_else(|| self.dropped());
+        let finding = finding.or_else(|| self.damaged()).or_else(|| self.dropped()).or_else(|| self.too_late());
         finding.map_or_else(|| self.cut_short().unwrap_or_else(|| self.not_the_path()), Joint::from)
     }
 

@@ -80,8 +80,9 @@ impl View<'_> {
     /// sooner than anybody's limit.
     pub fn gave_up_after(&self) -> Option<Duration> {
         let silence = || self.silence();
-        let left = self.is_tcp() && self.hello_begun() && self.failed_without_words() && self.ended_by(Side::Client).is_some();
-        let owed = left && self.awaited().is_some_and(|awaited| awaited.side == Side::Server);
+        let left = self.is_tcp() && self.hello_begun() && self.failed_without_words();
+        let ending = self.ended_by(Side::Client).filter(|_| left)?;
+        let owed = self.awaited_at(ending.mark).is_some_and(|awaited| awaited.side == Side::Server);
         owed.then(silence).filter(|silence| *silence >= SHORTEST_LIMIT.max(self.rtt() * 3))
     }
 

@@ -40,7 +40,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(preamble) = passed_by {
         return Some(left_an_offer(facts, preamble, &ending));
     }
-    let awaited = view.awaited()?;
+    let awaited = view.awaited_at(ending.mark)?;
     // Waiting in vain for the server is a time limit and told as such; a long silence of the client is a stall, whether a FIN ends it or not.
     if awaited.side == Side::Server && (case.waited() || trickled(view, &ending)) || facts.outcome == Outcome::Stalled {
         return None;
