@@ -44,7 +44,7 @@ pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Joi
     let mut verdict = path.verdict(between.is_empty());
     if path.exchanged() {
         verdict.confidence = verdict.confidence.min(Confidence::Likely);
-        verdict.summary.push_str(" But the hop counters run the other way: the file that was given as the client's was captured nearer to the server, so give the two in the other order.");
+        verdict.summary.push_str(" But the TTLs fall the other way: the file that was given as the client's was captured nearer to the server, so give the two in the other order.");
     }
     Joined {
         schema: "handshark-match/1",

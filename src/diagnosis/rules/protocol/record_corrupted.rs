@@ -9,7 +9,7 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
-use crate::tls::registry::{AlertDescription as A, ExtensionType, KeyExchange, ProtocolVersion};
+use crate::tls::registry::{AlertDescription as A, CipherSuite, ExtensionType, KeyExchange, ProtocolVersion};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule { cause: Cause::RecordCorrupted, against: &[], page: page!("record-corrupted"), check };
@@ -95,7 +95,7 @@ fn downgraded(case: &Case<'_>) -> Option<Finding> {
     let (hello, answer) = handshake.last_hello().zip(handshake.server_hello.as_ref())?;
     let marked = answer.what.downgrade_sentinel() == Some(ProtocolVersion::TLS12) && !answer.what.version().is_tls13();
     let offered = hello.what.offers(ProtocolVersion::TLS13);
-    let stripped = !offered && hello.what.has(ExtensionType::KEY_SHARE) && hello.what.cipher_suites().any(|suite| suite.is_tls13());
+    let stripped = !offered && hello.what.has(ExtensionType::KEY_SHARE) && hello.what.cipher_suites().any(CipherSuite::is_tls13);
     let (seen, alert) = offer::alert_from(case, Side::Client)?;
     let minds = matches!(alert, A::ILLEGAL_PARAMETER | A::INAPPROPRIATE_FALLBACK | A::PROTOCOL_VERSION);
     if !marked || !(offered || stripped) || !minds || handshake.client_key_exchange.is_some() {
