@@ -3,7 +3,7 @@
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::testing::{BROAD, Scene, extensions, without};
+use crate::diagnosis::testing::{BROAD, Scene, extensions, verdict, without};
 use crate::flow::Side::{Client, Server};
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
@@ -72,4 +72,36 @@ fn who_refuses_what_it_offers_is_as_suspect_as_the_server() {
     assert_eq!(refused(0x0806, A::ILLEGAL_PARAMETER), Some((Confidence::Hint, true)), "of its own offer");
     assert_ne!(refused(0x0201, A::ILLEGAL_PARAMETER).map(|said| said.0), Some(Confidence::Hint), "not offered");
     assert_eq!(refused(0x0806, A::DECODE_ERROR), Some((Confidence::Likely, false)), "it cannot read it");
+}
+
+#[test]
+fn what_is_odd_about_a_name_is_overlooked_unless_the_server_complains_of_a_value() {
+    let refused = |alert: A| {
+        let mut scene = Scene::broad().alert(Server, alert);
+        let rule = "an IP address, where only names are allowed (RFC 6066 section 3)";
+        let kind = AnomalyKind::Defect { field: "server_name", rule };
+        scene.handshake.anomalies.push(Anomaly { mark: Mark { frame: 4, ..Mark::default() }, side: Client, kind });
+        scene.findings().iter().any(|finding| finding.summary.contains("server_name: an IP address"))
+    };
+    assert!(!refused(A::HANDSHAKE_FAILURE));
+    assert!(refused(A::ILLEGAL_PARAMETER));
+}
+
+#[test]
+fn a_server_that_was_not_offered_what_the_client_offers_breaks_no_rule() {
+    let refused = |sentinel: bool| {
+        let mut scene = Scene::broad().answered(V::TLS12, 0xc02f, &[]);
+        if let Some(hello) = scene.handshake.server_hello.as_mut().filter(|_| sentinel) {
+            let mut bytes = V::TLS12.0.to_be_bytes().to_vec();
+            bytes.extend([0x22; 24]);
+            bytes.extend(b"DOWNGRD\x01");
+            bytes.extend([0, 0xc0, 0x2f, 0, 0, 0]);
+            hello.what = crate::tls::server_hello::ServerHello::parse(&bytes).unwrap();
+        }
+        let scene = scene.alert(Client, A::ILLEGAL_PARAMETER);
+        let verdict = verdict(&scene.handshake);
+        (verdict.cause(), verdict.cause.as_ref().map(|finding| finding.confidence))
+    };
+    assert_eq!(refused(true), (Some(Cause::RecordCorrupted), Some(Confidence::Likely)));
+    assert_ne!(refused(false).0, Some(Cause::RecordCorrupted));
 }
