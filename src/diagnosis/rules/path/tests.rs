@@ -237,7 +237,7 @@ fn what_is_lost_and_comes_again_too_late_was_not_waited_for_by_the_server() {
     let left = |sacked: bool| {
         let mut facts = partial_hello(300, 291);
         facts.partial_client_hello = None;
-        facts.client_hellos = crate::diagnosis::testing::Scene::broad().handshake.observed.client_hellos;
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
         for hello in &mut facts.client_hellos {
             (hello.mark, hello.first, hello.span) = (at(4, 25), at(4, 25), (0, 300));
         }
