@@ -44,7 +44,7 @@ pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Joi
     let mut verdict = path.verdict(between.is_empty());
     if path.exchanged() {
         verdict.confidence = verdict.confidence.min(Confidence::Likely);
-        verdict.summary.push_str(" But the hop counters run the other way: the file that was given as the client's was captured nearer to the server, so give the two in the other order.");
+        verdict.summary.push_str(" But the TTLs fall the other way: the file that was given as the client's was captured nearer to the server, so give the two in the other order.");
     }
     Joined {
         schema: "handshark-match/1",
@@ -139,7 +139,7 @@ impl<'a> Comparison<'a> {
             return self.completed(untouched);
         }
         let finding = self.moved().or_else(|| self.forged()).or_else(|| self.altered()).or_else(|| self.rewritten());
-        let finding = finding.or_else(|| self.damaged()).or_else(|| self.dropped());
+        let finding = finding.or_else(|| self.damaged()).or_else(|| self.dropped()).or_else(|| self.too_late());
         finding.map_or_else(|| self.cut_short().unwrap_or_else(|| self.not_the_path()), Joint::from)
     }
 

@@ -138,6 +138,9 @@ fn worked<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Related> {
     case.knowledge.related.iter().filter(|other| other.same_endpoint && other.outcome == Outcome::Completed && other.hello_len > 0)
 }
 
+/// A packet that is lost so often in a row, while others pass, is not lost by chance: whatever became of one like it.
+pub(super) const MANY_COPIES: u32 = 5;
+
 /// See [`Contrary::SameHelloCompleted`].
 pub(super) fn same_hello_completed(case: &Case<'_>) -> bool {
     same_hellos(case).next().is_some()

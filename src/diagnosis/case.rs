@@ -56,6 +56,24 @@ impl<'a> Case<'a> {
         unnoticed && !self.knowledge.is_flooded() && (in_a_row || view.near_side() == Some(Side::Server))
     }
 
+    /// It was a wait: long by any measure, or as long as the client's limit is.
+    pub fn waited(&self) -> bool {
+        View::new(self.handshake).waited() || self.time_limit().is_some()
+    }
+
+    /// The client left when its time limit was over, however short that is: others of its connections to this server, which it began one after the other,
+    /// it left after the same time, each when the server owed it an answer.
+    pub fn time_limit(&self) -> Option<Duration> {
+        let own = View::new(self.handshake).gave_up_after()?;
+        let start = self.handshake.flow.first.time;
+        let alike = |other: &&Related| {
+            let apart = other.start.time.since(start).max(start.since(other.start.time));
+            let same = other.gave_up_after.is_some_and(|other| other.abs_diff(own) <= (own / 20).max(TIMER));
+            other.same_endpoint && same && apart >= own
+        };
+        (self.knowledge.related.iter().filter(alike).count() >= LIKE_IT).then_some(own)
+    }
+
     /// Packets of the server are lost before they reach the capture, in this handshake or in others with the same server: a late message may have
     /// been sent in time.
     pub fn loses_server_packets_unseen(&self) -> bool {
@@ -64,6 +82,10 @@ impl<'a> Case<'a> {
     }
 }
 
+/// Others that show a limit.
+const LIKE_IT: usize = 2;
+/// How exact a time limit is, with the time that a program takes.
+const TIMER: Duration = Duration::from_millis(20);
 /// A SYN is sent again no sooner.
 const LATE: Duration = Duration::from_millis(200);
 /// So many connections of one client at once may be more than a short queue takes.

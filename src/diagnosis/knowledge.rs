@@ -232,6 +232,8 @@ pub struct Related {
     pub answered_in: Option<Duration>,
     /// Its handshake was a full one, and the server said nothing in it, or broke it off: where the client had finished, or else began.
     pub unserved: Option<Mark>,
+    /// How long its client had waited for the server when it left (see [`View::gave_up_after`](super::view::View::gave_up_after)).
+    pub gave_up_after: Option<Duration>,
     /// Its SYN was sent again.
     pub asked_again: bool,
     /// Payload of either side was sent again.

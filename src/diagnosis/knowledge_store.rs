@@ -29,6 +29,7 @@ use super::later::Later;
 use super::lookups::Lookups;
 use super::sockets::Sockets;
 use super::ttls::Ttls;
+use super::view::View;
 use super::visits::{self, Visits};
 
 mod bounds;
@@ -339,6 +340,7 @@ impl KnowledgeStore {
             transport: handshake.flow.key.transport,
             answered_in: handshake.server_hello_time(),
             unserved: ftp::unserved(handshake),
+            gave_up_after: View::new(handshake).gave_up_after(),
             asked_again: asked_again(handshake),
             resent: client.retransmits > 0 || server.retransmits > 0,
             let_in: logins::let_in(handshake),

@@ -225,6 +225,7 @@ pub fn related(start: Mark) -> Related {
         transport: Transport::Tcp,
         answered_in: None,
         unserved: None,
+        gave_up_after: None,
         asked_again: false,
         resent: false,
         let_in: None,

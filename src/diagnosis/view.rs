@@ -316,10 +316,12 @@ impl<'a> View<'a> {
         let reset = self.client().resets.first()?;
         // Who asks anew behind its RST begins anew. A server that resets did not know what the client said: there was something.
         let once = asked.count == 1 || asked.last.frame > reset.mark.frame;
-        if !once || answered.count != 1 || !self.server().resets.is_empty() {
+        // A first RST that was lost is sent again to the next SYN-ACK.
+        let answers = answered.count == 1 || answered.count == 2 && reset.unknowing && reset.mark > answered.last;
+        if !once || !answers || !self.server().resets.is_empty() {
             return None;
         }
-        let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.first.time) <= PATIENCE;
+        let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.last.time) <= PATIENCE;
         let ending = Ending { side: Side::Client, mark: reset.mark, reset: Some(reset), unseen: false };
         let foreign = self.made_by_a_system() && self.is_foreign(&ending);
         (at_once && reset.seq_distance == 0 && !foreign).then_some(ending)
@@ -424,9 +426,16 @@ impl<'a> View<'a> {
     /// What had to come next at this moment, of which a client may have sent the next message only later.
     pub fn awaited_at(&self, moment: Mark) -> Option<Awaited> {
         let facts = self.handshake;
+        let next = |side, what| Some(Awaited { side, what });
+        if self.hello_whole() && facts.server_hello.as_ref().is_some_and(|hello| hello.mark > moment) {
+            return next(Side::Server, "the ServerHello");
+        }
+        if facts.finished.server.or(facts.server_hello_done).is_some_and(|done| done > moment) && self.server().fin.is_none() {
+            return next(Side::Server, "the rest of the server's flight");
+        }
         let reply = facts.client_key_exchange.or_else(|| *facts.change_cipher_spec.of(Side::Client)).or(facts.finished.client);
         let later = reply.is_some_and(|reply| reply > moment) && facts.server_hello.as_ref().is_some_and(|hello| hello.mark < moment);
-        if later { Some(Awaited { side: Side::Client, what: "the client's second flight" }) } else { self.awaited() }
+        if later { next(Side::Client, "the client's second flight") } else { self.awaited() }
     }
 
     /// Segments of a side that were sent again and never acknowledged, in any way.

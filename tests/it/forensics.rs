@@ -404,6 +404,10 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("capture-ends-before-reset.pcap", "capture-ends-before-reset.srv.pcap", "reset-injected", "path"),
     // A shield answers the SYN with timestamps of its own.
     ("timestamps-changed.pcap", "timestamps-changed.srv.pcap", "server-flight-dropped", "path"),
+    // A router reports an MTU that a second, smaller link behind it does not take: the server obeyed.
+    ("router-lies.pcap", "router-lies.srv.pcap", "path-mtu-black-hole", "path"),
+    // The first packet of the flight is lost until the client has given up; then a copy arrives.
+    ("repaired-too-late.pcap", "repaired-too-late.srv.pcap", "packet-loss", "path"),
     // A FIN in the client's name is forged towards the server alone.
     ("fin-forged-to-server.pcap", "fin-forged-to-server.srv.pcap", "reset-injected", "path"),
     // Good handshakes: each datagram is doubled on the way; one capture is cut at 96 bytes; one holds the client's packets only.

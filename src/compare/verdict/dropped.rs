@@ -3,7 +3,7 @@
 use super::{Comparison, on_path};
 use crate::compare::transit::Transit;
 use crate::compare::vantage::{Passing, Vantage};
-use crate::compare::words::{capital, is_sent_after, name, quiet_before, receiver_hears_nothing_after, sent_times};
+use crate::compare::words::{capital, grouped, is_sent_after, name, quiet_before, receiver_hears_nothing_after, sent_times};
 use crate::flow::{Side, Transport};
 use crate::packet::IcmpKind;
 use crate::report::{Cause, Confidence, Finding};
@@ -20,6 +20,32 @@ impl Comparison<'_> {
             // What a capture lacks need not have been lost on the way.
             let most = if *self.lacks.of(losses.from.other()) { Confidence::Likely } else { Confidence::Certain };
             Some(Finding { confidence: finding.confidence.min(most), ..finding })
+        })
+    }
+}
+
+impl Comparison<'_> {
+    /// Copies were lost until the receiver had given up: that one arrived then helped nobody.
+    pub(super) fn too_late(&self) -> Option<Finding> {
+        [Side::Server, Side::Client].into_iter().find_map(|from| {
+            let (transit, (sender, receiver), to) = (self.transit(from), self.ends(from), from.other());
+            let left = receiver.packets.iter().find(|packet| packet.from == to && (packet.flags.fin() || packet.flags.rst()))?;
+            let same = |packet: &Passing, other: &Passing| (packet.seq, packet.len) == (other.seq, other.len);
+            let in_time = |what: &Passing| {
+                let mut pairs = transit.arrived.iter().filter_map(|(sent, got)| sender.packets.get(*sent).zip(receiver.packets.get(*got)));
+                pairs.any(|(sent, got)| same(sent, what) && got.mark.frame < left.mark.frame)
+            };
+            let lost = grouped(&self.sent(from, &transit.lost_copies));
+            let (what, copies) = lost.into_iter().find(|(what, copies)| *copies >= 2 && what.len > 0 && !in_time(what))?;
+            let point = if from == Side::Client { self.client } else { self.server };
+            let (cause, confidence) = point.blames_path().unwrap_or((Cause::PacketLoss, Confidence::Likely));
+            let summary = format!(
+                "{} was lost between the two captures, {} of it, until the {to} gave up (frame {} of its capture); the one that arrived came after that.",
+                capital(&name(what, sender, from)),
+                counted(copies, "copy", "copies"),
+                left.mark.frame
+            );
+            Some(on_path(cause, confidence.min(Confidence::Strong), summary))
         })
     }
 }
@@ -127,6 +153,11 @@ impl<'a> Losses<'a> {
             IcmpKind::TooBig(mtu) if *about == self.from => Some((mark.frame, *mtu)),
             _ => None,
         })?;
+        // Whoever sends smaller ones from then on has obeyed, and the path takes less than it was told.
+        let heeded = !self.with_data().any(|packet| packet.mark.frame > frame && packet.ip_len > mtu);
+        if heeded && self.with_data().any(|packet| packet.mark.frame > frame) {
+            return None;
+        }
         let (from, to) = (self.from, self.from.other());
         let summary = format!(
             "{} ({}) never arrived at the {to}: packets of {} are too large for the path. A router told the {from} so (frame {frame} of its capture, MTU {mtu}), but the {from} did not send smaller ones.",

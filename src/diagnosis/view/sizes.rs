@@ -2,7 +2,8 @@
 
 use super::{Hole, SHORT_PAUSE, View};
 use crate::flow::Side;
-use crate::transport::Outstanding;
+use crate::time::Mark;
+use crate::transport::{FlowEventKind, Outstanding};
 
 impl<'a> View<'a> {
     /// A full-size segment of this side that was sent again and again in vain, while smaller ones arrived. `None` when nothing of this side
@@ -41,6 +42,17 @@ impl<'a> View<'a> {
         (on_the_wire && unheard && victim.copies >= 3 && self.pause_before(victim) < SHORT_PAUSE).then_some(victim)
     }
 
+    /// What came of the server when the client had left filled a hole: all that lies behind it had come before, and the server had waited for nothing.
+    pub fn filled_late(&self, left: Mark) -> Option<Mark> {
+        let late = self.server().last_data.filter(|late| *late > left)?;
+        let flow = &self.handshake.flow;
+        let behind = flow
+            .events
+            .iter()
+            .any(|event| event.side == Side::Server && event.mark <= left && matches!(event.kind, FlowEventKind::OutOfOrder { .. }));
+        (self.client().sent_sack || behind && flow.arrived_behind_hole(Side::Server)).then_some(late)
+    }
+
     /// Whether a hole can only have held segments larger than all that arrived from this side, and of full size.
     pub fn hole_is_full_size(&self, side: Side, hole: Hole) -> bool {
         let largest = u64::from(self.side(side).largest_segment);
@@ -52,9 +64,15 @@ impl<'a> View<'a> {
         if multiple {
             return true;
         }
-        hole.len >= u64::from(self.mss(side)).saturating_sub(u64::from(TCP_OPTIONS_MOST)).min(PASSES_ANYWHERE)
-            && largest < FULL_SIZE_HOLE
+        // Of one packet: larger than all that arrived.
+        let single = hole.len <= full && hole.len >= largest.saturating_add(MUCH_SMALLER);
+        // Of several, of which none arrived: the last was smaller, and is lost as well.
+        let short_tail = |full: u64| hole.len > full && hole.len.checked_rem(full).is_some_and(|tail| tail > 0 && tail < PASSES_ANYWHERE);
+        let not_by_size = largest == 0 && [full, full.saturating_sub(TIMESTAMPS)].into_iter().all(short_tail);
+        hole.len >= full.saturating_sub(u64::from(TCP_OPTIONS_MOST)).min(PASSES_ANYWHERE)
+            && (largest < FULL_SIZE_HOLE || single)
             && hole.len > largest
+            && !not_by_size
     }
 }
 
@@ -68,6 +86,8 @@ const MINIMUM_MTU: u32 = 576;
 const TIMESTAMPS: u64 = 12;
 /// A segment that is smaller than a full one by this much passes where that does not: tunnels take from 20 bytes on.
 const NOTABLY_SMALLER: u64 = 20;
+/// The same, where nothing shows how large full ones are.
+const MUCH_SMALLER: u64 = 100;
 /// A hole smaller than this was not made by a full-size segment.
 const FULL_SIZE_HOLE: u64 = 1_000;
 /// Payload in a packet of 1,280 bytes behind the headers of IPv6 and TCP and a timestamp: whatever IPv6 runs over carries it (RFC 8200 section 5), tunnels

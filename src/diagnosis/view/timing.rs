@@ -76,6 +76,16 @@ impl View<'_> {
             && facts.deciding_alert().is_none()
     }
 
+    /// How long the client had heard nothing when it left over TCP, where the server owed it an answer to all or a part of its hello; not where it left
+    /// sooner than anybody's limit.
+    pub fn gave_up_after(&self) -> Option<Duration> {
+        let silence = || self.silence();
+        let left = self.is_tcp() && self.hello_begun() && self.failed_without_words();
+        let ending = self.ended_by(Side::Client).filter(|_| left)?;
+        let owed = self.awaited_at(ending.mark).is_some_and(|awaited| awaited.side == Side::Server);
+        owed.then(silence).filter(|silence| *silence >= SHORTEST_LIMIT.max(self.rtt() * 3))
+    }
+
     /// The client waits for a greeting on a port where TLS begins with the first byte: the service, and how long it waited before either side
     /// gave up. Where it greets in clear, clients that are set to STARTTLS (or to no TLS) say nothing first.
     pub fn waits_for_greeting(&self) -> Option<(&'static Service, Duration)> {
@@ -272,6 +282,8 @@ impl View<'_> {
     }
 }
 
+/// No program limits a handshake to less.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
 /// So many packets one by one are no accident in a flight of some dozen.
 const PACED: u16 = 6;
 /// So many pieces after pauses are a manner.

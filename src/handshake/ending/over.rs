@@ -131,6 +131,12 @@ pub(in crate::handshake) fn first_end(h: &Observed, flow: &FlowFacts, side: Side
 
 /// A side sent more of its handshake (not an alert) after this moment.
 fn went_on_after(h: &Observed, side: Side, moment: Mark) -> bool {
+    // Nor does a server go on that begins to answer a client which is gone.
+    let client_went_on =
+        [h.finished.client, h.change_cipher_spec.client, h.client_key_exchange].into_iter().flatten().any(|mark| mark > moment);
+    if side == Side::Server && !client_went_on && h.server_hello.as_ref().is_some_and(|hello| hello.mark > moment) {
+        return false;
+    }
     let hello = match side {
         // A hello into a connection that the server closed before it had said anything goes on with nothing.
         Side::Client => h.client_hellos.last().map(|seen| seen.mark).filter(|_| h.server_hello.is_some() || h.hello_retry.is_some()),

@@ -227,3 +227,19 @@ fn icmp_errors_for_each_copy_of_a_hello_say_where_it_goes() {
     assert_eq!(reported(1, 0), (Confidence::Likely, Weight::Explains), "one may have gone astray");
     assert_eq!(reported(4, 300), (Confidence::Likely, Weight::Explains), "the hello arrived");
 }
+
+#[test]
+fn a_rst_to_a_second_answer_says_no_less() {
+    let probed = |answers: u32, unknowing: bool| {
+        let mut facts = connected();
+        facts.flow.tcp.as_mut().unwrap().established = None;
+        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
+        facts.flow.sides.client.packets = 1;
+        facts.flow.sides.server.syn = Some(syn(at(2, 20), at(5, 1_020), answers, 64));
+        let reset = Reset { unknowing, ..Reset::fitting(at(6, 1_200), 64) };
+        facts.flow.sides.client.resets = vec![reset];
+        View::new(&facts).left_without_a_word().is_some()
+    };
+    assert!(probed(2, true), "the first RST was lost");
+    assert!(!probed(2, false) && !probed(3, true));
+}

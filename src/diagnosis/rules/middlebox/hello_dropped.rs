@@ -1,12 +1,12 @@
 //! `client-hello-dropped`: the ClientHello never arrives.
 
-use crate::diagnosis::against::{Contrary, drops};
+use crate::diagnosis::against::{Contrary, MANY_COPIES, drops, lowers, same_hello_completed};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::ignored::Fate;
 use crate::diagnosis::page::page;
-use crate::diagnosis::remedy::Command;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{SHORT_PAUSE, View, ordinal, span_text};
 use crate::flow::Side;
@@ -17,7 +17,7 @@ use super::{hello_lost, paused_before_hello, too_large, untaken};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientHelloDropped,
-    against: &[drops(Contrary::SameHelloCompleted), drops(Contrary::CopiesAnswered)],
+    against: &[lowers(Contrary::SameHelloCompleted), drops(Contrary::CopiesAnswered)],
     page: page!("client-hello-dropped"),
     check,
 };
@@ -95,8 +95,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() || too_large(case, view, Side::Client) {
         return None;
     }
+    let like_passed = same_hello_completed(case);
     if let Some(finding) = swallowed(case, view).or_else(|| first_part(case, view)).or_else(|| never_came(case, view)) {
-        return Some(finding);
+        return (!like_passed).then_some(finding);
     }
     if let Some((start, _)) = view.hello_span()
         && let Some(finding) = untaken::check(case.handshake, Side::Client, start, Cause::ClientHelloDropped)
@@ -104,6 +105,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return Some(finding);
     }
     let copies = hello_lost(view)?;
+    if like_passed && copies < MANY_COPIES {
+        return None;
+    }
     let segment = view.repeated_in_vain(Side::Client).next()?;
     let others = case.knowledge.completed_other_names;
     let large = view.hello_is_large();
@@ -141,6 +145,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(Command::new("nft list ruleset")),
         None => finding,
     };
+    if like_passed {
+        return Some(
+            finding
+                .or_else(&[Cause::PacketLoss, Cause::OneWayPath])
+                .advise("A ClientHello like this one got through before, so look for what drops only some: a limit of handshakes for each client (protection against floods), one of several paths or links that is dead.")
+                .advise(remedy::measure_loss(case.handshake)),
+        );
+    }
     let finding = finding
         .or_else(if large { &[Cause::SplitClientHello, Cause::PathMtuBlackHole] } else { &[] })
         .or_else(if view.pause_before(segment) >= SHORT_PAUSE { &[Cause::IdleTimeout] } else { &[] })

@@ -7,7 +7,7 @@ use crate::diagnosis::knowledge::Related;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
-use crate::diagnosis::view::{Hole, View};
+use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
 use crate::time::Mark;
@@ -145,14 +145,6 @@ fn try_otherwise(case: &Case<'_>, finding: Finding) -> Finding {
     finding.advise(remedy::s_client(facts, "-groups X25519"))
 }
 
-/// What the server sent ended with a packet that is no larger than others that passed: that it did not arrive either is not for its size.
-fn tail_would_pass(case: &Case<'_>, view: View<'_>, hole: Hole) -> bool {
-    let stamped = Side::BOTH.into_iter().all(|side| view.side(side).syn.is_some_and(|syn| syn.timestamp.is_some()));
-    let full = u64::from(view.mss(Side::Server)).saturating_sub(if stamped { TIMESTAMPS } else { 0 });
-    let tail = hole.len.checked_rem(full).unwrap_or(0);
-    tail > 0 && tail <= u64::from(case.knowledge.passed.server)
-}
-
 /// A packet of this side is too large for most links, and none as large is known to have passed: that explains by itself that it was lost.
 fn too_large(case: &Case<'_>, view: View<'_>, side: Side) -> bool {
     view.oversized(side).is_some_and(|segment| *case.knowledge.passed.of(side) < segment.len)
@@ -163,7 +155,5 @@ fn paused_before_hello(view: View<'_>) -> bool {
     view.repeated_in_vain(Side::Client).next().is_some_and(|segment| view.pause_before(segment) >= idle::TYPICAL_PAUSE)
 }
 
-/// Bytes that the timestamps option takes of each segment.
-const TIMESTAMPS: u64 = 12;
 /// What one segment carries on a path of ordinary size.
 const ONE_SEGMENT: u64 = 1_400;

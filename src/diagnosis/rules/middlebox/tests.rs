@@ -328,6 +328,8 @@ fn a_server_whose_number_is_ahead_has_answered() {
     let ahead = found(&facts, 1_448).expect("6,012 bytes that never arrived");
     assert_eq!((ahead.confidence, ahead.stopped_by), (Confidence::Strong, Some(StoppedBy::Network)));
     assert!(ahead.summary.contains("6,012 bytes"), "{}", ahead.summary);
+    assert!(found(&facts, 0).is_some(), "its last packet was small, and is lost as well");
+    facts.flow.sides.server.reached = 5_840;
     assert!(found(&facts, 0).is_none(), "full-size packets may not pass at all");
     facts.flow.sides.server.reached = 7;
     assert!(found(&facts, 1_448).is_none(), "an alert");
@@ -463,14 +465,10 @@ fn a_server_whose_number_is_ahead_understood_a_long_hello() {
     assert_eq!(found(&facts, Some(V::TLS12)), Some(Confidence::Likely), "the other was of another version, too");
     (facts.flow.sides.server.reached, facts.flow.sides.server.reached_at) = (2_491, Some(at(7, 5_045)));
     assert_eq!(found(&facts, None), None, "it answered");
-    facts.flow.sides.server.reached = 2_360;
-    let passing = |size| {
-        let mut knowledge = Knowledge::default();
-        knowledge.passed.server = size;
-        found_knowing(&server_flight::RULE, &facts, &knowledge).is_some()
-    };
-    assert!(!passing(899), "what it sent may be too large");
-    assert!(passing(900), "its last 900 bytes are not");
+    assert!(
+        found_of_knowing(Cause::ServerFlightDropped, &facts, &Knowledge::default()).is_some(),
+        "its last 1,031 bytes were not too large"
+    );
 }
 
 #[test]
@@ -510,7 +508,8 @@ fn what_arrives_and_is_not_taken_is_not_lost() {
     facts.flow.sides.server.clock_behind = Some(1_000_000_000);
     assert_eq!(finding(&facts), (Cause::ServerFlightDropped, Confidence::Likely, Some(StoppedBy::Network), true));
     facts.flow.sides.client.fin = Some((at(4, 26), 300));
-    assert_eq!(found(&server_flight::RULE, &facts).map(|finding| finding.stopped_by), None, "it had left");
+    let refused = found(&server_flight::RULE, &facts).is_some_and(|finding| finding.summary.contains("takes nothing of it"));
+    assert!(!refused, "it had left");
     assert_eq!(finding(&repeated(0)).1, Confidence::Strong, "nobody answers what does not arrive");
     let mut hello = partial_hello(300, 291);
     hello.flow.sides.client.outstanding.push(outstanding(0, 300, at(4, 25), at(20, 6_000), 6));
@@ -535,4 +534,16 @@ fn a_keep_alive_that_a_system_without_the_connection_answers_was_forgotten_on_th
     assert_eq!(reset(15_000, 1, false), None, "a program's own RST");
     assert_eq!(reset(2_000, 1, true), None, "nobody forgets so soon");
     assert_eq!(reset(15_000, 0, true), None, "no keep-alive");
+}
+
+#[test]
+fn so_many_copies_are_not_lost_by_chance_whatever_became_of_one_like_it() {
+    let dropped = |copies: u32| {
+        let (facts, knowledge) = lost_like_another(5, copies, 5);
+        let found = found_of_knowing(Cause::ClientHelloDropped, &facts, &knowledge).map(|finding| finding.confidence);
+        let loss = found_of_knowing(Cause::PacketLoss, &facts, &knowledge).is_some();
+        (found, loss)
+    };
+    assert_eq!(dropped(7), (Some(Confidence::Likely), false));
+    assert_eq!(dropped(4), (None, true), "it may be chance");
 }

@@ -19,16 +19,14 @@ fn ahead(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let (mark, hole) = view.flight_unarrived()?;
     // What is large may not pass for its size alone, unless it is known to pass.
-    let by_size = view.hole_is_full_size(Side::Server, hole)
-        && case.knowledge.passed.server < view.mss(Side::Server).min(FULL)
-        && !super::tail_would_pass(case, view, hole);
-    if !view.failed_over_tcp() || !view.hello_acked() || by_size || view.near_side() == Some(Side::Server) || !view.waited() {
+    let by_size = view.hole_is_full_size(Side::Server, hole) && case.knowledge.passed.server < view.mss(Side::Server).min(FULL);
+    if !view.failed_over_tcp() || !view.hello_acked() || by_size || view.near_side() == Some(Side::Server) || !case.waited() {
         return None;
     }
     let sent = counted(hole.len, "byte", "bytes");
     let finding = Finding::new(
         Cause::ServerFlightDropped,
-        Confidence::Strong,
+        if view.waited() { Confidence::Strong } else { Confidence::Likely },
         format!("The server answered the ClientHello for {} with {sent}, and none of them arrived.", view.target()),
     )
     .stopped_by(StoppedBy::Network);
@@ -54,11 +52,12 @@ fn forgotten(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         return None;
     }
     let (ending, reset) = view.forgotten_before_end()?;
+    // Nothing shows that it had said anything.
     let finding = Finding::new(
         Cause::ServerFlightDropped,
         Confidence::Likely,
         format!(
-            "{} received the ClientHello, and did not know the connection any more when the client gave up after {}: it had ended it before, and neither that end nor what it said before it arrived.",
+            "{} received the ClientHello, and did not know the connection any more when the client gave up after {}: it had forgotten it without a word (a restart, a failover, a balancer that drops in silence), or its end and what it said before were lost on the way.",
             view.target(),
             span_text(view.silence())
         ),
@@ -73,7 +72,7 @@ fn forgotten(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         finding
             .shown_by(ending.mark, format!("the client gives up ({})", ending.name()))
             .shown_by(reset.mark, "the server's RST in answer, without ACK flag: so a system answers a packet of a connection that it does not know; one whose process hangs acknowledges it")
-            .or_else(&[Cause::OneWayPath, Cause::ResetInjected, ended, Cause::ClientTimeout])
+            .or_else(&[Cause::ServerSilent, Cause::OneWayPath, Cause::ResetInjected, ended, Cause::ClientTimeout])
             .advise("Capture on the server at the same time: what it sent, and how it ended the connection, is there. Look in between for a filter that drops the answer or resets only one of the two sides.")
             .advise(remedy::s_client(facts, "-tls1_2")),
     )

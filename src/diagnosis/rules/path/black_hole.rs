@@ -112,7 +112,7 @@ fn holds_name(case: &Case<'_>, view: View<'_>, segment: &Outstanding) -> bool {
 
 fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let hole = view.hole(side).filter(|hole: &Hole| view.hole_is_full_size(side, *hole))?;
-    if !view.waited() {
+    if !case.waited() {
         return None;
     }
     let message = view.message_at(side, view.side(side).highest.saturating_sub(hole.len + hole.stranded));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::against::{Contrary, drops, same_hello_completed};
+use crate::diagnosis::against::{Contrary, MANY_COPIES, drops, same_hello_completed};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
@@ -65,7 +65,8 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         if proven { Confidence::Strong } else { Confidence::Likely },
         format!("Packet loss delayed the handshake with {} by {total}{share}{repeats}.", view.target()),
     )
-    .weight(if felt { Weight::Explains } else { Weight::Note })
+    // Nobody suffers of a delay who leaves as soon as it is over: why he does is told by others.
+    .weight(if felt && !left_unused(case, view) { Weight::Explains } else { Weight::Note })
     .stopped_by(StoppedBy::Network)
     .shown_by(loss.repaired, format!("{} arrives {} late", loss.what, span_text(loss.worst)))
     .or_else(or_late)
@@ -80,6 +81,16 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             .advise("If it is SYNs alone, look on the server whether its queue overflows:")
             .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )
+}
+
+/// The client ended the completed handshake at once and said nothing in it.
+fn left_unused(case: &Case<'_>, view: View<'_>) -> bool {
+    let facts = case.handshake;
+    let silent =
+        facts.application_data.client.is_none() && facts.application_records.client == 0 && facts.application_data.server.is_none();
+    let done = facts.finished.client.zip(facts.finished.server).map(|(client, server)| client.max(server));
+    let ending = view.first_end().filter(|ending| ending.side == Side::Client && view.is_tcp() && silent);
+    ending.zip(done).is_some_and(|(ending, done)| ending.mark.time.since(done.time) < AT_ONCE)
 }
 
 /// The server's answer came late, and other packets of the same handshake were lost before they reached this point: so were its first copies.
@@ -124,6 +135,9 @@ fn stopped(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if !view.is_tcp() || !view.is_up() {
         return None;
     }
+    if let Some(finding) = filled_late(case, view) {
+        return Some(finding);
+    }
     let (side, finding) = Side::BOTH
         .into_iter()
         .find_map(|side| at_sender(case, view, side).or_else(|| at_receiver(view, side)).map(|finding| (side, finding)))?;
@@ -139,13 +153,38 @@ fn stopped(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     )
 }
 
+/// The client left in front of a hole in the server's flight, and what was missing came after that.
+fn filled_late(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let ending = view.ended_by(Side::Client)?;
+    let left = view.client().fin.map(|(mark, _)| mark).filter(|fin| *fin < ending.mark).unwrap_or(ending.mark);
+    let late = view.filled_late(left).filter(|_| view.hello_whole())?;
+    let waited = span_text(left.time.since(view.hello_mark()?.time));
+    let summary = format!(
+        "A part of the server's flight was lost on its way to {}, while what lies behind it arrived; its copy came {} after the client had left, which was {waited} after its ClientHello.",
+        case.handshake.client.host(),
+        span_text(late.time.since(left.time))
+    );
+    Some(
+        Finding::new(Cause::PacketLoss, Confidence::Likely, summary)
+            .stopped_by(StoppedBy::Network)
+            .shown_by(left, format!("the client's {}, before the missing bytes", if left == ending.mark { ending.name() } else { "FIN" }))
+            .shown_by(late, "the missing bytes arrive")
+            .noting("the client had acknowledged selectively what lies behind them")
+            .or_else(&[Cause::PathMtuBlackHole, Cause::ServerFlightDropped, Cause::ClientTimeout])
+            .advise("Measure the loss on the path and check the counters of both hosts:")
+            .advise(remedy::measure_loss(case.handshake))
+            .advise(remedy::ping_mtu(case.handshake.server.address, 1500)),
+    )
+}
+
 /// Something behind the lost segment arrived, or something before it: the path works, this segment does not get through.
 fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let sender = view.side(side);
     let victim = view.repeated_in_vain(side).max_by_key(|segment| segment.copies)?;
     // Something of this side arrived, or a packet just like it did in another connection: the path works, this one does not get through.
-    let passes =
-        sender.acked > 0 || sender.outstanding.iter().any(|segment| segment.sacked) || side == Side::Client && same_hello_completed(case);
+    // So many copies in a row are not lost by chance.
+    let like_one = side == Side::Client && same_hello_completed(case) && victim.copies < MANY_COPIES;
+    let passes = sender.acked > 0 || sender.outstanding.iter().any(|segment| segment.sacked) || like_one;
     if view.black_hole(side).is_some() || view.oversized(side).is_some() || !passes {
         return None;
     }
@@ -199,5 +238,7 @@ fn bare(message: &'static str) -> &'static str {
 
 /// A delay that people notice, beyond what a single fast repair costs.
 const FELT: Duration = Duration::from_millis(250);
+/// A client that has nothing to say, or will not say it, leaves within this time.
+const AT_ONCE: Duration = Duration::from_millis(300);
 /// So many packets of the server that never came are copies of its answer. One number passed over may have gone to another connection.
 const MANY_UNSEEN: u32 = 2;

@@ -203,3 +203,55 @@ fn without_selective_acknowledgments_a_hole_is_told_by_what_is_said_again() {
     assert_eq!(hole(false, 0), Some(Cause::ClientHelloDropped), "nothing tells that any of it arrived");
     assert_eq!(hole(true, 1), Some(Cause::ClientHelloDropped), "whoever can says what arrived");
 }
+
+#[test]
+fn what_is_lost_and_comes_again_too_late_was_not_waited_for_by_the_server() {
+    let left = |sacked: bool| {
+        let mut facts = partial_hello(300, 291);
+        facts.partial_client_hello = None;
+        facts.client_hellos = crate::diagnosis::testing::Scene::broad().handshake.observed.client_hellos;
+        for hello in &mut facts.client_hellos {
+            (hello.mark, hello.first, hello.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
+        let (client, server) = (&mut facts.flow.sides.client, &mut facts.flow.sides.server);
+        (client.acked, client.fin, client.sent_sack) = (300, Some((at(7, 1_200), 300)), sacked);
+        (server.highest, server.data_packets, server.last_data) = (2_400, 3, Some(at(9, 3_200)));
+        let verdict = verdict_knowing(&facts, &Knowledge::default());
+        (verdict.cause(), verdict.cause.as_ref().map(|finding| finding.confidence))
+    };
+    assert_eq!(left(true), (Some(Cause::PacketLoss), Some(Confidence::Likely)));
+    assert_ne!(left(false).0, Some(Cause::PacketLoss), "all of it came late: the server had waited");
+}
+
+#[test]
+fn a_delay_is_nothing_to_who_leaves_at_once() {
+    let delayed = |used: bool| {
+        let mut facts = connected();
+        (facts.outcome, facts.finished.client, facts.finished.server) = (Outcome::Completed, Some(at(40, 500)), Some(at(39, 490)));
+        facts.flow.sides.client.syn = Some(syn(at(1, 0), at(1, 0), 1, 64));
+        facts.flow.events.push(event(at(6, 400), Side::Server, FlowEventKind::Retransmission { offset: 0, len: 900 }));
+        facts.flow.sides.client.fin = Some((at(42, 520), 600));
+        if used {
+            facts.application_data.client = Some(at(41, 505));
+        }
+        found(&loss::RULE, &facts).map(|finding| finding.weight)
+    };
+    assert_eq!(delayed(false).is_some(), delayed(true).is_some());
+    assert_ne!(delayed(false), Some(Weight::Explains));
+}
+
+#[test]
+fn a_hole_is_measured_by_what_arrived_and_by_its_last_packet() {
+    let by_size = |len: u64, largest: u32| {
+        let mut facts = connected();
+        facts.flow.sides.server.largest_segment = largest;
+        let hole = crate::diagnosis::view::Hole { len, stranded: 0 };
+        crate::diagnosis::view::View::new(&facts).hole_is_full_size(Side::Server, hole)
+    };
+    assert!(by_size(1_428, 1_023), "405 bytes more than the largest that arrived");
+    assert!(!by_size(1_428, 1_380), "one almost as large arrived");
+    assert!(by_size(2_896, 0) && by_size(2_920, 0), "two full segments");
+    assert!(!by_size(3_484, 0), "and a packet of some six hundred bytes is lost as well");
+    assert!(by_size(3_484, 700), "of which smaller ones arrived");
+}

@@ -9,7 +9,7 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
-use crate::tls::registry::{AlertDescription as A, KeyExchange};
+use crate::tls::registry::{AlertDescription as A, CipherSuite, ExtensionType, KeyExchange, ProtocolVersion};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule { cause: Cause::RecordCorrupted, against: &[], page: page!("record-corrupted"), check };
@@ -18,6 +18,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     if !handshake.outcome.failed() {
         return None;
+    }
+    if let Some(finding) = downgraded(case) {
+        return Some(finding);
     }
     let overlap = handshake.anomalies.iter().find(|anomaly| matches!(anomaly.kind, AnomalyKind::DifferingOverlap { .. }));
     let broken = handshake.anomalies.iter().find(|anomaly| matches!(anomaly.kind, AnomalyKind::RecordNotDecrypted { .. }));
@@ -82,6 +85,34 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             )
             .advise("Check whether it happens every time:")
             .advise(remedy::s_client(handshake, "")),
+    )
+}
+
+/// The server marks its random as one that knows TLS 1.3 and was not offered it, and the client, which offered it, refuses: so the hello was changed on its
+/// way, or somebody in between passes on what he had from the server. Near the server the hello still has what goes with TLS 1.3, and not the offer.
+fn downgraded(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let (hello, answer) = handshake.last_hello().zip(handshake.server_hello.as_ref())?;
+    let marked = answer.what.downgrade_sentinel() == Some(ProtocolVersion::TLS12) && !answer.what.version().is_tls13();
+    let offered = hello.what.offers(ProtocolVersion::TLS13);
+    let stripped = !offered && hello.what.has(ExtensionType::KEY_SHARE) && hello.what.cipher_suites().any(CipherSuite::is_tls13);
+    let (seen, alert) = offer::alert_from(case, Side::Client)?;
+    let minds = matches!(alert, A::ILLEGAL_PARAMETER | A::INAPPROPRIATE_FALLBACK | A::PROTOCOL_VERSION);
+    if !marked || !(offered || stripped) || !minds || handshake.client_key_exchange.is_some() {
+        return None;
+    }
+    let server = offer::server(case);
+    let summary = format!(
+        "A device between the client and the server {server} took the offer of TLS 1.3 out of the ClientHello, or ends TLS itself and passes on what the server said: the server's random says that it knows TLS 1.3 and was not offered it, and the client refuses that."
+    );
+    Some(
+        Finding::new(Cause::RecordCorrupted, Confidence::Likely, summary)
+            .shown_by(hello.mark, if offered { "ClientHello that offers TLS 1.3" } else { "ClientHello with a key share and suites of TLS 1.3, and without supported_versions" })
+            .shown_by(answer.mark, "ServerHello of TLS 1.2 whose random ends with the downgrade sentinel (RFC 8446 section 4.1.3)")
+            .shown_by(seen.mark, format!("client sent alert {}", offer::spoken(alert)))
+            .or_else(&[Cause::TlsInterception, Cause::ServerProtocolViolation])
+            .advise("Find the proxy, firewall or filter that inspects or changes TLS between the two, and update it or take it out of the path. A capture at each end shows the change (`handshark match`).")
+            .advise(remedy::s_client(handshake, "-tls1_3")),
     )
 }
 

@@ -3,7 +3,7 @@
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::testing::{BROAD, Scene, extensions, without};
+use crate::diagnosis::testing::{BROAD, Scene, extensions, verdict, without};
 use crate::flow::Side::{Client, Server};
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
@@ -72,4 +72,23 @@ fn who_refuses_what_it_offers_is_as_suspect_as_the_server() {
     assert_eq!(refused(0x0806, A::ILLEGAL_PARAMETER), Some((Confidence::Hint, true)), "of its own offer");
     assert_ne!(refused(0x0201, A::ILLEGAL_PARAMETER).map(|said| said.0), Some(Confidence::Hint), "not offered");
     assert_eq!(refused(0x0806, A::DECODE_ERROR), Some((Confidence::Likely, false)), "it cannot read it");
+}
+
+#[test]
+fn a_server_that_was_not_offered_what_the_client_offers_breaks_no_rule() {
+    let refused = |sentinel: bool| {
+        let mut scene = Scene::broad().answered(V::TLS12, 0xc02f, &[]);
+        if let Some(hello) = scene.handshake.server_hello.as_mut().filter(|_| sentinel) {
+            let mut bytes = V::TLS12.0.to_be_bytes().to_vec();
+            bytes.extend([0x22; 24]);
+            bytes.extend(b"DOWNGRD\x01");
+            bytes.extend([0, 0xc0, 0x2f, 0, 0, 0]);
+            hello.what = crate::tls::server_hello::ServerHello::parse(&bytes).unwrap();
+        }
+        let scene = scene.alert(Client, A::ILLEGAL_PARAMETER);
+        let verdict = verdict(&scene.handshake);
+        (verdict.cause(), verdict.cause.as_ref().map(|finding| finding.confidence))
+    };
+    assert_eq!(refused(true), (Some(Cause::RecordCorrupted), Some(Confidence::Likely)));
+    assert_ne!(refused(false).0, Some(Cause::RecordCorrupted));
 }

@@ -76,6 +76,9 @@ pub(super) fn anomaly_of<'a>(case: &Case<'a>, side: Side) -> Option<(&'a Anomaly
     // What one side says to the other in which order does not show where the clocks of the two differ.
     let in_step = |kind: &AnomalyKind| case.handshake.flow.out_of_step == 0 || !matches!(kind, AnomalyKind::OutOfOrder { .. });
     let anomalies = case.handshake.anomalies.iter();
+    // A server marks its random because of the hello that it got: which may not be the one that was sent.
+    let marked = |kind: &AnomalyKind| matches!(kind, AnomalyKind::Defect { field: "random", .. });
+    let anomalies = anomalies.filter(|anomaly| !marked(&anomaly.kind));
     let anomalies =
         anomalies.filter(|anomaly| anomaly.side == side && in_step(&anomaly.kind) && hole.is_none_or(|hole| anomaly.mark < hole));
     anomalies.into_iter().find_map(|anomaly| describe(&anomaly.kind).map(|text| (anomaly, text)))

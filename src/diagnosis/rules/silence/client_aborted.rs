@@ -1,5 +1,7 @@
 //! `client-aborted`: the client left in the middle.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::clock;
@@ -38,9 +40,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(preamble) = passed_by {
         return Some(left_an_offer(facts, preamble, &ending));
     }
-    let awaited = view.awaited()?;
+    let awaited = view.awaited_at(ending.mark)?;
     // Waiting in vain for the server is a time limit and told as such; a long silence of the client is a stall, whether a FIN ends it or not.
-    if awaited.side == Side::Server && (view.waited() || trickled(view, &ending)) || facts.outcome == Outcome::Stalled {
+    if awaited.side == Side::Server && (case.waited() || trickled(view, &ending)) || facts.outcome == Outcome::Stalled {
         return None;
     }
     let answered = view.answer_begun();
@@ -74,6 +76,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (false, true) => &[Cause::UserCanceled],
         (false, false) => &[Cause::ServerSilent, Cause::ClientTimeout, Cause::UserCanceled],
     };
+    // Who waits for many round trips may have a short limit.
+    let perhaps_waited = awaited.side == Side::Server && view.hello_acked() && view.silence() >= SHORT_LIMIT.max(view.rtt() * 10);
+    let alternatives =
+        if perhaps_waited && runs { &[Cause::ServerSilent, Cause::ClientTimeout, Cause::UserCanceled] } else { alternatives };
     // What it could not have read yet is not what it left for.
     let why = if answered { "certificate not accepted, request cancelled, process ended" } else { "request cancelled, process ended" };
     // Nor did a program end what its own system does not know.
@@ -105,6 +111,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::log(facts, Side::Client, why)),
     )
 }
+
+/// The shortest time limits that services give each other.
+const SHORT_LIMIT: Duration = Duration::from_millis(100);
 
 /// It had waited for a message of which a piece came now and then.
 fn trickled(view: View<'_>, ending: &Ending<'_>) -> bool {

@@ -42,15 +42,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let servers_turn = view.awaited().is_some_and(|awaited| awaited.side == Side::Server) || late.is_some();
     // The server did speak, in words that are not understood here.
     let unread = late.is_none() && view.server_spoke_after_hello() && !view.answer_begun();
-    if !servers_turn || unread || waited < LEAST {
+    if !servers_turn || unread || waited < LEAST && case.time_limit().is_none() {
         return None;
     }
+    // What was lost on its way and came again shows no server that waited.
+    let repaired = view.filled_late(left).is_some();
+    let strong = late.is_some() && !crawls && !repaired;
     let mut finding = Finding::new(
         Cause::ClientTimeout,
-        if late.is_some() && !crawls { Confidence::Strong } else { Confidence::Likely },
+        if strong { Confidence::Strong } else { Confidence::Likely },
         format!("{} gave up after waiting {} for {} and closed{}.", facts.client.host(), span_text(waited), facts.server, limit(waited)),
     )
-    .weight(if late.is_some() && !crawls { Weight::Explains } else { Weight::Fallback })
+    .weight(if strong { Weight::Explains } else { Weight::Fallback })
     .stopped_by(StoppedBy::Client)
     .shown_by(left, format!("the client's {} after {}", if left == ending.mark { ending.name() } else { "FIN" }, span_text(waited)));
     if let Some(mark) = late {
@@ -66,6 +69,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(if crawls { &[Cause::Throttled] } else { &[] })
+            .or_else(if repaired { &[Cause::PacketLoss, Cause::PathMtuBlackHole] } else { &[] })
             .or_else(match view.client().retransmits + view.server().retransmits {
                 0 if trickles => &[Cause::ServerSlow],
                 0 => &[Cause::ServerSilent, Cause::ServerSlow],

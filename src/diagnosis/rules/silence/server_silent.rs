@@ -74,7 +74,7 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
     if view.forgotten_before_end().is_some() {
         return None;
     }
-    if view.ended_by(Side::Server).is_some() || !view.waited() || gave_up.is_none() && !view.ended_by_nobody() {
+    if view.ended_by(Side::Server).is_some() || !case.waited() || gave_up.is_none() && !view.ended_by_nobody() {
         return None;
     }
     // Repeated in vain means that the server never got it, and other rules say so.
@@ -85,7 +85,7 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
     let hello = view.hello_mark()?;
     // A host on which a process hangs goes on acknowledging.
     let fins = Some(view.client().fins_in_vain).filter(|fins| *fins >= FINS);
-    let alive = acked && fins.is_none() && view.disowned(Side::Server).is_none();
+    let alive = acked && view.waited() && fins.is_none() && view.disowned(Side::Server).is_none();
     let mut finding = Finding::new(
         Cause::ServerSilent,
         if alive { Confidence::Strong } else { Confidence::Likely },
@@ -105,6 +105,10 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
         finding = finding
             .noting(format!("the client's FIN, sent {}, was never acknowledged: the host or the path may be dead by then", times(fins)))
             .or_else(&[Cause::OneWayPath]);
+    }
+    if let Some(limit) = case.time_limit().filter(|_| !view.waited()) {
+        finding =
+            finding.noting(format!("the client left others of its connections after the same time, {}: a time limit", span_text(limit)));
     }
     let alternatives: &[Cause] = if view.near_side() == Some(Side::Server) {
         &[Cause::ClientTimeout, Cause::AcceptQueueFull]

@@ -384,3 +384,32 @@ fn behind_a_proxy_it_is_the_proxy_that_closes() {
     };
     assert_eq!((closed(true), closed(false)), ((Confidence::Likely, true), (Confidence::Strong, false)));
 }
+
+#[test]
+fn who_leaves_again_and_again_after_the_same_time_has_a_limit() {
+    let left = |after: i64, others: &[(i64, i64)]| {
+        let mut facts = partial_hello(300, 291);
+        facts.partial_client_hello = None;
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
+        let client = &mut facts.flow.sides.client;
+        (client.acked, client.acked_at, client.fin) = (300, Some(at(5, 45)), Some((at(6, 25 + after), 300)));
+        let related = others.iter().map(|(start, after)| crate::diagnosis::knowledge::Related {
+            same_endpoint: true,
+            outcome: Outcome::Closed,
+            gave_up_after: u64::try_from(*after).ok().map(Duration::from_millis),
+            ..crate::diagnosis::testing::related(at(20, *start))
+        });
+        let knowledge = Knowledge { related: related.collect(), ..Knowledge::default() };
+        let verdict = crate::diagnosis::testing::verdict_knowing(&facts, &knowledge);
+        (verdict.cause(), verdict.cause.as_ref().map(|finding| finding.confidence))
+    };
+    let limit = (Some(Cause::ServerSilent), Some(Confidence::Likely));
+    assert_eq!(left(300, &[(400, 296), (800, 305)]), limit);
+    assert_eq!(left(300, &[(400, 296)]).0, Some(Cause::ClientAborted), "twice is no rule");
+    assert_eq!(left(300, &[(400, 200), (800, 450)]).0, Some(Cause::ClientAborted), "each time another");
+    assert_eq!(left(300, &[(2, 300), (5, 300)]).0, Some(Cause::ClientAborted), "all at once: its process ended");
+}
