@@ -92,7 +92,7 @@ pub struct Certificate {
     /// Issuer and subject names are equal.
     pub self_issued: bool,
     /// Bytes that it takes: asked for by each handshake that brings it, long after it was read.
-    weight: usize,
+    pub(crate) weight: usize,
 }
 
 /// A public key that is sent in the place of a certificate (RFC 7250): what its subjectPublicKeyInfo hashes to.
