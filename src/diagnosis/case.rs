@@ -53,7 +53,15 @@ impl<'a> Case<'a> {
         let unnoticed = unanswered && !reset && answer.first.time.since(syn.first.time) >= LATE;
         let whole = Side::BOTH.into_iter().all(|side| view.side(side).retransmits == 0);
         let in_a_row = crowd.up >= CROWD && crowd.asked_again >= IN_A_ROW && crowd.resent == 0 && whole;
-        unnoticed && !self.knowledge.is_flooded() && (in_a_row || view.near_side() == Some(Side::Server))
+        let near = view.near_side() == Some(Side::Server) && crowd.asked_again > 0;
+        unnoticed && !self.knowledge.is_flooded() && (in_a_row || near || self.at_the_servers_host())
+    }
+
+    /// The capture was taken on the server's own host, where what it sends is not cut into segments yet. A hop counter that is still full tells no more than
+    /// that no router lies between: on a wire of the server's network a SYN may be lost behind the capture.
+    pub fn at_the_servers_host(&self) -> bool {
+        let view = View::new(self.handshake);
+        view.near_side() == Some(Side::Server) && view.server().above_mss > 0
     }
 
     /// It was a wait: long by any measure, or as long as the client's limit is.

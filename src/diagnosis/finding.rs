@@ -72,6 +72,8 @@ pub struct Finding {
     pub confidence: Confidence,
     /// Who ended the handshake, when the rule knows better than [`Handshake::stopped_by`](crate::handshake::Handshake::stopped_by) (an injected RST is the network's).
     pub stopped_by: Option<StoppedBy>,
+    /// What happened, for headlines, where it is not as the cause's page has it: lower case, no full stop.
+    pub headline: Option<&'static str>,
     /// One sentence with the names and numbers of this very handshake. Strings from the wire are escaped by the outputs, not here.
     pub summary: String,
     /// What proves it, in order.
@@ -123,6 +125,7 @@ impl Finding {
             weight: Weight::Explains,
             confidence,
             stopped_by: None,
+            headline: None,
             summary: summary.into(),
             evidence: Vec::new(),
             against: Vec::new(),
@@ -143,6 +146,13 @@ impl Finding {
     #[must_use]
     pub fn stopped_by(mut self, who: StoppedBy) -> Self {
         self.stopped_by = Some(who);
+        self
+    }
+
+    /// Says in a headline what the cause's page says otherwise.
+    #[must_use]
+    pub const fn headline(mut self, text: &'static str) -> Self {
+        self.headline = Some(text);
         self
     }
 

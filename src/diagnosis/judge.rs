@@ -208,7 +208,10 @@ fn is_cause(case: &Case<'_>, finding: &Finding) -> bool {
             // Of a connection that did not come up nothing is missing but the answer.
             let connect = matches!(finding.cause, Cause::TcpSynUnanswered | Cause::SynFlood) && finding.confidence >= Confidence::Likely;
             let refused = finding.cause == Cause::ServerCertificateRejected && View::new(case.handshake).left_over_quic().is_some();
-            finding.weight >= Weight::Fallback && (by_capture || refused || finding.cause == Cause::QuicClientMoved) || nearly() || connect
+            // Nor is anything of an attempt over QUIC that its client gave up for one over TCP.
+            let given_up = case.handshake.quic.is_some() && (finding.weight == Weight::Unwanted || finding.cause == Cause::QuicBlocked);
+            let may = by_capture || refused || given_up || finding.cause == Cause::QuicClientMoved;
+            finding.weight >= Weight::Fallback && may || nearly() || connect
         }
         Outcome::Completed if case.knowledge.scan.is_some() => false,
         Outcome::Completed => finding.weight >= Weight::Explains && finding.confidence >= Confidence::Likely,

@@ -204,6 +204,8 @@ pub struct Related {
     pub same_name: bool,
     /// How it ended.
     pub outcome: Outcome,
+    /// Its client sent application data.
+    pub used: bool,
     /// Why, where that was found already.
     pub cause: Option<Cause>,
     /// The highest version it offered.

@@ -251,6 +251,8 @@ impl KnowledgeStore {
             knowledge.fell_back = self.later.fell_back(handshake);
             knowledge.related = related(&around, handshake, tag);
             knowledge.passed = passed(&around);
+        } else if was_left(handshake) {
+            knowledge.related = related(&self.around(handshake).collect::<Vec<_>>(), handshake, tag);
         }
         if asked_again(handshake) {
             knowledge.crowd = self.crowd(handshake);
@@ -322,6 +324,7 @@ impl KnowledgeStore {
             same_endpoint: false,
             same_name: false,
             outcome: handshake.outcome,
+            used: visits::is_used(handshake),
             cause: None,
             highest_version: hello.map(ClientHello::highest_version),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
@@ -374,6 +377,13 @@ impl KnowledgeStore {
             crowd
         })
     }
+}
+
+/// It completed, its client never used it, and went without a goodbye, or had shown a certificate of its own: others like it tell why.
+fn was_left(handshake: &Handshake) -> bool {
+    let mute = handshake.flow.side(Side::Client).fin.is_some() && handshake.alerts.iter().all(|seen| seen.from == Side::Server);
+    let shown = handshake.client_chain.is_some() || handshake.hidden.client_certificate_sent;
+    !visits::is_used(handshake) && (mute || shown)
 }
 
 /// The client's SYN was sent again.

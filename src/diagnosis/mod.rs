@@ -32,6 +32,7 @@ pub mod policy;
 pub mod portals;
 pub mod published;
 pub mod quality;
+pub mod races;
 pub mod remedy;
 pub(crate) mod row;
 pub mod rule;

@@ -108,8 +108,13 @@ pub fn versions(hello: &ClientHello) -> String {
 /// Defects for which servers refuse: nearly all of them overlook an address or a final dot in `server_name`.
 pub fn grave_defects(hello: &ClientHello) -> Vec<Defect> {
     let mut defects = hello.defects();
-    defects.retain(|defect| defect.field != "server_name" || defect.rule.starts_with("not a list"));
+    defects.retain(|defect| !is_overlooked(defect));
     defects
+}
+
+/// An address in the place of a name, a final dot, odd bytes.
+pub fn is_overlooked(defect: &Defect) -> bool {
+    defect.field == "server_name" && !defect.rule.starts_with("not a list")
 }
 
 /// The client's versions are so old that a server of today refuses them, whatever else it offers; unless this server took one from others.

@@ -211,6 +211,7 @@ pub fn related(start: Mark) -> Related {
         same_endpoint: false,
         same_name: false,
         outcome: Outcome::Completed,
+        used: false,
         cause: None,
         highest_version: None,
         post_quantum: false,

@@ -11,7 +11,7 @@ use crate::tls::registry::AlertDescription;
 use crate::transport::{Close, FlowFacts};
 
 use super::ending::over::{Over, first_end};
-use super::ending::{self, datagrams};
+use super::ending::{self, datagrams, finished};
 use super::facts::{AlertSeen, Handshake, Observed, Outcome, ReadAlert, Stage};
 use super::stage::stage;
 use super::{hidden, later_auth};
@@ -116,7 +116,7 @@ fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
         done.map(|(client, server)| client.max(server))
     } else {
         let seen = h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server));
-        seen.or_else(|| datagrams::finished_out_of_view(h))
+        seen.into_iter().chain(finished::finished_out_of_view(h)).min()
     };
     // In the frame of the last Finished an alert stands behind it.
     let after = |mark: Mark| both.is_some_and(|done| mark > done || mark == done && h.quic.is_none()) || h.served_early(mark);
@@ -130,7 +130,8 @@ fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
         if alert.is_none_or(|alert| alert.fatal || alert.description == AlertDescription(0)) {
             alerted.of_mut(from).get_or_insert(mark);
         }
-        AlertSeen { from, alert, encrypted, mark, after_handshake: after(mark), consequence }
+        let after_handshake = after(mark) || finished::is_farewell(h, &ReadAlert { from, alert, encrypted, mark });
+        AlertSeen { from, alert, encrypted, mark, after_handshake, consequence }
     };
     read.into_iter().map(judge).collect()
 }

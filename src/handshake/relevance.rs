@@ -224,7 +224,9 @@ fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
             business_as_usual
         }
         // The server takes part in the dialogue, whatever its port is for.
-        (_, Upgrade::NotAsked) if tls_port && preamble.went_on.is_some() && preamble.stripped.is_none() => business_as_usual,
+        (_, Upgrade::NotAsked) if tls_port && preamble.went_on.is_some() && preamble.stripped.is_none() && answers(preamble) => {
+            business_as_usual
+        }
         _ if tls_port || preamble.stripped.is_some() || preamble.wanted_tls() => Relevance::Report,
         // The upgrade was offered, and the client left without a word: it may not have seen the offer.
         (_, Upgrade::NotAsked) if preamble.offered == Some(true) && preamble.went_on.is_none() && !preamble.took_leave() => {
@@ -233,6 +235,11 @@ fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
         // A dialogue in clear that went on without TLS is business as usual.
         _ => business_as_usual,
     }
+}
+
+/// The server said something in the dialogue.
+fn answers(preamble: &PreambleFacts) -> bool {
+    preamble.lines.iter().any(|line| line.side == Side::Server)
 }
 
 #[cfg(test)]

@@ -50,3 +50,37 @@ pub(super) fn is_strangers(flow: &FlowFacts, reset: Mark, client_finished: Mark)
     let bare = flow.side(Side::Server).resets.iter().any(|other| other.mark == reset && other.ack_distance.is_none());
     bare && flow.side(Side::Client).acked_at.is_some_and(|acked| acked < client_finished)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Endpoint, FlowKey, Path, Transport};
+    use crate::handshake::facts::EncryptedRecord;
+    use crate::time::Timestamp;
+    use crate::transport::Roles;
+
+    fn at(frame: u64, millis: i64) -> Mark {
+        Mark { frame, time: Timestamp::from_nanos(millis * 1_000_000) }
+    }
+
+    #[test]
+    fn a_server_that_takes_several_records_in_silence_has_accepted() {
+        let end = |last: u8, port| Endpoint::new([192, 0, 2, last].into(), port);
+        // Milliseconds behind the client's Finished at which its records come, from frame 10 on, and the frame that last acknowledged any.
+        let taken = |records: &[i64], heard: u64| {
+            let mut h = Observed::default();
+            for (frame, millis) in (10..).zip(records) {
+                h.encrypted.client.push(EncryptedRecord { content_type: 23, len: 100, mark: at(frame, 100 + millis) });
+            }
+            let (key, low) = FlowKey::new(Transport::Tcp, end(1, 40_000), end(2, 6514), 0);
+            let mut flow = FlowFacts::new(key, low, Roles::Handshake, Path::default(), at(1, 0), 0);
+            flow.sides.client.acked_at = Some(at(heard, 70_000));
+            taken_in_silence(&h, &flow, at(5, 100), None)
+        };
+        assert!(taken(&[1, 500, 1_100], 13));
+        assert!(!taken(&[1, 1_100], 13), "it may be asking others yet");
+        assert!(taken(&[1, 2_100], 13));
+        assert!(!taken(&[1, 500, 1_100], 11), "nothing shows that the last arrived");
+        assert!(!taken(&[1, 2, 3], 13), "they were on their way before it could judge");
+    }
+}

@@ -5,8 +5,8 @@ use super::identify::{http_method, named};
 use super::services::Service;
 use super::text::{contains, first_line, starts_with, words};
 use super::{
-    Dialect, amqp, ftp, http_connect, http_upgrade, imap, irc, ldap, mysql, nats, nntp, openvpn, pop3, postgres, proxy_v1, proxy_v2, rdp,
-    sieve, smtp, socks4, socks5, tds, vnc, websocket, xmpp,
+    Dialect, amqp, ftp, http_connect, http_upgrade, imap, irc, ldap, mysql, nats, nbd, nntp, openvpn, pop3, postgres, proxy_v1, proxy_v2,
+    rdp, sieve, smtp, socks4, socks5, tds, vnc, websocket, xmpp,
 };
 use crate::carriers::openvpn::{RESET_V2, RESET_V3};
 use crate::flow::Side;
@@ -50,6 +50,7 @@ pub(super) fn dialogue(dialect: Dialect) -> Box<dyn Dialogue> {
         Dialect::Rdp => Box::<rdp::Rdp>::default(),
         Dialect::Vnc => Box::<vnc::Vnc>::default(),
         Dialect::Nats => Box::<nats::Nats>::default(),
+        Dialect::Nbd => Box::<nbd::Nbd>::default(),
         Dialect::Amqp => Box::<amqp::Amqp>::default(),
         Dialect::HttpUpgrade => Box::<http_upgrade::HttpUpgrade>::default(),
         Dialect::Tds => Box::<tds::Tds>::default(),
@@ -186,9 +187,13 @@ fn server(bytes: &[u8], port: u16) -> Detected {
             return Detected::Dialect(Dialect::Mysql);
         }
     }
-    for (start, dialect) in
-        [(&b"<?xml"[..], Dialect::Xmpp), (b"<stream:", Dialect::Xmpp), (b"RFB 0", Dialect::Vnc), (b"INFO {", Dialect::Nats)]
-    {
+    for (start, dialect) in [
+        (&b"<?xml"[..], Dialect::Xmpp),
+        (b"<stream:", Dialect::Xmpp),
+        (b"RFB 0", Dialect::Vnc),
+        (b"INFO {", Dialect::Nats),
+        (nbd::MAGIC, Dialect::Nbd),
+    ] {
         match prefix(bytes, start) {
             Some(true) => return Detected::Dialect(dialect),
             None => return Detected::Wait,

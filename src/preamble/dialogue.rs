@@ -375,6 +375,32 @@ mod tests {
         assert!(demands(143, Dialect::Imap, &imap).contains("PRIVACYREQUIRED"));
         let refused = postgres(b"no pg_hba.conf entry for host \"192.0.2.7\", user \"a\", database \"a\", no encryption");
         assert!(demands(5432, Dialect::Postgres, &[(C, STARTUP), (S, &refused)]).ends_with("no encryption"));
+        let ftp: [(bool, &[u8]); 3] = [
+            (S, b"220 Welcome\r\n"),
+            (C, b"USER anonymous\r\n"),
+            (S, b"421-Sorry, cleartext sessions and weak ciphers are not accepted on this server.\r\n421 Logout.\r\n"),
+        ];
+        assert!(demands(21, Dialect::Ftp, &ftp).contains("cleartext sessions"));
+        let nntp: [(bool, &[u8]); 3] =
+            [(S, b"200 news\r\n"), (C, b"AUTHINFO USER joe\r\n"), (S, b"483 Encryption or stronger authentication required\r\n")];
+        assert!(demands(119, Dialect::Nntp, &nntp).starts_with("483"));
+        let sieve: [(bool, &[u8]); 3] = [
+            (S, b"\"IMPLEMENTATION\" \"x\"\r\n\"STARTTLS\"\r\nOK\r\n"),
+            (C, b"AUTHENTICATE \"PLAIN\" \"AGpvZQB4\"\r\n"),
+            (S, b"NO (ENCRYPT-NEEDED) \"Plaintext authentication disallowed\"\r\n"),
+        ];
+        assert!(demands(4190, Dialect::Sieve, &sieve).contains("ENCRYPT-NEEDED"));
+        let stream = b"<?xml version='1.0'?><stream:stream to='a' xmlns='jabber:client' version='1.0'>";
+        let features = b"<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>";
+        for refusal in [
+            &b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><encryption-required/></failure>"[..],
+            b"<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><text>Use of STARTTLS required</text></stream:error>",
+        ] {
+            let auth = b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>";
+            let turns: [(bool, &[u8]); 5] = [(C, stream), (S, stream), (S, features), (C, auth), (S, refusal)];
+            let answer = demands(5222, Dialect::Xmpp, &turns);
+            assert!(answer.contains("encryption-required") || answer.contains("STARTTLS required"), "{answer}");
+        }
         let bind = b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0";
         let stronger = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x0d\x04\0\x04\0";
         assert_eq!(demands(389, Dialect::Ldap, &[(C, bind), (S, stronger)]), "resultCode 13: confidentialityRequired");
@@ -393,5 +419,12 @@ mod tests {
         stays(25, Dialect::Smtp, &smtp);
         let imap: [(bool, &[u8]); 3] = [(S, b"* OK ready\r\n"), (C, b"a LOGIN joe x\r\n"), (S, b"a NO [AUTHENTICATIONFAILED] wrong\r\n")];
         stays(143, Dialect::Imap, &imap);
+        stays(119, Dialect::Nntp, &[(S, b"200 news\r\n"), (C, b"AUTHINFO USER joe\r\n"), (S, b"481 Authentication failed\r\n")]);
+        let sieve: [(bool, &[u8]); 3] = [
+            (S, b"\"IMPLEMENTATION\" \"x\"\r\n\"STARTTLS\"\r\nOK\r\n"),
+            (C, b"AUTHENTICATE \"PLAIN\" \"AGpvZQB4\"\r\n"),
+            (S, b"NO \"Authentication failed.\"\r\n"),
+        ];
+        stays(4190, Dialect::Sieve, &sieve);
     }
 }

@@ -32,6 +32,10 @@ impl Dialogue for Ftp {
             return Next::More;
         }
         let reply = Reply::read(line);
+        // Any line of a reply may hold the reason.
+        if let Some(code) = reply.map(|reply| reply.code).or(self.open).filter(|code| *code >= 400 && demands_tls(line)) {
+            facts.demand(printable(line), Some(code), said.mark);
+        }
         if let Some(open) = self.open {
             self.offers |= open == 211 && contains(line, "AUTH") && (contains(line, "TLS") || contains(line, "SSL"));
             facts.look_for_overwriting(line);
@@ -62,9 +66,6 @@ impl Dialogue for Ftp {
         if self.turns.reply() || asked && reply.code == 421 {
             let upgrade = if (400..500).contains(&reply.code) { Upgrade::Unavailable } else { Upgrade::Refused };
             facts.decide(upgrade, printable(line), Some(reply.code), said.mark);
-        }
-        if reply.code >= 400 && demands_tls(reply.text) {
-            facts.demand(printable(line), Some(reply.code), said.mark);
         }
         if reply.code == 230 {
             facts.do_without();

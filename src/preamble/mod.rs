@@ -34,6 +34,7 @@ mod ldap;
 mod machine;
 mod mysql;
 mod nats;
+mod nbd;
 mod nntp;
 mod openvpn;
 mod pop3;
@@ -89,6 +90,8 @@ pub enum Dialect {
     Vnc,
     /// NATS, whose server greets in clear and says whether TLS follows.
     Nats,
+    /// The option of the Network Block Device protocol that asks for TLS.
+    Nbd,
     /// The protocol header of AMQP that asks for TLS (AMQP 1.0, part 5, section 5.2).
     Amqp,
     /// TLS within HTTP/1.1 (RFC 2817), as IPP's clients ask for it.
@@ -133,6 +136,7 @@ impl Dialect {
             Self::Tds => "tds",
             Self::Vnc => "vnc",
             Self::Nats => "nats",
+            Self::Nbd => "nbd",
             Self::Amqp => "amqp",
             Self::HttpUpgrade => "http-upgrade",
             Self::OpenVpn => "openvpn",
@@ -164,6 +168,7 @@ impl Dialect {
             Self::Tds => "SQL Server",
             Self::Vnc => "VNC",
             Self::Nats => "NATS",
+            Self::Nbd => "NBD",
             Self::Amqp => "AMQP",
             Self::HttpUpgrade => "HTTP",
             Self::OpenVpn => "OpenVPN",
@@ -183,7 +188,7 @@ impl Dialect {
     /// The request that asks for TLS in this dialect, as its users know it; for a proxy, the request that asks for the tunnel.
     pub const fn request(self) -> &'static str {
         match self {
-            Self::Smtp | Self::Imap | Self::Nntp | Self::Sieve | Self::Irc => "STARTTLS",
+            Self::Smtp | Self::Imap | Self::Nntp | Self::Sieve | Self::Irc | Self::Nbd => "STARTTLS",
             Self::Pop3 => "STLS",
             Self::Ftp => "AUTH TLS",
             Self::Ldap => "StartTLS",

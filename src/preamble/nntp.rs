@@ -40,6 +40,9 @@ impl Dialogue for Nntp {
             facts.decide(Upgrade::Granted, printable(line), Some(reply.code), said.mark);
             return Next::Tls;
         }
+        if reply.code == ENCRYPTION_REQUIRED {
+            facts.demand(printable(line), Some(reply.code), said.mark);
+        }
         if self.turns.reply() {
             let upgrade = if matches!(reply.code, 400 | 403 | 580) { Upgrade::Unavailable } else { Upgrade::Refused };
             facts.decide(upgrade, printable(line), Some(reply.code), said.mark);
@@ -49,3 +52,6 @@ impl Dialogue for Nntp {
         Next::More
     }
 }
+
+/// What the client wants takes encryption (RFC 4643 section 2.2, RFC 3977 section 3.2.1).
+const ENCRYPTION_REQUIRED: u32 = 483;

@@ -134,6 +134,7 @@ const SERVICES: &[Service] = &[
     service("Kafka", &[9092], &[9093]),
     service("syslog", &[514, 601], &[6514]),
     service("NATS", &[4222], &[]).by(Dialect::Nats).greets(),
+    service("NBD", &[10_809], &[]).by(Dialect::Nbd).greets(),
     service("memcached", &[11211], &[]),
     service("MongoDB", &[27017, 27018, 27019], &[]),
     service("Cassandra", &[9042], &[9142]),

@@ -1,7 +1,7 @@
 //! `ManageSieve` STARTTLS (RFC 5804 section 2.2).
 
 use super::dialogue::{Dialogue, Next, Said, Turns};
-use super::text::{contains, printable, starts_with};
+use super::text::{contains, demands_tls, printable, starts_with};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
@@ -50,6 +50,8 @@ impl Dialogue for Sieve {
             }
             let later = bye || contains(line, "TRYLATER") || contains(line, "temporar");
             facts.refuse(said, later);
+        } else if bad && (contains(line, "ENCRYPT-NEEDED") || demands_tls(line)) {
+            facts.demand(printable(line), None, said.mark);
         } else if bye {
             facts.turn_away(printable(line), None, said.mark);
         }

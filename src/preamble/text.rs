@@ -102,11 +102,12 @@ pub(super) fn demands_tls(refusal: &[u8]) -> bool {
     DEMANDS.iter().any(|words| contains(refusal, words))
 }
 
-/// The words of Postfix, Exim, Exchange, Dovecot, Cyrus, vsftpd, `ProFTPD`, Pure-FTPd, FileZilla, IIS, MySQL, MariaDB and Azure.
-const DEMANDS: [&str; 16] = [
+/// The words of Postfix, Exim, Exchange, Dovecot, Cyrus, vsftpd, `ProFTPD`, Pure-FTPd, FileZilla, IIS, ejabberd, Prosody, MySQL, MariaDB and Azure.
+const DEMANDS: [&str; 17] = [
     "issue a STARTTLS command",
     "STARTTLS first",
     "STARTTLS is required",
+    "STARTTLS required",
     "TLS required",
     "TLS is required",
     "requires TLS",

@@ -1,7 +1,7 @@
 //! XMPP STARTTLS (RFC 6120 section 5).
 
 use super::dialogue::{Dialogue, Extent, Next, Said};
-use super::text::{contains, printable, starts_with};
+use super::text::{contains, demands_tls, printable, starts_with};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
@@ -11,6 +11,8 @@ pub(super) struct Xmpp {
     offers: bool,
     /// Inside `<failure>` or a stream error, whose child element names the reason.
     failing: bool,
+    /// There was a stream error.
+    failed: bool,
 }
 
 impl Dialogue for Xmpp {
@@ -39,6 +41,11 @@ impl Dialogue for Xmpp {
                 answer.push_str(&printable(reason));
             }
         }
+        // `encryption-required` beneath `<failure>`, or the words of a stream error.
+        if facts.upgrade == Upgrade::NotAsked && (starts_with(name, "encryption-required") || self.failed && demands_tls(said.bytes)) {
+            facts.demand(printable(if self.failed { whole } else { tag }), None, said.mark);
+        }
+        self.failed |= starts_with(name, "stream:error");
         if starts_with(name, "starttls") {
             self.offers = true;
         } else if starts_with(name, "/stream:features") || starts_with(name, "/features") || empty_features(name) {

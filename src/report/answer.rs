@@ -46,6 +46,8 @@ struct Group {
     last: Timestamp,
     /// That of the surest.
     confidence: Option<Confidence>,
+    /// What all of them say in the place of the words of their cause's page.
+    headline: Option<&'static str>,
     /// The first servers, by the names that clients asked for.
     places: Vec<String>,
     /// There were more servers.
@@ -75,6 +77,7 @@ impl Answer {
             first: at,
             last: at,
             confidence: None,
+            headline: report.diagnosis.headline,
             places: Vec::new(),
             more_places: false,
             told: [0; 3],
@@ -84,6 +87,7 @@ impl Answer {
         group.count = group.count.saturating_add(1);
         (group.first, group.last) = (group.first.min(at), group.last.max(at));
         group.confidence = group.confidence.max(report.diagnosis.confidence);
+        group.headline = group.headline.filter(|text| report.diagnosis.headline == Some(*text));
         if group.more_places {
             return;
         }
@@ -261,7 +265,7 @@ impl Group {
             Some(attempts) if attempts > self.count => format!("{} of {}", number(self.count), number(attempts)),
             _ => number(self.count),
         };
-        let because = cause.and_then(title).map_or_else(
+        let because = self.title(cause).map_or_else(
             || ", without a cause that was found".to_owned(),
             |title| format!(", {}because {title}", unsure(self.confidence).map(|word| format!("{word} ")).unwrap_or_default()),
         );
@@ -308,9 +312,14 @@ impl Group {
         }
     }
 
+    /// What happened, in the words of the cause's page, or in those of all that happened.
+    fn title(&self, cause: Option<Cause>) -> Option<&'static str> {
+        self.headline.or_else(|| cause.and_then(title))
+    }
+
     /// `: the certificate had expired`, `, probably because …`.
     fn why(&self, cause: Option<Cause>) -> String {
-        match (cause.and_then(title), unsure(self.confidence)) {
+        match (self.title(cause), unsure(self.confidence)) {
             (Some(title), None) => format!(": {title}"),
             (Some(title), Some(word)) => format!(", {word} because {title}"),
             (None, _) => ": no cause was found".to_owned(),
@@ -409,6 +418,18 @@ mod tests {
                  10.0.0.9:636 at 09:03:01, because the server refused the TCP connection (RST to the SYN)."
             )
         );
+    }
+
+    #[test]
+    fn what_a_finding_says_itself_stands_before_its_pages_words() {
+        const OTHER: &str = "the client takes the server's certificate for expired, and others do not";
+        let mut reports = expired(2);
+        for report in &mut reports {
+            report.diagnosis.headline = Some(OTHER);
+        }
+        assert!(said(&reports, &[]).ends_with(&format!(": {OTHER}.")));
+        reports.extend(expired(3));
+        assert!(said(&reports, &[]).ends_with(&format!(": {EXPIRED}.")), "not all say so");
     }
 
     #[test]

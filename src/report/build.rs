@@ -90,6 +90,7 @@ impl Builder {
                 cause: cause.map(|finding| finding.cause),
                 stopped_by: verdict.stopped_by,
                 confidence: cause.map(|finding| finding.confidence),
+                headline: cause.and_then(|finding| finding.headline),
                 summary: cause.map(|finding| Cow::Borrowed(finding.summary.as_str())),
                 remedy: Cow::Borrowed(cause.map_or(&[], |finding| &finding.remedy)),
                 evidence: Cow::Borrowed(cause.map_or(&[], |finding| &finding.evidence)),

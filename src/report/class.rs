@@ -29,8 +29,8 @@ impl Class {
     /// That of a handshake which ended so, was ended by this side, and has this cause.
     pub const fn of(outcome: Outcome, stopped_by: StoppedBy, cause: Option<Cause>) -> Self {
         match (outcome, stopped_by, cause) {
-            (Outcome::Incomplete, ..) => Self::Undecided,
             (_, _, Some(Cause::TcpProbe)) => Self::Probe,
+            (Outcome::Incomplete, ..) => Self::Undecided,
             (Outcome::Completed, _, None) => Self::Completed,
             (Outcome::Completed, StoppedBy::Client | StoppedBy::Server, Some(_)) => Self::Rejected,
             (Outcome::Completed, ..) => Self::Troubled,

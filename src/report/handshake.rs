@@ -356,6 +356,8 @@ pub struct Diagnosis<'a> {
     pub stopped_by: StoppedBy,
     /// How sure the cause is; absent without a cause.
     pub confidence: Option<Confidence>,
+    /// What happened, for headlines, where it is not as the cause's page has it.
+    pub headline: Option<&'static str>,
     /// One sentence for a person about the cause; see [`Handshake::summary`].
     pub summary: Option<Cow<'a, str>>,
     /// What to do, a line each, commands to type among them.

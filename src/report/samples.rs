@@ -149,6 +149,7 @@ fn base(minute: i64, second: i64, client_port: u16) -> Handshake<'static> {
             cause: None,
             stopped_by: StoppedBy::Nobody,
             confidence: None,
+            headline: None,
             summary: None,
             remedy: Cow::default(),
             evidence: Cow::default(),
@@ -180,6 +181,7 @@ pub(crate) fn expired(n: u16) -> Handshake<'static> {
         cause: Some(Cause::CertificateExpired),
         stopped_by: StoppedBy::Client,
         confidence: Some(Confidence::Certain),
+        headline: None,
         summary: Some(
             "The certificate of www.example.test expired on 2026-11-20 23:59:59 UTC, 9 hours before this handshake, and the client refused it."
                 .into(),
@@ -234,6 +236,7 @@ pub(crate) fn stalled() -> Handshake<'static> {
         cause: Some(Cause::PathMtuBlackHole),
         stopped_by: StoppedBy::Network,
         confidence: Some(Confidence::Strong),
+        headline: None,
         summary: Some(
             "Full-size segments from the server (1,440 bytes) were sent six times and never acknowledged, while smaller ones arrived: \
                   something on the path drops large packets and no ICMP Packet Too Big comes back."
@@ -281,6 +284,7 @@ pub(crate) fn refused() -> Handshake<'static> {
         cause: Some(Cause::TcpRefused),
         stopped_by: StoppedBy::Server,
         confidence: Some(Confidence::Certain),
+        headline: None,
         summary: Some("10.0.0.9 answered the SYN to port 636 with a RST: nothing listens there.".into()),
         remedy: vec![say("Start the service, or bind it to this address."), Advice::Command(remedy::ss_listen(636))].into(),
         evidence: vec![evidence(Some((401, at(3, 1, 31))), "RST, ACK to the SYN, TTL 64")].into(),
@@ -298,6 +302,7 @@ pub(crate) fn undecided(n: u16) -> Handshake<'static> {
         cause: Some(Cause::CaptureEnded),
         stopped_by: StoppedBy::Capture,
         confidence: Some(Confidence::Certain),
+        headline: None,
         summary: Some("The capture ends 12 ms after the ClientHello.".into()),
         ..report.diagnosis
     };

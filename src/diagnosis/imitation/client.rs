@@ -75,7 +75,9 @@ impl Offer {
         if hello.ech().is_some() {
             unlike.push("Encrypted Client Hello is not offered.".into());
         }
-        if hello.session_ticket_len().is_some_and(|len| len > 0) || hello.psk_identities() > 0 {
+        if hello.psk_is_external() {
+            unlike.push("The client offered a pre-shared key that was agreed on outside of TLS: put -psk_identity and -psk behind it, with the name and the key of the server's list.".into());
+        } else if hello.session_ticket_len().is_some_and(|len| len > 0) || hello.psk_identities() > 0 {
             unlike.push("The client offered to resume a session, which only it has.".into());
         }
         if !hello.extended_master_secret() && hello.offers(ProtocolVersion::TLS12) {

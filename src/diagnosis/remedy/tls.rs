@@ -242,6 +242,9 @@ fn service(handshake: &Handshake) -> Option<(&'static Service, Use)> {
     Service::at(port)
 }
 
+/// RADIUS over TLS (RFC 6614 section 2.1), and panels of web hosters.
+const RADSEC: u16 = 2083;
+
 /// curl's scheme for what is spoken here. The client's application protocols tell more than the port does.
 fn scheme(handshake: &Handshake) -> Option<&'static str> {
     let offered = handshake.last_hello().map(|hello| &hello.what).filter(|hello| hello.alpn().next().is_some());
@@ -250,6 +253,8 @@ fn scheme(handshake: &Handshake) -> Option<&'static str> {
         (Upgradable::By(dialect), ..) => Service::of(dialect)?.curl?.0,
         (_, Some(hello), _) if hello.alpn().any(http) => "https",
         (_, Some(_), _) if handshake.protocol == Protocol::Quic => return None,
+        // Of the two services on this port the one for browsers is that whose clients name a protocol.
+        (_, None, _) if handshake.server.port == RADSEC => return None,
         (_, _, Some((service, Use::Tls))) => service.curl?.1,
         (_, None, Some((service, Use::Clear))) if service.name == "HTTP" => "https",
         // A proxy that speaks HTTP leads to HTTP far more often than to anything else.

@@ -6,7 +6,7 @@ use super::datagrams::{in_vain, left, refusal};
 use super::finished::completed_or_rejected;
 use super::over::{Ending, Over, PATIENCE, owing, watched_since};
 use crate::flow::Side;
-use crate::handshake::facts::{AlertSeen, CarriedFacts, OpenVpnFacts, Outcome, StoppedBy, deciding};
+use crate::handshake::facts::{AlertSeen, CarriedFacts, EapRoad, OpenVpnFacts, Outcome, StoppedBy, deciding};
 use crate::packet::IcmpKind;
 use crate::transport::Close;
 
@@ -55,6 +55,12 @@ pub(super) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts: &[AlertSeen],
     if let Some((who, mark)) = in_vain(h) {
         return Ending::new(Outcome::Stalled, who, mark);
     }
+    // An authenticator asks again by a timer of seconds, and a server of RADIUS answers in milliseconds.
+    let radius = carried.eap().is_some_and(|eap| eap.road == EapRoad::Radius);
+    if radius && carried.talk.unanswered.client.is_some_and(|asked| asked.count > 1 && asked.span() >= ASKS_AGAIN) {
+        let who = if carried.datagrams.server.count > 0 { StoppedBy::Server } else { StoppedBy::Network };
+        return Ending::new(Outcome::Stalled, who, None);
+    }
     let opaque = carried.openvpn().is_some_and(|openvpn| openvpn.wrapping.is_opaque());
     let abandoned = carried.openvpn().and_then(|openvpn| openvpn.abandoned);
     let (silent, since) = match carried.unanswered() {
@@ -74,3 +80,6 @@ pub(super) fn ending(h: &Over<'_>, carried: &CarriedFacts, alerts: &[AlertSeen],
         None => incomplete,
     }
 }
+
+/// Authenticators wait for so long, and mostly longer, before they ask again (RFC 5080 section 2.2.1).
+const ASKS_AGAIN: Duration = Duration::from_secs(2);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::finished::completed_or_rejected;
+use super::finished::{completed_or_rejected, finished_out_of_view, is_farewell};
 use super::over::{Ending, NO_ANSWER, Over, PATIENCE, owing, watched_since};
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, ClosedBy, Fact, Observed, Outcome, QuicFacts, StoppedBy, Talk, deciding};
@@ -118,6 +118,10 @@ pub(super) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) 
     if let Some(alert) = deciding(alerts) {
         return Ending::new(Outcome::Alerted, alert.from, alert.mark);
     }
+    // The client says goodbye, and what the server answered to its Finished is not there.
+    if h.read_alerts.iter().any(|read| is_farewell(h, read)) && h.finished.server.is_none() && repeats(h, Side::Client).0 == 0 {
+        return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
+    }
     if let Some(quic) = h.quic.as_ref().filter(|quic| quic.resets.count > 0) {
         return Ending::new(Outcome::Closed, Side::Server, quic.resets.first);
     }
@@ -216,18 +220,6 @@ pub(in crate::handshake) fn completes(h: &Observed, finished: Option<Mark>) -> O
     let certain = h.server_hello.is_some() || quic.shorts.client.count.min(quic.shorts.server.count) >= WITHOUT_HELLO;
     let closed = quic.opened.server == 0 && quic.repeats_its_close().is_some() || quic.is_reset() || quic.closed_before_the_end();
     (certain && !closed).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, client.max(server)))
-}
-
-/// What shows in DTLS up to 1.2 that a Finished was there which the capture lacks: in a full handshake a server finishes when it took the client's, and
-/// either side sends data when it took the other's.
-pub(in crate::handshake) fn finished_out_of_view(h: &Observed) -> Option<Mark> {
-    let both = h.finished.client.is_some() && h.finished.server.is_some();
-    if h.dtls.is_none() || h.is_tls13() || both {
-        return None;
-    }
-    let is_full = h.resumption.is_none() && (h.server_chain.is_some() || h.server_hello_done.is_some());
-    let took_the_clients = h.finished.server.filter(|_| is_full);
-    took_the_clients.or(h.application_data.client).or(h.application_data.server)
 }
 
 /// A side that says no more than an alert which cannot be read says goodbye then.

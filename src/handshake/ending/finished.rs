@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::over::{Ending, Over, Terminator, in_vain, readable_or_whole};
 use crate::flow::Side;
-use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
+use crate::handshake::facts::{AlertSeen, Observed, Outcome, ReadAlert, StoppedBy};
 use crate::handshake::padding::Padding;
 use crate::handshake::silence::{JUDGED, is_strangers, left_unused, nothing_is_lost, taken_in_silence};
 use crate::time::Mark;
@@ -19,14 +19,17 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
     if let Some(ending) = refused_renegotiation(h, alerts).or_else(|| refused_later(h, alerts)) {
         return Some(ending);
     }
-    // An alert sent before its sender can have seen the other side's Finished.
+    // An alert sent before its sender can have seen the other side's Finished, of which a later copy may be what is there.
+    let taken = finished_out_of_view(h);
     let early = alerts.iter().find(|alert| {
         let others = match alert.from {
             Side::Client => server,
             Side::Server => client,
         };
+        let others = taken.map_or(others, |taken| others.min(taken));
         h.flow.out_of_step == 0
             && alert.mark < others
+            && !alert.after_handshake
             && !alert.consequence
             && !h.served_early(alert.mark)
             && alert.alert.is_none_or(|alert| alert.fatal)
@@ -67,6 +70,27 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
         }
     }
     Some(Ending::new(Outcome::Completed, StoppedBy::Nobody, done))
+}
+
+/// What shows first in DTLS up to 1.2 that both had finished, where the capture lacks a Finished, or holds a later copy of it: in a full handshake a
+/// server changes its keys when it took the client's Finished, and either side sends data when it took the other's.
+pub(in crate::handshake) fn finished_out_of_view(h: &Observed) -> Option<Mark> {
+    if h.dtls.is_none() || h.is_tls13() {
+        return None;
+    }
+    let is_full = h.resumption.is_none() && (h.server_chain.is_some() || h.server_hello_done.is_some());
+    let answers = |mark: Mark| h.finished.client.is_some_and(|finished| finished <= mark);
+    let sealed = h.read_alerts.iter().find(|seen| seen.from == Side::Server && seen.encrypted && answers(seen.mark)).map(|seen| seen.mark);
+    let took_the_clients = [h.finished.server, sealed].into_iter().flatten().filter(|_| is_full);
+    let data = [h.application_data.client, h.application_data.server].into_iter().flatten();
+    took_the_clients.chain(data).min()
+}
+
+/// In DTLS up to 1.2 a client says goodbye under the keys of its Finished, which it may overtake. Who refuses the server's certificate says so before, in
+/// clear.
+pub(in crate::handshake) fn is_farewell(h: &Observed, alert: &ReadAlert) -> bool {
+    let sealed = alert.encrypted && alert.alert.is_none() && alert.from == Side::Client;
+    sealed && h.dtls.is_some() && !h.is_tls13() && h.finished.client.is_some()
 }
 
 /// The server closed with a FIN, a round trip or more after the client had finished: it had the client's Finished and did not mind it, and

@@ -1,10 +1,10 @@
 //! How a handshake ended, by definition from its facts (see docs/SCHEMA.md): by the same definitions over whatever it came, from what that shows.
 
 pub(super) mod datagrams;
+pub(super) mod finished;
 pub(super) mod over;
 
 mod carried;
-mod finished;
 mod stream;
 
 use std::time::Duration;

@@ -203,3 +203,34 @@ pub(in crate::handshake) fn owing(h: &Over<'_>) -> Side {
     let server_flight_done = h.server_hello_done.is_some() || (resumed && h.finished.server.is_some());
     if !server_flight_done || (h.finished.client.is_some() && h.finished.server.is_none()) { Side::Server } else { Side::Client }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Endpoint, FlowKey, Path, Transport};
+    use crate::handshake::facts::{EncryptedRecord, Located, Resumption};
+    use crate::tls::server_hello::ServerHello;
+    use crate::transport::Roles;
+
+    fn at(frame: u64) -> Mark {
+        Mark { frame, ..Mark::default() }
+    }
+
+    #[test]
+    fn a_server_that_answers_early_data_takes_its_leave_before_the_clients_finished() {
+        let hello = [&[3, 3][..], &[0x22; 32], &[0, 0x13, 0x01, 0, 0, 6, 0, 43, 0, 2, 3, 4]].concat();
+        let what = ServerHello::parse(&hello).expect("whole");
+        let mut h = Observed { resumption: Some(Resumption::Psk), early_data_records: 1, ..Observed::default() };
+        h.server_hello = Some(Located { what, mark: at(4), first: at(4), span: (0, 56) });
+        h.finished.server = Some(at(5));
+        let end = |last: u8, port| Endpoint::new([192, 0, 2, last].into(), port);
+        let (key, low) = FlowKey::new(Transport::Tcp, end(1, 40_000), end(2, 443), 0);
+        let flow = FlowFacts::new(key, low, Roles::Handshake, Path::default(), at(1), 0);
+        let served = |h: &Observed| Over { observed: h, flow: &flow, close: Close::Ended, closed_at: at(9) }.served_early(at(7));
+        assert!(!served(&h), "it said nothing behind its Finished");
+        h.encrypted.server.push(EncryptedRecord { content_type: 23, len: 166, mark: at(6) });
+        assert!(served(&h));
+        assert!(!served(&Observed { early_data_records: 0, ..h.clone() }), "nothing was asked yet");
+        assert!(!served(&Observed { resumption: None, ..h }), "the early data was refused");
+    }
+}

@@ -388,6 +388,8 @@ fn whatever_failed_has_a_cause_and_somebody_who_stopped_it() {
                 "incomplete" if ["silence", "connect"].contains(&family(&verdict.cause)) => &["client", "server", "network"],
                 // What a client says last over QUIC ends it, and the capture with it.
                 "incomplete" if family(&verdict.cause) == "certificate" => &["client"],
+                // A client that was served over TCP gave up what it had asked for over QUIC.
+                "incomplete" if family(&verdict.cause) == "quic" => &["network", "capture"],
                 "incomplete" => &["capture"],
                 "alerted" | "reset" | "closed" | "stalled" | "refused" | "plaintext" => &["client", "server", "network"],
                 _ => &[],

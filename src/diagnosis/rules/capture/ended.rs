@@ -6,6 +6,7 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
+use crate::diagnosis::races;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
@@ -71,7 +72,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // After a long silence those who should have spoken are named first, and this remains as the reserve.
     let perhaps = perhaps_refused(facts);
     // Nor is it sure before: a capture often ends when nothing more is said, for what was said last, or lost, had ended it.
-    let late = view.nearly_stalled(case.policy) || unanswered(case, view, quiet) || view.left_over_quic().is_some();
+    let late = view.nearly_stalled(case.policy)
+        || unanswered(case, view, quiet)
+        || view.left_over_quic().is_some()
+        || races::turned_to_tcp(case).is_some();
     // What an interface lost of others it may have lost of this one.
     let lost: &[Cause] = if case.knowledge.lossy { &[Cause::CaptureGaps] } else { &[] };
     let finding = Finding::new(Cause::CaptureEnded, Confidence::Likely, summary)

@@ -75,12 +75,18 @@ fn expired(view: &CertificateView<'_>, standing: Standing) -> Finding {
             leaf.not_after.to_second()
         ),
         _ => format!(
-            "The client reports that the certificate of {} has expired; the certificate {}, so its dates are unknown, and the client's clock may be ahead",
+            "The client reports that the certificate of {} has expired{}; the certificate {}, so its dates are unknown, and the client's clock may be ahead",
             view.target(),
+            if view.others_went_on() { ", while others were served under this name and went on" } else { "" },
             view.hidden()
         ),
     };
     let mut finding = view.finding(Cause::CertificateExpired, standing, summary);
+    if view.leaf().is_some() && !true_of_it {
+        finding = finding.headline("the client takes the server's certificate for expired, though it is valid");
+    } else if view.leaf().is_none() && view.others_went_on() {
+        finding = finding.headline("the client takes the server's certificate for expired, and others do not");
+    }
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding.or_else(&view.alternatives(Cause::CertificateExpired));
         let dates = remedy::x509(case.handshake, "-noout -subject -issuer -dates");
@@ -90,6 +96,10 @@ fn expired(view: &CertificateView<'_>, standing: Standing) -> Finding {
                 .advise("Do not renew the certificate. On the client, set the clock: compare it with the time of this capture.")
                 .advise("If the client's clock is right, renew its certificate revocation list (CRL) and remove expired roots and intermediates from its trust store.")
                 .advise("Check the dates of the certificates that the server sends:")
+                .advise(dates)
+        } else if view.leaf().is_none() && view.others_went_on() {
+            finding
+                .advise("On the client, compare the clock with the time of this capture first: others are served. If it is right, see whether one of several servers behind this name serves an expired certificate:")
                 .advise(dates)
         } else if view.leaf().is_none() {
             finding

@@ -15,6 +15,7 @@ use crate::handshake::stack::{self, Program, Stack};
 use crate::preamble::services::{Service, Use};
 use crate::preamble::{Dialect, Upgrade};
 use crate::time::Mark;
+use crate::tls::client_hello::ClientHello;
 use crate::tls::message::Alert;
 use crate::tls::registry::{AlertDescription, ExtensionType};
 
@@ -109,11 +110,7 @@ pub(super) fn is_curl(case: &Case<'_>) -> bool {
 
 /// The same client completed handshakes with a like hello several times within seconds: the end of a program interrupts the last of many.
 fn took_it_often(case: &Case<'_>) -> bool {
-    let handshake = case.handshake;
-    let Some(shape) = handshake.last_hello().map(|hello| hello_shape(&hello.what)) else { return false };
-    let like =
-        |other: &&Related| other.same_endpoint && other.same_name && other.hello_shape == shape && other.outcome == Outcome::Completed;
-    case.knowledge.related.iter().filter(like).count() >= BURST
+    like_it(case) >= BURST
 }
 
 /// When the server's flight was complete; `None` when it was not, or the client answered it.
@@ -240,7 +237,10 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let spoke_of_protocols = handshake.hello().is_some_and(|hello| hello.alpn().next().is_some());
     let database =
         handshake.preamble.as_ref().is_some_and(|facts| matches!(facts.dialect, Dialect::Mysql | Dialect::Postgres | Dialect::Tds));
-    let business = alert.is_none() && (came_to_speak(handshake) || never_asks(case));
+    let at_once = mark.time.since(finished.time);
+    let business = alert.is_none() && (came_to_speak(handshake) || never_asks(case))
+        || checks == Checks::Unknown && fin == Some(mark) && keeps_leaving(case, at_once)
+        || at_once <= COMPARES && shows_itself_in_vain(case);
     let meant = database
         || business
         || match checks {
@@ -276,6 +276,39 @@ fn came_to_speak(handshake: &Handshake) -> bool {
 /// `CONNECT_ONLY`) had what he wanted.
 fn of_late(handshake: &Handshake) -> bool {
     handshake.hello().is_some_and(|hello| hello.has(ExtensionType::COMPRESS_CERTIFICATE))
+}
+
+/// A client of HTTP closed without a word what nobody here ever used under this name: forthwith, or again and again; or any client did so again and again that
+/// has its work under other names here. Who only looks at a certificate mostly says goodbye, names no protocol, and works nowhere.
+fn keeps_leaving(case: &Case<'_>, after: Duration) -> bool {
+    let handshake = case.handshake;
+    if handshake.server_name().is_none() || case.knowledge.used_same_name > 0 {
+        return false;
+    }
+    let http = |hello: &ClientHello| hello.alpn().any(|protocol| matches!(protocol, b"h2" | b"http/1.1"));
+    let again = like_it(case) > 0;
+    let works = || case.knowledge.related.iter().any(|other| other.used && !other.same_name && has_its_shape(case, other));
+    handshake.hello().is_some_and(http) && (after <= FORTHWITH || again) || again && works()
+}
+
+/// A client that shows a certificate of its own comes to work, and this one never does, however often it comes.
+fn shows_itself_in_vain(case: &Case<'_>) -> bool {
+    let handshake = case.handshake;
+    let shown = handshake.client_chain.as_ref().is_some_and(|seen| !seen.what.certificates.is_empty());
+    let hidden = handshake.hidden.client_certificate_sent && !handshake.hidden.client_certificate_empty;
+    (shown || hidden) && case.knowledge.used_same_name == 0 && like_it(case) > 0
+}
+
+/// Other handshakes of this client with a like hello that completed, within seconds.
+fn like_it(case: &Case<'_>) -> usize {
+    let like =
+        |other: &&Related| other.same_endpoint && other.same_name && other.outcome == Outcome::Completed && has_its_shape(case, other);
+    case.knowledge.related.iter().filter(like).count()
+}
+
+/// Another handshake was begun by a like hello.
+fn has_its_shape(case: &Case<'_>, other: &Related) -> bool {
+    case.handshake.last_hello().is_some_and(|hello| hello_shape(&hello.what) == other.hello_shape)
 }
 
 /// A server of the DNS whose clients come again and again and never ask it anything: a look would be one, and who comes to ask does so at once.
@@ -317,6 +350,9 @@ const PROMPT: Duration = Duration::from_secs(2);
 
 /// To compare names takes no time, but tickets may be on their way meanwhile.
 const COMPARES: Duration = Duration::from_millis(300);
+
+/// In this time a program compares names, and nobody decides to go.
+const FORTHWITH: Duration = Duration::from_millis(5);
 
 /// Handshakes of one program in a burst.
 const BURST: usize = 5;

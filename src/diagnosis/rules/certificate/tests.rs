@@ -227,6 +227,102 @@ fn certificates_for_media_go_by_their_fingerprint() {
 }
 
 #[test]
+fn what_one_client_takes_for_expired_may_be_its_clock() {
+    use crate::diagnosis::knowledge::Related;
+    use crate::diagnosis::testing::{at, found_of_knowing, related};
+    let scene = Scene::broad().answered(V::TLS12, 0x1301, &[(43, &[3, 4])]).alert(Side::Client, A::CERTIFICATE_EXPIRED);
+    let said = |knowledge: &Knowledge| {
+        let finding = found_of_knowing(Cause::CertificateExpired, &scene.handshake, knowledge).expect("the client says so");
+        let first = finding.remedy.first().map(|advice| advice.line().into_owned()).unwrap_or_default();
+        (finding.summary.contains("while others were served"), first.contains("compare the clock"))
+    };
+    let others = Knowledge { used_same_name: 5, attempts_same_name: 5, completed_same_name: 5, ..Knowledge::default() };
+    assert_eq!(said(&others), (true, true));
+    assert_eq!(said(&Knowledge::default()), (false, false), "nobody was served");
+    let itself = Knowledge { related: vec![Related { same_name: true, ..related(at(1, 0)) }], ..others };
+    assert_eq!(said(&itself), (false, false), "this client was served, too: its clock is right");
+}
+
+/// The client offers the protocols of HTTP.
+fn http(scene: &mut Scene) {
+    let alpn = (16, b"\0\x0c\x02h2\x08http/1.1".to_vec());
+    let list = [extensions(true), vec![alpn]].concat();
+    scene.handshake.observed.client_hellos = Scene::hello(V::TLS12, &[0x1301, 0xc02b], &list).handshake.observed.client_hellos;
+}
+
+#[test]
+fn who_keeps_leaving_without_a_word_refuses() {
+    use crate::diagnosis::knowledge::{Related, hello_shape};
+    use crate::diagnosis::testing::{at, found_of_knowing, related};
+    use crate::handshake::facts::AlertSeen;
+    let elsewhere = std::cell::Cell::new(false);
+    // Milliseconds from the client's Finished to its FIN; others like it; uses of this name by anybody.
+    let left = |after: i64, others: usize, used: u32, change: fn(&mut Scene)| {
+        let mut scene = Scene::hello(V::TLS12, &[0x1301, 0xc02b], &extensions(true)).answered(V::TLS12, 0x1301, &[(43, &[3, 4])]);
+        let handshake = &mut scene.handshake;
+        handshake.flow.first = at(1, 0);
+        handshake.finished = crate::flow::PerSide { client: Some(at(20, 20)), server: Some(at(19, 19)) };
+        handshake.flow.sides.client.fin = Some((at(22, 20 + after), 500));
+        handshake.flow.last = at(22, 20 + after);
+        change(&mut scene);
+        let shape = hello_shape(&scene.handshake.client_hellos[0].what);
+        let like = Related { same_endpoint: true, same_name: true, hello_shape: shape, ..related(at(0, -300)) };
+        let work = Related { same_name: false, used: true, ..like.clone() };
+        let related = [vec![like; others], vec![work; usize::from(elsewhere.get())]].concat();
+        let knowledge = Knowledge { related, used_same_name: used, ..Knowledge::default() };
+        found_of_knowing(Cause::ServerCertificateRejected, &scene.handshake, &knowledge).map(|finding| finding.confidence)
+    };
+    let likely = Some(crate::diagnosis::finding::Confidence::Likely);
+    assert_eq!(left(60, 5, 0, |_| {}), None, "some who look go without a goodbye");
+    elsewhere.set(true);
+    assert_eq!(left(60, 1, 0, |_| {}), likely, "it works under another name");
+    assert_eq!(left(60, 0, 0, |_| {}), None);
+    elsewhere.set(false);
+    let shown = |scene: &mut Scene| {
+        scene.handshake.hidden.client_certificate_sent = true;
+        let mark = at(21, 21);
+        let seen = AlertSeen { from: Side::Client, alert: None, encrypted: true, mark, after_handshake: true, consequence: false };
+        scene.handshake.alerts.push(seen);
+    };
+    assert_eq!(left(60, 1, 0, shown), likely, "who shows a certificate does not come to look");
+    assert_eq!(left(60, 0, 0, shown), None, "once is no habit");
+    assert_eq!(left(1, 0, 0, http), likely, "its request would be ready");
+    assert_eq!(left(60, 1, 0, http), likely, "it came again");
+    assert_eq!(left(60, 0, 0, http), None, "it may have been opened ahead of use");
+    assert_eq!(left(60, 3, 1, http), None, "somebody used it: it is in order");
+    assert_eq!(left(1, 0, 2, http), None);
+    let goodbye = |scene: &mut Scene| {
+        http(scene);
+        let mark = at(21, 21);
+        let seen = AlertSeen { from: Side::Client, alert: None, encrypted: true, mark, after_handshake: true, consequence: false };
+        scene.handshake.alerts.push(seen);
+    };
+    assert_eq!(left(60, 3, 0, goodbye), None, "who looks says goodbye");
+}
+
+#[test]
+fn who_took_a_certificate_again_and_again_does_not_mind_it_now() {
+    use crate::diagnosis::knowledge::{Related, hello_shape};
+    use crate::diagnosis::testing::{at, found_of_knowing, related};
+    use crate::handshake::facts::{Outcome, StoppedBy};
+    let refused = |others: usize, same_hello: bool| {
+        let scene = Scene::broad().answered(V::TLS12, 0xc02b, &[]).served(&certificate("www.lab.test", |_| {}));
+        let mut handshake = scene.ended(Outcome::Closed, StoppedBy::Client).handshake;
+        handshake.server_hello_done = Some(at(20, 100));
+        (handshake.end, handshake.flow.last) = (Some(at(30, 130)), at(30, 130));
+        (handshake.flow.sides.server.highest, handshake.flow.sides.server.acked) = (900, 900);
+        let shape = hello_shape(&handshake.client_hellos[0].what);
+        let hello_shape = if same_hello { shape } else { shape ^ 1 };
+        let like = Related { same_endpoint: true, same_name: true, hello_shape, ..related(at(1, -50)) };
+        let knowledge = Knowledge { related: vec![like; others], ..Knowledge::default() };
+        found_of_knowing(Cause::ServerCertificateRejected, &handshake, &knowledge).is_some()
+    };
+    assert!(refused(0, true) && refused(2, true));
+    assert!(!refused(5, true), "the last of a burst, which the end of the program cut off");
+    assert!(refused(5, false), "other clients behind the same address");
+}
+
+#[test]
 fn who_has_not_received_the_certificate_does_not_refuse_it() {
     use crate::diagnosis::testing::{at, found_of_knowing};
     use crate::handshake::facts::{Outcome, StoppedBy};

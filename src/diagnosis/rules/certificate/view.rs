@@ -18,6 +18,7 @@ use crate::diagnosis::clock;
 use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::manners::{self, Meaning};
 use crate::flow::Side;
+use crate::handshake::facts::Outcome;
 use crate::handshake::stack::{self, Speaker, Stack};
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
@@ -279,7 +280,7 @@ impl<'a> CertificateView<'a> {
         Some(match self.reaction {
             // Some say so of what is not yet valid, too (RFC 8446 section 6.2).
             Reaction::Alert { alert: A::CERTIFICATE_EXPIRED, .. } => {
-                (Cause::CertificateExpired, if known || self.speaker().is_none() { Likely } else { Strong })
+                (Cause::CertificateExpired, if known || self.speaker().is_none() || self.others_went_on() { Likely } else { Strong })
             }
             Reaction::Alert { alert: A::CERTIFICATE_REVOKED, .. } => (Cause::CertificateRevoked, Strong),
             Reaction::Alert { alert: A::UNSUPPORTED_CERTIFICATE, .. } if known => (Cause::CertificateUnsupported, Likely),
@@ -329,6 +330,13 @@ impl<'a> CertificateView<'a> {
             Reaction::Left { reset: true, .. } if is_curl(self.case) => (rejected, Confidence::Hint),
             Reaction::Left { .. } => (rejected, Likely),
         })
+    }
+
+    /// Under the same name others were served and went on, and this client never was: what it minds may lie with itself.
+    pub(super) fn others_went_on(&self) -> bool {
+        let knowledge = self.case.knowledge;
+        let served = knowledge.related.iter().any(|other| other.same_name && other.outcome == Outcome::Completed);
+        knowledge.used_same_name > 0 && !served
     }
 
     /// `bad_certificate` where nothing that is known of the chain explains it.

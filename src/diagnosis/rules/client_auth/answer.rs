@@ -195,6 +195,8 @@ impl<'a> ClientAuthView<'a> {
 
 /// A server that closes for want of a certificate, once it has looked, waits for nothing.
 const AT_ONCE: Duration = Duration::from_millis(100);
+/// One that leaves a request unanswered and closes, no later than this after the handshake, would not serve.
+const ASKED: Duration = Duration::from_millis(500);
 
 /// A server judges a certificate sooner.
 const LATE: Duration = Duration::from_secs(2);
@@ -231,16 +233,17 @@ fn reaction(case: &Case<'_>, after: &dyn Fn(Mark) -> bool) -> Reaction {
     }
 }
 
-/// The handshake completed, and the server closed at once, before either side had sent data: many programs ask for the certificate only then, and
-/// leave when there is none.
+/// The handshake completed, and the server closed at once, before it had sent any data, whatever the client had asked meanwhile: many programs look for the
+/// certificate only then, and leave when there is none.
 fn shut_out(case: &Case<'_>) -> Option<Reaction> {
     let handshake = case.handshake;
-    let unused = handshake.application_data.client.is_none() && handshake.application_data.server.is_none();
+    let unused = handshake.application_data.server.is_none();
     if handshake.outcome != Outcome::Completed || !unused || handshake.flow.is_udp() || !clock::runs(handshake) {
         return None;
     }
     let end = View::new(handshake).first_end().filter(|ending| ending.side == Side::Server)?;
-    let soon = end.mark.time.since(handshake.finished.client?.time) <= AT_ONCE;
+    let patience = if handshake.application_data.client.is_some() { ASKED } else { AT_ONCE };
+    let soon = end.mark.time.since(handshake.finished.client?.time) <= patience;
     soon.then_some(Reaction::Left { mark: end.mark, reset: end.reset.is_some() })
 }
 

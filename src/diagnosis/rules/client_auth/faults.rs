@@ -118,6 +118,7 @@ fn expired(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     let finding = if sound {
         // Nothing that was sent has expired: renewing it would change nothing.
         finding
+            .headline("the server takes the client's certificate for expired, though it is valid")
             .advise("Do not renew the certificate. On the server, renew the certificate revocation list (CRL), and compare the clock with the time of this capture.")
             .advise("Check when the server's CRL expires:")
             .advise(Command::new("openssl crl -in crl.pem -noout -lastupdate -nextupdate"))

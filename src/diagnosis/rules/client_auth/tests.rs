@@ -61,17 +61,21 @@ fn a_server_over_dtls_that_falls_silent_at_an_empty_certificate_wants_one() {
 #[test]
 fn a_server_that_closes_at_once_after_the_handshake_misses_the_certificate() {
     // Milliseconds from the client's Finished to the server's FIN.
-    let closed = |after: i64, used: bool| {
+    let closed_on = |asked: bool, after: i64, used: bool| {
         let mut handshake = Scene::broad().answered(V::TLS12, 0xc02b, &[]).client_served(&[]).handshake;
         handshake.flow.first = at(1, 0);
         (handshake.finished.client, handshake.finished.server) = (Some(at(60, 50)), Some(at(61, 51)));
         handshake.application_data.server = used.then_some(at(62, 51));
+        handshake.application_data.client = asked.then_some(at(62, 50));
         handshake.flow.sides.server.fin = Some((at(63, 50 + after), 900));
         handshake.flow.last = at(63, 50 + after);
         let finding = found_of_knowing(Cause::ClientCertificateMissing, &handshake, &Knowledge::default())?;
         Some((finding.weight, finding.confidence)).filter(|said| said.0 >= Weight::Explains)
     };
+    let closed = |after: i64, used: bool| closed_on(false, after, used);
     assert_eq!(closed(2, false), Some((Weight::Explains, Confidence::Likely)));
+    assert_eq!(closed_on(true, 2, false), Some((Weight::Explains, Confidence::Likely)), "nor was its request answered");
+    assert_eq!(closed_on(true, 2, true), None, "a refusal inside the tunnel is the application's");
     assert_eq!(closed(2, true), None, "it served the client");
     assert_eq!(closed(5_000, false), None, "nobody had anything to say");
 }

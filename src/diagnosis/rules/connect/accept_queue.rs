@@ -66,12 +66,12 @@ fn late_for_the_queue(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         Confidence::Likely,
         format!("{server} took no notice of the client's SYN for {waited}: its queue of connections was full for a moment."),
     )
-    .stopped_by(StoppedBy::Server)
+    .stopped_by(StoppedBy::Nobody)
     .shown_by(syn.first, "SYN, unanswered")
     .shown_by(answer.first, format!("SYN-ACK for SYN no. {}", syn.count));
     let crowd = case.knowledge.crowd;
-    let finding = if view.near_side() == Some(Side::Server) {
-        finding.noting("the TTLs show that this was captured at the server: the SYN had arrived there")
+    let finding = if case.at_the_servers_host() {
+        finding.noting("this was captured on the server's own host: the SYN had arrived there")
     } else {
         let (lost, up) = (counted(crowd.asked_again, "other SYN", "other SYNs"), counted(crowd.up, "connection", "connections"));
         finding.noting(format!(

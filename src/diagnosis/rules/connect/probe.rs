@@ -6,8 +6,8 @@ use super::checks;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
-use crate::diagnosis::knowledge::Related;
 use crate::diagnosis::page::page;
+use crate::diagnosis::races;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
@@ -92,21 +92,16 @@ fn checked_by_haproxy(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// A client that tries QUIC and TCP at a time takes what is ready first, and drops the other in the middle.
+/// A client that tries QUIC and TCP at a time takes what is ready first, and drops the other in the middle, or lets it lie.
 fn lost_race(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    let dropped = matches!(facts.outcome, Outcome::Reset | Outcome::Closed) && facts.stopped_by == StoppedBy::Client;
-    let end = facts.end.filter(|_| dropped && facts.alerts.is_empty() && view.hello_whole() && view.server().packets > 0)?;
-    let transport = facts.flow.key.transport;
-    let began = facts.flow.first.time;
-    let beside = |other: &&Related| other.start.time.since(began).max(began.since(other.start.time)) <= RACE;
-    let won = |other: &&Related| other.transport != transport && other.same_name && other.outcome == Outcome::Completed && beside(other);
-    let named = facts.server_name().is_some() && !view.waited();
-    let winner = case.knowledge.related.iter().filter(|_| named).find(won)?;
+    let answer = view.server().first_data.map(|answer| (answer, "the first answer here, to which the client says nothing"));
+    let lay = races::overtaken(case).zip(answer);
+    let (winner, (end, what)) = lay.or_else(|| Some((races::dropped_for(case)?, (facts.end?, "the client drops this one"))))?;
     let (this, other) = if view.is_tcp() { ("TCP", "QUIC") } else { ("QUIC", "TCP") };
     let summary = format!(
-        "{} tried {} over {this} and over {other} at a time, and dropped the attempt over {this} when the other was ready.",
+        "{} tried {} over {this} and over {other} at a time, and left the attempt over {this} when the other was ready.",
         facts.client.host(),
         view.target()
     );
@@ -115,13 +110,10 @@ fn lost_race(case: &Case<'_>) -> Option<Finding> {
             .weight(Weight::Unwanted)
             .stopped_by(StoppedBy::Client)
             .shown_by(winner.start, format!("the attempt over {other}, which completed"))
-            .shown_by(end, "the client drops this one")
+            .shown_by(end, what)
             .advise("Nothing failed."),
     )
 }
-
-/// Attempts that a client makes at a time begin within this.
-const RACE: Duration = Duration::from_secs(1);
 
 /// The client sends what was recorded once, at regular intervals, and leaves each time when the server begins to answer: nobody draws a random twice.
 fn played_back(case: &Case<'_>) -> Option<Finding> {

@@ -229,6 +229,24 @@ fn icmp_errors_for_each_copy_of_a_hello_say_where_it_goes() {
 }
 
 #[test]
+fn a_late_syn_near_the_server_was_passed_over_only_where_it_had_arrived() {
+    use crate::diagnosis::knowledge::Crowd;
+    let late = |above_mss: u32, asked_again: u32| {
+        let mut facts = connected();
+        facts.outcome = Outcome::Completed;
+        let side = &mut facts.flow.sides;
+        (side.client.syn, side.server.syn) = (Some(syn(at(1, 0), at(2, 1_020), 2, 57)), Some(syn(at(3, 1_020), at(3, 1_020), 1, 64)));
+        (side.client.ttl, side.server.ttl, side.server.above_mss) = (Some(57), Some(64), above_mss);
+        let knowledge = Knowledge { crowd: Crowd { asked_again, ..Crowd::default() }, ..Knowledge::default() };
+        found_knowing(&accept_queue::RULE, &facts, &knowledge).map(|finding| (finding.confidence, finding.stopped_by))
+    };
+    let found = Some((Confidence::Likely, Some(StoppedBy::Nobody)));
+    assert_eq!(late(0, 0), None, "a wire next to the server: it may have been lost behind the capture");
+    assert_eq!(late(1, 0), found, "the server's own host");
+    assert_eq!(late(0, 2), found, "others of the same moment, too");
+}
+
+#[test]
 fn a_rst_to_a_second_answer_says_no_less() {
     let probed = |answers: u32, unknowing: bool| {
         let mut facts = connected();

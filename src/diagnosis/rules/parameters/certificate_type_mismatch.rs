@@ -31,6 +31,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if compared {
         return Some(
             finding
+                .headline("the client does not take the server's kind of key, or its curve")
                 .advise("On the server, install a certificate with an RSA or P-256 key, which nearly every client takes, beside this one or in place of it.")
                 .advise("Check what the server serves:")
                 .advise(remedy::s_client(case.handshake, "")),

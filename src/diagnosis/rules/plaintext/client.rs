@@ -201,7 +201,7 @@ fn quoted(answer: &Plaintext) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::testing::{at, connection, dialogue, says, verdict};
+    use crate::diagnosis::testing::{at, connection, dialogue as played, says, verdict};
     use crate::handshake::facts::Outcome;
     use crate::handshake::relevance::{Relevance, relevance};
 
@@ -232,6 +232,29 @@ mod tests {
     }
 
     #[test]
+    fn a_dialogue_in_clear_that_a_port_for_tls_ends_without_a_word() {
+        let bind = b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0";
+        let met = |turns: &[(Side, &[u8])]| played("192.0.2.1:636", turns, Outcome::Closed, StoppedBy::Server);
+        let closed = met(&[(Side::Client, bind)]);
+        assert_eq!(relevance(&closed), Relevance::Report);
+        assert_eq!(verdict(&closed).cause(), Some(Cause::ClientSpeaksPlaintext));
+        let done = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0";
+        assert_ne!(relevance(&met(&[(Side::Client, bind), (Side::Server, done)])), Relevance::Report, "it is answered there in clear");
+    }
+
+    #[test]
+    fn what_takes_more_than_a_record_in_silence_is_no_server_of_tls() {
+        let upload = |acked: u64| {
+            let mut handshake = connection("192.0.2.1:443");
+            says(&mut handshake, Side::Client, b"k7zq3m0x1wv5\0", at(4, 11));
+            handshake.flow.sides.client.acked = acked;
+            relevance(&handshake)
+        };
+        assert_eq!(upload(261_550), Relevance::Other("unrecognised"));
+        assert_eq!(upload(37), Relevance::Report);
+    }
+
+    #[test]
     fn a_port_that_serves_both_did_not_fail() {
         let mut handshake = connection("192.0.2.1:443");
         says(&mut handshake, Side::Client, b"SSH-2.0-OpenSSH_9.2p1\r\n", at(4, 11));
@@ -257,7 +280,7 @@ mod tests {
         let mail: (Side, &[u8]) = (Side::Client, b"MAIL FROM:<a@b>\r\n");
         let told = |answer: &[u8]| {
             let handshake =
-                dialogue("192.0.2.1:587", &[greeting, hello, list, mail, (Side::Server, answer)], Outcome::Plaintext, StoppedBy::Server);
+                played("192.0.2.1:587", &[greeting, hello, list, mail, (Side::Server, answer)], Outcome::Plaintext, StoppedBy::Server);
             (relevance(&handshake), verdict(&handshake))
         };
         let (reported, verdict) = told(b"530 5.7.0 Must issue a STARTTLS command first\r\n");
@@ -275,7 +298,7 @@ mod tests {
     #[test]
     fn starttls_on_a_port_where_tls_begins_at_once() {
         let request = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
-        let handshake = dialogue("192.0.2.1:636", &[(Side::Client, request)], Outcome::Closed, StoppedBy::Server);
+        let handshake = played("192.0.2.1:636", &[(Side::Client, request)], Outcome::Closed, StoppedBy::Server);
         assert_eq!(verdict(&handshake).cause(), Some(Cause::ClientSpeaksPlaintext));
     }
 }

@@ -139,6 +139,9 @@ fn advice(facts: &PreambleFacts) -> &'static str {
         (Dialect::HttpUpgrade, _) => {
             "On the server, switch TLS on (CUPS: a certificate and key in the keychain of `ServerKeychain`, built with TLS); or on the client, use TLS from the first byte (ipps://, https://) if the server has it, or do not require encryption."
         }
+        (Dialect::Nbd, _) => {
+            "On the NBD server, switch TLS on (nbdkit: `--tls=on` with certificates or a file of pre-shared keys; qemu-nbd: `--tls-creds`); or on the client, use nbd:// where clear text is acceptable."
+        }
         (Dialect::Tds, _) => "On the SQL Server, configure a certificate for the instance; or on the client, do not require encryption.",
         (Dialect::Ftp, Some(530)) => "On the FTP server, enable TLS (ssl_enable=YES in vsftpd): it requires a login before TLS.",
         (_, Some(530 | 538 | 534)) => "On the server, check the configuration for this client or listener: it refuses TLS by policy.",

@@ -10,6 +10,7 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
+use crate::tls::client_hello::Defect;
 use crate::tls::registry::{AlertDescription, HandshakeType};
 
 use super::violation;
@@ -68,8 +69,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     // A server that answered the hello did not mind what is odd about it.
     let in_time = |anomaly: &Anomaly| handshake.end.is_none_or(|end| anomaly.mark <= end);
-    let minded =
-        |anomaly: &Anomaly| in_time(anomaly) && (handshake.server_hello.is_none() || !matches!(anomaly.kind, AnomalyKind::Defect { .. }));
+    let minded = |anomaly: &Anomaly| {
+        let of_hello = matches!(anomaly.kind, AnomalyKind::Defect { .. });
+        // Nearly all servers overlook what is odd about a name: only one that complains of a value may have minded it.
+        let overlooked = matches!(&anomaly.kind, AnomalyKind::Defect { field, rule } if offer::is_overlooked(&Defect { field, rule }));
+        in_time(anomaly) && (handshake.server_hello.is_none() || !of_hello) && (accused || !overlooked)
+    };
     if let Some((anomaly, text)) = violation::anomaly_of(case, Side::Client).filter(|(anomaly, _)| minded(anomaly)) {
         let confidence = violation::weighed(confidence, alert.is_none_or(|(_, alert)| violation::fits_anomaly(alert, &anomaly.kind)));
         let summary = format!("The client sent {text}; the server {} refused it.", offer::server(case));

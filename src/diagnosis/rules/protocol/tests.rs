@@ -75,6 +75,19 @@ fn who_refuses_what_it_offers_is_as_suspect_as_the_server() {
 }
 
 #[test]
+fn what_is_odd_about_a_name_is_overlooked_unless_the_server_complains_of_a_value() {
+    let refused = |alert: A| {
+        let mut scene = Scene::broad().alert(Server, alert);
+        let rule = "an IP address, where only names are allowed (RFC 6066 section 3)";
+        let kind = AnomalyKind::Defect { field: "server_name", rule };
+        scene.handshake.anomalies.push(Anomaly { mark: Mark { frame: 4, ..Mark::default() }, side: Client, kind });
+        scene.findings().iter().any(|finding| finding.summary.contains("server_name: an IP address"))
+    };
+    assert!(!refused(A::HANDSHAKE_FAILURE));
+    assert!(refused(A::ILLEGAL_PARAMETER));
+}
+
+#[test]
 fn a_server_that_was_not_offered_what_the_client_offers_breaks_no_rule() {
     let refused = |sentinel: bool| {
         let mut scene = Scene::broad().answered(V::TLS12, 0xc02f, &[]);

@@ -7,6 +7,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::knowledge::Related;
 use crate::diagnosis::page::page;
+use crate::diagnosis::races;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
@@ -18,6 +19,9 @@ pub(super) const RULE: Rule = Rule { cause: Cause::QuicBlocked, against: &[], pa
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
+    if let Some(other) = races::turned_to_tcp(case) {
+        return Some(given_up(case, view, other));
+    }
     view.failed_over_quic().filter(|_| case.handshake.flow.icmp.is_empty())?;
     if view.unanswered() { by_name(case, view).or_else(|| from_the_beginning(case, view)) } else { in_the_middle(case, view) }
 }
@@ -147,6 +151,29 @@ fn from_the_beginning(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             .advise(remedy::curl(case.handshake, "--http3-only"))
             .advise(remedy::show_lines(case.handshake)),
     )
+}
+
+/// The client gave QUIC up for TCP before its own timers told it to ask again, and nothing came for it by the capture's end.
+fn given_up(case: &Case<'_>, view: View<'_>, other: &Related) -> Finding {
+    let facts = case.handshake;
+    let wait = span_text(facts.closed_at.time.since(facts.flow.first.time));
+    Finding::new(
+        Cause::QuicBlocked,
+        Confidence::Likely,
+        format!(
+            "QUIC to {} got no answer within {wait}, and the client went on over TCP, which the same server answers: UDP port {} is blocked, or its path is slower by far.",
+            view.target(),
+            facts.server.port
+        ),
+    )
+    .stopped_by(StoppedBy::Network)
+    .shown_by(facts.flow.first, "first Initial packet")
+    .shown_by(other.start, "the client's TCP connection to the same server, which completed")
+    .shown_by(facts.closed_at, "last frame of the capture here, and still no answer over QUIC")
+    .or_else(&[Cause::CaptureEnded, Cause::QuicServerSilent])
+    .advise("On the firewall, allow UDP to this port, or reject it with ICMP port unreachable so that clients fall back at once. Test QUIC alone:")
+    .advise(remedy::curl(facts, "--http3-only"))
+    .advise(remedy::show_lines(facts))
 }
 
 /// A client that closes sooner than this did not wait.

@@ -288,3 +288,69 @@ fn something_else_that_answers_is_told_by_its_bytes() {
     let silent = check(Cause::QuicServerSilent, &unanswered(), &knowledge).expect("nothing came back");
     assert_eq!(silent.stopped_by, Some(StoppedBy::Network));
 }
+
+/// A hello of QUIC for a name, which goes out at 0 and 1 ms; nothing else is known of it yet.
+fn asked() -> Handshake {
+    let mut handshake = over_udp(Protocol::Quic);
+    handshake.client_hellos = Scene::broad().handshake.observed.client_hellos;
+    handshake.quic = Some(Box::new(QuicFacts::new(Version::V1)));
+    handshake.outcome = Outcome::Incomplete;
+    (handshake.flow.last, handshake.closed_at) = (at(2, 1), at(99, 300));
+    handshake.flow.sides.client.last_packet = Some(at(2, 1));
+    handshake
+}
+
+/// The client began TCP for the same name this late, and was answered within 2 ms.
+fn beside(begins: i64, outcome: Outcome) -> Knowledge {
+    let answered_in = Some(Duration::from_millis(2));
+    let other = Related { same_name: true, outcome, answered_in, transport: Transport::Tcp, ..related(at(5, begins)) };
+    Knowledge { related: vec![other], ..Knowledge::default() }
+}
+
+#[test]
+fn a_client_that_turned_to_tcp_waits_no_longer() {
+    use crate::diagnosis::testing::verdict_knowing;
+    let told = |change: fn(&mut Handshake), knowledge: &Knowledge| {
+        let mut handshake = asked();
+        change(&mut handshake);
+        let verdict = verdict_knowing(&handshake, knowledge);
+        (verdict.cause(), verdict.outcome)
+    };
+    let served = beside(40, Outcome::Completed);
+    assert_eq!(told(|_| {}, &served), (Some(Cause::QuicBlocked), Outcome::Incomplete));
+    let ended = (Some(Cause::CaptureEnded), Outcome::Incomplete);
+    assert_eq!(told(|_| {}, &beside(40, Outcome::Closed)), ended, "nor was it served over TCP");
+    assert_eq!(told(|handshake| handshake.closed_at = at(99, 120), &served), ended, "too soon to tell");
+    let still = |handshake: &mut Handshake| {
+        (handshake.flow.last, handshake.flow.sides.client.last_packet) = (at(8, 280), Some(at(8, 280)));
+    };
+    assert_eq!(told(still, &served), ended, "it still asks over QUIC");
+}
+
+#[test]
+fn an_attempt_that_lies_where_tcp_overtook_it_is_none() {
+    let told = |answer: i64, outcome: Outcome, change: fn(&mut Handshake), knowledge: &Knowledge| {
+        let mut handshake = asked();
+        let server = &mut handshake.flow.sides.server;
+        (server.packets, server.data_packets, server.first_data) = (3, 3, Some(at(6, answer)));
+        (server.ttl, handshake.flow.sides.client.ttl) = (Some(55), Some(64));
+        (handshake.outcome, handshake.stopped_by) = (outcome, StoppedBy::Client);
+        change(&mut handshake);
+        check(Cause::TcpProbe, &handshake, knowledge).map(|finding| finding.weight)
+    };
+    let served = beside(40, Outcome::Completed);
+    for outcome in [Outcome::Stalled, Outcome::Incomplete, Outcome::Closed] {
+        assert_eq!(told(90, outcome, |_| {}, &served), Some(Weight::Unwanted), "{outcome:?}");
+    }
+    assert_eq!(told(20, Outcome::Stalled, |_| {}, &served), None, "the answer was there before TCP was tried");
+    assert_eq!(told(90, Outcome::Stalled, |_| {}, &beside(40, Outcome::Stalled)), None, "nothing overtook it");
+    assert_eq!(told(90, Outcome::Stalled, |_| {}, &beside(1_400, Outcome::Completed)), None, "it turned to TCP when it had waited");
+    let cares = |handshake: &mut Handshake| handshake.quic.as_mut().unwrap().acked.server = Some(at(7, 91));
+    assert_eq!(told(90, Outcome::Stalled, cares, &served), None, "it went on with QUIC");
+    // At the server answers leave at once: only attempts that began at once are a race.
+    let at_server = |handshake: &mut Handshake| {
+        (handshake.flow.sides.server.ttl, handshake.flow.sides.client.ttl) = (Some(64), Some(55));
+    };
+    assert_eq!(told(2, Outcome::Stalled, at_server, &served), Some(Weight::Unwanted));
+    assert_eq!(told(2, Outcome::Stalled, at_server, &beside(300, Outcome::Completed)), None, "a fallback");
+}

@@ -252,7 +252,8 @@ fn by_size(h: &mut Observed, client: &[(u16, u16, Mark)], server: &[(u16, u16, M
     let (client_flight, server_flight) = (handshake(client), handshake(server));
 
     let by_size = client_flight.iter().find(|(_, len, _)| *len == finished || *len > finished && !is_ack(*len)).map(|(.., mark)| *mark);
-    h.finished.client = by_size.or_else(|| later(client).first().map(|(.., mark)| *mark));
+    // What follows the handshake comes behind it: of the Finished itself a later copy may be what is there.
+    h.finished.client = by_size.into_iter().chain(later(client).first().map(|(.., mark)| *mark)).min();
     let own = server_flight.iter().rfind(|(_, len, _)| *len == finished).map(|(.., mark)| *mark);
     let answered = h.finished.client.and_then(|done| server_flight.iter().rfind(|(.., mark)| *mark < done).map(|(.., mark)| *mark));
     h.finished.server = if h.finished.client.is_some() { answered.or(own) } else { own };

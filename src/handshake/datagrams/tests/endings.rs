@@ -458,3 +458,76 @@ fn data_of_dtls_shows_that_both_had_finished_out_of_view() {
     wire.client(&unread);
     assert_eq!(ended(&mut wire), (Outcome::Alerted, StoppedBy::Client), "nobody had anything to say");
 }
+
+#[test]
+fn an_authenticator_that_asks_again_has_waited() {
+    let request = |number: u8| {
+        let eap = [&[2, 1, 0, 8, 1][..], b"joe"].concat();
+        let attribute = [&[79, u8::try_from(eap.len() + 2).unwrap()][..], &eap].concat();
+        let len = u16::try_from(20 + attribute.len()).unwrap().to_be_bytes();
+        [&[1, number][..], &len, &[number; 16], &attribute].concat()
+    };
+    let mut wire = Wire::new();
+    wire.client(&request(1)).wait(3_000).client(&request(1));
+    let h = wire.only();
+    assert_eq!((h.outcome, h.stopped_by, relevance(&h)), (Outcome::Stalled, StoppedBy::Network, Relevance::Report));
+    let mut wire = Wire::new();
+    wire.client(&request(1)).wait(500).client(&request(1));
+    assert_eq!(wire.only().outcome, Outcome::Incomplete, "no timer is as short");
+    let challenge = [&[11, 1, 0, 28][..], &[5; 16], &[79, 8, 1, 3, 0, 6, 25, 0x20]].concat();
+    let mut wire = Wire::new();
+    wire.client(&request(1)).wait(3_000).client(&request(1)).server(&challenge);
+    assert_eq!(wire.only().outcome, Outcome::Incomplete, "it was answered, if late");
+}
+
+/// A full handshake of DTLS 1.2 up to the server's flight.
+fn dtls_up_to_the_flight(wire: &mut Wire) {
+    let hello = [&[0xfe, 0xfd][..], &[5; 32], &[0, 0xc0, 0x2b, 0]].concat();
+    wire.client(&whole(1, 0, &dtls_hello(1, &[]))).server(&[whole(2, 0, &hello), whole(14, 1, &[])].concat());
+}
+
+#[test]
+fn a_farewell_that_overtakes_the_copy_of_a_finished_refuses_nothing() {
+    let finish = |kind: u8| [whole(kind, 1, &[7; 66]), record(20, 0, &[1]), record(22, 1, &[9; 40])].concat();
+    let answer = [record(20, 0, &[1]), record(22, 1, &[9; 40])].concat();
+    let (data, farewell) = (record(23, 1, &[9; 40]), record(21, 1, &[7; 26]));
+    // The server's Finished was lost to the capture, and a late copy of it is there.
+    for said in [vec![(Side::Client, &data)], vec![]] {
+        let mut wire = Wire::new();
+        dtls_up_to_the_flight(&mut wire);
+        wire.client(&finish(16));
+        for (side, bytes) in said {
+            wire.send(side, bytes);
+        }
+        wire.client(&farewell).server(&farewell).server(&answer);
+        assert_eq!(ended(&mut wire), (Outcome::Completed, StoppedBy::Nobody));
+    }
+    // It is not there at all: the server says goodbye under the keys that it takes with its Finished.
+    let mut wire = Wire::new();
+    dtls_up_to_the_flight(&mut wire);
+    wire.client(&finish(16)).client(&farewell).server(&farewell);
+    assert_eq!(ended(&mut wire), (Outcome::Completed, StoppedBy::Nobody));
+    // Nor does it show what the client left for.
+    let mut wire = Wire::new();
+    dtls_up_to_the_flight(&mut wire);
+    wire.client(&finish(16)).client(&farewell);
+    assert_eq!(ended(&mut wire), (Outcome::Incomplete, StoppedBy::Capture));
+    // Who refuses says so in clear, and a server that does not take a Finished changes no keys.
+    for (side, who) in [(Side::Client, StoppedBy::Client), (Side::Server, StoppedBy::Server)] {
+        let mut wire = Wire::new();
+        dtls_up_to_the_flight(&mut wire);
+        wire.client(&finish(16)).send(side, &record(21, 0, &[2, 46]));
+        assert_eq!(ended(&mut wire), (Outcome::Alerted, who));
+    }
+}
+
+#[test]
+fn data_of_dtls_13_stands_behind_a_finished_of_which_a_copy_comes_later() {
+    let hello = [&[0xfe, 0xfd][..], &[5; 32], &[0, 0x13, 0x01, 0, 0, 6, 0, 43, 0, 2, 0xfe, 0xfc]].concat();
+    let sealed = |epoch: u8, number: u8, len: u8| [&[0x2c | epoch, 1, number, 0, len][..], &vec![3; usize::from(len)]].concat();
+    let mut wire = Wire::new();
+    wire.client(&whole(1, 0, &dtls_hello(1, &[])));
+    wire.server(&[whole(2, 0, &hello), sealed(2, 2, 200), sealed(2, 3, 61)].concat());
+    wire.server(&sealed(3, 4, 35)).client(&sealed(3, 5, 90)).server(&sealed(3, 6, 90)).server(&sealed(3, 7, 19)).client(&sealed(2, 1, 61));
+    assert_eq!(wire.only().outcome, Outcome::Completed);
+}
