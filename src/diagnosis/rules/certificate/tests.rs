@@ -281,7 +281,7 @@ fn who_keeps_leaving_without_a_word_refuses() {
         change(&mut scene);
         let shape = hello_shape(&scene.handshake.client_hellos[0].what);
         let like = Related { same_endpoint: true, same_name: true, hello_shape: shape, ..related(at(0, -300)) };
-        let work = Related { same_name: false, used: true, ..like.clone() };
+        let work = Related { same_name: false, used: true, ..like };
         let related = [vec![like; others], vec![work; usize::from(elsewhere.get())]].concat();
         let knowledge = Knowledge { related, used_same_name: used, ..Knowledge::default() };
         found_of_knowing(Cause::ServerCertificateRejected, &scene.handshake, &knowledge).map(|finding| finding.confidence)
