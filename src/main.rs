@@ -1,10 +1,12 @@
 //! The `handshark` command.
 
+mod allocator;
+
 use std::process::ExitCode;
 
-/// Handshakes are made on one thread and freed on another, which costs this allocator half of what it costs the system's.
+/// Handshakes are made on one thread and freed on another, which costs mimalloc half of what it costs the system's allocator.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// The allocator's `mi_option_purge_delay` (its version 2): milliseconds after which memory that was freed goes back to the kernel.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
@@ -19,6 +21,7 @@ fn keep_freed_memory_for_a_second() {
 
 fn main() -> ExitCode {
     keep_freed_memory_for_a_second();
+    allocator::keep_blocks_on_this_thread();
     handshark::app::main(std::env::args_os())
 }
 

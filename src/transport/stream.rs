@@ -253,6 +253,10 @@ impl Stream {
             digest,
             again: None,
         };
+        if self.unacked.is_empty() {
+            // Where it begins anew its first place is used again, which is near, and not the next one.
+            self.unacked.clear();
+        }
         if self.unacked.back().is_none_or(|last| last.segment.offset <= start) {
             self.unacked.push_back(new);
         } else {

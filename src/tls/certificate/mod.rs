@@ -91,6 +91,8 @@ pub struct Certificate {
     pub scts: usize,
     /// Issuer and subject names are equal.
     pub self_issued: bool,
+    /// Bytes that it takes: asked for by each handshake that brings it, long after it was read.
+    pub(crate) weight: usize,
 }
 
 /// A public key that is sent in the place of a certificate (RFC 7250): what its subjectPublicKeyInfo hashes to.
@@ -247,7 +249,11 @@ impl Certificate {
     }
 
     /// Bytes that it takes, roughly.
-    pub fn weight(&self) -> usize {
+    pub const fn weight(&self) -> usize {
+        self.weight
+    }
+
+    fn weighed(&self) -> usize {
         let lists =
             [&self.dns_names, &self.other_names, &self.ca_issuers, &self.ocsp_urls, &self.unknown_critical, &self.broken_extensions];
         let constraints = self.name_constraints.iter().flat_map(|names| [&names.permitted_dns, &names.excluded_dns]);

@@ -16,6 +16,12 @@ use crate::time::Timestamp;
 
 /// Never fails: what does not parse is `malformed`.
 pub(super) fn parse(der: &[u8]) -> Certificate {
+    let mut out = read(der);
+    out.weight = out.weighed();
+    out
+}
+
+fn read(der: &[u8]) -> Certificate {
     let mut out = blank(der);
     let (rest, parsed) = match X509Certificate::from_der(der) {
         Ok(parts) => parts,
@@ -104,6 +110,7 @@ fn blank(der: &[u8]) -> Certificate {
         public_policy: false,
         scts: 0,
         self_issued: false,
+        weight: 0,
     }
 }
 

@@ -210,7 +210,8 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let said = handshake.alerts.iter().find(|seen| seen.from == Side::Client && !seen.consequence);
     let alert = said.map(|seen| seen.mark);
     let mark = [fin, reset, alert].into_iter().flatten().min()?;
-    let server_first = server.fin.is_some_and(|(end, _)| end < mark) || handshake.application_data.server.is_some_and(|data| data < mark);
+    let spoke = !sends_settings(handshake) && handshake.application_data.server.is_some_and(|data| data < mark);
+    let server_first = server.fin.is_some_and(|(end, _)| end < mark) || spoke;
     if server_first || mark.frame < finished.frame && alert.is_none() || mark.time.since(finished.time) > PROMPT {
         return None;
     }
@@ -263,6 +264,11 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
         return None;
     }
     Some(Reaction::LeftAfter { mark, orderly: alert.is_some(), meant: meant && !browser, quit: false })
+}
+
+/// A server of HTTP/2 sends its settings unasked, mostly together with its Finished: they answer nothing (RFC 9113 section 3.4).
+fn sends_settings(handshake: &Handshake) -> bool {
+    handshake.server_hello.as_ref().is_some_and(|hello| hello.what.alpn() == Some(b"h2"))
 }
 
 /// It asked for TLS in a dialogue, to go on with that inside, where it is the client's turn.

@@ -164,19 +164,30 @@ fn a_client_that_has_the_whole_flight_may_be_slow_to_refuse_it() {
 }
 
 /// How sure it is that a client of this hello refused a chain for this name that was valid in these years, when it completed the handshake of TLS 1.2 and
-/// left at once; by this cause.
-fn left_after(cause: Cause, extensions: &[(u16, Vec<u8>)], name: &str, years: (i32, i32)) -> Option<crate::diagnosis::finding::Confidence> {
+/// left at once; by this cause. `spoken`: the protocol that the server chose, if it spoke first in that.
+fn left_after(
+    cause: Cause,
+    extensions: &[(u16, Vec<u8>)],
+    (name, years): (&str, (i32, i32)),
+    spoken: Option<&[u8]>,
+) -> Option<crate::diagnosis::finding::Confidence> {
     use crate::diagnosis::finding::Weight;
     use crate::diagnosis::testing::at;
     let certificates = certificate(name, |params| {
         params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
         params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
     });
-    let mut scene = Scene::hello(V::TLS12, &[0xc02b, 0xc02f, 0x009c], extensions).answered(V::TLS12, 0xc02b, &[]).served(&certificates);
+    let chosen = spoken.map(|spoken| {
+        let len = u8::try_from(spoken.len()).unwrap();
+        [&[0, len + 1, len], spoken].concat()
+    });
+    let chosen: Vec<(u16, &[u8])> = chosen.iter().map(|list| (16, list.as_slice())).collect();
+    let mut scene = Scene::hello(V::TLS12, &[0xc02b, 0xc02f, 0x009c], extensions).answered(V::TLS12, 0xc02b, &chosen).served(&certificates);
     let begin = Timestamp::from_parts(1_795_251_860, 0).nanos() / 1_000_000;
     let handshake = &mut scene.handshake;
     handshake.flow.first = at(1, begin);
     handshake.finished = crate::flow::PerSide { client: Some(at(20, begin + 20)), server: Some(at(21, begin + 30)) };
+    handshake.application_data.server = spoken.map(|_| at(21, begin + 30));
     handshake.flow.sides.client.fin = Some((at(22, begin + 31), 500));
     handshake.flow.last = at(22, begin + 31);
     found_at(cause, &scene, &certificates, Timestamp::from_parts(1_795_251_860, 0))
@@ -195,7 +206,7 @@ fn who_completes_under_a_chain_that_openssl_would_refuse_only_looks() {
         (23, vec![]),
         (13, vec![0, 6, 4, 3, 5, 3, 6, 3]),
     ];
-    let of = |cause, extensions: &[(u16, Vec<u8>)], name, years| left_after(cause, extensions, name, years);
+    let of = |cause, extensions: &[(u16, Vec<u8>)], name, years| left_after(cause, extensions, (name, years), None);
     let expired = (2020, 2022);
     assert_eq!(of(Cause::CertificateExpired, &openssl, "www.lab.test", expired), None, "a monitor");
     let anybody = extensions(false);
@@ -205,6 +216,9 @@ fn who_completes_under_a_chain_that_openssl_would_refuse_only_looks() {
     let alpn = (16, b"\0\x0c\x02h2\x08http/1.1".to_vec());
     let curl = [&openssl[..5], &[alpn, openssl[5].clone()]].concat();
     assert!(of(Cause::CertificateExpired, &curl, "www.lab.test", expired).is_some(), "curl has come for something");
+    let other = |spoken| left_after(Cause::CertificateNameMismatch, &curl, ("other.lab.test", (2020, 2030)), Some(spoken));
+    assert!(other(b"h2").is_some(), "settings answer nothing");
+    assert_eq!(other(b"http/1.1"), None, "who got an answer was served");
 }
 
 #[test]
@@ -267,7 +281,7 @@ fn who_keeps_leaving_without_a_word_refuses() {
         change(&mut scene);
         let shape = hello_shape(&scene.handshake.client_hellos[0].what);
         let like = Related { same_endpoint: true, same_name: true, hello_shape: shape, ..related(at(0, -300)) };
-        let work = Related { same_name: false, used: true, ..like.clone() };
+        let work = Related { same_name: false, used: true, ..like };
         let related = [vec![like; others], vec![work; usize::from(elsewhere.get())]].concat();
         let knowledge = Knowledge { related, used_same_name: used, ..Knowledge::default() };
         found_of_knowing(Cause::ServerCertificateRejected, &scene.handshake, &knowledge).map(|finding| finding.confidence)
