@@ -127,7 +127,7 @@ fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
     let judge = |ReadAlert { from, alert, encrypted, mark }| {
         let before = [ends.of(from.other()), alerted.of(from.other())];
         // Who has consented, and finds the other gone, says so in words that cannot be read.
-        let behind = |moment: Option<Mark>| moment.is_some_and(|moment| moment < mark || moment == mark);
+        let behind = |moment: Option<Mark>| moment.is_some_and(|moment| moment <= mark);
         let fin = h.flow.side(from.other()).fin.map(|(fin, _)| fin);
         let gone = alert.is_none() && !h.flow.is_udp() && h.finished.of(from).is_some() && behind(*h.finished.of(from)) && behind(fin);
         let consequence = gone || before.into_iter().flatten().any(|before| *before < mark);

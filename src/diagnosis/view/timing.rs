@@ -186,7 +186,7 @@ impl View<'_> {
         let chain = facts.server_chain.as_ref().map(|seen| seen.mark);
         let records = facts.encrypted.server.iter().map(|record| record.mark);
         let flight = records.chain(chain).chain(facts.server_hello_done).chain(facts.finished.server);
-        let answered = facts.client_key_exchange.or(facts.finished.client).or(facts.client_hellos.get(1).map(|hello| hello.first));
+        let answered = facts.client_key_exchange.or(facts.finished.client).or_else(|| facts.client_hellos.get(1).map(|hello| hello.first));
         let mut behind = flight.filter(|mark| mark.frame > wait.to.frame && answered.is_none_or(|answered| *mark < answered));
         behind.any(|mark| facts.flow.elapsed(wait.to, mark) < self.rtt() / 2)
     }
