@@ -1,7 +1,7 @@
 //! The judge: runs every rule over one handshake and picks the cause among what they say.
 //!
-//! Findings are ordered by weight, then confidence, then the rules' order; the first that explains is the cause, the others stay as findings
-//! and alternatives. The capture is judged first: what it lacks lowers the confidence of everything else.
+//! Findings are ordered by weight, then confidence (of a handshake that completed, those first that a side refused), then the rules' order; the first
+//! that explains is the cause, the others stay as findings and alternatives. The capture is judged first: what it lacks lowers the confidence of everything else.
 
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -101,8 +101,12 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     if went_on {
         findings.retain(|finding| finding.weight == Weight::Note);
     }
-    // What is alike in both stays in the rules' order.
-    findings.sort_by_key(|finding| std::cmp::Reverse((finding.weight, finding.confidence)));
+    // A delay on the way explains nothing of what a side refused when it was done.
+    let refused = |finding: &Finding| {
+        handshake.outcome == Outcome::Completed && matches!(finding.stopped_by, Some(StoppedBy::Client | StoppedBy::Server))
+    };
+    // What is alike in all stays in the rules' order.
+    findings.sort_by_key(|finding| std::cmp::Reverse((finding.weight, refused(finding), finding.confidence)));
     let cause = findings.iter().position(|finding| is_cause(case, finding)).map(|index| findings.remove(index));
     let cause = cause.map(|finding| match View::new(handshake).answered_by_two() {
         Some(text) if finding.cause.family() != Family::Capture => finding.noting(text),

@@ -51,7 +51,7 @@ fn may_import(from: &str, to: &str) -> bool {
         "owners" => ground || matches!(to, "packet" | "report"),
         // Packets in, files out, with what the reports say of them.
         "recorder" => ground || matches!(to, "packet" | "report" | "output"),
-        "pipeline" | "analyze" | "app" | "cli" | "main" | "lib" => true,
+        "pipeline" | "analyze" | "app" | "cli" | "main" | "allocator" | "lib" => true,
         _ => false,
     }
 }

@@ -65,8 +65,7 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         if proven { Confidence::Strong } else { Confidence::Likely },
         format!("Packet loss delayed the handshake with {} by {total}{share}{repeats}.", view.target()),
     )
-    // Nobody suffers of a delay who leaves as soon as it is over: why he does is told by others.
-    .weight(if felt && !left_unused(case, view) { Weight::Explains } else { Weight::Note })
+    .weight(if felt { Weight::Explains } else { Weight::Note })
     .stopped_by(StoppedBy::Network)
     .shown_by(loss.repaired, format!("{} arrives {} late", loss.what, span_text(loss.worst)))
     .or_else(or_late)
@@ -81,16 +80,6 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             .advise("If it is SYNs alone, look on the server whether its queue overflows:")
             .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )
-}
-
-/// The client ended the completed handshake at once and said nothing in it.
-fn left_unused(case: &Case<'_>, view: View<'_>) -> bool {
-    let facts = case.handshake;
-    let silent =
-        facts.application_data.client.is_none() && facts.application_records.client == 0 && facts.application_data.server.is_none();
-    let done = facts.finished.client.zip(facts.finished.server).map(|(client, server)| client.max(server));
-    let ending = view.first_end().filter(|ending| ending.side == Side::Client && view.is_tcp() && silent);
-    ending.zip(done).is_some_and(|(ending, done)| ending.mark.time.since(done.time) < AT_ONCE)
 }
 
 /// The server's answer came late, and other packets of the same handshake were lost before they reached this point: so were its first copies.
@@ -238,7 +227,5 @@ fn bare(message: &'static str) -> &'static str {
 
 /// A delay that people notice, beyond what a single fast repair costs.
 const FELT: Duration = Duration::from_millis(250);
-/// A client that has nothing to say, or will not say it, leaves within this time.
-const AT_ONCE: Duration = Duration::from_millis(300);
 /// So many packets of the server that never came are copies of its answer. One number passed over may have gone to another connection.
 const MANY_UNSEEN: u32 = 2;

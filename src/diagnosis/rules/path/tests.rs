@@ -253,23 +253,6 @@ fn what_is_lost_and_comes_again_too_late_was_not_waited_for_by_the_server() {
 }
 
 #[test]
-fn a_delay_is_nothing_to_who_leaves_at_once() {
-    let delayed = |used: bool| {
-        let mut facts = connected();
-        (facts.outcome, facts.finished.client, facts.finished.server) = (Outcome::Completed, Some(at(40, 500)), Some(at(39, 490)));
-        facts.flow.sides.client.syn = Some(syn(at(1, 0), at(1, 0), 1, 64));
-        facts.flow.events.push(event(at(6, 400), Side::Server, FlowEventKind::Retransmission { offset: 0, len: 900 }));
-        facts.flow.sides.client.fin = Some((at(42, 520), 600));
-        if used {
-            facts.application_data.client = Some(at(41, 505));
-        }
-        found(&loss::RULE, &facts).map(|finding| finding.weight)
-    };
-    assert_eq!(delayed(false).is_some(), delayed(true).is_some());
-    assert_ne!(delayed(false), Some(Weight::Explains));
-}
-
-#[test]
 fn a_hole_is_measured_by_what_arrived_and_by_its_last_packet() {
     let by_size = |len: u64, largest: u32| {
         let mut facts = connected();
