@@ -101,12 +101,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     if went_on {
         findings.retain(|finding| finding.weight == Weight::Note);
     }
-    // A delay on the way explains nothing of what a side refused when it was done.
-    let refused = |finding: &Finding| {
-        handshake.outcome == Outcome::Completed && matches!(finding.stopped_by, Some(StoppedBy::Client | StoppedBy::Server))
-    };
     // What is alike in all stays in the rules' order.
-    findings.sort_by_key(|finding| std::cmp::Reverse((finding.weight, refused(finding), finding.confidence)));
+    findings.sort_by_key(|finding| std::cmp::Reverse(rank(handshake.outcome, finding)));
     let cause = findings.iter().position(|finding| is_cause(case, finding)).map(|index| findings.remove(index));
     let cause = cause.map(|finding| match View::new(handshake).answered_by_two() {
         Some(text) if finding.cause.family() != Family::Capture => finding.noting(text),
@@ -202,6 +198,12 @@ fn rests_on_messages_of(side: Side, family: Family) -> bool {
     }
 }
 
+/// What a finding stands before others by. A delay on the way explains nothing of what a side refused when it was done.
+fn rank(outcome: Outcome, finding: &Finding) -> (Weight, bool, Confidence) {
+    let refused = outcome == Outcome::Completed && matches!(finding.stopped_by, Some(StoppedBy::Client | StoppedBy::Server));
+    (finding.weight, refused, finding.confidence)
+}
+
 /// Whether a finding may stand as the cause of how this handshake ended.
 fn is_cause(case: &Case<'_>, finding: &Finding) -> bool {
     match case.handshake.outcome {
@@ -255,5 +257,14 @@ mod tests {
         assert_eq!(refused(A::UNKNOWN_CA, 0), (Cause::CertificateUntrustedCa, Confidence::Strong));
         assert_eq!(refused(A::UNKNOWN_CA, 1), (Cause::CertificateUntrustedCa, Confidence::Likely));
         assert_eq!((refused(A::INTERNAL_ERROR, 0).1, refused(A::INTERNAL_ERROR, 1).1), (Confidence::Strong, Confidence::Likely));
+    }
+
+    #[test]
+    fn a_delay_explains_nothing_of_what_was_refused() {
+        let finding = |cause, confidence, by| Finding::new(cause, confidence, "Said.").weight(Weight::Explains).stopped_by(by);
+        let delay = finding(Cause::PacketLoss, Confidence::Strong, StoppedBy::Network);
+        let refusal = finding(Cause::ServerCertificateRejected, Confidence::Likely, StoppedBy::Client);
+        assert!(rank(Outcome::Completed, &refusal) > rank(Outcome::Completed, &delay));
+        assert!(rank(Outcome::Reset, &refusal) < rank(Outcome::Reset, &delay), "what failed is explained by what is surest");
     }
 }

@@ -210,7 +210,10 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let said = handshake.alerts.iter().find(|seen| seen.from == Side::Client && !seen.consequence);
     let alert = said.map(|seen| seen.mark);
     let mark = [fin, reset, alert].into_iter().flatten().min()?;
-    let spoke = !sends_settings(handshake) && handshake.application_data.server.is_some_and(|data| data < mark);
+    // Who stays to read them has taken the certificate.
+    let soon = View::new(handshake).rtt().saturating_add(FORTHWITH);
+    let unasked = |data: Mark| sends_settings(handshake) && mark.time.since(data.time) <= soon;
+    let spoke = handshake.application_data.server.is_some_and(|data| data < mark && !unasked(data));
     let server_first = server.fin.is_some_and(|(end, _)| end < mark) || spoke;
     if server_first || mark.frame < finished.frame && alert.is_none() || mark.time.since(finished.time) > PROMPT {
         return None;
@@ -240,7 +243,7 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
         handshake.preamble.as_ref().is_some_and(|facts| matches!(facts.dialect, Dialect::Mysql | Dialect::Postgres | Dialect::Tds));
     let at_once = mark.time.since(finished.time);
     let business = alert.is_none() && (came_to_speak(handshake) || never_asks(case))
-        || checks == Checks::Unknown && fin == Some(mark) && keeps_leaving(case, at_once)
+        || checks == Checks::Unknown && alert.is_none() && fin == Some(mark) && keeps_leaving(case, at_once)
         || at_once <= COMPARES && shows_itself_in_vain(case);
     let meant = database
         || business
