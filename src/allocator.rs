@@ -1,7 +1,8 @@
 //! The allocator: mimalloc, and before it, on one thread, memory that was freed a moment ago.
 //!
-//! A handshake is some sixty blocks of memory, freed when it was reported. An allocator by itself hands out what was freed longest ago, or never used: memory
-//! that has left the core's cache, so that each line of it has to come back in order to be overwritten. Here the block that was freed last is used first.
+//! A handshake is many blocks of memory, freed when it was reported. mimalloc goes through its pages in turn, so that what it hands out was mostly freed long
+//! ago, or never used: it has left the core's cache, and each line of it has to come back in order to be overwritten. Here the block that was freed last is
+//! used first.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
@@ -19,8 +20,8 @@ const STEP: usize = 32;
 const LARGEST: usize = 2048;
 /// Stacks, one for each size.
 const SIZES: usize = LARGEST / STEP;
-/// Blocks that a stack keeps at most, so that all keep 4 MiB at most.
-const KEPT: u8 = 64;
+/// Blocks that a stack keeps at most, so that all keep less than 4 MiB.
+const KEPT: u8 = 63;
 
 /// Freed blocks of one size, each of which begins with the address of the next.
 #[derive(Debug)]

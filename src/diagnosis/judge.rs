@@ -1,7 +1,7 @@
 //! The judge: runs every rule over one handshake and picks the cause among what they say.
 //!
-//! Findings are ordered by weight, then confidence (of a handshake that completed, those first that a side refused), then the rules' order; the first
-//! that explains is the cause, the others stay as findings and alternatives. The capture is judged first: what it lacks lowers the confidence of everything else.
+//! Findings are ordered by weight, of a handshake that completed by whether a side refused, by confidence, and by the rules' order; the first that
+//! explains is the cause, the others stay as findings and alternatives. The capture is judged first: what it lacks lowers the confidence of everything else.
 
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};

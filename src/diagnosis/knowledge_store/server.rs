@@ -15,6 +15,7 @@ use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::contrast::{self, Contrast};
 use crate::diagnosis::knowledge::{Knowledge, KnownChain};
 use crate::diagnosis::tickets::{self, Tickets};
+use crate::diagnosis::visits;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
@@ -257,7 +258,7 @@ impl Served {
 
 /// 1 for a handshake that completed and whose client had something to say.
 fn used(handshake: &Handshake) -> u32 {
-    u32::from(handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some())
+    u32::from(visits::is_used(handshake))
 }
 
 /// `RSA`, `EC`, `Ed25519`…

@@ -74,7 +74,7 @@ impl<'a> View<'a> {
         let flight = quic.handshakes.server.last.filter(|last| *last < mark)?;
         let is_last = Side::BOTH.into_iter().all(|side| self.side(side).last_packet.is_none_or(|last| last <= mark));
         let late = mark.time.since(flight.time) >= facts.server_hello_time()?.max(AT_ONCE);
-        (is_last && late && len < LEAST_FINISHED && facts.close == Close::EndOfCapture).then_some(mark)
+        (is_last && late && len < QuicFacts::LEAST_FINISHED && facts.close == Close::EndOfCapture).then_some(mark)
     }
 
     /// Over QUIC the client's last word, which nobody can read, is a lone Handshake packet behind the server's flight, and the capture ends with it: it may be
@@ -85,7 +85,7 @@ impl<'a> View<'a> {
         let (len, mark) = quic.last_alone.client.filter(|_| facts.outcome == Outcome::Incomplete && !facts.provisional)?;
         let answers = quic.handshakes.server.last.is_some_and(|last| last < mark);
         let is_last = Side::BOTH.into_iter().all(|side| self.side(side).last_packet.is_none_or(|last| last <= mark));
-        (answers && is_last && len > LARGEST_ACK && facts.close == Close::EndOfCapture).then_some(mark)
+        (answers && is_last && len > QuicFacts::LARGEST_ACK && facts.close == Close::EndOfCapture).then_some(mark)
     }
 
     /// A ServerHello or part of one was seen.
@@ -154,9 +154,5 @@ impl<'a> View<'a> {
 
 /// Bytes of a datagram from which on it may be too large for a path with tunnels.
 pub const FULL_SIZE: u32 = 500;
-/// A Handshake packet of QUIC with a Finished has at least its number, the frame's header, 36 bytes and the tag.
-const LEAST_FINISHED: u32 = 1 + 3 + 36 + 16;
-/// One with nothing but an acknowledgment has at most its number, the frame of a single range, and the tag.
-const LARGEST_ACK: u32 = 4 + 12 + 16;
 /// No acknowledgment of a Handshake packet is held back so long; to verify a certificate takes that.
 const AT_ONCE: Duration = Duration::from_millis(3);

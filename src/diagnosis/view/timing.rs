@@ -79,11 +79,10 @@ impl View<'_> {
     /// How long the client had heard nothing when it left over TCP, where the server owed it an answer to all or a part of its hello; not where it left
     /// sooner than anybody's limit.
     pub fn gave_up_after(&self) -> Option<Duration> {
-        let silence = || self.silence();
         let left = self.is_tcp() && self.hello_begun() && self.failed_without_words();
         let ending = self.ended_by(Side::Client).filter(|_| left)?;
         let owed = self.awaited_at(ending.mark).is_some_and(|awaited| awaited.side == Side::Server);
-        owed.then(silence).filter(|silence| *silence >= SHORTEST_LIMIT.max(self.rtt() * 3))
+        owed.then(|| self.silence()).filter(|silence| *silence >= SHORTEST_LIMIT.max(self.rtt() * 3))
     }
 
     /// The client waits for a greeting on a port where TLS begins with the first byte: the service, and how long it waited before either side

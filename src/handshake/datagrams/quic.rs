@@ -250,7 +250,9 @@ impl Quic {
         let alone = handshake > 0 && !early && !short;
         *quic.last_alone.of_mut(side) = alone.then(|| (u32::try_from(handshake).unwrap_or(u32::MAX), datagram.mark));
         match (side, &mut self.perhaps_finished) {
-            (Side::Client, None) if handshake >= LEAST_FINISHED => self.perhaps_finished = Some((datagram.mark, Packets::default())),
+            (Side::Client, None) if handshake >= QuicFacts::LEAST_FINISHED as usize => {
+                self.perhaps_finished = Some((datagram.mark, Packets::default()));
+            }
             (Side::Server, Some((_, alone))) if handshake > 0 => *alone = Packets::default(),
             (Side::Server, Some((_, alone))) if short && !early => alone.add(datagram.mark, datagram.payload.len()),
             _ => {}
@@ -426,8 +428,6 @@ fn note_strange(h: &mut Observed, datagram: &Datagram<'_>) {
 const LEAST_FIRST_CID: usize = 8;
 /// Versions of a Version Negotiation packet remembered.
 const VERSIONS: usize = 32;
-/// A Handshake packet with a Finished has at least its number, the frame's header, 36 bytes and the tag.
-const LEAST_FINISHED: usize = 1 + 3 + 36 + 16;
 /// The magic cookie of STUN (RFC 8489 section 5), which may share the ports.
 const STUN_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 /// A datagram that closes with a Handshake and a 1-RTT packet is no larger than this, its reason included.

@@ -92,11 +92,11 @@ fn closed_in_silence(h: &Over<'_>, quic: &QuicFacts) -> Option<(Side, Mark)> {
 /// acknowledgment: a close without a reason has that size, too.
 fn repeats_its_answer(quic: &QuicFacts) -> bool {
     let (Some((_, again)), Some(first)) = (quic.repeated.client, quic.handshakes.client.first) else { return false };
-    let brief = quic.last_alone.client.is_some_and(|(len, mark)| len < LEAST_FINISHED && mark == again);
+    let brief = quic.last_alone.client.is_some_and(|(len, mark)| len < QuicFacts::LEAST_FINISHED && mark == again);
     // What it sent twice before its last word were acknowledgments, where all of it together is no larger than so many of them.
     let acked = quic.last_alone.client.is_some_and(|(len, mark)| {
         let before = quic.handshakes.client.bytes.saturating_sub(len.into());
-        again < mark && before <= u64::from(quic.handshakes.client.count.saturating_sub(1)) * u64::from(LARGEST_ACK)
+        again < mark && before <= u64::from(quic.handshakes.client.count.saturating_sub(1)) * u64::from(QuicFacts::LARGEST_ACK)
     });
     again > first && !brief && !acked
 }
@@ -349,10 +349,6 @@ const AMPLIFIED_ROOM: u64 = 1_200;
 /// What stands around a Finished in a Handshake packet at most: number, acknowledgment, frame header, tag.
 const AROUND_FINISHED: u32 = 4 + 12 + 4 + 16;
 const EMPTY_CERTIFICATE: u32 = 8;
-/// A Handshake packet with a Finished has at least its number, the frame's header, 36 bytes and the tag.
-const LEAST_FINISHED: u32 = 1 + 3 + 36 + 16;
-/// A Handshake packet with nothing but an acknowledgment: its number, the frame, of a single range as at the beginning, and the tag.
-const LARGEST_ACK: u32 = 4 + 12 + 16;
 /// A client's Certificate and CertificateVerify have more bytes than this.
 const LEAST_CERTIFICATE: u32 = 300;
 /// A client's Handshake packets of so many bytes are most often one that fills its datagram, behind an Initial packet, with padding.

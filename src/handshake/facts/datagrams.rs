@@ -219,6 +219,12 @@ impl ClosedBy {
 }
 
 impl QuicFacts {
+    /// Bytes of a Handshake packet with a Finished, at least: its number, the frame's header, 36 bytes and the tag.
+    pub const LEAST_FINISHED: u32 = 1 + 3 + 36 + 16;
+
+    /// Bytes of one with nothing but an acknowledgment, at most: its number, the frame, of a single range as at the beginning, and the tag.
+    pub const LARGEST_ACK: u32 = 4 + 12 + 16;
+
     /// Of a connection that begins with this version.
     pub fn new(version: Version) -> Self {
         Self {

@@ -296,7 +296,7 @@ fn keeps_leaving(case: &Case<'_>, after: Duration) -> bool {
     }
     let http = |hello: &ClientHello| hello.alpn().any(|protocol| matches!(protocol, b"h2" | b"http/1.1"));
     let again = like_it(case) > 0;
-    let works = || case.knowledge.related.iter().any(|other| other.used && !other.same_name && has_its_shape(case, other));
+    let works = || alike(case).any(|other| other.used && !other.same_name);
     handshake.hello().is_some_and(http) && (after <= FORTHWITH || again) || again && works()
 }
 
@@ -310,14 +310,13 @@ fn shows_itself_in_vain(case: &Case<'_>) -> bool {
 
 /// Other handshakes of this client with a like hello that completed, within seconds.
 fn like_it(case: &Case<'_>) -> usize {
-    let like =
-        |other: &&Related| other.same_endpoint && other.same_name && other.outcome == Outcome::Completed && has_its_shape(case, other);
-    case.knowledge.related.iter().filter(like).count()
+    alike(case).filter(|other| other.same_endpoint && other.same_name && other.outcome == Outcome::Completed).count()
 }
 
-/// Another handshake was begun by a like hello.
-fn has_its_shape(case: &Case<'_>, other: &Related) -> bool {
-    case.handshake.last_hello().is_some_and(|hello| hello_shape(&hello.what) == other.hello_shape)
+/// Other handshakes that were begun by a like hello.
+fn alike<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Related> + use<'a> {
+    let shape = case.handshake.last_hello().map(|hello| hello_shape(&hello.what));
+    case.knowledge.related.iter().filter(move |other| Some(other.hello_shape) == shape)
 }
 
 /// A server of the DNS whose clients come again and again and never ask it anything: a look would be one, and who comes to ask does so at once.
