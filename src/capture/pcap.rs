@@ -16,7 +16,7 @@ pub(super) struct Pcap {
 
 /// What the file header settles for all records.
 #[derive(Debug, Clone, Copy)]
-struct Header {
+pub(super) struct Header {
     order: Order,
     nanos_per_unit: i64,
     prefix: usize,
@@ -26,6 +26,14 @@ struct Header {
 }
 
 impl Header {
+    /// The frame that the bytes begin with when nothing is odd about it; all else is for [`Pcap::next`] to judge.
+    #[inline]
+    pub(super) fn first(&self, bytes: &[u8]) -> Option<Cut> {
+        let words @ [_, _, len, _] = self.order.words(bytes.first_chunk()?);
+        let cut = self.cut(words);
+        (len > 0 && len <= self.longest && cut.total <= bytes.len()).then_some(cut)
+    }
+
     /// The frame of a record with these four words.
     fn cut(&self, [seconds, fraction, len, original_len]: [u32; 4]) -> Cut {
         // 64 bits hold any of them: the seconds and what is a fraction of them are of 32.
@@ -64,13 +72,9 @@ impl Pcap {
         if bytes.len() < cut.total { Step::Need(cut.total) } else { Step::Frame(cut) }
     }
 
-    /// The frame that the bytes begin with when nothing is odd about it; all else is for [`Pcap::next`] to judge.
-    #[inline]
-    pub(super) fn frame(&self, bytes: &[u8]) -> Option<Cut> {
-        let header = self.header.as_ref()?;
-        let words @ [_, _, len, _] = header.order.words(bytes.first_chunk()?);
-        let cut = header.cut(words);
-        (len > 0 && len <= header.longest && cut.total <= bytes.len()).then_some(cut)
+    /// What tells of frames with nothing odd about them, once the file header was read.
+    pub(super) const fn frames(&self) -> Option<Header> {
+        self.header
     }
 
     fn file_header(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Step {

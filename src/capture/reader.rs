@@ -219,13 +219,8 @@ impl Reader {
         let mut damage = None;
         while self.skip == 0 {
             if let Format::Pcap(format) = &self.format {
-                // Nearly all records of nearly all captures: one after another without a look at anything else.
                 let before = used;
-                while let Some(cut) = bytes.get(used..).and_then(|rest| format.frame(rest)) {
-                    seen.point(block, self.next_number, used, cut);
-                    self.next_number = self.next_number.saturating_add(1);
-                    used = used.saturating_add(cut.total);
-                }
+                (used, self.next_number) = seen.point_all(block, self.next_number, format, bytes, used);
                 self.offset = self.offset.saturating_add(used.saturating_sub(before) as u64);
             }
             let rest = bytes.get(used..).unwrap_or_default();
@@ -355,6 +350,22 @@ impl Seen {
         self.captured = self.captured.saturating_add(u64::from(len));
         self.first = self.first.min(time);
         self.last = self.last.max(time);
+    }
+
+    /// Points the block at frames from `at` on, as long as nothing is odd about them. Gives where they end, and the number behind the last.
+    ///
+    /// That is nearly all records of nearly all captures, one after another without a look at anything else.
+    #[inline(never)]
+    fn point_all(&mut self, block: &mut Block, mut number: u64, format: &Pcap, bytes: &[u8], mut at: usize) -> (usize, u64) {
+        let Some(frames) = format.frames() else { return (at, number) };
+        let mut seen = Self { ..*self };
+        while let Some(cut) = bytes.get(at..).and_then(|rest| frames.first(rest)) {
+            seen.point(block, number, at, cut);
+            number = number.saturating_add(1);
+            at = at.saturating_add(cut.total);
+        }
+        *self = seen;
+        (at, number)
     }
 
     fn add_to(&self, input: &mut Input) {

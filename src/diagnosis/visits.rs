@@ -65,7 +65,7 @@ struct Burst {
     attempts: u32,
     /// Of those, how many were put to use.
     used: u32,
-    /// The server answered with a ServerHello, and the client did not object.
+    /// The server answered with a ServerHello, and the client neither objected nor used it: it had asked whether that is taken.
     answered: u32,
     /// The server ended it in answer to the hello.
     refused: u32,
@@ -115,7 +115,7 @@ impl Visits {
         burst.attempts = burst.attempts.saturating_add(1);
         for (count, counts) in [
             (&mut burst.used, is_used(handshake)),
-            (&mut burst.answered, handshake.server_hello.is_some() && !objects(handshake)),
+            (&mut burst.answered, handshake.server_hello.is_some() && !objects(handshake) && !is_used(handshake)),
             (&mut burst.refused, handshake.server_hello.is_none() && handshake.stopped_by == StoppedBy::Server),
             (&mut burst.objected, objects(handshake)),
         ] {
@@ -288,6 +288,13 @@ mod tests {
         assert!(is_a_scan(|number, scene| if number % 3 == 0 { refused(scene) } else { answered(scene) }));
         assert!(!is_a_scan(|_, scene| refused(scene)), "nobody is served");
         assert!(!is_a_scan(|_, scene| answered(scene)), "nobody is refused: what is asked for is no question");
+        let used = |scene: Scene| {
+            let mut scene = answered(scene);
+            scene.handshake.outcome = Outcome::Completed;
+            scene.handshake.application_data.client = scene.handshake.server_hello.as_ref().map(|seen| seen.mark);
+            scene
+        };
+        assert!(!is_a_scan(|number, scene| if number == 0 { used(scene) } else { refused(scene) }), "one of many programs is served");
         let objects = |scene: Scene| answered(scene).alert(Side::Client, AlertDescription::CERTIFICATE_EXPIRED);
         assert!(!is_a_scan(|number, scene| match number % 3 {
             0 => refused(scene),

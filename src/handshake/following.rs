@@ -354,6 +354,11 @@ impl Following {
     /// A side spoke another protocol where TLS was due.
     fn speaks_plaintext(&mut self, h: &mut Observed, what: Plaintext, data: &Data<'_>) -> Interest {
         let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
+        let asked = h.plaintext.client.as_ref().filter(|_| data.side == Side::Server);
+        let what = match asked {
+            Some(asked) => what.in_answer_to(&asked.what, data.bytes),
+            None => what,
+        };
         *h.plaintext.of_mut(data.side) = Some(Box::new(Located { what, mark: *data.mark, first: *data.mark, span }));
         self.streams.of_mut(data.side).ignore();
         Interest::More

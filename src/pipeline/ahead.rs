@@ -8,7 +8,7 @@ use std::cell::Cell;
 use crate::flow::FlowKey;
 use crate::frame::{Block, Frame};
 use crate::packet::{self, Packet, Segment};
-use crate::transport::Expected;
+use crate::transport::{Ask, Expected};
 
 use super::partition::partition;
 
@@ -19,15 +19,15 @@ const GROUP: usize = 8;
 #[derive(Debug)]
 pub(super) struct Ahead<'b> {
     frames: [Next<'b>; GROUP],
-    /// Who takes them in was told of them.
-    foretold: bool,
+    /// The number of the first of them.
+    pub(super) first: u64,
     at: usize,
     len: usize,
 }
 
 /// One of the next frames.
 #[derive(Debug)]
-struct Next<'b> {
+pub(super) struct Next<'b> {
     /// What it holds; anything where it is not of the usual kind.
     packet: Packet<'b>,
     is_plain: bool,
@@ -37,27 +37,47 @@ struct Next<'b> {
     interface: u32,
     /// Its bytes that were captured.
     captured: u32,
-    /// What is known of its flow.
+    /// What is known of its flow, where that was asked for.
     flow: Cell<Expected>,
 }
 
 /// A frame of the usual kind that is at hand.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Plain<'a, 'b> {
+pub(super) struct Plain<'a> {
     /// The packet in it, and its segment.
-    pub(super) packet: &'a Packet<'b>,
-    pub(super) segment: &'a Segment<'b>,
-    pub(super) partition: u16,
-    pub(super) interface: u32,
+    pub(super) packet: &'a Packet<'a>,
+    pub(super) segment: &'a Segment<'a>,
+    next: &'a Next<'a>,
+}
+
+impl Plain<'_> {
+    #[inline]
+    pub(super) const fn partition(&self) -> u16 {
+        self.next.partition
+    }
+
+    #[inline]
+    pub(super) const fn interface(&self) -> u32 {
+        self.next.interface
+    }
+
     /// Its bytes that were captured.
-    pub(super) captured: u32,
-    /// What is known of its flow, where that was asked for.
-    pub(super) expected: Option<Expected>,
+    #[inline]
+    pub(super) const fn captured(&self) -> u32 {
+        self.next.captured
+    }
+
+    /// What is known of its flow, once it was asked for.
+    #[inline]
+    pub(super) const fn flow(&self) -> &Cell<Expected> {
+        &self.next.flow
+    }
 }
 
 impl<'b> Next<'b> {
     /// Looks at the frame, behind one of this partition and flow. Gives its own, if it is of the usual kind.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once a packet, in one place")]
     fn look(&mut self, frame: Option<Frame<'b>>, before: Option<(u16, &FlowKey)>) -> Option<(u16, &FlowKey)> {
         (self.is_plain, self.again) = (false, false);
         let frame = frame?;
@@ -85,7 +105,7 @@ impl<'b> Ahead<'b> {
             captured: 0,
             flow: Cell::default(),
         };
-        Self { frames: std::array::from_fn(nothing), foretold: false, at: 0, len: 0 }
+        Self { frames: std::array::from_fn(nothing), first: 0, at: 0, len: 0 }
     }
 
     /// All that was looked at was taken.
@@ -97,30 +117,37 @@ impl<'b> Ahead<'b> {
     /// Looks at the first of the frames at these places of a block.
     #[inline]
     pub(super) fn look(&mut self, block: &'b Block, mut places: impl Iterator<Item = usize>) {
-        (self.at, self.len, self.foretold) = (0, 0, false);
-        let mut before = None;
+        self.at = 0;
+        let (mut before, mut len) = (None, 0_usize);
         for next in &mut self.frames {
             let Some(place) = places.next() else { break };
-            self.len = self.len.saturating_add(1);
-            before = next.look(block.frame(place), before);
+            let frame = block.frame(place);
+            if len == 0 {
+                self.first = frame.map_or(0, |frame| frame.head.number);
+            }
+            len = len.saturating_add(1);
+            before = next.look(frame, before);
         }
+        self.len = len;
     }
 
-    /// The first segment in them of each run of one flow, with its partition and a place for what is known of the flow.
+    /// Tells `ask` three times of the first segment in them of each run of one flow, with its partition and what is known of the flow: all go a step
+    /// before any of them goes another. What is known then holds until they are taken.
     #[inline]
-    pub(super) fn coming(&self) -> impl Iterator<Item = (u16, &Segment<'b>, &Cell<Expected>)> {
-        self.frames.get(..self.len).unwrap_or_default().iter().filter_map(|next| match &next.packet {
-            Packet::Tcp(segment) if next.is_plain && !next.again => Some((next.partition, segment, &next.flow)),
-            _ => None,
-        })
-    }
-
-    /// What is known of their flows now holds until they are taken.
-    #[inline]
-    pub(super) fn foretold(&mut self) {
-        self.foretold = true;
+    pub(super) fn approach(&self, mut ask: impl FnMut(Ask, u16, &Segment<'b>, &mut Expected)) {
+        let frames = self.frames.get(..self.len).unwrap_or_default();
+        for step in Ask::ALL {
+            for next in frames {
+                let Packet::Tcp(segment) = &next.packet else { continue };
+                if next.is_plain && !next.again {
+                    let mut known = next.flow.get();
+                    ask(step, next.partition, segment, &mut known);
+                    next.flow.set(known);
+                }
+            }
+        }
         let mut before = Expected::default();
-        for next in self.frames.iter().take(self.len) {
+        for next in frames {
             if next.again {
                 next.flow.set(before);
             }
@@ -130,18 +157,11 @@ impl<'b> Ahead<'b> {
 
     /// The next frame; `None` where it is not of the usual kind.
     #[inline]
-    pub(super) fn take(&mut self) -> Option<Plain<'_, 'b>> {
+    pub(super) fn take(&mut self) -> Option<Plain<'_>> {
         let next = self.frames.get(self.at)?;
         self.at = self.at.saturating_add(1);
         let Packet::Tcp(segment) = &next.packet else { return None };
-        next.is_plain.then(|| Plain {
-            packet: &next.packet,
-            segment,
-            partition: next.partition,
-            interface: next.interface,
-            captured: next.captured,
-            expected: self.foretold.then(|| next.flow.get()),
-        })
+        next.is_plain.then_some(Plain { packet: &next.packet, segment, next })
     }
 }
 
@@ -181,9 +201,9 @@ mod tests {
         // What a group leaves behind stands in the way of the next.
         ahead.look(&block, 4..12);
         ahead.look(&block, 0..8);
-        let asked: Vec<u64> = ahead.coming().map(|(_, segment, _)| segment.mark.frame).collect();
-        assert_eq!(asked, [1, 4, 5, 7], "the first of each run");
-        ahead.foretold();
+        let mut asked = Vec::new();
+        ahead.approach(|_, _, segment, _| asked.push(segment.mark.frame));
+        assert_eq!(asked, [1, 4, 5, 7].repeat(Ask::ALL.len()), "the first of each run");
         let taken: Vec<Option<u64>> = (0..8).map(|_| ahead.take().map(|plain| plain.segment.mark.frame)).collect();
         assert_eq!(taken, [Some(1), Some(2), None, Some(4), Some(5), Some(6), Some(7), None]);
         assert!(ahead.is_spent());

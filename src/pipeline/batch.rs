@@ -11,7 +11,6 @@ use crate::packet::{self, Datagram, LostFragments, Packet, Segment};
 use crate::secrets::KeyLog;
 use crate::site::Site;
 use crate::time::Mark;
-use crate::transport::Expected;
 use crate::watch::Watch;
 
 use super::ahead::{Ahead, Plain};
@@ -28,11 +27,7 @@ pub(super) enum Routed<'a> {
         packet: &'a Packet<'a>,
         /// Its frame's place in the block; `None` for one that was joined from the fragments of several.
         place: Option<u32>,
-        /// What the partition's table said of its flow, where it was asked before.
-        expected: Option<Expected>,
     },
-    /// Segments that come in a moment, for whoever would rather not wait for the memory that they need.
-    Coming(&'a Ahead<'a>),
     /// A packet that came in fragments and never became whole.
     Unfinished(&'a LostFragments),
     /// Packets of a flow that were left out.
@@ -49,6 +44,29 @@ pub(super) enum Routed<'a> {
     Watch(&'a Arc<Watch>),
 }
 
+/// Who takes in what the router gives.
+pub(super) trait Taker {
+    /// Takes what is not told by another of these.
+    fn take(&mut self, routed: Routed<'_>);
+
+    /// Is told of the next frames before any of them comes.
+    #[inline]
+    fn coming(&mut self, _: &Ahead<'_>) {}
+
+    /// Takes one of these, whose place in the block is told.
+    #[inline]
+    fn plain(&mut self, plain: Plain<'_>, place: u32) {
+        self.take(Routed::Packet { partition: plain.partition(), interface: plain.interface(), packet: plain.packet, place: Some(place) });
+    }
+}
+
+impl<F: FnMut(Routed<'_>)> Taker for F {
+    #[inline]
+    fn take(&mut self, routed: Routed<'_>) {
+        self(routed);
+    }
+}
+
 /// One entry of a side table, with the frame behind which it stands, the interface that saw the handshake, and its site.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -59,15 +77,6 @@ pub(super) struct Entry {
 }
 
 impl Routed<'_> {
-    /// The number of the frame at hand, where it holds a segment.
-    #[inline]
-    pub(super) fn frame(&self) -> Option<u64> {
-        match self {
-            Self::Packet { packet: Packet::Tcp(segment), .. } => Some(segment.mark.frame),
-            _ => None,
-        }
-    }
-
     /// The partition that it is for; `None` where it is for all.
     pub(super) fn partition(&self) -> Option<u16> {
         match self {
@@ -76,7 +85,7 @@ impl Routed<'_> {
             Self::Late { late, .. } => Some(partition(&late.key)),
             // Whichever it is, one worker hands it on.
             Self::Told(_) => Some(0),
-            Self::Coming(_) | Self::Tick(_) | Self::Watch(_) => None,
+            Self::Tick(_) | Self::Watch(_) => None,
         }
     }
 }
@@ -161,8 +170,6 @@ impl Batch {
         let other = match routed {
             Routed::Packet { place: Some(place), .. } => return frames.push(place),
             Routed::Packet { place: None, interface, packet, .. } => Other::Joined(Box::new(Joined::new(interface, packet))),
-            // Whoever gives the frames looks ahead.
-            Routed::Coming(_) => return,
             Routed::Unfinished(lost) => Other::Unfinished(Box::new(*lost)),
             Routed::Late { late, second } => Other::Late(Box::new(*late), second),
             Routed::Told(entry) => Other::Told(Box::new(entry.clone())),
@@ -173,29 +180,29 @@ impl Batch {
     }
 
     /// Gives everything in order.
-    pub(super) fn each(&self, mut take: impl FnMut(Routed<'_>)) {
+    pub(super) fn each(&self, taker: &mut impl Taker) {
         let Queue { frames, others } = &self.queue;
         let mut others = others.iter().peekable();
         let mut ahead = Ahead::new();
         for (at, place) in frames.iter().enumerate() {
             while let Some((_, other)) = others.next_if(|(before, _)| *before <= at) {
-                other.give(&mut take);
+                other.give(taker);
             }
             if ahead.is_spent() {
                 ahead.look(&self.block, frames.iter().skip(at).map(|place| *place as usize));
-                foretell(&mut ahead, &mut take);
+                taker.coming(&ahead);
             }
-            if let Some(Plain { packet, partition, interface, expected, .. }) = ahead.take() {
-                take(Routed::Packet { partition, interface, packet, place: Some(*place), expected });
+            if let Some(plain) = ahead.take() {
+                taker.plain(plain, *place);
                 continue;
             }
             let Some(frame) = self.block.frame(*place as usize) else { continue };
             let mut walked = Packet::nothing();
             packet::walk(&frame, &mut walked);
-            give(&walked, frame.head.interface, Some(*place), &mut take);
+            give(&walked, frame.head.interface, Some(*place), taker);
         }
         for (_, other) in others {
-            other.give(&mut take);
+            other.give(taker);
         }
     }
 
@@ -210,29 +217,22 @@ impl Batch {
 
 impl Other {
     #[cold]
-    fn give(&self, take: &mut impl FnMut(Routed<'_>)) {
-        match self {
-            Self::Joined(joined) => give(&joined.packet(), joined.interface, None, take),
-            Self::Unfinished(lost) => take(Routed::Unfinished(lost)),
-            Self::Late(late, second) => take(Routed::Late { late, second: *second }),
-            Self::Told(entry) => take(Routed::Told(entry)),
-            Self::Tick(mark) => take(Routed::Tick(*mark)),
-            Self::Watch(watch) => take(Routed::Watch(watch)),
-        }
+    fn give(&self, taker: &mut impl Taker) {
+        taker.take(match self {
+            Self::Joined(joined) => return give(&joined.packet(), joined.interface, None, taker),
+            Self::Unfinished(lost) => Routed::Unfinished(lost),
+            Self::Late(late, second) => Routed::Late { late, second: *second },
+            Self::Told(entry) => Routed::Told(entry),
+            Self::Tick(mark) => Routed::Tick(*mark),
+            Self::Watch(watch) => Routed::Watch(watch),
+        });
     }
-}
-
-/// Tells of the segments that come next.
-#[inline]
-pub(super) fn foretell(ahead: &mut Ahead<'_>, take: &mut impl FnMut(Routed<'_>)) {
-    take(Routed::Coming(ahead));
-    ahead.foretold();
 }
 
 /// Gives a packet to its partition, if it is of a flow, with its frame's place in the block, as far as it has one.
 #[inline]
-fn give(packet: &Packet<'_>, interface: u32, place: Option<u32>, take: &mut impl FnMut(Routed<'_>)) {
+fn give(packet: &Packet<'_>, interface: u32, place: Option<u32>, taker: &mut impl Taker) {
     if let Some(key) = packet.key() {
-        take(Routed::Packet { partition: partition(key), interface, packet, place, expected: None });
+        taker.take(Routed::Packet { partition: partition(key), interface, packet, place });
     }
 }

@@ -32,7 +32,8 @@ use crate::shard::Shard;
 use crate::time::{Mark, Timestamp};
 use crate::traffic::Volumes;
 
-use super::batch::Routed;
+use super::ahead::Ahead;
+use super::batch::{Routed, Taker};
 use super::late::{LeftOut, Part};
 use super::router::{Router, RouterCounts};
 use super::secrets::Feed;
@@ -217,7 +218,7 @@ impl Pass {
         let parts = usize::from(shards).saturating_add(usize::from(division.is_some()));
         Self {
             window,
-            router: Router::new(false).foretelling(),
+            router: Router::new(false),
             worker: Worker::new(0, 1, &Policy::default(), false, None),
             shelves: (0..parts).map(|_| Shelf::default()).collect(),
             shards,
@@ -272,26 +273,8 @@ impl Pass {
         self.seen.resize(places.len(), Seen::only(State::Unknown));
         if kind != Kind::Long {
             let Self { router, worker, seen, window, shards, .. } = self;
-            router.route_part(block, places.clone(), |routed| {
-                let Routed::Packet { place: Some(place), packet, .. } = routed else {
-                    let _ = worker.take_for(routed);
-                    return;
-                };
-                let ends = kind == Kind::Within && worker.ends_settled(routed);
-                // What the DNS says of servers bears on all of them.
-                let heard = kind == Kind::Within && overhear::is_heard(packet);
-                let followed = worker.knows(routed);
-                let firsts = worker.take_for(routed);
-                let own = ends || heard || firsts.into_iter().flatten().any(|first: Mark| window.holds(first.time));
-                if let Some(seen) = (place as usize).checked_sub(places.start).and_then(|at| seen.get_mut(at)) {
-                    let [was, is] = firsts;
-                    seen.state = if own { State::Needed } else { State::Idle };
-                    seen.begins = begins(was, is);
-                    let within = kind == Kind::Within;
-                    seen.shards = if own && !heard && *shards > 1 { packet.key().map(|key| Shard::holding(key, *shards)) } else { None };
-                    seen.part = if own != within || own && seen.begins { Part::of(packet, followed) } else { None };
-                }
-            });
+            let mut looking = Looking { worker, seen, window, shards: *shards, start: places.start, within: kind == Kind::Within };
+            router.route_part(block, places.clone(), &mut looking);
         }
         self.conclude();
         let mut joined = self.router.joined().into_iter().peekable();
@@ -381,7 +364,7 @@ impl Pass {
             return;
         }
         let Self { router, worker, .. } = self;
-        let end = router.end(inventory, |routed| worker.take(routed));
+        let end = router.end(inventory, worker);
         worker.end(end);
         while worker.end_more(end) < Upto::ALL {}
         self.conclude();
@@ -489,6 +472,44 @@ impl Pass {
         self.tail.traffic = Sum::of(&self.unread);
         self.tail.quiet_until = inventory.quiet_until.map(Timestamp::nanos);
         self.tail
+    }
+}
+
+/// Takes frames of one kind in, and notes of each what it is.
+struct Looking<'p> {
+    worker: &'p mut Worker,
+    /// By place behind the first.
+    seen: &'p mut [Seen],
+    start: usize,
+    window: &'p Window,
+    shards: u16,
+    within: bool,
+}
+
+impl Taker for Looking<'_> {
+    fn take(&mut self, routed: Routed<'_>) {
+        let Self { worker, seen, start, window, shards, within } = self;
+        let Routed::Packet { place: Some(place), packet, .. } = routed else {
+            let _ = worker.take_for(routed);
+            return;
+        };
+        let ends = *within && worker.ends_settled(routed);
+        // What the DNS says of servers bears on all of them.
+        let heard = *within && overhear::is_heard(packet);
+        let followed = worker.knows(routed);
+        let firsts = worker.take_for(routed);
+        let own = ends || heard || firsts.into_iter().flatten().any(|first: Mark| window.holds(first.time));
+        if let Some(seen) = (place as usize).checked_sub(*start).and_then(|at| seen.get_mut(at)) {
+            let [was, is] = firsts;
+            seen.state = if own { State::Needed } else { State::Idle };
+            seen.begins = begins(was, is);
+            seen.shards = if own && !heard && *shards > 1 { packet.key().map(|key| Shard::holding(key, *shards)) } else { None };
+            seen.part = if own != *within || own && seen.begins { Part::of(packet, followed) } else { None };
+        }
+    }
+
+    fn coming(&mut self, ahead: &Ahead<'_>) {
+        self.worker.coming(ahead);
     }
 }
 

@@ -14,8 +14,8 @@ use crate::time::{Mark, Timestamp};
 use crate::traffic::{Kind, Traffic};
 use crate::watch::GAP;
 
-use super::ahead::{Ahead, Plain};
-use super::batch::{Entry, Routed, foretell};
+use super::ahead::Ahead;
+use super::batch::{Entry, Routed, Taker};
 use super::partition::partition;
 use super::sources::{Joined, Sources};
 
@@ -31,8 +31,8 @@ pub(super) struct Router {
     sources: Option<Sources>,
     /// The shard that is read, if it is one by itself.
     pub(super) shard: Option<Shard>,
-    /// Who is given the packets takes them in, and is told of what comes.
-    foretells: bool,
+    /// The interface and the source of a frame behind which, until the next tick, more of the same change nothing but what was seen last.
+    steady: Option<(u32, usize)>,
 }
 
 /// What went through.
@@ -109,25 +109,19 @@ impl Router {
             tick: Timestamp::MIN,
             sources,
             shard: None,
-            foretells: false,
+            steady: None,
         }
-    }
-
-    /// Tells of segments that come in a moment, too.
-    pub(super) fn foretelling(mut self) -> Self {
-        self.foretells = true;
-        self
     }
 
     /// Gives a block's packets, with ticks in between.
     #[inline]
-    pub(super) fn route(&mut self, block: &Block, give: impl FnMut(Routed<'_>)) {
-        self.route_part(block, 0..block.len(), give);
+    pub(super) fn route(&mut self, block: &Block, taker: &mut impl Taker) {
+        self.route_part(block, 0..block.len(), taker);
     }
 
     /// The same for the frames at these places, which are the next.
     #[inline]
-    pub(super) fn route_part(&mut self, block: &Block, places: Range<usize>, mut give: impl FnMut(Routed<'_>)) {
+    pub(super) fn route_part(&mut self, block: &Block, places: Range<usize>, taker: &mut impl Taker) {
         if let Some(frame) = block.frame(places.start) {
             self.counts.first.get_or_insert(frame.head.time);
         }
@@ -136,37 +130,36 @@ impl Router {
         self.counts.frames = self.counts.frames.saturating_add(frames);
         let (mut bytes, mut skipped) = (0u64, 0u64);
         let mut ahead = Ahead::new();
-        for place in places {
+        for (place, at) in places.zip(0..) {
             if ahead.is_spent() {
                 ahead.look(block, place..end);
-                if self.foretells {
-                    foretell(&mut ahead, &mut give);
-                }
+                taker.coming(&ahead);
             }
-            let (Some(frame), Ok(at)) = (ahead.take(), u32::try_from(place)) else {
+            let Some(plain) = ahead.take() else {
                 if let Some(frame) = block.frame(place) {
                     bytes = bytes.saturating_add(frame.bytes.len() as u64);
-                    skipped = skipped.saturating_add(u64::from(self.route_other(&frame, place, &mut give)));
+                    skipped = skipped.saturating_add(u64::from(self.route_other(&frame, place, taker)));
                 }
                 continue;
             };
-            let Plain { packet, segment, partition, interface, captured, expected } = frame;
-            bytes = bytes.saturating_add(u64::from(captured));
-            self.pass(segment.mark, interface, &mut give);
+            bytes = bytes.saturating_add(u64::from(plain.captured()));
+            self.pass(plain.segment.mark, plain.interface(), taker);
             if let Some(sources) = &mut self.sources {
-                saw_segment(sources, interface, segment);
-                if sources.asks()
+                saw_segment(sources, plain.interface(), plain.segment);
+                if self.steady.is_none()
+                    && sources.asks()
                     && let Some(frame) = block.frame(place)
                 {
-                    saw(sources, &frame, packet, Found::AtOnce);
+                    saw(sources, &frame, plain.packet, Found::AtOnce);
                 }
             }
-            give(Routed::Packet { partition, interface, packet, place: Some(at), expected });
+            taker.plain(plain, at);
         }
         self.counts.bytes = self.counts.bytes.saturating_add(bytes);
         self.counts.decoded = self.counts.decoded.saturating_add(frames.saturating_sub(skipped));
         // If this was the last block of an input, the first frames of the next will show whether it goes on there.
         let Some(sources) = self.sources.as_mut().filter(|_| end == block.len()) else { return };
+        self.steady = None;
         for frame in (block.len().saturating_sub(TAIL)..block.len()).filter_map(|place| block.frame(place)) {
             let mut packet = Packet::nothing();
             let found = packet::read(&frame, &mut packet);
@@ -175,9 +168,9 @@ impl Router {
     }
 
     /// Gives what a frame holds that is not of the usual kind. Whether it gave no packet.
-    fn route_other(&mut self, frame: &Frame<'_>, place: usize, give: &mut impl FnMut(Routed<'_>)) -> bool {
+    fn route_other(&mut self, frame: &Frame<'_>, place: usize, taker: &mut impl Taker) -> bool {
         let interface = frame.head.interface;
-        self.pass(frame.mark(), interface, give);
+        self.pass(frame.mark(), interface, taker);
         let mut packet = Packet::nothing();
         let found = self.decoder.walk(frame, &mut packet);
         let packet = &packet;
@@ -185,7 +178,7 @@ impl Router {
             if let Packet::Tcp(segment) = packet {
                 saw_segment(sources, interface, segment);
             }
-            if sources.asks() {
+            if self.steady.is_none() && sources.asks() {
                 saw(sources, frame, packet, found);
                 if let Packet::Udp(datagram) = packet {
                     sources.saw(interface, datagram.key.site, datagram.key.site_hash());
@@ -196,8 +189,8 @@ impl Router {
             self.counts.skip(*reason, frame);
             match frame.head.link {
                 LEFT_OUT => self.told(&frame.head),
-                LATE_PACKETS => tell_late(frame, give),
-                TOLD_ELSEWHERE => tell_elsewhere(frame, give),
+                LATE_PACKETS => tell_late(frame, taker),
+                TOLD_ELSEWHERE => tell_elsewhere(frame, taker),
                 _ => {}
             }
             return true;
@@ -206,7 +199,7 @@ impl Router {
             let place = u32::try_from(place).ok().filter(|_| found != Found::Joining);
             // Fragments are in every shard, as nothing tells whose they are before the last.
             if place.is_some() || self.shard.is_none_or(|shard| shard.holds(key)) {
-                give(Routed::Packet { partition: partition(key), interface, packet, place, expected: None });
+                taker.take(Routed::Packet { partition: partition(key), interface, packet, place });
             }
         }
         false
@@ -215,17 +208,28 @@ impl Router {
     /// A frame is at hand, and what has waited for too long at that moment is told of before the tick, which may end the flow that it is of.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once a packet")]
-    fn pass(&mut self, mark: Mark, interface: u32, give: &mut impl FnMut(Routed<'_>)) {
+    fn pass(&mut self, mark: Mark, interface: u32, taker: &mut impl Taker) {
         self.decoder.pass(mark.time);
         if self.decoder.has_lost() {
-            self.unfinished(give);
+            self.unfinished(taker);
         }
-        self.arrive(mark, interface, give);
+        if let Some((known, source)) = self.steady
+            && known == interface
+            && mark.time >= self.counts.last.time
+            && mark.time < self.tick
+        {
+            self.counts.last = mark;
+            if let Some(sources) = &mut self.sources {
+                sources.hear_on(source, mark);
+            }
+            return;
+        }
+        self.arrive(mark, interface, taker);
     }
 
     /// The next frame is at hand: time goes on, and whoever fell silent before it is told of before the tick.
-    #[inline]
-    fn arrive(&mut self, mark: Mark, interface: u32, give: &mut impl FnMut(Routed<'_>)) {
+    #[inline(never)]
+    fn arrive(&mut self, mark: Mark, interface: u32, taker: &mut impl Taker) {
         let before = self.counts.last.time;
         // A clock that was set back stays so: its later frames are no moment that never ends.
         let back = before > mark.time.after(GAP);
@@ -239,27 +243,28 @@ impl Router {
             }
             sources.hear(interface, mark);
             if let Some(watch) = sources.news() {
-                give(Routed::Watch(&watch));
+                taker.take(Routed::Watch(&watch));
             }
         }
-        self.tick(give);
+        self.tick(taker);
+        self.steady = self.sources.as_ref().map_or(Some(0), |sources| sources.steady(interface)).map(|source| (interface, source));
     }
 
     /// Tells the flows of the packets that came in fragments and never became whole.
     #[cold]
-    fn unfinished(&mut self, give: &mut impl FnMut(Routed<'_>)) {
+    fn unfinished(&mut self, taker: &mut impl Taker) {
         for lost in self.decoder.take_lost() {
-            give(Routed::Unfinished(&lost));
+            taker.take(Routed::Unfinished(&lost));
         }
     }
 
     /// The capture is over. Gives its last moment, after the last that is to be told of it.
-    pub(super) fn end(&mut self, inventory: &Inventory, mut give: impl FnMut(Routed<'_>)) -> Mark {
+    pub(super) fn end(&mut self, inventory: &Inventory, taker: &mut impl Taker) -> Mark {
         let last = self.counts.last;
         // It ended at its last frame, or later where it is known that nothing more came.
         let end = Mark { time: inventory.quiet_until.map_or(last.time, |until| until.max(last.time)), ..last };
         self.decoder.finish(end.time);
-        self.unfinished(&mut give);
+        self.unfinished(taker);
         if let Some(sources) = &mut self.sources {
             sources.end(inventory, end);
             let (silences, more) = sources.silences();
@@ -267,27 +272,28 @@ impl Router {
             self.counts.silences_more = more;
             self.counts.points = sources.points(inventory);
             if let Some(watch) = sources.news() {
-                give(Routed::Watch(&watch));
+                taker.take(Routed::Watch(&watch));
             }
         }
         end
     }
 
     /// Packet time goes on while no packet comes: `now` is the present of a live capture.
-    pub(super) fn idle(&mut self, now: Timestamp, mut give: impl FnMut(Routed<'_>)) {
+    pub(super) fn idle(&mut self, now: Timestamp, taker: &mut impl Taker) {
         // Packets stay in the kernel for a moment; time must not overtake them.
         let now = now.before(LATEST_PACKETS);
         if self.counts.frames == 0 || now <= self.counts.last.time {
             return;
         }
         self.counts.last.time = now;
-        self.tick(&mut give);
+        self.tick(taker);
     }
 
     /// What a frame that was left out of a condensate had shown: that its interface goes on where another left off.
     #[cold]
     fn told(&mut self, head: &FrameHead) {
         if let (Some(sources), Some(before)) = (&mut self.sources, (head.original_len & !LINKED).checked_sub(1)) {
+            self.steady = None;
             sources.told(head.interface, before, head.original_len & LINKED != 0);
         }
     }
@@ -297,11 +303,11 @@ impl Router {
         self.sources.as_mut().map(Sources::take_joined).unwrap_or_default()
     }
 
-    fn tick(&mut self, mut give: impl FnMut(Routed<'_>)) {
+    fn tick(&mut self, taker: &mut impl Taker) {
         let now = self.counts.last;
         if now.time >= self.tick {
             self.tick = now.time.next_step(self.length);
-            give(Routed::Tick(now));
+            taker.take(Routed::Tick(now));
         }
     }
 
@@ -316,19 +322,19 @@ impl Router {
 
 /// Gives what a condensate has left out of flows.
 #[cold]
-fn tell_late(frame: &Frame<'_>, give: &mut impl FnMut(Routed<'_>)) {
+fn tell_late(frame: &Frame<'_>, taker: &mut impl Taker) {
     let mut bytes = frame.bytes;
     while let Some(late) = Late::read(&mut bytes, frame.head.site) {
-        give(Routed::Late { late: &late, second: frame.head.time.seconds() });
+        taker.take(Routed::Late { late: &late, second: frame.head.time.seconds() });
     }
 }
 
 /// Gives what is told of a handshake of another shard. Its mark names the interface that saw it in the place of one that it goes on with.
 #[cold]
-fn tell_elsewhere(frame: &Frame<'_>, give: &mut impl FnMut(Routed<'_>)) {
+fn tell_elsewhere(frame: &Frame<'_>, taker: &mut impl Taker) {
     if let Some(told) = Told::read(frame.bytes) {
         let interface = frame.head.original_len.saturating_sub(1);
-        give(Routed::Told(&Entry { frame: frame.head.number, interface, site: frame.head.site, told }));
+        taker.take(Routed::Told(&Entry { frame: frame.head.number, interface, site: frame.head.site, told }));
     }
 }
 

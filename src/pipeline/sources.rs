@@ -118,6 +118,23 @@ impl Sources {
         self.last = mark;
     }
 
+    /// The source of an interface of which more frames in this step of packet time only have to be [heard on](Self::hear_on).
+    pub(super) fn steady(&self, interface: u32) -> Option<usize> {
+        let source = self.watch.source(interface) as usize;
+        let heard = self.heard.get(source)?;
+        let settled = !heard.lapsed && heard.youth == 0 && heard.step == self.steps && heard.in_step > EARLY;
+        (settled && !self.asks() && !self.changed).then_some(source)
+    }
+
+    /// One more frame of this source.
+    #[inline]
+    pub(super) fn hear_on(&mut self, source: usize, mark: Mark) {
+        if let Some(heard) = self.heard.get_mut(source) {
+            heard.last = mark;
+        }
+        self.last = mark;
+    }
+
     #[cold]
     fn hear_anew(&mut self, interface: u32, mark: Mark) {
         if self.watch.meet(interface) {

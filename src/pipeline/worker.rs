@@ -19,10 +19,10 @@ use crate::shard::Shard;
 use crate::time::Mark;
 use crate::traffic::Volumes;
 use crate::transport::udp::UdpTable;
-use crate::transport::{Ask, Table, TableCounters, TableLimits};
+use crate::transport::{Table, TableCounters, TableLimits};
 
-use super::ahead::Ahead;
-use super::batch::{Entry, Routed};
+use super::ahead::{Ahead, Plain};
+use super::batch::{Entry, Routed, Taker};
 use super::late::Pending;
 use super::partition::partition;
 
@@ -148,19 +148,15 @@ impl Worker {
     }
 
     /// Takes one packet or tick.
-    #[inline]
-    pub(super) fn take(&mut self, routed: Routed<'_>) {
+    fn take_routed(&mut self, routed: Routed<'_>) {
         match routed {
-            Routed::Packet { partition, interface, packet, expected, .. } => {
-                let counts = self.shard.zip(packet.key()).is_none_or(|(shard, key)| shard.counts(key));
+            Routed::Packet { partition, interface, packet, .. } => {
+                let counts = self.counts(packet);
                 let Some(own) = self.partition(partition) else { return };
                 let known = (!counts).then(|| own.flows_counted());
                 let Partition { table, flows, shared, .. } = own;
                 match packet {
-                    Packet::Tcp(segment) => match expected {
-                        Some(expected) => table.expected(shared, interface, segment, expected),
-                        None => table.segment(shared, interface, segment),
-                    },
+                    Packet::Tcp(segment) => table.segment(shared, interface, segment),
                     Packet::Udp(datagram) | Packet::Eapol(datagram) => flows.datagram(shared, interface, datagram),
                     Packet::IcmpError(error) if error.transport() == Transport::Tcp => table.icmp(shared, error),
                     Packet::IcmpError(error) => flows.icmp(error),
@@ -171,7 +167,6 @@ impl Worker {
                     self.counted_elsewhere = self.counted_elsewhere.saturating_add(more);
                 }
             }
-            Routed::Coming(ahead) => self.approach(ahead),
             Routed::Unfinished(lost) => {
                 let Some(Partition { table, flows, .. }) = self.partition(partition(&lost.key)) else { return };
                 match lost.key.transport {
@@ -208,23 +203,16 @@ impl Worker {
         }
     }
 
-    /// Asks for the memory that the next segments need: all go a step towards theirs before any of them goes another.
-    fn approach(&mut self, ahead: &Ahead<'_>) {
-        for ask in Ask::ALL {
-            for (partition, segment, expected) in ahead.coming() {
-                if let Some(own) = self.partition(partition) {
-                    let mut known = expected.get();
-                    own.table.approach(ask, segment, &mut known);
-                    expected.set(known);
-                }
-            }
-        }
+    /// Whether the flow of a packet is counted here, if the packet begins one.
+    #[inline]
+    fn counts(&self, packet: &Packet<'_>) -> bool {
+        self.shard.zip(packet.key()).is_none_or(|(shard, key)| shard.counts(key))
     }
 
     /// Takes a packet, and gives the first packets of the flows that it means something to: of the one that was there, and of the one that it began.
     pub(super) fn take_for(&mut self, routed: Routed<'_>) -> [Option<Mark>; 2] {
         let Routed::Packet { partition, packet, .. } = routed else {
-            self.take(routed);
+            self.take_routed(routed);
             return [None; 2];
         };
         let begun = |worker: &mut Self| {
@@ -234,7 +222,7 @@ impl Worker {
             Some((first, Count::from(table.counters().flows) + flows.counters().flows))
         };
         let before = begun(self);
-        self.take(routed);
+        self.take_routed(routed);
         let after = begun(self);
         let ((was, known), (is, all)) = (before.unwrap_or_default(), after.unwrap_or_default());
         // One that is settled by its first packet is not there any more.
@@ -333,6 +321,31 @@ impl Worker {
 
     fn partition(&mut self, number: u16) -> Option<&mut Partition> {
         self.partitions.get_mut(usize::from(*self.places.get(usize::from(number))?))
+    }
+}
+
+impl Taker for Worker {
+    fn take(&mut self, routed: Routed<'_>) {
+        self.take_routed(routed);
+    }
+
+    /// Asks for the memory that the next segments need.
+    fn coming(&mut self, ahead: &Ahead<'_>) {
+        ahead.approach(|ask, partition, segment, expected| {
+            if let Some(own) = self.partition(partition) {
+                own.table.approach(ask, segment, expected);
+            }
+        });
+    }
+
+    #[inline]
+    fn plain(&mut self, plain: Plain<'_>, _: u32) {
+        if self.counts(plain.packet)
+            && let Some(Partition { table, shared, .. }) = self.partition(plain.partition())
+        {
+            return table.expected(shared, plain.interface(), plain.segment, plain.flow().get());
+        }
+        self.take_routed(Routed::Packet { partition: plain.partition(), interface: plain.interface(), packet: plain.packet, place: None });
     }
 }
 

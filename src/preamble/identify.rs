@@ -160,6 +160,31 @@ fn syslog(line: &[u8]) -> bool {
     end.and_then(|end| rest.get(..end)).and_then(number).is_some_and(|priority| priority < 192)
 }
 
+/// Whether a server that is asked in this protocol answers so, as far as its answers show less by themselves.
+pub(super) fn replies(protocol: &str, bytes: &[u8]) -> bool {
+    let line = first_line(bytes);
+    match protocol {
+        // RESP begins each reply with its type, and ends the first line with CRLF.
+        "Redis" => match line.split_first() {
+            Some((b'+' | b'-', word)) => word.first().is_some_and(u8::is_ascii_alphabetic),
+            Some((b'$' | b'*' | b':' | b'%' | b'~', count)) => number(count.strip_prefix(b"-").unwrap_or(count)).is_some(),
+            Some((b'_', rest)) => rest.is_empty(),
+            _ => false,
+        },
+        "memcached" => {
+            let word = words(line).next().unwrap_or_default();
+            ["STORED", "NOT_STORED", "END", "VALUE", "VERSION", "STAT", "OK", "HD", "EN", "MN", "ERROR"]
+                .iter()
+                .any(|known| word == known.as_bytes())
+        }
+        // A response of Kafka is its length, and as many bytes.
+        "Kafka" => {
+            be32(bytes, 0).and_then(|len| usize::try_from(len).ok()).is_some_and(|len| len >= 8 && len.saturating_add(4) == bytes.len())
+        }
+        _ => false,
+    }
+}
+
 fn server_line(line: &[u8]) -> Option<&'static str> {
     let has = |word| contains(line, word);
     match line {
@@ -395,6 +420,26 @@ mod tests {
         let switched = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
         assert!(identify(switched, Side::Server).answers_in_kind(&identify(upgrade, Side::Client)));
         assert_eq!(name(b"PING\r\n", Side::Client), "Redis");
+        for (protocol, answer) in [
+            ("Redis", &b"+PONG\r\n"[..]),
+            ("Redis", b"-WRONGPASS invalid username-password pair\r\n"),
+            ("Redis", b"*-1\r\n"),
+            ("Redis", b"%7\r\n$6\r\nserver\r\n"),
+            ("memcached", b"VERSION 1.6.18\r\n"),
+            ("Kafka", b"\0\0\0\x0a\0\0\0\x01\0\0\0\0\0\0"),
+        ] {
+            assert!(replies(protocol, answer), "{protocol}");
+        }
+        for (protocol, answer) in [
+            ("Redis", &b"HTTP/1.1 400 Bad Request\r\n"[..]),
+            ("Redis", b"\x15\x03\x01\0\x02\x02\x46"),
+            ("Redis", b"$x\r\n"),
+            ("memcached", b"CLIENT_ERROR bad command line\r\n"),
+            ("Kafka", b"\0\0\0\x0a\0\0\0\x01"),
+            ("HTTP", b"+OK\r\n"),
+        ] {
+            assert!(!replies(protocol, answer), "{protocol}");
+        }
         assert_eq!(name(b"INFO {\"server_id\":\"x\"}\r\n", Side::Server), "NATS");
     }
 

@@ -410,6 +410,12 @@ impl Plaintext {
         self.protocol == asked.protocol && self.protocol != "unknown" && fine && !self.complains()
     }
 
+    /// The same, said by a server in answer to what was named: an answer shows less by itself than a request does.
+    #[must_use]
+    pub fn in_answer_to(self, asked: &Self, bytes: &[u8]) -> Self {
+        if identify::replies(asked.protocol, bytes) { Self { protocol: asked.protocol, ..self } } else { self }
+    }
+
     /// The bytes are those of no protocol with a name.
     pub fn is_unknown(&self) -> bool {
         self.protocol == "unknown"

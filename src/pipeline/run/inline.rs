@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 
 use crate::capture::{FrameSource, Inventory};
 use crate::frame::Block;
+use crate::pipeline::ahead::{Ahead, Plain};
+use crate::pipeline::batch::{Routed, Taker};
 use crate::pipeline::collector::Collector;
 use crate::pipeline::router::Router;
 use crate::pipeline::worker::{Upto, Worker};
@@ -32,7 +34,7 @@ pub(super) fn run(
 ) -> Ran {
     let worker = Worker::new(0, 1, &options.policy, false, source.inventory().shard);
     let mut lanes = Inline { worker, collector, progress, block: Block::default(), written: Ok(()) };
-    let read = read(source, &mut lanes, Router::new(false).foretelling(), None, || options.stop.load(Ordering::Relaxed));
+    let read = read(source, &mut lanes, Router::new(false), None, || options.stop.load(Ordering::Relaxed));
     let mut traffic = Volumes::new();
     lanes.worker.add_traffic(&mut traffic);
     Ran { read, table: lanes.worker.counters(), traffic, tally: lanes.worker.tally(), written: lanes.written }
@@ -48,6 +50,24 @@ impl Inline<'_, '_> {
     }
 }
 
+impl Taker for Inline<'_, '_> {
+    fn take(&mut self, routed: Routed<'_>) {
+        self.worker.take(routed);
+    }
+
+    fn coming(&mut self, ahead: &Ahead<'_>) {
+        if self.worker.brims() {
+            self.judge(Upto::frame(ahead.first.saturating_sub(1)));
+        }
+        self.worker.coming(ahead);
+    }
+
+    #[inline]
+    fn plain(&mut self, plain: Plain<'_>, place: u32) {
+        self.worker.plain(plain, place);
+    }
+}
+
 impl Lanes for Inline<'_, '_> {
     fn block(&mut self) -> Block {
         std::mem::take(&mut self.block)
@@ -60,15 +80,7 @@ impl Lanes for Inline<'_, '_> {
         if let Some(log) = news.secrets {
             self.worker.add_secrets(&log);
         }
-        router.route(&block, |routed| {
-            if let Some(next) = routed.frame().filter(|next| next.is_multiple_of(LOOKS))
-                && self.worker.brims()
-            {
-                // What the frame at hand closes may have to come before what its tick has closed.
-                self.judge(Upto::frame(next.saturating_sub(1)));
-            }
-            self.worker.take(routed);
-        });
+        router.route(&block, self);
         self.judge(Upto::frame(router.counts().last.frame));
         self.block = block;
         self.written.is_ok()
@@ -82,7 +94,7 @@ impl Lanes for Inline<'_, '_> {
         if let Some(log) = secrets {
             self.worker.add_secrets(&log);
         }
-        let end = router.end(inventory, |routed| self.worker.take(routed));
+        let end = router.end(inventory, &mut self.worker);
         self.worker.end(end);
         let mut upto = Upto::NOTHING;
         while upto < Upto::ALL {
@@ -91,6 +103,3 @@ impl Lanes for Inline<'_, '_> {
         }
     }
 }
-
-/// Frames after which it is looked whether so much is concluded that it is judged at once.
-const LOOKS: u64 = 8;

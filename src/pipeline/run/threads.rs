@@ -202,9 +202,9 @@ impl Lanes for Queued {
     fn take(&mut self, block: Block, router: &mut Router, news: News) -> bool {
         let block = Arc::new(block);
         let mut batches = self.batches(&block);
-        router.route(&block, |routed| give(&mut batches, routed));
+        router.route(&block, &mut |routed: Routed<'_>| give(&mut batches, routed));
         if let Some(now) = news.now {
-            router.idle(now, |routed| give(&mut batches, routed));
+            router.idle(now, &mut |routed: Routed<'_>| give(&mut batches, routed));
         }
         // Whoever is done with it last uses its memory again.
         drop(block);
@@ -230,7 +230,7 @@ impl Lanes for Queued {
     fn end(&mut self, router: &mut Router, inventory: &Inventory, secrets: Option<Arc<KeyLog>>) {
         // A batch without frames that carries the capture's last moment closes every table there.
         let mut batches = self.batches(&Arc::default());
-        let end = router.end(inventory, |routed| give(&mut batches, routed));
+        let end = router.end(inventory, &mut |routed: Routed<'_>| give(&mut batches, routed));
         for batch in &mut batches {
             batch.secrets.clone_from(&secrets);
             batch.end = Some(end);
@@ -269,7 +269,7 @@ fn work(mut worker: Worker, batches: &Receiver<Batch>, desk: &Desk<'_>) {
         if let Some(log) = &batch.secrets {
             worker.add_secrets(log);
         }
-        batch.each(|routed| worker.take(routed));
+        batch.each(&mut worker);
         let end = batch.end;
         let mut upto = match end {
             Some(end) => {

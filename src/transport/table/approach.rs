@@ -69,7 +69,10 @@ impl<S: FlowSink> Table<S> {
     #[expect(clippy::inline_always, reason = "once a packet, in one place")]
     pub(crate) fn expected(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, expected: Expected) {
         let Expected { hash, place } = expected;
-        let place = place.filter(|place| self.holds(*place, hash)).or_else(|| self.find(hash));
+        let place = match place {
+            Some(place) if self.holds(place, hash) => Some(place),
+            _ => self.find(hash),
+        };
         self.segment_at(shared, interface, segment, (hash, place));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::clock;
@@ -247,6 +248,7 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
         || at_once <= COMPARES && shows_itself_in_vain(case);
     let meant = database
         || business
+        || drops_tls(handshake)
         || match checks {
             Checks::Afterwards => alert.is_none() || handshake.preamble.as_ref().is_some_and(|facts| facts.dialect == Dialect::Smtp),
             // Of late curl verifies all of it then, and leaves without a goodbye; it has nothing else to do before its request.
@@ -267,6 +269,18 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
         return None;
     }
     Some(Reaction::LeftAfter { mark, orderly: alert.is_some(), meant: meant && !browser, quit: false })
+}
+
+/// Behind its Finished it went on in clear: it has thrown TLS away, as OpenLDAP's library does before it says goodbye.
+fn drops_tls(handshake: &Handshake) -> bool {
+    let client = handshake.flow.side(Side::Client);
+    let whole = client.gap_bytes == 0 && client.snaplen_cut == 0;
+    let in_clear = |anomaly: &Anomaly| anomaly.side == Side::Client && matches!(anomaly.kind, AnomalyKind::NotARecord { .. });
+    whole
+        && handshake
+            .finished
+            .client
+            .is_some_and(|finished| handshake.anomalies.iter().any(|anomaly| in_clear(anomaly) && anomaly.mark > finished))
 }
 
 /// A server of HTTP/2 sends its settings unasked, mostly together with its Finished: they answer nothing (RFC 9113 section 3.4).

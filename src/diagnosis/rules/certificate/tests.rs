@@ -312,6 +312,17 @@ fn who_keeps_leaving_without_a_word_refuses() {
         scene.handshake.alerts.push(seen);
     };
     assert_eq!(left(60, 3, 0, goodbye), None, "who looks says goodbye");
+    fn in_clear(scene: &mut Scene, frame: u64) {
+        let kind = crate::anomaly::AnomalyKind::NotARecord { offset: 1637 };
+        scene.handshake.anomalies.push(crate::anomaly::Anomaly { mark: at(frame, i64::from(frame > 20) + 20), side: Side::Client, kind });
+    }
+    assert_eq!(left(60, 0, 0, |scene| in_clear(scene, 21)), likely, "it has thrown TLS away");
+    assert_eq!(left(60, 0, 0, |scene| in_clear(scene, 12)), None, "before it finished");
+    let lacking = |scene: &mut Scene| {
+        in_clear(scene, 21);
+        scene.handshake.flow.sides.client.gap_bytes = 100;
+    };
+    assert_eq!(left(60, 0, 0, lacking), None, "behind a gap anything looks like no record");
 }
 
 #[test]

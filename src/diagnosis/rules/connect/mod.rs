@@ -78,7 +78,9 @@ const SOONEST_REPEAT: Duration = Duration::from_millis(250);
 fn refuses_answers(view: View<'_>) -> Option<&Reset> {
     let (answer, client) = (view.server().syn?, view.client());
     let resets = (client.resets.len() as u64).saturating_add(client.resets_dropped.into());
-    let each = answer.count >= 2 && resets >= answer.count.into() && view.server().resets.is_empty();
+    // Where anybody says something, RSTs answer copies, or another connection under the same addresses.
+    let silent = view.client().bytes_seen == 0 && view.server().bytes_seen == 0;
+    let each = silent && answer.count >= 2 && resets >= answer.count.into() && view.server().resets.is_empty();
     client.resets.first().filter(|reset| each && reset.seq_distance == 0 && view.client().syn.is_some_and(|syn| syn.count >= 2))
 }
 

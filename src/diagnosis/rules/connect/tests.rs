@@ -79,6 +79,34 @@ fn a_sender_with_too_few_hops_is_no_loop() {
 }
 
 #[test]
+fn a_server_that_has_no_such_port_says_so_by_a_rule() {
+    use crate::diagnosis::knowledge::Related;
+    use crate::diagnosis::testing::related;
+    let told = |reporter: &str, served: bool| {
+        let mut facts = unanswered();
+        facts.flow.icmp.push(IcmpNote {
+            mark: at(3, 21),
+            reporter: reporter.parse().unwrap(),
+            kind: IcmpKind::PortUnreachable,
+            icmp_type: 3,
+            code: 3,
+            about: Side::Client,
+            quoted_len: 60,
+            ignored: 0,
+        });
+        let other = Related { same_endpoint: true, ..related(at(0, -900)) };
+        let knowledge = Knowledge { related: vec![other; usize::from(served)], ..Knowledge::default() };
+        found_knowing(&unreachable::RULE, &facts, &knowledge).expect("ICMP says so")
+    };
+    let server = unanswered().server.address.to_string();
+    let (first, banned, router) = (told(&server, false), told(&server, true), told("203.0.113.1", true));
+    assert!(first.summary.starts_with("A rule of ") && !first.summary.contains("banned"), "{}", first.summary);
+    assert!(banned.summary.contains("which was served before"), "{}", banned.summary);
+    assert!(banned.remedy.iter().any(|advice| advice.line().contains("fail2ban-client")));
+    assert!(!router.summary.contains("packet filter") && router.remedy[0].line().contains("203.0.113.1"), "{}", router.summary);
+}
+
+#[test]
 fn who_answers_each_syn_ack_with_a_rst_gets_them() {
     let asks = |every: i64, resets: usize| {
         let mut facts = unanswered();
@@ -98,6 +126,9 @@ fn who_answers_each_syn_ack_with_a_rst_gets_them() {
     let hastily = asks(100, 3);
     assert!(found(&half_open::RULE, &hastily).is_none());
     assert_eq!(found(&probe::RULE, &hastily).unwrap().weight, Weight::Unwanted);
+    let mut spoke = asks(100, 3);
+    spoke.flow.sides.client.bytes_seen = 517;
+    assert!(found(&probe::RULE, &spoke).is_none(), "who says something wants more than an answer to a SYN");
     for every in [100, 1_000] {
         let once = asks(every, 1);
         assert!(found(&probe::RULE, &once).is_none());

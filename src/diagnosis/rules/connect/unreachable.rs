@@ -8,7 +8,7 @@ use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
 use crate::transport::IcmpNote;
 
@@ -42,6 +42,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let each = up && count >= EACH && note.about == Side::Client && view.client().acked == 0;
     let by_host = note.about == Side::Client && note.reporter == case.handshake.server.address;
     let target = if note.about == Side::Client { case.handshake.server } else { case.handshake.client };
+    // A system answers a SYN to a port where nobody listens with a RST: what says so by ICMP is a rule.
+    let by_rule = note.kind == IcmpKind::PortUnreachable && by_host && !up;
+    let served = case.knowledge.related.iter().any(|other| other.same_endpoint && other.outcome == Outcome::Completed);
     let finding = Finding::new(
         Cause::IcmpUnreachable,
         match (up, each) {
@@ -49,10 +52,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             (true, true) => Confidence::Strong,
             (true, false) => Confidence::Likely,
         },
-        format!(
-            "{} reported {target} unreachable (ICMP {what}).",
-            if by_host { "The server itself".to_owned() } else { note.reporter.to_string() }
-        ),
+        match (by_rule, served) {
+            (true, false) => format!("A rule of {}'s packet filter rejects {} (ICMP {what}).", target.address, sender.address),
+            (true, true) => format!(
+                "A rule of {}'s packet filter rejects {}, which was served before (ICMP {what}): perhaps it was banned.",
+                target.address, sender.address
+            ),
+            _ => format!(
+                "{} reported {target} unreachable (ICMP {what}).",
+                if by_host { "The server itself".to_owned() } else { note.reporter.to_string() }
+            ),
+        },
     )
     .weight(if up && !each { Weight::Explains } else { Weight::Overrides })
     .stopped_by(if by_host { StoppedBy::Server } else { StoppedBy::Network })
@@ -79,6 +89,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         );
     }
     let finding = if note.kind == IcmpKind::PortUnreachable { finding.or_else(&[Cause::FirewallReject]) } else { finding };
+    if by_rule {
+        return Some(
+            finding
+                .noting("no system answers a SYN so by itself: it sends a RST where nobody listens")
+                .advise(format!(
+                    "On {}, look for the rule that refuses {}: bans (fail2ban-client status), ufw, firewalld, `reject` in nft or iptables:",
+                    target.address, sender.address
+                ))
+                .advise(Command::new("nft list ruleset"))
+                .advise(Command::new("iptables -S")),
+        );
+    }
     // Between the two ends nobody has ports to miss: it is a rule that answers so.
     if note.kind == IcmpKind::PortUnreachable && note.reporter != target.address {
         return Some(

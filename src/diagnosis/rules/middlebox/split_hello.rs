@@ -126,7 +126,9 @@ fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
 /// without that contrast its size explains nothing.
 fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
     let answered = view.server_spoke_after_hello() || view.flight_unarrived().is_some();
-    if !view.hello_is_large() || answered || view.client().snaplen_cut > 0 {
+    // Where what lies behind a hole arrived, the packet that fills it did not: a matter of the path, whoever ends it.
+    let behind = view.client().outstanding.iter().any(|segment| segment.sacked) || case.handshake.flow.arrived_behind_hole(Side::Client);
+    if !view.hello_is_large() || answered || behind || view.client().snaplen_cut > 0 {
         return None;
     }
     let worked = smaller_hello_that_worked(case)?;

@@ -1,5 +1,7 @@
 //! `client-speaks-plaintext`: no TLS where TLS is due.
 
+use std::time::Duration;
+
 use super::{hello_begun, implicit, last_line, server_spoke_tls, upgrade};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
@@ -10,7 +12,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::Handshake;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::services::is_implicit_tls;
 use crate::preamble::{Dialect, Plaintext, PreambleFacts, Upgrade};
 use crate::time::Mark;
@@ -23,7 +25,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     if let Some(facts) = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Demanded) {
-        return Some(demanded(handshake, facts));
+        return Some(demanded(case, facts));
     }
     let (protocol, first, mark) = spoken(handshake).or_else(|| dialogue(case))?;
     let (confidence, why) = expects_tls(case);
@@ -35,7 +37,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         confidence,
         format!("{} sent {named} to {}, where TLS was expected: {why}.", handshake.client.address, handshake.server),
     )
-    .weight(if agreed { Weight::Note } else { Weight::Explains })
+    .weight(match agreed {
+        true => Weight::Note,
+        false if was_sent_on(case) => Weight::Unwanted,
+        false => Weight::Explains,
+    })
     .stopped_by(StoppedBy::Client)
     .shown_by(mark, format!("the client's first bytes: `{first}`"));
     if confidence <= Confidence::Likely && View::new(handshake).ended_by(Side::Server).is_some() {
@@ -85,8 +91,27 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(finding.advise(remedy::s_client_on(handshake, handshake.server.port)))
 }
 
+/// The server sent it on to https, and it went there: a link or bookmark says http.
+fn was_sent_on(case: &Case<'_>) -> bool {
+    let elsewhere = |answer: &Plaintext| answer.location.as_deref().is_some_and(|location| location.starts_with("https:"));
+    let handshake = case.handshake;
+    handshake.plaintext.server.as_ref().is_some_and(|answer| elsewhere(&answer.what))
+        && case.knowledge.related.iter().any(|other| other.same_endpoint && other.used && other.start > handshake.flow.first)
+}
+
+/// Before it was refused in clear, its connection with TLS came up and was left: what refused it there, inside, was no matter of TLS.
+fn was_refused_inside(case: &Case<'_>) -> bool {
+    let began = case.handshake.flow.first;
+    let just = |start: Mark| start < began && began.time.since(start.time) <= TRIES_AGAIN;
+    case.knowledge.related.iter().any(|other| other.same_endpoint && other.outcome == Outcome::Completed && just(other.start))
+}
+
+/// A client that tries once more in clear does so at once.
+const TRIES_AGAIN: Duration = Duration::from_secs(3);
+
 /// The server says in words that it takes what the client did in clear inside TLS only.
-fn demanded(handshake: &Handshake, facts: &PreambleFacts) -> Finding {
+fn demanded(case: &Case<'_>, facts: &PreambleFacts) -> Finding {
+    let handshake = case.handshake;
     let answer = facts.answer.as_deref().unwrap_or("a refusal");
     // What pg_hba.conf lacks in clear it may lack with encryption, too; and Active Directory takes signing as well.
     let open = facts.dialect == Dialect::Postgres || facts.dialect == Dialect::Ldap && facts.code == Some(8);
@@ -103,6 +128,12 @@ fn demanded(handshake: &Handshake, facts: &PreambleFacts) -> Finding {
     }
     if let Some(mark) = facts.answered {
         finding = finding.shown_by(mark, format!("the server answered `{answer}`"));
+    }
+    if was_refused_inside(case) {
+        return finding
+            .weight(Weight::Unwanted)
+            .noting("just before, this client's handshake with the server completed: it was refused inside TLS and tried once more in clear")
+            .advise("TLS works here. On the server, look up why it refuses this client with TLS and without (PostgreSQL: no line of pg_hba.conf fits its address, user and database).");
     }
     let finding = match facts.dialect {
         Dialect::Postgres => finding.advise("On the client, switch TLS on: sslmode=require or verify-full, `ssl` in the options of Node's and Python's drivers; or on the server, let this client in without it (a `host` line in pg_hba.conf)."),
@@ -202,7 +233,6 @@ fn quoted(answer: &Plaintext) -> String {
 mod tests {
     use super::*;
     use crate::diagnosis::testing::{at, connection, dialogue as played, says, verdict};
-    use crate::handshake::facts::Outcome;
     use crate::handshake::relevance::{Relevance, relevance};
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: www.lab.test:443\r\n\r\n";
@@ -270,6 +300,43 @@ mod tests {
         says(&mut handshake, Side::Server, b"HTTP/1.1 302 Found\r\nLocation: https://www.lab.test/\r\n\r\n", at(5, 21));
         assert_eq!(relevance(&handshake), Relevance::Report);
         assert_eq!(verdict(&handshake).cause.map(|finding| finding.confidence), Some(Confidence::Certain));
+    }
+
+    #[test]
+    fn who_is_sent_on_to_https_and_goes_there_did_not_fail() {
+        use crate::diagnosis::knowledge::{Knowledge, Related};
+        use crate::diagnosis::testing::{found_knowing, related};
+        let mut handshake = connection("192.0.2.1:443");
+        says(&mut handshake, Side::Client, GET, at(4, 11));
+        says(&mut handshake, Side::Server, b"HTTP/1.1 301 Moved\r\nLocation: https://www.lab.test/\r\n\r\n", at(5, 21));
+        let weight = |others: &[Related]| {
+            let knowledge = Knowledge { related: others.to_vec(), ..Knowledge::default() };
+            found_knowing(&RULE, &handshake, &knowledge).map(|finding| finding.weight)
+        };
+        let went = Related { same_endpoint: true, used: true, ..related(at(9, 60)) };
+        assert_eq!(weight(&[went.clone()]), Some(Weight::Unwanted));
+        assert_eq!(weight(&[]), Some(Weight::Explains), "it went nowhere");
+        assert_eq!(weight(&[Related { start: at(0, -60), ..went.clone() }]), Some(Weight::Explains), "that was before");
+        assert_eq!(weight(&[Related { same_endpoint: false, ..went }]), Some(Weight::Explains), "that was elsewhere");
+    }
+
+    #[test]
+    fn who_was_refused_inside_tls_does_not_lack_it() {
+        use crate::diagnosis::knowledge::{Knowledge, Related};
+        use crate::diagnosis::testing::{found_knowing, related};
+        let startup = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
+        let refusal = b"E\0\0\0\x50SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for host \"192.0.2.9\", user \"a\", SSL off\0\0";
+        let turns: [(Side, &[u8]); 2] = [(Side::Client, startup), (Side::Server, refusal)];
+        let handshake = played("192.0.2.1:5432", &turns, Outcome::Plaintext, StoppedBy::Server);
+        let told = |others: &[Related]| {
+            let knowledge = Knowledge { related: others.to_vec(), ..Knowledge::default() };
+            let finding = found_knowing(&RULE, &handshake, &knowledge).expect("TLS is demanded");
+            (finding.weight, finding.remedy[0].line().contains("TLS works here"))
+        };
+        let before = Related { same_endpoint: true, ..related(at(0, -80)) };
+        assert_eq!(told(&[before.clone()]), (Weight::Unwanted, true));
+        assert_eq!(told(&[]), (Weight::Explains, false));
+        assert_eq!(told(&[Related { start: at(0, -60_000), ..before }]), (Weight::Explains, false), "long ago");
     }
 
     #[test]

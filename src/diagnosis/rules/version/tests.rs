@@ -90,4 +90,14 @@ fn a_retry_with_less_shows_intolerance() {
     assert_eq!(told(later), Some((Cause::VersionIntolerantServer, Confidence::Strong)));
     // Whoever was served before may be the last who was.
     assert_eq!(told(Mark::default()), Some((Cause::VersionIntolerantServer, Confidence::Likely)));
+    let unanswered = |acked: bool| {
+        let mut scene = Scene::broad().ended(Outcome::Stalled, StoppedBy::Network);
+        let related = Related { same_endpoint: true, same_name: true, highest_version: Some(V::TLS12), hello_len: 200, ..related(later) };
+        scene.knowledge.related.push(related);
+        let flow = &mut scene.handshake.flow;
+        (flow.sides.client.highest, flow.sides.client.acked) = (517, if acked { 517 } else { 0 });
+        scene.cause().is_some_and(|(cause, _)| cause == Cause::VersionIntolerantServer)
+    };
+    assert!(unanswered(true));
+    assert!(!unanswered(false), "what does not arrive is not understood by nobody");
 }

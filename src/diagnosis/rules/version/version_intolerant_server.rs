@@ -10,7 +10,7 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
-use crate::handshake::facts::Outcome;
+use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
@@ -25,6 +25,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let view = View::new(handshake);
     if handshake.server_hello.is_some() || handshake.partial_server_message.is_some() || !handshake.outcome.failed() {
+        return None;
+    }
+    // A server that says nothing has failed on the hello only if it received it.
+    if view.hello_unacked() && handshake.stopped_by != StoppedBy::Server {
         return None;
     }
     // Who hangs up before the server had time to answer says nothing about the server.
