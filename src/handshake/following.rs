@@ -327,6 +327,9 @@ impl Following {
                 let first = if before.is_empty() { rest } else { before.as_slice() };
                 if preamble.is_granted() && !wrapped && looks_like_tls(first) == Recognition::No {
                     let what = preamble::identify(first, data.side);
+                    if data.side == Side::Server {
+                        preamble.fall_back(first, *data.mark);
+                    }
                     return self.speaks_plaintext(h, what, data);
                 }
                 // An alert is a TLS server's answer to what it could not read.

@@ -205,11 +205,20 @@ impl PreambleFacts {
     /// A reply in clear where TLS was promised: it takes the promise back. Other bytes mean nothing.
     pub(crate) fn fall_back(&mut self, bytes: &[u8], mark: Mark) {
         let line = trim_end(first_line(bytes));
-        let Some(reply) = Reply::read(line).filter(|reply| matches!(reply.code, 400..600)) else { return };
+        let any = |words: &[&str]| words.iter().any(|word| starts_with(line, word));
+        let (upgrade, code) = match self.dialect {
+            Dialect::Imap if any(&["* BYE "]) => (Upgrade::Unavailable, None),
+            Dialect::Pop3 if any(&["-ERR"]) => (Upgrade::Unavailable, None),
+            Dialect::Sieve if any(&["BYE ", "NO "]) => (Upgrade::Unavailable, None),
+            _ => match Reply::read(line).map(|reply| reply.code) {
+                Some(code @ 400..500) => (Upgrade::Unavailable, Some(code)),
+                Some(code @ 500..600) => (Upgrade::Refused, Some(code)),
+                _ => return,
+            },
+        };
         if self.upgrade == Upgrade::Granted && self.dialect.is_starttls() {
             self.say(&Said { side: Side::Server, bytes: line, mark });
-            let upgrade = if reply.code < 500 { Upgrade::Unavailable } else { Upgrade::Refused };
-            (self.upgrade, self.answer, self.code, self.answered) = (upgrade, Some(printable(line)), Some(reply.code), Some(mark));
+            (self.upgrade, self.answer, self.code, self.answered) = (upgrade, Some(printable(line)), code, Some(mark));
         }
     }
 

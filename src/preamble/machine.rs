@@ -172,6 +172,13 @@ impl Preamble {
         self.facts.as_ref().is_some_and(|facts| facts.upgrade == Upgrade::Granted)
     }
 
+    /// The server says something in clear where TLS was promised.
+    pub fn fall_back(&mut self, bytes: &[u8], mark: Mark) {
+        if let Some(facts) = &mut self.facts {
+            facts.fall_back(bytes, mark);
+        }
+    }
+
     /// Handshake records travel inside packets of the dialect: what takes them out of a side's bytes.
     pub fn unwrappers(&self) -> Option<PerSide<Unwrap>> {
         let unwrap = || match self.facts.as_ref().filter(|_| self.is_granted())?.dialect {

@@ -250,7 +250,12 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
         || business
         || drops_tls(handshake)
         || match checks {
-            Checks::Afterwards => alert.is_none() || handshake.preamble.as_ref().is_some_and(|facts| facts.dialect == Dialect::Smtp),
+            // Of those that say goodbye, who named the protocols of HTTP and comes again had a request to make.
+            Checks::Afterwards => {
+                let by_mail = handshake.preamble.as_ref().is_some_and(|facts| facts.dialect == Dialect::Smtp);
+                let to_ask = at_once <= COMPARES && handshake.hello().is_some_and(offers_http) && like_it(case) > 0;
+                alert.is_none() || by_mail || to_ask
+            }
             // Of late curl verifies all of it then, and leaves without a goodbye; it has nothing else to do before its request.
             Checks::NamesAfterwards => {
                 let ways = if alert.is_some() { spoke_of_protocols } else { of_late(handshake) };
@@ -308,10 +313,14 @@ fn keeps_leaving(case: &Case<'_>, after: Duration) -> bool {
     if handshake.server_name().is_none() || case.knowledge.used_same_name > 0 {
         return false;
     }
-    let http = |hello: &ClientHello| hello.alpn().any(|protocol| matches!(protocol, b"h2" | b"http/1.1"));
     let again = like_it(case) > 0;
     let works = || alike(case).any(|other| other.used && !other.same_name);
-    handshake.hello().is_some_and(http) && (after <= FORTHWITH || again) || again && works()
+    handshake.hello().is_some_and(offers_http) && (after <= FORTHWITH || again) || again && works()
+}
+
+/// It comes to speak HTTP.
+fn offers_http(hello: &ClientHello) -> bool {
+    hello.alpn().any(|protocol| matches!(protocol, b"h2" | b"http/1.1"))
 }
 
 /// A client that shows a certificate of its own comes to work, and this one never does, however often it comes.

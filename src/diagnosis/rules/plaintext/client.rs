@@ -325,8 +325,10 @@ mod tests {
         use crate::diagnosis::knowledge::{Knowledge, Related};
         use crate::diagnosis::testing::{found_knowing, related};
         let startup = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
-        let refusal = b"E\0\0\0\x50SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for host \"192.0.2.9\", user \"a\", SSL off\0\0";
-        let turns: [(Side, &[u8]); 2] = [(Side::Client, startup), (Side::Server, refusal)];
+        let words = b"SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for host \"192.0.2.9\", user \"a\", SSL off\0\0";
+        let length = u8::try_from(words.len() + 4).unwrap();
+        let refusal = [&[b'E', 0, 0, 0, length][..], words].concat();
+        let turns: [(Side, &[u8]); 2] = [(Side::Client, startup), (Side::Server, &refusal)];
         let handshake = played("192.0.2.1:5432", &turns, Outcome::Plaintext, StoppedBy::Server);
         let told = |others: &[Related]| {
             let knowledge = Knowledge { related: others.to_vec(), ..Knowledge::default() };

@@ -58,8 +58,9 @@ fn closed_instead(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let view = View::new(handshake);
     let facts = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Asked && facts.stripped.is_none())?;
-    // In a protocol that consists of TLS alone, no other answer is due, and silence has other reasons.
-    if facts.dialect == Dialect::OpenVpn {
+    // In a protocol that consists of TLS alone, no other answer is due, and silence has other reasons. So it has where every server of a protocol answers
+    // the request, and refuses it in a byte.
+    if matches!(facts.dialect, Dialect::OpenVpn | Dialect::Postgres) {
         return None;
     }
     let asked = facts.asked.filter(|_| !hello_begun(handshake))?;
