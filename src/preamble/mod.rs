@@ -366,6 +366,11 @@ impl PreambleFacts {
         }
     }
 
+    /// The server turned the client away in words, before that could ask for TLS.
+    pub const fn turned_away(&self) -> bool {
+        matches!(self.upgrade, Upgrade::NotAsked) && self.answer.is_some() && self.went_on.is_none()
+    }
+
     /// The client's last word takes leave in order: it had what it came for.
     pub fn took_leave(&self) -> bool {
         let last = self.lines.iter().rev().find(|line| line.side == Side::Client);
