@@ -59,7 +59,7 @@ impl<'a> Case<'a> {
             let mut others = self.knowledge.related.iter().filter(like).peekable();
             others.peek().is_some() && others.all(|other| other.outcome == Outcome::Alerted && other.answered_in.is_some())
         };
-        view.left_over_quic().or_else(|| view.answered_farewell()).or_else(|| view.perhaps_left_over_quic().filter(closed))
+        view.left_over_quic().or_else(|| view.perhaps_left_over_quic().filter(closed))
     }
 
     /// The server's system took no notice of the client's SYN at first, and that was no loss on the path: seen at the server, the SYN had arrived; or it was

@@ -366,9 +366,10 @@ impl PreambleFacts {
         }
     }
 
-    /// The server turned the client away in words, before that could ask for TLS.
-    pub const fn turned_away(&self) -> bool {
-        matches!(self.upgrade, Upgrade::NotAsked) && self.answer.is_some() && self.went_on.is_none()
+    /// The server turned the client away in words, before that had said anything.
+    pub fn turned_away(&self) -> bool {
+        let greeted = self.lines.iter().all(|line| line.side == Side::Server);
+        self.upgrade == Upgrade::NotAsked && self.answer.is_some() && self.went_on.is_none() && greeted
     }
 
     /// The client's last word takes leave in order: it had what it came for.

@@ -390,14 +390,6 @@ impl Severity {
     /// That of a finding on a handshake which ended so.
     pub fn of(finding: &Finding, outcome: Outcome) -> Self {
         match finding.weight {
-            // Whoever verifies fails at it, if not those who came here.
-            Weight::Note
-                if finding.cause == Cause::CertificateExpired
-                    && outcome == Outcome::Completed
-                    && finding.confidence == Confidence::Certain =>
-            {
-                Self::Warning
-            }
             Weight::Note | Weight::Unwanted => Self::Info,
             Weight::Fallback => Self::Warning,
             _ if outcome == Outcome::Completed => Self::Warning,

@@ -77,18 +77,6 @@ impl<'a> View<'a> {
         (is_last && late && len < QuicFacts::LEAST_FINISHED && facts.close == Close::EndOfCapture).then_some(mark)
     }
 
-    /// The server closes without a reason of its own, and a round trip before it the client had sent a lone Handshake packet that is more than an
-    /// acknowledgment: that one said that the client closes, and the server's answers it (RFC 9000 section 10.2.2).
-    pub fn answered_farewell(&self) -> Option<Mark> {
-        let quic = self.handshake.quic.as_deref()?;
-        let close = self.closed_by_code(Side::Server).filter(|close| close.code == 0 && !close.application && close.in_initial)?;
-        let went_on = quic.opened.client + quic.opened.server > 0 || Side::BOTH.into_iter().any(|side| quic.shorts.of(side).count > 0);
-        let (len, mark) = quic.last_alone.client.filter(|_| !went_on)?;
-        let flight = quic.handshakes.server.last.filter(|last| *last < mark)?;
-        let answers = close.mark.time.since(mark.time) >= self.rtt() / 2;
-        (len > QuicFacts::LARGEST_ACK && flight < close.mark && mark < close.mark && answers).then_some(mark)
-    }
-
     /// Over QUIC the client's last word, which nobody can read, is a lone Handshake packet behind the server's flight, and the capture ends with it: it may be
     /// the client's Finished, or say that it closes.
     pub fn perhaps_left_over_quic(&self) -> Option<Mark> {

@@ -255,25 +255,3 @@ fn a_late_small_packet_of_quic_is_a_farewell_where_the_capture_ends_with_it() {
     assert_eq!(ended(6, 80, 0), None, "room for a Finished");
     assert_eq!(ended(6, 21, 1), None, "it went on");
 }
-
-#[test]
-fn a_close_without_a_reason_answers_that_of_the_client() {
-    use crate::handshake::facts::{ClosedBy, Outcome, QuicFacts};
-    use crate::quic::version::Version;
-    let answered = |len: u32, code: u64, in_initial: bool, shorts: u32| {
-        let mut facts = over_udp(Protocol::Quic);
-        let mut quic = QuicFacts::new(Version::V1);
-        quic.handshakes.server.last = Some(at(5, 22));
-        quic.last_alone.client = Some((len, at(6, 34)));
-        quic.shorts.client.count = shorts;
-        quic.closes.push(ClosedBy { from: Side::Server, code, application: false, reason: String::new(), mark: at(9, 70), in_initial });
-        facts.quic = Some(Box::new(quic));
-        facts.outcome = Outcome::Closed;
-        View::new(&facts).answered_farewell().map(|mark| mark.frame)
-    };
-    assert_eq!(answered(60, 0, true, 0), Some(6));
-    assert_eq!(answered(60, 2, true, 0), None, "it has a reason of its own");
-    assert_eq!(answered(24, 0, true, 0), None, "the client acknowledged, and the server shuts down");
-    assert_eq!(answered(60, 0, false, 0), None, "it has the client's Finished");
-    assert_eq!(answered(60, 0, true, 1), None, "the client went on");
-}

@@ -3,7 +3,6 @@
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
-use crate::diagnosis::knowledge::Related;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
@@ -76,10 +75,7 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     }
     let went_on = tunnelled || view.answered_unseen();
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
-    // Where the same client and server were heard, both of them, it is not the capture that hears one side only.
-    let heard = |other: &Related| other.same_endpoint && other.outcome == Outcome::Completed && !other.server_unseen;
-    let unanswered = seen == Side::Client && !went_on && case.knowledge.related.iter().any(heard);
-    if incomplete && seen == Side::Client && !went_on && !view.waited() || unanswered {
+    if incomplete && seen == Side::Client && !went_on && !view.waited() {
         return None;
     }
     let finding = Finding::new(

@@ -189,17 +189,3 @@ fn what_waits_behind_a_hole_is_not_repeated_and_not_missing_here() {
     assert!(never_again(false, 1), "one of them was not");
     assert!(never_again(true, 2), "who can would have named them");
 }
-
-#[test]
-fn who_was_heard_over_tcp_is_heard_over_udp() {
-    let mut facts = over_udp(Protocol::Quic);
-    facts.quic = Some(Box::new(QuicFacts::new(Version::V1)));
-    (facts.outcome, facts.close, facts.flow.sides.client.packets) = (Outcome::Incomplete, Close::EndOfCapture, 2);
-    let told = |related: Vec<Related>| {
-        let knowledge = Knowledge { related, ..Knowledge::default() };
-        found_knowing(&one_direction::RULE, &facts, &knowledge).is_some()
-    };
-    let beside = |unseen: bool| Related { same_endpoint: true, server_unseen: unseen, ..related(at(2, 10)) };
-    assert!(told(Vec::new()) && told(vec![beside(true)]));
-    assert!(!told(vec![beside(false)]), "TCP of the two stands here in both directions");
-}

@@ -249,7 +249,7 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let at_once = mark.time.since(finished.time);
     let business = alert.is_none() && (came_to_speak(handshake) || never_asks(case))
         || checks == Checks::Unknown && alert.is_none() && fin == Some(mark) && keeps_leaving(case, at_once)
-        || at_once <= COMPARES && (shows_itself_in_vain(case) || checks == Checks::Unknown && shuns_a_bad_one(case));
+        || at_once <= COMPARES && shows_itself_in_vain(case);
     let meant = database
         || business
         || match checks {
@@ -313,14 +313,6 @@ fn shows_itself_in_vain(case: &Case<'_>) -> bool {
     (shown || hidden) && case.knowledge.used_same_name == 0 && like_it(case) > 0
 }
 
-/// The certificate is past its time, or ahead of it, and this client came again and again within seconds and never used the server: programs that verify
-/// when the handshake is done (nginx for its upstreams) may say goodbye as a monitor does, but no monitor comes so often.
-fn shuns_a_bad_one(case: &Case<'_>) -> bool {
-    let bad = case.chain.is_some_and(|chain| chain.leaf_expired() || chain.leaf_not_yet_valid());
-    let others = || alike(case).filter(|other| other.same_endpoint && other.outcome == Outcome::Completed);
-    bad && others().count() >= IN_A_ROW && !others().any(|other| other.used)
-}
-
 /// Other handshakes of this client with a like hello that completed, within seconds.
 fn like_it(case: &Case<'_>) -> usize {
     alike(case).filter(|other| other.same_endpoint && other.same_name && other.outcome == Outcome::Completed).count()
@@ -380,9 +372,6 @@ const BURST: usize = 5;
 
 /// Other handshakes that nobody used, from which on a look is unlikely.
 const OFTEN: u32 = 2;
-
-/// Others within seconds, from which on nobody only looks.
-const IN_A_ROW: usize = 2;
 
 /// A client that leaves without an alert because of a certificate does so at once.
 const AT_ONCE: Duration = Duration::from_millis(700);

@@ -5,14 +5,13 @@ use std::time::Duration;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
-use crate::diagnosis::knowledge::{Related, hello_shape};
 use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::remedy::parts::Host;
 use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
-use crate::handshake::facts::{EchRecord, Outcome, StoppedBy};
+use crate::handshake::facts::{EchRecord, StoppedBy};
 use crate::handshake::stack::{self, Program, Stack};
 use crate::time::Mark;
 use crate::tls::message::EncryptedExtensions;
@@ -40,7 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             let at_once = |mark: &Mark| handshake.finished.client.is_some_and(|finished| mark.time.since(finished.time) <= AT_ONCE);
             let mark = left_unused(case).filter(|mark| !handshake.decrypted && at_once(mark) && means_it(case))?;
             // It had the key from the DNS: what it sent was no GREASE.
-            let confidence = if record(case).is_some() || never_served(case) { Confidence::Likely } else { Confidence::Hint };
+            let confidence = if record(case).is_some() { Confidence::Likely } else { Confidence::Hint };
             (mark, confidence, "client left without having sent data".to_owned())
         }
     };
@@ -98,15 +97,6 @@ fn left_unused(case: &Case<'_>) -> Option<Mark> {
 /// The record in the DNS from which the client had the key, where the capture shows it.
 fn record<'a>(case: &Case<'a>) -> Option<&'a EchRecord> {
     case.handshake.looked_up.as_ref()?.ech.as_ref()
-}
-
-/// It came again with a like hello, and nobody used this server under its public name: one that was served would have worked here once.
-fn never_served(case: &Case<'_>) -> bool {
-    let shape = case.handshake.last_hello().map(|hello| hello_shape(&hello.what));
-    let like = |other: &&Related| {
-        other.same_endpoint && other.same_name && other.outcome == Outcome::Completed && Some(other.hello_shape) == shape
-    };
-    case.knowledge.used_same_name == 0 && case.knowledge.related.iter().any(|other| like(&other))
 }
 
 /// The client is of a kind that offers ECH only where it has a key: browsers send a random one to everybody (GREASE), which rustls does only for who tells it to.

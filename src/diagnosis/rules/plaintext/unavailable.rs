@@ -7,6 +7,7 @@ use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
+use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, PreambleFacts, Upgrade};
@@ -15,7 +16,9 @@ pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsUnavailable, against:
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    if let Some(facts) = upgrade(handshake).filter(|facts| facts.turned_away()) {
+    // What was cut off may have been the client's words, which these then answer.
+    let silent = handshake.flow.side(Side::Client).data_packets == 0;
+    if let Some(facts) = upgrade(handshake).filter(|facts| silent && facts.turned_away()) {
         return Some(turned_away(handshake, facts));
     }
     let facts = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Unavailable)?;
@@ -58,7 +61,7 @@ fn turned_away(handshake: &Handshake, facts: &PreambleFacts) -> Finding {
 mod tests {
     use super::*;
     use crate::diagnosis::testing::{dialogue, verdict};
-    use crate::flow::Side::{self, Client, Server};
+    use crate::flow::Side::{Client, Server};
     use crate::handshake::facts::Outcome;
     use crate::handshake::relevance::{Relevance, relevance};
     use crate::time::Mark;
