@@ -16,6 +16,10 @@ use crate::wording::counted;
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientTimeout, against: &[], page: page!("client-timeout"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
+    super::ungreeted::given_up(case).or_else(|| for_an_answer(case))
+}
+
+fn for_an_answer(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     if !view.failed_without_words() || !view.hello_begun() {
