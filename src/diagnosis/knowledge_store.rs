@@ -400,11 +400,10 @@ impl KnowledgeStore {
     }
 }
 
-/// It completed, its client never used it, and went without a goodbye, or had shown a certificate of its own: others like it tell why.
+/// It completed, its client never used it, and closed it, or had shown a certificate of its own: others like it tell why.
 fn was_left(handshake: &Handshake) -> bool {
-    let mute = handshake.flow.side(Side::Client).fin.is_some() && handshake.alerts.iter().all(|seen| seen.from == Side::Server);
     let shown = handshake.client_chain.is_some() || handshake.hidden.client_certificate_sent;
-    !visits::is_used(handshake) && (mute || shown)
+    !visits::is_used(handshake) && (shown || handshake.flow.side(Side::Client).fin.is_some())
 }
 
 /// The client's SYN was sent again.

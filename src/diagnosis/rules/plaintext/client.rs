@@ -37,11 +37,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         confidence,
         format!("{} sent {named} to {}, where TLS was expected: {why}.", handshake.client.address, handshake.server),
     )
-    .weight(match agreed {
-        true => Weight::Note,
-        false if was_sent_on(case) => Weight::Unwanted,
-        false => Weight::Explains,
-    })
+    .weight(if agreed { Weight::Note } else { Weight::Explains })
     .stopped_by(StoppedBy::Client)
     .shown_by(mark, format!("the client's first bytes: `{first}`"));
     if confidence <= Confidence::Likely && View::new(handshake).ended_by(Side::Server).is_some() {
@@ -53,6 +49,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     if let Some(answer) = &handshake.plaintext.server {
         finding = finding.shown_by(answer.first, quoted(&answer.what));
+    }
+    if was_sent_on(case) {
+        finding = finding
+            .noting("it was redirected to https, and came again with TLS")
+            .advise("The client found its way. Correct the link, bookmark or setting that says http:// for this port.");
     }
     finding = finding.advise(match protocol {
         _ if had_agreed(handshake) => {
@@ -134,7 +135,6 @@ fn demanded(case: &Case<'_>, facts: &PreambleFacts) -> Finding {
     }
     if was_refused_inside(case) {
         return finding
-            .weight(Weight::Unwanted)
             .noting("just before, this client's handshake with the server completed: it was refused inside TLS and tried once more in clear")
             .advise("TLS works here. On the server, look up why it refuses this client with TLS and without (PostgreSQL: no line of pg_hba.conf fits its address, user and database).");
     }
@@ -317,21 +317,22 @@ mod tests {
     }
 
     #[test]
-    fn who_is_sent_on_to_https_and_goes_there_did_not_fail() {
+    fn who_is_sent_on_to_https_and_goes_there_found_its_way() {
         use crate::diagnosis::knowledge::{Knowledge, Related};
         use crate::diagnosis::testing::{found_knowing, related};
         let mut handshake = connection("192.0.2.1:443");
         says(&mut handshake, Side::Client, GET, at(4, 11));
         says(&mut handshake, Side::Server, b"HTTP/1.1 301 Moved\r\nLocation: https://www.lab.test/\r\n\r\n", at(5, 21));
-        let weight = |others: &[Related]| {
+        let found_its_way = |others: &[Related]| {
             let knowledge = Knowledge { related: others.to_vec(), ..Knowledge::default() };
-            found_knowing(&RULE, &handshake, &knowledge).map(|finding| finding.weight)
+            let finding = found_knowing(&RULE, &handshake, &knowledge).expect("HTTP where TLS is due");
+            finding.remedy[0].line().contains("found its way")
         };
         let went = Related { same_endpoint: true, used: true, ..related(at(9, 60)) };
-        assert_eq!(weight(&[went.clone()]), Some(Weight::Unwanted));
-        assert_eq!(weight(&[]), Some(Weight::Explains), "it went nowhere");
-        assert_eq!(weight(&[Related { start: at(0, -60), ..went.clone() }]), Some(Weight::Explains), "that was before");
-        assert_eq!(weight(&[Related { same_endpoint: false, ..went }]), Some(Weight::Explains), "that was elsewhere");
+        assert!(found_its_way(&[went.clone()]));
+        assert!(!found_its_way(&[]), "it went nowhere");
+        assert!(!found_its_way(&[Related { start: at(0, -60), ..went.clone() }]), "that was before");
+        assert!(!found_its_way(&[Related { same_endpoint: false, ..went }]), "that was elsewhere");
     }
 
     #[test]
@@ -347,12 +348,12 @@ mod tests {
         let told = |others: &[Related]| {
             let knowledge = Knowledge { related: others.to_vec(), ..Knowledge::default() };
             let finding = found_knowing(&RULE, &handshake, &knowledge).expect("TLS is demanded");
-            (finding.weight, finding.remedy[0].line().contains("TLS works here"))
+            finding.remedy[0].line().contains("TLS works here")
         };
         let before = Related { same_endpoint: true, ..related(at(0, -80)) };
-        assert_eq!(told(&[before.clone()]), (Weight::Unwanted, true));
-        assert_eq!(told(&[]), (Weight::Explains, false));
-        assert_eq!(told(&[Related { start: at(0, -60_000), ..before }]), (Weight::Explains, false), "long ago");
+        assert!(told(&[before.clone()]));
+        assert!(!told(&[]));
+        assert!(!told(&[Related { start: at(0, -60_000), ..before }]), "long ago");
     }
 
     #[test]

@@ -58,11 +58,12 @@ fn closed_instead(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let view = View::new(handshake);
     let facts = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Asked && facts.stripped.is_none())?;
-    // In a protocol that consists of TLS alone, no other answer is due, and silence has other reasons. So it has where every server of a protocol answers
-    // the request, and refuses it in a byte.
-    if matches!(facts.dialect, Dialect::OpenVpn | Dialect::Postgres) {
+    // In a protocol that consists of TLS alone, no other answer is due, and silence has other reasons.
+    if facts.dialect == Dialect::OpenVpn {
         return None;
     }
+    // Every server of PostgreSQL, and every pooler, answers the request, and refuses it in a byte.
+    let answers = facts.dialect == Dialect::Postgres;
     let asked = facts.asked.filter(|_| !hello_begun(handshake))?;
     let ending = view.ended_by(Side::Server).filter(|ending| ending.mark.frame > asked.frame)?;
     let silent = view.server().gap_bytes == 0 && view.server().last_data.is_none_or(|last| last < asked);
@@ -79,9 +80,19 @@ fn closed_instead(case: &Case<'_>) -> Option<Finding> {
         facts.dialect.request()
     );
     let without_reason = if ending.reset.is_some() { Cause::ServerReset } else { Cause::ServerClosed };
-    let finding = quoting(Finding::new(Cause::StarttlsRefused, Confidence::Likely, summary).stopped_by(StoppedBy::Server), facts)
+    let confidence = if answers { Confidence::Hint } else { Confidence::Likely };
+    let finding = quoting(Finding::new(Cause::StarttlsRefused, confidence, summary).stopped_by(StoppedBy::Server), facts)
         .shown_by(ending.mark, format!("the server's {}, where its answer was expected", ending.name()))
-        .or_else(&[without_reason, Cause::LoadBalancerNoBackend])
+        .or_else(&[without_reason, Cause::LoadBalancerNoBackend]);
+    if answers {
+        return Some(
+            finding
+                .advise("PostgreSQL refuses TLS in a byte and does not close: look for a load balancer without a backend, a pooler that is down, or a limit of connections in between.")
+                .advise(remedy::log(handshake, Side::Server, "if it shows nothing of this client, it was somebody else who closed"))
+                .advise(remedy::s_client(handshake, "")),
+        );
+    }
+    let finding = finding
         .advise(remedy::log(
             handshake,
             Side::Server,
