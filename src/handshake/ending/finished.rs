@@ -16,7 +16,7 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
     if never_arrived(h, done) {
         return None;
     }
-    if let Some(ending) = finished_too_late(h, client) {
+    if let Some(ending) = finished_too_late(h, client).or_else(|| left_before_the_last_word(h, server)) {
         return Some(ending);
     }
     if let Some(ending) = refused_renegotiation(h, alerts).or_else(|| refused_later(h, alerts)) {
@@ -106,11 +106,35 @@ fn closed_in_answer(h: &Over<'_>, end: Terminator, client_finished: Mark) -> boo
 /// listens may end its own direction early, and takes what comes.
 fn finished_too_late(h: &Over<'_>, client_finished: Mark) -> Option<Ending> {
     let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
-    let (fin, _) = server.fin.filter(|(fin, _)| *fin < client_finished)?;
+    let (fin, _) = server.fin.filter(|(fin, _)| *fin < client_finished || closed_unheard(h, *fin))?;
     let listens = h.application_data.client.is_some() && client.acked >= client.highest && server.resets.is_empty();
     let spoke = server_went_on(h) || h.served_early(client_finished);
     let blind = h.flow.is_udp() || h.carried.is_some() || h.flow.out_of_step > 0;
     (!listens && !spoke && !blind).then(|| Ending::new(Outcome::Closed, Side::Server, fin))
+}
+
+/// Below TLS 1.3 the server has the last word of a full handshake: a client that had closed before it came, and answers it by the RST of a system whose
+/// program is gone, or by nothing, never took it.
+fn left_before_the_last_word(h: &Over<'_>, server_finished: Mark) -> Option<Ending> {
+    let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
+    let full = !h.is_tls13() && h.finished.client.is_some_and(|finished| finished < server_finished);
+    let blind = h.flow.is_udp() || h.carried.is_some() || h.flow.out_of_step > 0;
+    let end = h.first_end(Side::Client).filter(|end| end.mark < server_finished && full && !blind)?;
+    // One that only listens from then on takes it.
+    let refuses = client.resets.iter().any(|reset| reset.mark > server_finished && reset.unknowing);
+    let took = server.acked >= server.highest && !refuses;
+    let spoke = client.last_data.is_some_and(|last| last > end.mark) || h.application_data.client.is_some();
+    let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
+    (!took && !spoke).then(|| Ending::new(outcome, Side::Client, end.mark))
+}
+
+/// Seen at the client, a FIN of the server that acknowledges nothing behind the ClientHello, and RSTs of a system that does not know the connection to all
+/// that the client had sent: it closed before the Finished came.
+fn closed_unheard(h: &Over<'_>, fin: Mark) -> bool {
+    let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
+    let heard = h.client_hellos.last().map(|hello| hello.span.1);
+    let refused = server.resets.iter().any(|reset| reset.unknowing && reset.mark > fin);
+    refused && h.is_tls13() && client.fin.is_none_or(|(own, _)| own > fin) && heard.is_some_and(|heard| client.acked <= heard)
 }
 
 /// The Finished that ends the handshake was sent again and again, and nothing shows that the other side ever got it.

@@ -20,6 +20,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if case.handshake.outcome == Outcome::Completed {
         return late_for_the_queue(case, view);
     }
+    if let Some(finding) = overlooked_at_server(case, view) {
+        return Some(finding);
+    }
     // Where two points of capture tell that the client's packets died in between, no queue is to blame.
     if !view.failed_over_tcp() || view.spoke(Side::Server) || case.knowledge.is_flooded() || view.lost_between_points(Side::Client) {
         return None;
@@ -86,6 +89,38 @@ fn late_for_the_queue(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )
 }
+
+/// Next to a server that serves others, SYNs arrive and are not answered, several within the same seconds; their clients did not wait for a second try.
+fn overlooked_at_server(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let syn = view.client().syn.filter(|syn| case.gave_up_its_syn() && !view.is_fresh(syn.ttl))?;
+    let mut own = case.knowledge.server_ttls.iter().peekable();
+    let near = own.peek().is_some() && own.all(|ttl| view.is_fresh(*ttl));
+    let others = case.knowledge.related.iter().filter(|other| other.same_endpoint && other.went_unanswered).count();
+    if !near || others < SEVERAL || case.knowledge.is_flooded() {
+        return None;
+    }
+    let server = case.handshake.server;
+    Some(
+        Finding::new(
+            Cause::AcceptQueueFull,
+            Confidence::Likely,
+            format!(
+                "{server} took no notice of this SYN, nor of {} of the same seconds, though it serves others: its queue of connections was full.",
+                counted(others as u64, "other", "others")
+            ),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Server)
+        .shown_by(syn.first, "SYN, unanswered, seen next to the server")
+        .or_else(&[Cause::PacketLoss, Cause::TcpSynUnanswered])
+        .advise("On the server, look whether its queue overflows (Send-Q of a listening socket is its length), and find out why the process does not accept connections:")
+        .advise(remedy::ss_listen(server.port))
+        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
+    )
+}
+
+/// Others that went unanswered with it.
+const SEVERAL: usize = 2;
 
 fn syn_ignored_by_busy_server(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if !syn_repeated(view) || !accepts_without_serving(case) {
