@@ -168,25 +168,34 @@ impl<'a> Case<'a> {
     }
 
     /// The client left when its time limit was over, however short that is: others of its connections to this server, which it began one after the other,
-    /// it left after the same time, each when the server owed it an answer; or, of those begun together, the same time after their SYN and at different moments.
+    /// it left after the same time, each when the server owed it an answer.
     pub fn time_limit(&self) -> Option<Duration> {
-        let (view, start) = (View::new(self.handshake), self.handshake.flow.first.time);
-        let related = || self.knowledge.related.iter().filter(|other| other.same_endpoint);
-        if let Some(own) = view.gave_up_after() {
-            let alike = |other: &&Related| {
-                other.gave_up_after.is_some_and(|other| is_same_limit(own, other)) && apart(other.start.time, start) >= own
-            };
-            if related().filter(alike).count() >= LIKE_IT {
-                return Some(own);
-            }
-        }
-        let left = view.ended_by(Side::Client).filter(|_| view.is_owed_at_the_end())?.mark.time;
+        let own = View::new(self.handshake).gave_up_after()?;
+        let start = self.handshake.flow.first.time;
+        let alike = |other: &&Related| {
+            let same = other.gave_up_after.is_some_and(|other| is_same_limit(own, other));
+            other.same_endpoint && same && apart(other.start.time, start) >= own
+        };
+        (self.knowledge.related.iter().filter(alike).count() >= LIKE_IT).then_some(own)
+    }
+
+    /// The client left before any answer to its hello was there, and what was over is a limit for the connection and the handshake together: to connect took
+    /// half of a second or more, or others of its connections ended the same time after their SYN, at different moments. How long it had.
+    pub fn ran_out(&self) -> Option<Duration> {
+        let facts = self.handshake;
+        let view = View::new(facts);
+        let ending = view.ended_by(Side::Client).filter(|_| view.is_owed_at_the_end() && clock::runs(facts))?;
+        let answer = facts.server_hello.as_ref().map(|hello| hello.first).or(view.server().first_data.filter(|_| view.answer_begun()));
+        let (syn, hello) = view.client().syn.zip(view.hello_first()).filter(|_| answer.is_none_or(|answer| answer > ending.mark))?;
+        let (left, start) = (ending.mark.time, syn.first.time);
         let own = left.since(start);
         let alike = |other: &&Related| {
-            let theirs = other.left.filter(|_| other.owed).map(|at| (at, at.since(other.start.time)));
+            let theirs = other.left.filter(|_| other.owed && other.same_endpoint).map(|at| (at, at.since(other.start.time)));
             theirs.is_some_and(|(at, after)| after.abs_diff(own) <= TIMER && apart(at, left) > TIMER * 2)
         };
-        (own >= SHORTEST && related().filter(alike).count() >= LIKE_IT).then_some(own)
+        let connecting = hello.time.since(start);
+        let most = own >= A_LIMIT && connecting * 2 >= own;
+        (most || own >= SHORTEST && self.knowledge.related.iter().filter(alike).count() >= LIKE_IT).then_some(own)
     }
 
     /// Packets of the server are lost before they reach the capture, in this handshake or in others with the same server: the message that it was
@@ -217,6 +226,8 @@ const OVERDUE_ANYWHERE: Duration = Duration::from_millis(3_600);
 const AHEAD: Duration = Duration::from_secs(1);
 /// Or opens both at once.
 const BEHIND: Duration = Duration::from_millis(300);
+/// Programs give a connection and its handshake a second and more, or say so.
+const A_LIMIT: Duration = Duration::from_millis(950);
 /// Nobody gives a connection and its handshake less.
 const SHORTEST: Duration = Duration::from_millis(250);
 /// Others that show a limit.

@@ -126,7 +126,9 @@ fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
 /// without that contrast its size explains nothing.
 fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
     let answered = view.server_spoke_after_hello() || view.flight_unarrived().is_some();
-    if !view.hello_is_large() || answered || view.client().snaplen_cut > 0 {
+    // Where its end arrived and its beginning did not, the size of the packet is to blame, or loss.
+    let torn = view.client().acked == 0 && view.client().outstanding.iter().any(|segment| segment.sacked);
+    if !view.hello_is_large() || answered || torn || view.client().snaplen_cut > 0 {
         return None;
     }
     let worked = smaller_hello_that_worked(case)?;

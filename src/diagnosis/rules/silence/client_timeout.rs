@@ -52,7 +52,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let servers_turn = view.awaited().is_some_and(|awaited| awaited.side == Side::Server) || late.is_some();
     // The server did speak, in words that are not understood here.
     let unread = late.is_none() && view.server_spoke_after_hello() && !view.answer_begun();
-    if !servers_turn || unread || waited < LEAST && case.time_limit().is_none() && !case.gave_up_waiting() {
+    let ran_out = case.ran_out().filter(|_| waited < LEAST);
+    if !servers_turn || unread || waited < LEAST && case.time_limit().is_none() && !case.gave_up_waiting() && ran_out.is_none() {
         return None;
     }
     // What was lost on its way and came again shows no server that waited.
@@ -71,6 +72,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(mark) = late {
         let what = if progress == hello { "the server's answer" } else { "the rest of the server's flight" };
         finding = finding.shown_by(mark, format!("{what} arrives after that"));
+    }
+    if let Some((total, syn)) = ran_out.zip(view.client().syn) {
+        let up = hello.time.since(syn.first.time);
+        finding = finding.noting(format!("it left {} after its SYN, of which the connection took {}", span_text(total), span_text(up)));
+        if syn.count > 1 {
+            finding = finding.noting(format!("the SYN was sent {}", crate::wording::times(syn.count))).or_else(&[Cause::PacketLoss]);
+        }
     }
     if trickles {
         finding = finding.noting(format!(

@@ -547,7 +547,7 @@ fn who_resets_what_comes_after_a_wait_had_left_before() {
         (client.data_packets, client.highest, client.acked, client.retransmits) = (1, 300, 300, 2);
         (client.first_data, client.last_data) = (Some(at(4, asked)), Some(at(4, asked)));
         (server.first_data, server.last_data, server.data_packets) = (Some(at(6, answered)), Some(at(6, answered)), 1);
-        client.resets.push(crate::transport::Reset { unknowing: true, ..crate::transport::Reset::fitting(at(7, reset_at), 64) });
+        client.resets.push(Reset { unknowing: true, ..Reset::fitting(at(7, reset_at), 64) });
         verdict(&facts).cause()
     };
     assert_eq!(told(25, 5_700, 5_701), Some(Cause::ClientTimeout));
