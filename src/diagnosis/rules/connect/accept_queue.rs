@@ -1,5 +1,7 @@
 //! `accept-queue-full`: the server's application does not accept connections.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -29,6 +31,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     if syn_ignored(view) {
         return syn_ignored_by_busy_server(case, view);
+    }
+    if let Some(finding) = no_room_for_the_third(case, view) {
+        return Some(finding);
     }
     let answer = view.server().syn.filter(|syn| syn.count >= 2)?;
     let hello = view.client().first_data?;
@@ -119,6 +124,44 @@ fn overlooked_at_server(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     )
 }
 
+/// Next to the server, a hello comes again and again and is not acknowledged, while others of the same moment were taken in at once, or after some repeats:
+/// the client believes that the connection is up, and the server had no room for it when the third packet of TCP came.
+fn no_room_for_the_third(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let near = view.near_side() == Some(Side::Server) || view.same_link();
+    let hello = view.hello_first().filter(|_| near && view.is_up() && view.hello_unacked() && view.hello_copies() >= 2)?;
+    let start = facts.flow.first.time;
+    let burst = case.knowledge.related.iter().filter(|other| {
+        let apart = other.start.time.since(start).max(start.since(other.start.time));
+        other.same_endpoint && other.outcome == Outcome::Completed && apart <= BURST
+    });
+    let (late, at_once) = burst.fold((0, 0), |(late, at_once), other| if other.resent { (late + 1, at_once) } else { (late, at_once + 1) });
+    if late < SEVERAL || at_once == 0 {
+        return None;
+    }
+    let server = facts.server;
+    Some(
+        Finding::new(
+            Cause::AcceptQueueFull,
+            Confidence::Likely,
+            format!(
+                "{server} took no notice of the ClientHello, sent {}, while it served others of the same moment, {} of them after repeats: it had no room for the connection.",
+                times(view.hello_copies()),
+                late
+            ),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Server)
+        .shown_by(hello, "ClientHello, seen next to the server and never acknowledged")
+        .or_else(&[Cause::ClientHelloDropped])
+        .advise("On the server, look whether its queue overflows (Send-Q of a listening socket is its length), and find out why the process does not accept connections:")
+        .advise(remedy::ss_listen(server.port))
+        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
+    )
+}
+
+/// Connections that a queue meets together begin within this time.
+const BURST: Duration = Duration::from_secs(1);
 /// Others that went unanswered with it.
 const SEVERAL: usize = 2;
 

@@ -4,7 +4,9 @@ use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Led, Related};
-use crate::diagnosis::testing::{Scene, at, connected, found_knowing, partial_hello, related, reset, syn, verdict, verdict_knowing};
+use crate::diagnosis::testing::{
+    Scene, at, connected, found_knowing, hello_lost_like, partial_hello, related, reset, syn, verdict, verdict_knowing,
+};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::client_hello::ClientHello;
@@ -385,4 +387,21 @@ fn a_rst_with_the_number_of_the_last_syn_ack_says_that_it_arrived() {
     };
     assert_eq!(told(true), Some((Confidence::Likely, Some(StoppedBy::Client))));
     assert_eq!(told(false), Some((Confidence::Strong, Some(StoppedBy::Network))), "it answers something else");
+}
+
+#[test]
+fn a_hello_that_a_serving_host_overlooks_met_a_full_queue() {
+    let told = |near_server: bool, late: usize, at_once: usize| {
+        let (mut facts, _) = hello_lost_like(5, 4, (at(0, -5_000), 0));
+        if near_server {
+            (facts.flow.sides.client.ttl, facts.flow.sides.server.ttl) = (Some(55), Some(64));
+        }
+        let other = |resent| Related { same_endpoint: true, resent, ..related(at(2, 30)) };
+        let related = std::iter::repeat_n(other(true), late).chain(std::iter::repeat_n(other(false), at_once)).collect();
+        found_knowing(&accept_queue::RULE, &facts, &Knowledge { related, completed: 3, ..Knowledge::default() }).is_some()
+    };
+    assert!(told(true, 2, 1));
+    assert!(!told(false, 2, 1), "seen at the client it may be lost on the way");
+    assert!(!told(true, 1, 3), "one that was lost");
+    assert!(!told(true, 3, 0), "nobody is served at once: that server is slow, or its path loses packets");
 }

@@ -45,13 +45,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let awaited = view.awaited_at(ending.mark)?;
     // Waiting in vain for the server is a time limit and told as such; a long silence of the client is a stall, whether a FIN ends it or not.
-    if awaited.side == Side::Server && (case.waited() || case.ran_out().is_some() || trickled(view, &ending)) || facts.outcome == Outcome::Stalled {
+    if awaited.side == Side::Server && (case.waited() || case.ran_out().is_some() || trickled(view, &ending))
+        || facts.outcome == Outcome::Stalled
+    {
         return None;
     }
     // What came when it had left is no answer that it did not like.
     let begun = facts.server_hello.as_ref().map(|hello| hello.first).or(view.server().first_data);
     // Nor is what its FIN does not acknowledge.
-    let taken = ending.reset.is_some() || facts.server_hello.as_ref().is_none_or(|hello| view.server().acked > hello.span.0 || view.client().sent_sack);
+    let taken = ending.reset.is_some()
+        || facts.server_hello.as_ref().is_none_or(|hello| view.server().acked > hello.span.0 || view.client().sent_sack);
     let answered = view.answer_begun() && taken && begun.is_none_or(|begun| begun < ending.mark);
     let too_late = view.answer_begun() && !answered;
     let soon = if clock::runs(facts) { "right " } else { "" };

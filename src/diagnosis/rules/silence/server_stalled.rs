@@ -22,7 +22,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let awaited = view.awaited().filter(|awaited| awaited.side == Side::Server)?;
     // What began when the client had left had not stopped before.
-    if view.ended_by(Side::Client).is_some_and(|ending| view.server().first_data.is_some_and(|first| first > ending.mark)) {
+    if view.gone_before_answer().is_some()
+        || view.ended_by(Side::Client).is_some_and(|ending| view.server().first_data.is_some_and(|first| first > ending.mark))
+    {
         return None;
     }
     // A server that the client's last words never reached has nothing to answer.
