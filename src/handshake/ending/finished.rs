@@ -119,7 +119,9 @@ fn left_before_the_last_word(h: &Over<'_>, server_finished: Mark) -> Option<Endi
     let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
     let full = !h.is_tls13() && h.finished.client.is_some_and(|finished| finished < server_finished);
     let blind = h.flow.is_udp() || h.carried.is_some() || h.flow.out_of_step > 0;
-    let end = h.first_end(Side::Client).filter(|end| end.mark < server_finished && full && !blind)?;
+    // Its FIN, whatever RSTs follow when the server goes on.
+    let fin = client.fin.map(|(mark, _)| Terminator { side: Side::Client, mark, reset: false });
+    let end = fin.or_else(|| h.first_end(Side::Client)).filter(|end| end.mark < server_finished && full && !blind)?;
     // One that only listens from then on takes it.
     let refuses = client.resets.iter().any(|reset| reset.mark > server_finished && reset.unknowing);
     let took = server.acked >= server.highest && !refuses;

@@ -122,7 +122,8 @@ fn earlier_than_possible(case: &Case<'_>, view: View<'_>, side: Side, reset: &Re
 fn was_reset_itself(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Option<String> {
     let facts = case.handshake;
     let (server, client) = (view.server(), view.client());
-    let first = view.disowned(side).is_some_and(|first| first.mark == reset.mark) && reset.seq_distance == 0;
+    // It has the number that the packet acknowledges which it answers.
+    let first = view.disowned(side).is_some_and(|first| first.mark == reset.mark) && reset.seq_distance <= 0;
     if side == Side::Client || !first || !view.failed_without_words() || !clock::runs(facts) || facts.flow.out_of_step > 0 {
         return None;
     }

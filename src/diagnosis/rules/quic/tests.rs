@@ -360,7 +360,11 @@ fn a_client_that_had_left_before_the_answer_stalled_nowhere() {
     let told = |change: fn(&mut Handshake)| {
         let mut handshake = over_udp(Protocol::Quic);
         handshake.quic = Some(Box::new(QuicFacts::new(Version::V1)));
-        handshake.server_hello = Scene::broad().answered(ProtocolVersion::TLS13, 0x1301, &[]).handshake.observed.server_hello;
+        let said = Scene::broad().answered(ProtocolVersion::TLS13, 0x1301, &[]).handshake.observed;
+        (handshake.client_hellos, handshake.server_hello) = (said.client_hellos, said.server_hello);
+        for hello in &mut handshake.client_hellos {
+            (hello.mark, hello.first) = (at(1, 0), at(1, 0));
+        }
         if let Some(hello) = &mut handshake.server_hello {
             (hello.mark, hello.first) = (at(2, 715), at(2, 715));
         }

@@ -32,7 +32,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     // A server that fails on what a hello offers has got it.
-    if view.is_tcp() && view.hello_unacked() && view.ended_by(Side::Server).is_none() && handshake.deciding_alert().is_none() {
+    if view.is_tcp()
+        && view.hello_unacked()
+        && view.hello_copies() >= 2
+        && view.ended_by(Side::Server).is_none()
+        && handshake.deciding_alert().is_none()
+    {
         return None;
     }
     let hello = handshake.last_hello()?;
