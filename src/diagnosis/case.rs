@@ -186,14 +186,14 @@ impl<'a> Case<'a> {
         let view = View::new(facts);
         let ending = view.ended_by(Side::Client).filter(|_| view.is_owed_at_the_end() && clock::runs(facts))?;
         let answer = facts.server_hello.as_ref().map(|hello| hello.first).or(view.server().first_data.filter(|_| view.answer_begun()));
-        let (syn, hello) = view.client().syn.zip(view.hello_first()).filter(|_| answer.is_none_or(|answer| answer > ending.mark))?;
+        let (syn, up) = view.client().syn.zip(facts.flow.established()).filter(|_| answer.is_none_or(|answer| answer > ending.mark))?;
         let (left, start) = (ending.mark.time, syn.first.time);
         let own = left.since(start);
         let alike = |other: &&Related| {
             let theirs = other.left.filter(|_| other.owed && other.same_endpoint).map(|at| (at, at.since(other.start.time)));
             theirs.is_some_and(|(at, after)| after.abs_diff(own) <= TIMER && apart(at, left) > TIMER * 2)
         };
-        let connecting = hello.time.since(start);
+        let connecting = up.time.since(start);
         let most = own >= A_LIMIT && connecting * 2 >= own;
         (most || own >= SHORTEST && self.knowledge.related.iter().filter(alike).count() >= LIKE_IT).then_some(own)
     }

@@ -73,8 +73,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let what = if progress == hello { "the server's answer" } else { "the rest of the server's flight" };
         finding = finding.shown_by(mark, format!("{what} arrives after that"));
     }
-    if let Some((total, syn)) = ran_out.zip(view.client().syn) {
-        let up = hello.time.since(syn.first.time);
+    if let Some(((total, syn), up)) = ran_out.zip(view.client().syn).zip(facts.flow.established()) {
+        let up = up.time.since(syn.first.time);
         finding = finding.noting(format!("it left {} after its SYN, of which the connection took {}", span_text(total), span_text(up)));
         if syn.count > 1 {
             finding = finding.noting(format!("the SYN was sent {}", crate::wording::times(syn.count))).or_else(&[Cause::PacketLoss]);
