@@ -179,14 +179,15 @@ impl<'a> Case<'a> {
         (self.knowledge.related.iter().filter(alike).count() >= LIKE_IT).then_some(own)
     }
 
-    /// The client left before any answer to its hello was there, and what was over is a limit for the connection and the handshake together: to connect took
-    /// half of a second or more, or others of its connections ended the same time after their SYN, at different moments. How long it had.
+    /// What was over when the client left is a limit for the connection and the handshake together: to connect took most of the time, and no answer to the
+    /// hello was there; or others of its connections ended the same time after their SYN, at different moments. How long it had.
     pub fn ran_out(&self) -> Option<Duration> {
         let facts = self.handshake;
         let view = View::new(facts);
         let ending = view.ended_by(Side::Client).filter(|_| view.is_owed_at_the_end() && clock::runs(facts))?;
         let answer = facts.server_hello.as_ref().map(|hello| hello.first).or(view.server().first_data.filter(|_| view.answer_begun()));
-        let (syn, up) = view.client().syn.zip(facts.flow.established()).filter(|_| answer.is_none_or(|answer| answer > ending.mark))?;
+        let (syn, up) = view.client().syn.zip(facts.flow.established())?;
+        let unanswered = answer.is_none_or(|answer| answer > ending.mark);
         let (left, start) = (ending.mark.time, syn.first.time);
         let own = left.since(start);
         let alike = |other: &&Related| {
@@ -194,7 +195,7 @@ impl<'a> Case<'a> {
             theirs.is_some_and(|(at, after)| after.abs_diff(own) <= TIMER && apart(at, left) > TIMER * 2)
         };
         let connecting = up.time.since(start);
-        let most = own >= A_LIMIT && connecting * 2 >= own;
+        let most = unanswered && own >= A_LIMIT && connecting * 2 >= own;
         (most || own >= SHORTEST && self.knowledge.related.iter().filter(alike).count() >= LIKE_IT).then_some(own)
     }
 

@@ -13,6 +13,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::{LookedUp, Outcome};
 use crate::handshake::lookups;
 use crate::limits;
+use crate::preamble::PreambleFacts;
 use crate::site::Site;
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
@@ -151,7 +152,8 @@ impl KnowledgeStore {
     pub fn overhear(&mut self, connection: &Handshake) {
         self.sources.touch(&connection.flow.interface).hear(both_sides(connection));
         self.later.enter(connection);
-        if connection.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls()) {
+        let spoken = |facts: &PreambleFacts| facts.lines.iter().any(|line| line.side == Side::Client);
+        if connection.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls() && spoken(facts)) {
             self.clear.insert((connection.flow.key.site, connection.server.port));
             bound_set(&mut self.clear, PER_SERVER);
         }
@@ -233,7 +235,12 @@ impl KnowledgeStore {
     /// and no service on that port, at any address, was used without TLS.
     pub fn is_wanted_in_vain(&self, handshake: &Handshake) -> bool {
         let in_vain = self.servers.get(&place(handshake)).is_some_and(Server::never_served);
-        in_vain && !self.clear.contains(&(handshake.flow.key.site, handshake.server.port))
+        in_vain && !self.is_served_in_clear(handshake)
+    }
+
+    /// Whether a service on that port, at any address, was used without TLS.
+    pub fn is_served_in_clear(&self, handshake: &Handshake) -> bool {
+        self.clear.contains(&(handshake.flow.key.site, handshake.server.port))
     }
 
     /// Whether the endpoint that this handshake went to has been seen to speak TLS over TCP.

@@ -8,6 +8,7 @@ mod attempts;
 pub mod case;
 pub mod cause;
 pub mod chain;
+mod checkers;
 mod clear;
 pub mod clock;
 pub mod contrast;

@@ -14,6 +14,7 @@ pub mod fact;
 pub mod facts;
 mod following;
 pub mod ftp;
+pub mod greeting;
 mod hidden;
 mod history;
 mod later_auth;

@@ -10,6 +10,7 @@ use crate::time::Mark;
 use crate::transport::{FlowFacts, SynFacts};
 
 use super::facts::{CarriedFacts, Handshake, Located, Observed, Protocol};
+use super::greeting::ungreeted;
 
 /// The word for flows of QUIC whose hello is not there.
 pub const QUIC_UNREAD: &str = "quic-unread";
@@ -22,6 +23,8 @@ pub const LATE_COPY: &str = "late-copy";
 pub const REFUSED: &str = "refused";
 /// The word for connections whose SYN nobody answered, likewise.
 pub const UNANSWERED: &str = "unanswered";
+/// The word for connections that came up and on which nobody said anything.
+pub const UNSPOKEN: &str = "unspoken";
 /// The word for what scanners send.
 pub const SCAN: &str = "scan";
 
@@ -52,6 +55,10 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
     }
     let tls_port = is_implicit_tls(handshake.server.port);
     let due = if tls_port { Relevance::Report } else { Relevance::IfServerSpeaksTls };
+    // What a server says when its client has left began no dialogue.
+    if ungreeted(handshake).is_some() {
+        return due;
+    }
     if let Some(preamble) = &handshake.preamble {
         if tunnels_other(handshake, preamble) {
             return Relevance::Other("plaintext");
@@ -93,8 +100,17 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
     }
 }
 
-/// The word for a connection over TCP that the server's end refused, or left unanswered, so that nobody knows what it was for.
-pub fn never_up(handshake: &Handshake) -> Option<&'static str> {
+/// The word for a connection over TCP on which nobody said anything, so that nobody knows what it was for: the server's end refused it, or left it
+/// unanswered, or it came up and stayed empty.
+pub fn unspoken(handshake: &Handshake) -> Option<&'static str> {
+    let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
+    let empty = [client, server].into_iter().all(|side| side.data_packets == 0 && side.highest == 0);
+    let whole = client.syn.is_some() && server.syn.is_some();
+    never_up(handshake).or_else(|| (whole && empty && !handshake.flow.is_udp()).then_some(UNSPOKEN))
+}
+
+/// A connection that never came up: refused, or unanswered.
+fn never_up(handshake: &Handshake) -> Option<&'static str> {
     let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
     let asked = client.syn.is_some() && client.data_packets == 0 && server.data_packets == 0;
     let up = handshake.flow.is_udp() || server.syn.is_some() || handshake.flow.established().is_some();
@@ -251,6 +267,8 @@ fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
         (_, Upgrade::NotAsked) if preamble.offered == Some(true) && preamble.went_on.is_none() && !preamble.took_leave() => {
             Relevance::Report
         }
+        // Whether it had wanted TLS nobody knows.
+        _ if preamble.turned_away() && preamble.dialect.is_starttls() => Relevance::IfServerSpeaksTls,
         // A dialogue in clear that went on without TLS is business as usual.
         _ => business_as_usual,
     }

@@ -366,7 +366,9 @@ impl Tracker {
         let vague: Vec<_> = self.open.iter().filter(|(_, incident)| incident.is_vague()).map(|(key, _)| key.clone()).collect();
         for key in vague {
             let Some(incident) = self.open.remove(&key) else { continue };
-            let home = self.open.values_mut().find(|other| !other.is_hidden() && other.takes_in(&incident));
+            let cut = incident.cause == Cause::ClientAborted;
+            let known = |other: &Incident| !other.is_hidden() || cut && other.cause == Cause::ServerCertificateRejected;
+            let home = self.open.values_mut().find(|other| known(other) && other.takes_in(&incident));
             match home {
                 Some(other) => other.absorb(incident),
                 None => drop(self.open.insert(key, incident)),
@@ -467,6 +469,8 @@ impl Incident {
         self.group == vague.group
             && (vague.cause != Cause::ServerCertificateRejected || self.cause.family() == Family::Certificate)
             && self.cause.family() != Family::Silence
+            // Who refuses on one connection cuts its others; what another client does is its own affair.
+            && (self.cause != Cause::ServerCertificateRejected || vague.clients.is_subset(&self.clients))
             && vague.first <= self.last.after(Duration::from_secs(60))
             && self.first <= vague.last.after(Duration::from_secs(60))
     }
@@ -544,7 +548,8 @@ fn counts(cause: Cause, outcome: Outcome) -> bool {
 
 /// Rejections whose reason is hidden join the incident at the same server and name whose reason is known and which overlaps in time.
 fn merge_hidden(incidents: Vec<Incident>) -> Vec<Incident> {
-    let (vague, mut known): (Vec<_>, Vec<_>) = incidents.into_iter().partition(Incident::is_vague);
+    let (mut vague, mut known): (Vec<_>, Vec<_>) = incidents.into_iter().partition(Incident::is_vague);
+    vague.sort_by_key(|incident| incident.cause == Cause::ClientAborted);
     for incident in vague {
         match known.iter_mut().find(|other| other.takes_in(&incident)) {
             Some(other) => other.absorb(incident),

@@ -7,7 +7,8 @@ use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::knowledge_store::KnowledgeStore;
 use crate::handshake::Handshake;
-use crate::handshake::relevance::{SCAN, may_have_wanted_tls, never_up};
+use crate::handshake::greeting::ungreeted;
+use crate::handshake::relevance::{SCAN, may_have_wanted_tls, unspoken};
 use crate::origins::Origins;
 use crate::report::{self, Files};
 use crate::site::Observer;
@@ -34,9 +35,16 @@ impl Held {
         match handshake.preamble.as_ref().filter(|facts| facts.asks_for_login()) {
             Some(facts) => knowledge.was_let_in(handshake, facts).then_some(facts.dialect.name()),
             None if knowledge.probes_ports(handshake) => Some(SCAN),
+            // Those who are served want no word of who is not: a server of mail turns many away.
+            None if self.doubtful
+                && let Some(facts) = handshake.preamble.as_ref().filter(|facts| facts.turned_away()) =>
+            {
+                (!knowledge.is_wanted_in_vain(handshake)).then_some(facts.dialect.name())
+            }
             None if !self.doubtful || knowledge.speaks_tls(handshake) => None,
             None if may_have_wanted_tls(handshake) && knowledge.is_wanted_in_vain(handshake) => None,
-            None => Some(never_up(handshake).unwrap_or("not-tls")),
+            None if ungreeted(handshake).is_some() && !knowledge.is_served_in_clear(handshake) => None,
+            None => Some(unspoken(handshake).unwrap_or("not-tls")),
         }
     }
 }

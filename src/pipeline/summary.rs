@@ -8,7 +8,7 @@ use crate::diagnosis::clock;
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::remedy::parts::FilePath;
 use crate::frame::LinkType;
-use crate::handshake::relevance::{QUIC_UNREAD, REFUSED, UNANSWERED};
+use crate::handshake::relevance::{QUIC_UNREAD, REFUSED, UNANSWERED, UNSPOKEN};
 use crate::packet::{Skip, link_name};
 use crate::report::{self, Carried, Command, Input, Summary, total_bytes};
 use crate::site::Observer;
@@ -268,7 +268,8 @@ fn notes(
         let cut = totals.other_flows.get("cut").copied().unwrap_or_default();
         let scan = totals.other_flows.get("scan").copied().unwrap_or_default();
         let of = |word: &str| totals.other_flows.get(word).copied().unwrap_or_default();
-        let (refused, unanswered) = (of(REFUSED), of(UNANSWERED));
+        let (refused, unanswered, unspoken) = (of(REFUSED), of(UNANSWERED), of(UNSPOKEN));
+        let empty = refused.saturating_add(unanswered).saturating_add(unspoken);
         notes.push(if table.flows > 0 && refused.saturating_add(unanswered) == table.flows {
             never_up(refused, unanswered)
         } else if scan == table.flows {
@@ -277,6 +278,10 @@ fn notes(
             format!("No TLS handshake was found in {flows}: of {cut} the capture holds packets without what they carried, as its snapshot length cut them. Capture whole packets (tcpdump: no -s, or -s 0).")
         } else if late > 0 {
             format!("No TLS handshake was found in {flows}, of which {late} started before the capture. The capture must include the start of the connections: start it first, then make the client reconnect.")
+        } else if empty >= table.flows {
+            format!("No TLS handshake was found in {flows}, captured from the start: not one of them carried a byte, and {unspoken} came up.")
+        } else if empty > 0 {
+            format!("No TLS handshake was found in {flows}, captured from the start: {empty} carried nothing, and the others something else.")
         } else {
             format!("No TLS handshake was found in {flows}, captured from the start: they carried something else.")
         });

@@ -366,6 +366,12 @@ impl PreambleFacts {
         }
     }
 
+    /// The server turned the client away in words, before that had said anything.
+    pub fn turned_away(&self) -> bool {
+        let greeted = self.lines.iter().all(|line| line.side == Side::Server);
+        self.upgrade == Upgrade::NotAsked && self.answer.is_some() && self.went_on.is_none() && greeted
+    }
+
     /// The client's last word takes leave in order: it had what it came for.
     pub fn took_leave(&self) -> bool {
         let last = self.lines.iter().rev().find(|line| line.side == Side::Client);

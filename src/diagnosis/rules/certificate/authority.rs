@@ -177,6 +177,7 @@ fn untrusted(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> 
     if standing == Standing::AlsoTrue && better.iter().any(|cause| view.is_true(*cause)) {
         return None;
     }
+    let alone = view.room_for_one();
     let root = view.chain.map(|chain| match &chain.end {
         PathEnd::ServedRoot { index, .. } => (chain, chain.certificate(*index).map_or("", |root| root.subject.as_str())),
         PathEnd::Anchor { name } => (chain, name.as_str()),
@@ -205,6 +206,12 @@ fn untrusted(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> 
             let target = view.target();
             sentence(&["The certificate of ", &target, " chains up to the authority ", root, ", which is not in the trust store used here"])
         }
+        None if alone => {
+            format!(
+                "The client does not know the authority behind the certificate of {}, which came alone: its intermediate is missing, it is self-signed, or a root that the client lacks issued it",
+                view.target()
+            )
+        }
         None => format!("The client does not know the authority behind the certificate of {}", view.target()),
     };
     let mut finding = view.finding(Cause::CertificateUntrustedCa, standing, summary);
@@ -223,11 +230,18 @@ fn untrusted(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> 
         if view.case.handshake.server_name().is_none() && view.case.handshake.carried.is_none() {
             finding = finding.or_else(&[Cause::SniMissing]);
         }
+        if alone {
+            let size = view.case.handshake.hidden.server_certificate_record.map_or(0, u64::from);
+            finding = finding
+                .noting(format!("the server's encrypted Certificate message takes {}: there is room for one certificate only", counted(size, "byte", "bytes")))
+                .advise("See what the server sends: if subject and issuer of the certificate differ and the issuer is an intermediate, append that to the file which the server serves; if they are the same, the certificate is self-signed.")
+                .advise(remedy::s_client(view.case.handshake, "-showcerts"));
+        }
         finding = finding
             .advise("If you trust this authority, add its root certificate to the client's trust store:")
             .advise(remedy::s_client(view.case.handshake, "-showcerts -CAfile root.pem"))
             .advise(remedy::curl(view.case.handshake, "--cacert root.pem"));
-        if view.source == Source::Hidden {
+        if view.source == Source::Hidden && !alone {
             finding = finding.advise(format!("Check with -showcerts whether the chain is complete: it {}.", view.hidden()));
         }
     }

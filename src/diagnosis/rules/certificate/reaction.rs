@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::checkers;
 use crate::diagnosis::clock;
 use crate::diagnosis::knowledge::{Related, hello_shape};
 use crate::diagnosis::manners::{self, Checks};
@@ -75,6 +76,10 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
     }
     if let Some(mark) = case.left_over_quic() {
         return Reaction::HiddenAlert { mark };
+    }
+    // Who says that it only looks refuses nothing.
+    if checkers::named(handshake).is_some() {
+        return Reaction::WentOn;
     }
     match handshake.outcome {
         Outcome::Closed | Outcome::Reset

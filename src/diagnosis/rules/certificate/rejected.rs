@@ -47,6 +47,10 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
         (_, Reaction::Alert { alert: AlertDescription::INTERNAL_ERROR, .. }) => {
             format!("The client program's own check refused the certificate of {}, which {}", view.target(), view.hidden())
         }
+        // Monitors of mail servers are many, and their clients leave in the middle where they have the certificate.
+        (_, Reaction::Left { .. }) if view.case.handshake.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls()) => {
+            format!("The client did not accept the certificate of {}, which {}, or it only made a check", view.target(), view.hidden())
+        }
         _ => format!(
             "The client did not accept the certificate of {}, or something else in the server's flight, which {}",
             view.target(),

@@ -362,3 +362,34 @@ fn who_has_not_received_the_certificate_does_not_refuse_it() {
     assert!(left(0, reset(900)), "its RST acknowledges all of it");
     assert!(!left(0, reset(0)));
 }
+
+#[test]
+fn the_size_of_a_hidden_certificate_says_whether_it_came_alone() {
+    let told = |record: u16, verify: u16, public: bool| {
+        let mut scene = Scene::broad().answered(V::TLS13, 0x1301, &[]).alert(Side::Client, A::UNKNOWN_CA);
+        if public {
+            scene.handshake.server.address = "9.9.9.9".parse().unwrap();
+        }
+        scene.handshake.hidden.server_certificate_record = Some(record);
+        scene.handshake.hidden.certificate_verify_record = Some(verify);
+        let case = Case {
+            handshake: &scene.handshake,
+            chain: None,
+            client_chain: None,
+            knowledge: &Knowledge::default(),
+            policy: &Policy::default(),
+        };
+        let mut found = Vec::new();
+        FAMILY.judge(&case, &mut found);
+        let finding = found.into_iter().max_by_key(|finding| finding.weight).unwrap();
+        (finding.cause, finding.summary.contains("came alone"))
+    };
+    let untrusted = Cause::CertificateUntrustedCa;
+    assert_eq!(told(1_036, 281, false), (untrusted, true));
+    assert_eq!(told(1_200, 281, false), (untrusted, true));
+    assert_eq!(told(1_870, 281, false), (untrusted, false), "two");
+    assert_eq!(told(757, 96, false), (untrusted, true));
+    assert_eq!(told(997, 96, false), (untrusted, false), "one that RSA signed, or two that a curve did");
+    assert_eq!(told(1_250, 281, true).0, Cause::ChainIncomplete, "as a public authority makes them");
+    assert_eq!(told(955, 281, true), (untrusted, true), "too small for a public authority's");
+}

@@ -311,7 +311,7 @@ impl<'a> CertificateView<'a> {
             Reaction::Alert { alert: A::ACCESS_DENIED, .. } if self.is(&[Stack::Rustls, Stack::MbedTls]) => (rejected, Likely),
             Reaction::LeftAfter { quit: true, .. } => (rejected, Likely),
             Reaction::LeftAfter { meant: true, .. } if self.source == Source::Hidden => (rejected, Likely),
-            Reaction::LeftAfter { orderly: true, .. } if self.staple_demanded() => (Cause::MustStapleMissing, Likely),
+            Reaction::LeftAfter { .. } if self.staple_demanded() => (Cause::MustStapleMissing, Likely),
             // A root that the store here does not hold may be one that the client does not hold either.
             Reaction::LeftAfter { meant: true, .. }
                 if self.untrusted() && self.case.knowledge.used_same_name == 0 && !self.case.knowledge.client_took_issuer =>
@@ -345,7 +345,9 @@ impl<'a> CertificateView<'a> {
         let covered = self.chain.is_some_and(|chain| self.covers_name(chain) == Some(true));
         // To OpenSSL and JSSE it means a certificate of the future, where names and keys are in order. curl compares names itself, later.
         let of_the_future = self.is(&[Stack::OpenSsl]) && (covered || !known && is_curl(self.case)) || self.is(&[Stack::Jsse]);
-        if of_the_future {
+        // One server has one certificate under one name: what another client's words leave is what these mean.
+        let told = || self.case.knowledge.causes.iter().any(|(cause, _)| *cause == Cause::CertificateNotYetValid);
+        if of_the_future || !known && self.is(&[Stack::OpenSsl]) && told() {
             return (Cause::CertificateNotYetValid, Confidence::Likely);
         }
         // Without a name it is the address that the certificate does not cover.
@@ -373,14 +375,20 @@ impl<'a> CertificateView<'a> {
         self.is_seen() && handshake.staple.is_none() && handshake.flow.side(Side::Server).snaplen_cut == 0
     }
 
-    /// The client asked for a stapled status and got none; it is no browser, which all ask. curl and OpenSSL ask only when told to insist.
+    /// Until when the stapled status was good, where that was over when it was served.
+    pub(super) fn staple_is_old(&self) -> Option<Timestamp> {
+        let staple = self.case.handshake.staple.as_ref().filter(|_| self.is_seen())?;
+        staple.what.next_update.zip(self.at()).filter(|(until, at)| at > until).map(|(until, _)| until)
+    }
+
+    /// The client asked for a stapled status and got none, or an old one; it is no browser, which all ask. curl and OpenSSL ask only when told to insist.
     fn staple_demanded(&self) -> bool {
         let handshake = self.case.handshake;
-        self.no_staple_came()
+        (self.no_staple_came() || self.staple_is_old().is_some())
             && !handshake.is_tls13()
             && is_curl(self.case)
             && handshake.hello().is_some_and(ClientHello::status_request)
-            && self.case.knowledge.completed_same_name == 0
+            && self.case.knowledge.used_same_name == 0
     }
 
     /// The encrypted Certificate is of a size that one certificate has, and rarely two.
@@ -388,7 +396,29 @@ impl<'a> CertificateView<'a> {
         self.case.handshake.hidden.server_certificate_record.is_some_and(|len| (300..=1900).contains(&len))
     }
 
-    /// The same, on a server with a public address, where private authorities are rare.
+    /// The encrypted Certificate has no room for a second one. How much one certificate takes depends on its key, which the size of the `CertificateVerify`
+    /// tells; of one with a small key the issuer's signature may take more than the rest, so that only a very small message is sure to hold no second.
+    pub(super) fn room_for_one(&self) -> bool {
+        let hidden = &self.case.handshake.hidden;
+        let most = match self.key_by_size() {
+            Some(Key::Rsa(bytes)) => ONE_WITH_RSA.saturating_add(bytes.saturating_sub(RSA_2048)),
+            Some(Key::Curve) => ONE_WITH_CURVE,
+            None => return false,
+        };
+        self.source == Source::Hidden && hidden.server_certificate_record.is_some_and(|len| (LEAST_ONE..=most).contains(&len))
+    }
+
+    /// What key signed, by the size of the encrypted `CertificateVerify`: header 4, algorithm 2, length 2, content type 1, tag 16.
+    fn key_by_size(&self) -> Option<Key> {
+        match self.case.handshake.hidden.certificate_verify_record?.checked_sub(25)? {
+            64..=72 => Some(Key::Curve),
+            bytes @ (256 | 384 | 512) => Some(Key::Rsa(bytes)),
+            _ => None,
+        }
+    }
+
+    /// A single certificate on a server with a public address, where private authorities are rare, and of a size that a public authority's has, with its
+    /// timestamps of certificate transparency and addresses: the usual self-signed one is smaller.
     fn one_public_certificate(&self) -> bool {
         let handshake = self.case.handshake;
         let public = match handshake.server.address {
@@ -397,7 +427,12 @@ impl<'a> CertificateView<'a> {
             }
             IpAddr::V6(address) => !(address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()),
         };
-        public && self.one_certificate()
+        let least = match self.key_by_size() {
+            Some(Key::Rsa(bytes)) => PUBLIC_WITH_RSA.saturating_add(bytes.saturating_sub(RSA_2048)),
+            Some(Key::Curve) => PUBLIC_WITH_CURVE,
+            None => 0,
+        };
+        public && self.one_certificate() && handshake.hidden.server_certificate_record.is_some_and(|len| len >= least)
     }
 
     /// The bits of an RSA key, when the size of the encrypted `CertificateVerify` shows one that is too small.
@@ -409,6 +444,26 @@ impl<'a> CertificateView<'a> {
         }
     }
 }
+
+/// What a server's key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    /// RSA, with signatures of so many bytes.
+    Rsa(u16),
+    /// On a curve of 256 bits.
+    Curve,
+}
+
+/// Signatures of the usual RSA key.
+const RSA_2048: u16 = 256;
+/// No certificate takes a smaller message.
+const LEAST_ONE: u16 = 300;
+/// The most that one certificate takes, with such a key, where a second one of any kind would not fit.
+const ONE_WITH_RSA: u16 = 1_300;
+const ONE_WITH_CURVE: u16 = 800;
+/// The least that a public authority's certificate takes.
+const PUBLIC_WITH_RSA: u16 = 1_150;
+const PUBLIC_WITH_CURVE: u16 = 800;
 
 /// The faults of a meaning, likeliest first.
 pub(super) fn candidates(meaning: Meaning) -> Vec<&'static Fault> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::checkers;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
@@ -37,6 +38,23 @@ pub(super) fn before_tls(case: &Case<'_>) -> Option<Finding> {
             .shown_by(last, if view.spoke(Side::Server) { "the last that was said" } else { "all that the client sent" })
             .shown_by(ending.mark, format!("the client's {}", ending.name()))
             .advise("Nothing failed. If the server's log complains, let the health check go on to TLS."),
+    )
+}
+
+/// A program that only looks, and says so, left when it had seen what it came for.
+pub(super) fn named(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    let name = checkers::named(facts).filter(|_| view.failed_without_words() && view.answer_begun())?;
+    let ending = view.ended_by(Side::Client)?;
+    let summary =
+        format!("{} gave itself to know as `{name}`, looked at the TLS of {} and left: a check.", facts.client.host(), facts.server);
+    Some(
+        Finding::new(Cause::TcpProbe, Confidence::Strong, summary)
+            .weight(Weight::Unwanted)
+            .stopped_by(StoppedBy::Client)
+            .shown_by(ending.mark, format!("the client's {} behind the server's flight", ending.name()))
+            .advise("Nothing failed. Such a check need not verify: whether it liked the certificate is in its own report."),
     )
 }
 
@@ -151,5 +169,21 @@ mod tests {
         let greeted: &[(Side, &[u8])] = &[(C, &[5, 1, 0]), (S, &[5, 0])];
         assert_eq!(check(1080, greeted, 1, &others(0)), Some(Confidence::Likely));
         assert_eq!(check(1080, &greeted[..1], 1, &others(0)), None, "it was not answered");
+    }
+
+    #[test]
+    fn who_says_that_it_only_looks_did_not_fail() {
+        let left = |ehlo: &[u8]| {
+            let turns =
+                [(S, &b"220 m ESMTP\r\n"[..]), (C, ehlo), (S, b"250-m\r\n250 STARTTLS\r\n"), (C, b"STARTTLS\r\n"), (S, b"220 go\r\n")];
+            let mut facts = dialogue("192.0.2.1:587", &turns, Outcome::Closed, StoppedBy::Client);
+            let scene = crate::diagnosis::testing::Scene::broad().answered(crate::tls::registry::ProtocolVersion::TLS12, 0xc02f, &[]);
+            facts.client_hellos = scene.handshake.observed.client_hellos;
+            facts.server_hello = scene.handshake.observed.server_hello;
+            facts.flow.sides.client.fin = Some((at(40, 200), 500));
+            found_knowing(&probe::RULE, &facts, &Knowledge::default()).map(|finding| finding.confidence)
+        };
+        assert_eq!(left(b"EHLO ssl-checker\r\n"), Some(Confidence::Strong));
+        assert_eq!(left(b"EHLO relay.lab.test\r\n"), None);
     }
 }

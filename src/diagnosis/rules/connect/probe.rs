@@ -13,6 +13,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::greeting::ungreeted;
 use crate::wording::{counted, times};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::TcpProbe, against: &[], page: page!("tcp-probe"), check };
@@ -26,14 +27,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .or_else(|| checked_by_haproxy(case))
         .or_else(|| played_back(case))
         .or_else(|| lost_race(case))
-        .or_else(|| checks::before_tls(case));
+        .or_else(|| checks::before_tls(case))
+        .or_else(|| checks::named(case));
     if let Some(finding) = found {
         return Some(finding);
     }
     let ending = view.left_without_a_word()?;
     let up = facts.flow.established().or_else(|| view.server().syn.map(|syn| syn.first)).unwrap_or(facts.flow.first);
     let stayed = ending.mark.time.since(up.time);
-    if view.waits_for_greeting().is_some() || case.connect_limit().is_some() {
+    if view.waits_for_greeting().is_some() || ungreeted(facts).is_some() || case.connect_limit().is_some() {
         return None;
     }
     if let Some(finding) = gave_up_connecting(case, view, &ending) {

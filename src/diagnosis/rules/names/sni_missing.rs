@@ -8,6 +8,9 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
+use crate::handshake::Handshake;
+use crate::preamble::Dialect;
+use crate::preamble::services::Service;
 use crate::tls::registry::AlertDescription as A;
 use crate::wording::counted;
 
@@ -33,10 +36,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             && refusal.hello.psk_identities() == 0
             && !offer::is_outdated(refusal.hello, case.knowledge);
         let named_work = case.knowledge.completed_other_names > 0;
+        // Most servers have a default for who names nobody. Where that is all that shows, one or two suites are as good a reason.
+        let wide = refusal.hello.cipher_suites().filter(|suite| !suite.is_grease() && !suite.is_signal()).count() > NARROW;
         let confidence = match refusal.alert {
             Some(A::UNRECOGNIZED_NAME) => Confidence::Certain,
             Some(A::HANDSHAKE_FAILURE | A::ACCESS_DENIED | A::INTERNAL_ERROR) if named_work && broad => Confidence::Strong,
-            Some(A::HANDSHAKE_FAILURE) if broad => Confidence::Likely,
+            Some(A::HANDSHAKE_FAILURE) if broad && wide && !serves_one(handshake) => Confidence::Likely,
             None if named_work && broad => Confidence::Likely,
             _ => return None,
         };
@@ -54,6 +59,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return Some(advised(finding));
     }
     rejected_default(case).map(advised)
+}
+
+/// A service that is reached by a dialogue in clear has one certificate as a rule, and its clients often send no name.
+fn serves_one(handshake: &Handshake) -> bool {
+    let by_port = || Service::at(handshake.server.port).and_then(|(service, _)| service.dialect());
+    let dialect = handshake.preamble.as_ref().map(|facts| facts.dialect).filter(|dialect| dialect.is_starttls()).or_else(by_port);
+    dialect.is_some_and(|dialect| dialect != Dialect::HttpUpgrade)
 }
 
 /// The server answered a nameless hello with some certificate, and the client rejected it.
@@ -84,3 +96,6 @@ fn rejected_default(case: &Case<'_>) -> Option<Finding> {
             .or_else(&[Cause::CertificateNameMismatch, Cause::DefaultCertificate, Cause::CertificateUntrustedCa]),
     )
 }
+
+/// A list of suites that is this short was made so by hand.
+const NARROW: usize = 2;

@@ -73,6 +73,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         "Zabbix" => "On the agent or server, use encryption: TLSConnect=psk or cert, `zabbix_get --tls-connect`.",
         "Oracle Net" => "On the client, use PROTOCOL=tcps in the connect descriptor (tcps:// in Easy Connect), with a wallet that knows the authority.",
         "NATS" => "On the client, use tls:// in the URL.",
+        "PostgreSQL" => {
+            "On the client, begin with TLS at once (libpq 17: `sslnegotiation=direct`), if this port is a balancer's or proxy's that does so; or use the port of PostgreSQL itself."
+        }
         "SQL Server" => {
             "On the client, use TDS 8.0 (`Encrypt=Strict`), in which TLS comes first: a SQL Server with Force Strict Encryption closes on anything else."
         }
@@ -143,10 +146,21 @@ fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
     // A server that answers this dialogue speaks TLS behind it, and not in its place.
     let speaks_at_once = case.knowledge.speaks_tls && !case.knowledge.answers_in_clear;
     let due = server_spoke_tls(case.handshake) || speaks_at_once || is_implicit_tls(case.handshake.server.port);
-    // A SQL Server that answers no PRELOGIN may insist on TDS 8.0.
-    let closed = facts.dialect == Dialect::Tds && View::new(case.handshake).ended_by(Side::Server).is_some();
-    let turned_away = closed && !case.knowledge.answers_in_clear;
-    (undone && (due || turned_away)).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
+    (undone && (due || turned_away(case, facts))).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
+}
+
+/// The server ended the connection on a request that a server of this protocol answers: a SQL Server that answers no PRELOGIN may insist on TDS 8.0, and
+/// a PostgreSQL without TLS says `N`, while a listener that starts with TLS stops reading in the middle of the request, which makes its end a RST.
+pub(super) fn turned_away(case: &Case<'_>, facts: &PreambleFacts) -> bool {
+    let ending = View::new(case.handshake).ended_by(Side::Server);
+    let closed = match facts.dialect {
+        Dialect::Tds => ending.is_some(),
+        Dialect::Postgres => {
+            facts.upgrade == Upgrade::Asked && ending.is_some_and(|ending| ending.reset.is_some_and(|reset| !reset.unknowing))
+        }
+        _ => false,
+    };
+    closed && !case.knowledge.answers_in_clear
 }
 
 /// The beginning of a handshake record, as an excerpt shows it.

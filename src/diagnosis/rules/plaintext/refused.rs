@@ -65,8 +65,8 @@ fn closed_instead(case: &Case<'_>) -> Option<Finding> {
     let asked = facts.asked.filter(|_| !hello_begun(handshake))?;
     let ending = view.ended_by(Side::Server).filter(|ending| ending.mark.frame > asked.frame)?;
     let silent = view.server().gap_bytes == 0 && view.server().last_data.is_none_or(|last| last < asked);
-    // A SQL Server that was not heard to answer a PRELOGIN may insist on TDS 8.0.
-    if !silent || facts.dialect == Dialect::Tds && !case.knowledge.answers_in_clear {
+    // It may speak TLS at once.
+    if !silent || super::client::turned_away(case, facts) {
         return None;
     }
     let verb = if ending.reset.is_some() { "reset" } else { "closed" };
@@ -156,6 +156,7 @@ mod tests {
     use crate::diagnosis::testing::{at, cause, dialogue, verdict, verdict_knowing};
     use crate::flow::Side::{Client, Server};
     use crate::handshake::facts::Outcome;
+    use crate::transport::Reset;
 
     #[test]
     fn ldap_refusal_is_quoted() {
@@ -200,8 +201,29 @@ mod tests {
         assert_eq!(closed("192.0.2.1:631", &options, &Knowledge::default()).unwrap().cause, Cause::StarttlsRefused);
         let prelogin = [(Client, &b"\x12\x01\0\x1a\0\0\0\0\0\0\x0b\0\x06\x01\0\x11\0\x01\xff\x0f\0\0\0\0\0\x01"[..])];
         assert_eq!(closed("192.0.2.1:1433", &prelogin, &Knowledge::default()).unwrap().cause, Cause::ClientSpeaksPlaintext);
+        let ssl_request = [(Client, &b"\0\0\0\x08\x04\xd2\x16\x2f"[..])];
+        assert_eq!(closed("192.0.2.1:5432", &ssl_request, &Knowledge::default()).unwrap().cause, Cause::StarttlsRefused);
         let answers = Knowledge { answers_in_clear: true, ..Knowledge::default() };
         assert_ne!(closed("192.0.2.1:1433", &prelogin, &answers).unwrap().cause, Cause::ClientSpeaksPlaintext);
+    }
+
+    #[test]
+    fn a_listener_that_resets_where_postgresql_says_no_begins_with_tls() {
+        let reset = |knowledge: &Knowledge, unknowing: bool| {
+            let asks = [(Client, &b"\0\0\0\x08\x04\xd2\x16\x2f"[..])];
+            let mut handshake = dialogue("192.0.2.1:5432", &asks, Outcome::Reset, StoppedBy::Server);
+            handshake.flow.sides.server.resets = vec![Reset { unknowing, ..Reset::fitting(at(9, 30), 64) }];
+            handshake.flow.last = at(9, 30);
+            verdict_knowing(&handshake, knowledge).cause.map(|finding| (finding.cause, finding.confidence))
+        };
+        assert_eq!(reset(&Knowledge::default(), false), Some((Cause::ClientSpeaksPlaintext, Confidence::Likely)));
+        let answers = Knowledge { answers_in_clear: true, ..Knowledge::default() };
+        assert_ne!(reset(&answers, false).map(|found| found.0), Some(Cause::ClientSpeaksPlaintext), "it speaks PostgreSQL with others");
+        assert_ne!(
+            reset(&Knowledge::default(), true).map(|found| found.0),
+            Some(Cause::ClientSpeaksPlaintext),
+            "a system without the connection"
+        );
     }
 
     #[test]

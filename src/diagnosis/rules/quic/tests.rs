@@ -373,7 +373,8 @@ fn a_client_that_had_left_before_the_answer_stalled_nowhere() {
         (flow.sides.server.packets, flow.sides.server.data_packets) = (2, 2);
         (flow.sides.server.first_data, flow.sides.server.last_data) = (Some(at(2, 715)), Some(at(3, 1_700)));
         change(&mut handshake);
-        crate::diagnosis::testing::verdict(&handshake).cause()
+        let said = |cause| check(cause, &handshake, &Knowledge::default()).is_some();
+        [Cause::ClientTimeout, Cause::ClientAborted, Cause::ClientStalled].into_iter().find(|cause| said(*cause))
     };
     assert_eq!(told(|_| ()), Some(Cause::ClientTimeout));
     let closed = |handshake: &mut Handshake| {
@@ -381,7 +382,7 @@ fn a_client_that_had_left_before_the_answer_stalled_nowhere() {
         (handshake.outcome, handshake.stopped_by, handshake.end) = (Outcome::Closed, StoppedBy::Client, Some(at(4, 30)));
     };
     assert_eq!(told(closed), Some(Cause::ClientTimeout));
-    assert_eq!(told(|handshake| handshake.flow.sides.client.last_packet = Some(at(4, 800))), Some(Cause::ClientStalled), "it answers");
+    assert_eq!(told(|handshake| handshake.flow.sides.client.last_packet = Some(at(4, 800))), None, "it answers");
     let asks_again = |handshake: &mut Handshake| {
         let quic = handshake.quic.as_mut().unwrap();
         (quic.repeats.client, quic.repeated.client) = (1, Some((at(2, 700), at(2, 700))));

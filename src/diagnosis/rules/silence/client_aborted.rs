@@ -13,6 +13,7 @@ use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::greeting::ungreeted;
 use crate::preamble::{Dialect, PreambleFacts, Upgrade};
 use crate::time::Mark;
 use crate::wording::{count, counted};
@@ -176,7 +177,9 @@ fn passed_by_an_offer(facts: &Handshake) -> Option<&PreambleFacts> {
         let open = preamble.upgrade == Upgrade::NotAsked || left_the_choice(preamble);
         preamble.offered == Some(true) && open && preamble.went_on.is_none()
     };
-    facts.preamble.as_deref().filter(offered).filter(|_| facts.client_hellos.is_empty() && facts.partial_client_hello.is_none())
+    // An offer that came when the client had left was not seen.
+    let open = facts.client_hellos.is_empty() && facts.partial_client_hello.is_none() && ungreeted(facts).is_none();
+    facts.preamble.as_deref().filter(offered).filter(|_| open)
 }
 
 /// The client asked for `VeNCrypt` and chose none of the subtypes that the server then named.

@@ -11,11 +11,15 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
+use crate::handshake::greeting::ungreeted;
 use crate::preamble::services::Service;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientSilent, against: &[], page: page!("client-silent"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
+    if ungreeted(case.handshake).is_some() {
+        return super::ungreeted::tls_was_expected(case);
+    }
     if let Some((service, waited)) = View::new(case.handshake).waits_for_greeting() {
         return Some(unanswered_patience(case, service, waited));
     }

@@ -17,6 +17,10 @@ use crate::wording::counted;
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientTimeout, against: &[], page: page!("client-timeout"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
+    super::ungreeted::given_up(case).or_else(|| for_an_answer(case))
+}
+
+fn for_an_answer(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     if let Some((answer, closed)) = view.gone_before_answer() {
@@ -49,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         None => view.last_progress(),
     };
     let waited = left.time.since(since.time);
-    let servers_turn = view.awaited().is_some_and(|awaited| awaited.side == Side::Server) || late.is_some();
+    let servers_turn = view.awaited_at(left).is_some_and(|awaited| awaited.side == Side::Server) || late.is_some();
     // The server did speak, in words that are not understood here.
     let unread = late.is_none() && view.server_spoke_after_hello() && !view.answer_begun();
     let ran_out = case.ran_out().filter(|_| waited < LEAST);

@@ -37,6 +37,7 @@ mod server_stalled;
 mod server_timeout;
 #[cfg(test)]
 mod tests;
+mod ungreeted;
 
 /// The family; an earlier rule wins a tie.
 pub const FAMILY: RuleFamily = RuleFamily {

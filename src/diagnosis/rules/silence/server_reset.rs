@@ -16,6 +16,10 @@ pub(super) const RULE: Rule =
     Rule { cause: Cause::ServerReset, against: &[told(Contrary::OthersCompleted)], page: page!("server-reset"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
+    super::ungreeted::reset_unspoken(case).or_else(|| in_the_middle(case))
+}
+
+fn in_the_middle(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     let end = BrokenOff::of(case, true)?;

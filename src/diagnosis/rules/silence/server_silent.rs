@@ -1,4 +1,4 @@
-//! `server-silent`: the ClientHello arrived, nothing came back.
+//! `server-silent`: the ClientHello arrived, nothing came back; or the connection came up, and no greeting.
 
 use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::case::Case;
@@ -19,7 +19,7 @@ pub(super) const RULE: Rule =
     Rule { cause: Cause::ServerSilent, against: &[told(Contrary::OthersCompleted)], page: page!("server-silent"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
-    to_upgrade(case).or_else(|| to_hello(case))
+    super::ungreeted::never_greeted(case).or_else(|| to_upgrade(case)).or_else(|| to_hello(case))
 }
 
 /// The request for the upgrade (STARTTLS and the like) was received and never answered.
@@ -83,9 +83,11 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let hello = view.hello_mark()?;
+    let client_end_acked = view.client().fins_in_vain == 0;
     // A host on which a process hangs goes on acknowledging.
     let fins = Some(view.client().fins_in_vain).filter(|fins| *fins >= FINS);
-    let alive = acked && view.waited() && fins.is_none() && view.disowned(Side::Server).is_none();
+    // The number of what acknowledges the client's end tells whether the server had said something that is not here.
+    let alive = acked && view.waited() && client_end_acked && view.disowned(Side::Server).is_none();
     // What takes the hello behind a proxy's word that it is connected is the proxy; whether the server ever got it does not show.
     let through = super::through_proxy(facts);
     let silence = span_text(view.silence());

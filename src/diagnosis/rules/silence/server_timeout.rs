@@ -14,6 +14,10 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule { cause: Cause::ServerTimeout, against: &[], page: page!("server-timeout"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
+    super::ungreeted::closed_unspoken(case).or_else(|| for_the_client(case))
+}
+
+fn for_the_client(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     if !view.failed_without_words() || !view.is_up() || facts.preamble.is_some() && !view.hello_begun() {
