@@ -5,10 +5,12 @@ use std::time::Duration;
 use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
-use crate::time::Mark;
+use crate::time::{Mark, Timestamp};
+use crate::transport::Close;
 
 use super::cause::Cause;
 use super::chain::ChainFacts;
+use super::clock;
 use super::knowledge::{Knowledge, Related, hello_shape};
 use super::policy::Policy;
 use super::view::{View, Wait};
@@ -85,9 +87,84 @@ impl<'a> Case<'a> {
         view.near_side() == Some(Side::Server) && view.server().above_mss > 0
     }
 
-    /// It was a wait: long by any measure, or as long as the client's limit is.
+    /// It was a wait: long by any measure, or as long as the client's limit is, or one on a server that does not answer.
     pub fn waited(&self) -> bool {
-        View::new(self.handshake).waited() || self.time_limit().is_some()
+        View::new(self.handshake).waited() || self.time_limit().is_some() || self.gave_up_waiting()
+    }
+
+    /// The client left a server that had taken in all that it said and owed it an answer, after less than a second, and it is the server that shows
+    /// to be slow: it answered when the client had left, leaves others of this client without an answer, or was silent for longer than one in order is.
+    /// Where a program ends, all its connections end at one moment, however long each had waited.
+    pub fn gave_up_waiting(&self) -> bool {
+        let view = View::new(self.handshake);
+        let Some((own, ending)) = view.gave_up_after().zip(view.ended_by(Side::Client)) else { return false };
+        let client = view.client();
+        if !clock::runs(self.handshake) || client.acked < client.highest {
+            return false;
+        }
+        let late = view.server().last_data.is_some_and(|last| last > ending.mark) && view.filled_late(ending.mark).is_none();
+        let unserved = |cause: Cause| matches!(cause, Cause::ServerSilent | Cause::ServerStalled | Cause::AcceptQueueFull);
+        let mut others = self.knowledge.related.iter().filter(|other| other.same_endpoint);
+        let kept = others.any(|other| other.left_waiting || other.cause.is_some_and(unserved));
+        // Who waits in vain closes; a RST is as often meant to break off.
+        let closed = ending.reset.is_none();
+        (kept || closed && (late || own >= QUIET.max(view.rtt() * 10))) && self.ended_with_others() == 0
+    }
+
+    /// Other connections of this client to this server that it ended at the same moment, each when it had waited for another time.
+    pub fn ended_with_others(&self) -> usize {
+        let view = View::new(self.handshake);
+        let Some(ending) = view.ended_by(Side::Client).filter(|_| clock::runs(self.handshake)) else { return 0 };
+        let own = view.gave_up_after();
+        let with_it = |other: &&Related| {
+            let at_once = other.left.is_some_and(|left| apart(left, ending.mark.time) <= TIMER);
+            let same = own.zip(other.gave_up_after).is_some_and(|(own, other)| is_same_limit(own, other));
+            other.same_endpoint && at_once && !same
+        };
+        self.knowledge.related.iter().filter(with_it).count()
+    }
+
+    /// The client's only SYN was not answered, and as it did not send it again when systems do, it had given up.
+    pub fn gave_up_its_syn(&self) -> bool {
+        let facts = self.handshake;
+        let view = View::new(facts);
+        let (Some(syn), server) = (view.client().syn.filter(|syn| syn.count == 1), view.server()) else { return false };
+        let alone = view.is_tcp() && server.packets == 0 && view.client().packets <= 1 && facts.flow.icmp.is_empty();
+        let overdue = if syn.timestamp.is_some() { OVERDUE } else { OVERDUE_ANYWHERE };
+        let watched = facts.flow.unheard_from.is_none() && facts.close != Close::Evicted;
+        alone
+            && watched
+            && view.made_by_a_system()
+            && clock::runs(facts)
+            && facts.closed_at.time.since(syn.first.time) >= overdue
+            && self.knowledge.hears_both_sides
+            && !self.knowledge.other_family
+    }
+
+    /// The client's limit for connecting is shorter than the way to the server: again and again it had given up when the SYN-ACK came, nothing of its
+    /// was served meanwhile, and it had no other way. How long the SYN-ACK took, and how many attempts ended so.
+    pub fn connect_limit(&self) -> Option<(Duration, usize)> {
+        let took = View::new(self.handshake).gave_up_connecting()?;
+        let start = self.handshake.flow.first.time;
+        let alike =
+            self.knowledge.related.iter().filter(|other| other.same_endpoint && other.too_late && apart(other.start.time, start) >= TIMER);
+        let count = alike.count();
+        (count >= LIKE_IT && !self.knowledge.other_family && !self.was_spare()).then_some((took, count + 1))
+    }
+
+    /// Another connection of this client to this server was under way when this one began, and was served.
+    pub fn was_spare(&self) -> bool {
+        let start = self.handshake.flow.first.time;
+        let with_it = |other: &Related| other.start.time.after(AHEAD) >= start && start.after(BEHIND) >= other.start.time;
+        self.knowledge.related.iter().any(|other| other.same_endpoint && other.outcome == Outcome::Completed && with_it(other))
+    }
+
+    /// The connection came up and its client said nothing, and so did all its other connections to this server that began around it.
+    pub fn is_one_of_mute(&self) -> bool {
+        let view = View::new(self.handshake);
+        let mute = view.is_mute() && view.silence() >= OVERDUE.max(view.rtt() * 10) && clock::runs(self.handshake);
+        let mut others = self.knowledge.related.iter().filter(|other| other.same_endpoint);
+        mute && others.clone().filter(|other| other.mute).count() >= LIKE_IT && others.all(|other| other.mute || other.went_unanswered)
     }
 
     /// The client left when its time limit was over, however short that is: others of its connections to this server, which it began one after the other,
@@ -96,11 +173,30 @@ impl<'a> Case<'a> {
         let own = View::new(self.handshake).gave_up_after()?;
         let start = self.handshake.flow.first.time;
         let alike = |other: &&Related| {
-            let apart = other.start.time.since(start).max(start.since(other.start.time));
-            let same = other.gave_up_after.is_some_and(|other| other.abs_diff(own) <= (own / 20).max(TIMER));
-            other.same_endpoint && same && apart >= own
+            let same = other.gave_up_after.is_some_and(|other| is_same_limit(own, other));
+            other.same_endpoint && same && apart(other.start.time, start) >= own
         };
         (self.knowledge.related.iter().filter(alike).count() >= LIKE_IT).then_some(own)
+    }
+
+    /// What was over when the client left is a limit for the connection and the handshake together: to connect took most of the time, and no answer to the
+    /// hello was there; or others of its connections ended the same time after their SYN, at different moments. How long it had.
+    pub fn ran_out(&self) -> Option<Duration> {
+        let facts = self.handshake;
+        let view = View::new(facts);
+        let ending = view.ended_by(Side::Client).filter(|_| view.is_owed_at_the_end() && clock::runs(facts))?;
+        let answer = facts.server_hello.as_ref().map(|hello| hello.first).or(view.server().first_data.filter(|_| view.answer_begun()));
+        let (syn, up) = view.client().syn.zip(facts.flow.established())?;
+        let unanswered = answer.is_none_or(|answer| answer > ending.mark);
+        let (left, start) = (ending.mark.time, syn.first.time);
+        let own = left.since(start);
+        let alike = |other: &&Related| {
+            let theirs = other.left.filter(|_| other.owed && other.same_endpoint).map(|at| (at, at.since(other.start.time)));
+            theirs.is_some_and(|(at, after)| after.abs_diff(own) <= TIMER && apart(at, left) > TIMER * 2)
+        };
+        let connecting = up.time.since(start);
+        let most = unanswered && own >= A_LIMIT && connecting * 2 >= own;
+        (most || own >= SHORTEST && self.knowledge.related.iter().filter(alike).count() >= LIKE_IT).then_some(own)
     }
 
     /// Packets of the server are lost before they reach the capture, in this handshake or in others with the same server: the message that it was
@@ -112,6 +208,29 @@ impl<'a> Case<'a> {
     }
 }
 
+/// A program's limit, met twice.
+fn is_same_limit(one: Duration, other: Duration) -> bool {
+    other.abs_diff(one) <= (one / 20).max(TIMER)
+}
+
+fn apart(one: Timestamp, other: Timestamp) -> Duration {
+    one.since(other).max(other.since(one))
+}
+
+/// A server in order has answered before, or its system is about to say so.
+const QUIET: Duration = Duration::from_millis(350);
+/// Systems send a SYN again after a second (RFC 6298 section 2), those of today.
+const OVERDUE: Duration = Duration::from_millis(1_100);
+/// Older ones after three.
+const OVERDUE_ANYWHERE: Duration = Duration::from_millis(3_600);
+/// A program that opens a second connection, in case the first does not come up, has opened the first so much before.
+const AHEAD: Duration = Duration::from_secs(1);
+/// Or opens both at once.
+const BEHIND: Duration = Duration::from_millis(300);
+/// Programs give a connection and its handshake a second and more, or say so.
+const A_LIMIT: Duration = Duration::from_millis(950);
+/// Nobody gives a connection and its handshake less.
+const SHORTEST: Duration = Duration::from_millis(250);
 /// Others that show a limit.
 const LIKE_IT: usize = 2;
 /// How exact a time limit is, with the time that a program takes.

@@ -142,10 +142,14 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let alternatives = cause.as_ref().map(|cause| alternatives(cause, &findings)).unwrap_or_default();
     // Where the capture hears one side only, the silence of the other is none.
     let by_capture = cause.as_ref().is_some_and(|cause| cause.weight == Weight::Overrides && cause.cause.family() == Family::Capture);
+    // Who gave up did not come up, though nobody said no.
+    let gave_up_its_syn = cause.as_ref().is_some_and(|cause| matches!(cause.cause, Cause::TcpSynUnanswered | Cause::AcceptQueueFull))
+        && case.gave_up_its_syn();
     Verdict {
         outcome: match handshake.outcome {
             _ if went_on => Outcome::Completed,
             outcome if by_capture && outcome.failed() => Outcome::Incomplete,
+            Outcome::Incomplete if gave_up_its_syn => Outcome::Refused,
             outcome => outcome,
         },
         stopped_by,
@@ -212,12 +216,14 @@ fn is_cause(case: &Case<'_>, finding: &Finding) -> bool {
             let by_capture = finding.cause.family() == Family::Capture;
             let nearly = || finding.weight >= Weight::Fallback && View::new(case.handshake).nearly_stalled(case.policy);
             // Of a connection that did not come up nothing is missing but the answer.
-            let connect = matches!(finding.cause, Cause::TcpSynUnanswered | Cause::SynFlood) && finding.confidence >= Confidence::Likely;
+            let connect = matches!(finding.cause, Cause::TcpSynUnanswered | Cause::SynFlood | Cause::AcceptQueueFull)
+                && finding.confidence >= Confidence::Likely;
+            let mute = finding.cause == Cause::ClientSilent && case.is_one_of_mute();
             let refused = finding.cause == Cause::ServerCertificateRejected && case.left_over_quic().is_some();
             // Nor is anything of an attempt over QUIC that its client gave up for one over TCP.
             let given_up = case.handshake.quic.is_some() && (finding.weight == Weight::Unwanted || finding.cause == Cause::QuicBlocked);
             let may = by_capture || refused || given_up || finding.cause == Cause::QuicClientMoved;
-            finding.weight >= Weight::Fallback && may || nearly() || connect
+            finding.weight >= Weight::Fallback && may || nearly() || connect || mute
         }
         Outcome::Completed if case.knowledge.scan.is_some() => false,
         Outcome::Completed => finding.weight >= Weight::Explains && finding.confidence >= Confidence::Likely,

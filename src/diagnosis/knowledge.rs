@@ -127,6 +127,9 @@ pub struct Knowledge {
     pub rhythm: Option<Rhythm>,
     /// Its SYN was answered from another address than it went to; or it is that answer.
     pub stray_answer: Option<StrayAnswer>,
+    /// Of a connection that did not come up: one to the same port by the other version of IP, begun at about the same time, completed. A client that has
+    /// both takes what is ready first.
+    pub other_family: bool,
     /// Of an FTP control connection: connections to other ports of the server since, of which [`Related::unserved`] is true, the earliest first.
     pub unserved: Vec<Unserved>,
 }
@@ -236,6 +239,14 @@ pub struct Related {
     pub unserved: Option<Mark>,
     /// How long its client had waited for the server when it left (see [`View::gave_up_after`](super::view::View::gave_up_after)).
     pub gave_up_after: Option<Duration>,
+    /// When its client ended it, in the middle.
+    pub left: Option<Timestamp>,
+    /// The server owed it an answer then.
+    pub owed: bool,
+    /// Its client had given up when the SYN-ACK came (see [`View::gave_up_connecting`](super::view::View::gave_up_connecting)).
+    pub too_late: bool,
+    /// It came up, and nobody said anything on it or ended it.
+    pub mute: bool,
     /// Its SYN was sent again.
     pub asked_again: bool,
     /// Payload of either side was sent again.

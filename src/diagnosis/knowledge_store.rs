@@ -34,11 +34,13 @@ use super::view::View;
 use super::visits::{self, Visits};
 
 mod bounds;
+mod families;
 mod logins;
 mod server;
 mod tags;
 
 use bounds::{bound, bound_set};
+use families::Families;
 use server::Server;
 use tags::{UNNAMED, tag};
 
@@ -77,6 +79,8 @@ pub struct KnowledgeStore {
     hosts: Aged<(Site, IpAddr), Host>,
     /// Ports on which services that may come to TLS by a dialogue went on in clear.
     clear: BTreeSet<(Site, u16)>,
+    /// Which ports served lately, by which version of IP.
+    families: Families,
     /// What the interfaces lose.
     sources: Aged<u32, Hearing>,
     /// See [`Knowledge::icmp_unread`].
@@ -110,6 +114,7 @@ impl Default for KnowledgeStore {
             later: Later::default(),
             sockets: Sockets::default(),
             clear: BTreeSet::new(),
+            families: Families::default(),
             lookups: Lookups::default(),
             icmp_unread: false,
             end: None,
@@ -131,6 +136,7 @@ impl KnowledgeStore {
         self.learn_host(handshake);
         self.later.openings.enter(handshake);
         self.sockets.enter(handshake);
+        self.families.enter(handshake);
         self.lookups.learn(handshake, name);
         self.sources.touch(&handshake.flow.interface).enter(Heard::of(handshake));
         let visit = visit(handshake);
@@ -272,6 +278,7 @@ impl KnowledgeStore {
             knowledge.fell_back = self.later.fell_back(handshake);
             knowledge.related = related(&around, handshake, tag);
             knowledge.passed = passed(&around);
+            knowledge.other_family = self.families.served_otherwise(handshake);
         } else if was_left(handshake) {
             knowledge.related = related(&self.around(handshake).collect::<Vec<_>>(), handshake, tag);
         }
@@ -338,6 +345,7 @@ impl KnowledgeStore {
 
     fn learn_client(&mut self, handshake: &Handshake, name: u64, hello_shape: u64) {
         let hello = handshake.hello();
+        let view = View::new(handshake);
         let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
         let spoke = client.first_data.filter(|_| server.data_packets == 0);
         let related = Related {
@@ -364,7 +372,11 @@ impl KnowledgeStore {
             transport: handshake.flow.key.transport,
             answered_in: handshake.server_hello_time(),
             unserved: ftp::unserved(handshake),
-            gave_up_after: View::new(handshake).gave_up_after(),
+            gave_up_after: view.gave_up_after(),
+            left: view.ended_by(Side::Client).filter(|_| view.hello_begun() && handshake.outcome.failed()).map(|ending| ending.mark.time),
+            owed: view.is_owed_at_the_end(),
+            too_late: view.gave_up_connecting().is_some(),
+            mute: handshake.outcome != Outcome::Completed && view.is_mute(),
             asked_again: asked_again(handshake),
             resent: client.retransmits > 0 || server.retransmits > 0,
             let_in: logins::let_in(handshake),

@@ -88,6 +88,24 @@ impl<'a> View<'a> {
         (answers && is_last && len > QuicFacts::LARGEST_ACK && facts.close == Close::EndOfCapture).then_some(mark)
     }
 
+    /// Over QUIC the client had gone when the server's first answer came: it never said a word to it, its host says that the port is closed, or it did not
+    /// repeat itself in the time in which a client that lacks the answer does (RFC 9002 section 6.2.2). The server's first answer, and the ICMP message.
+    pub fn gone_before_answer(&self) -> Option<(Mark, Option<&'a IcmpNote>)> {
+        let facts = self.handshake;
+        let quic = facts.quic.as_deref().filter(|_| facts.outcome.failed() && facts.alerts.is_empty() && facts.flow.out_of_step == 0)?;
+        let hello = facts.server_hello.as_ref().map(|hello| hello.first);
+        let answer = hello.or(self.server().first_data.filter(|_| self.answer_begun()))?;
+        let cared = quic.acked.server.is_some() || quic.token.is_some() || quic.handshakes.client.count + quic.shorts.client.count > 0;
+        let spoke = self.client().last_packet.is_none_or(|last| last > answer);
+        let unasked = quic.closes.is_empty() && self.repeats(Side::Client).is_none() && facts.hello_retry.is_none();
+        if cared || spoke || !unasked {
+            return None;
+        }
+        let closed = facts.flow.icmp.iter().find(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable);
+        let overdue = facts.closed_at.time.since(facts.flow.first.time) >= PROBE_OVERDUE;
+        (closed.is_some() || overdue).then_some((answer, closed))
+    }
+
     /// A ServerHello or part of one was seen.
     pub fn server_hello_begun(&self) -> bool {
         self.handshake.server_hello.is_some() || self.handshake.hello_retry.is_some() || self.handshake.partial_server_message.is_some()
@@ -154,5 +172,7 @@ impl<'a> View<'a> {
 
 /// Bytes of a datagram from which on it may be too large for a path with tunnels.
 pub const FULL_SIZE: u32 = 500;
+/// A client that knows no round trip yet repeats its Initial after a second.
+const PROBE_OVERDUE: Duration = Duration::from_millis(1_300);
 /// No acknowledgment of a Handshake packet is held back so long; to verify a certificate takes that.
 const AT_ONCE: Duration = Duration::from_millis(3);

@@ -9,7 +9,7 @@ use crate::preamble::services::{Service, Use};
 use crate::time::Mark;
 use crate::transport::{Close, FlowEvent, FlowEventKind};
 
-use super::View;
+use super::{Ending, View};
 
 /// The time one side took for its next message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,10 +79,42 @@ impl View<'_> {
     /// How long the client had heard nothing when it left over TCP, where the server owed it an answer to all or a part of its hello; not where it left
     /// sooner than anybody's limit.
     pub fn gave_up_after(&self) -> Option<Duration> {
+        self.is_owed_at_the_end().then(|| self.silence()).filter(|silence| *silence >= SHORTEST_LIMIT.max(self.rtt() * 3))
+    }
+
+    /// The client left over TCP when the server owed it an answer to all or a part of its hello.
+    pub fn is_owed_at_the_end(&self) -> bool {
         let left = self.is_tcp() && self.hello_begun() && self.failed_without_words();
-        let ending = self.ended_by(Side::Client).filter(|_| left)?;
-        let owed = self.awaited_at(ending.mark).is_some_and(|awaited| awaited.side == Side::Server);
-        owed.then(|| self.silence()).filter(|silence| *silence >= SHORTEST_LIMIT.max(self.rtt() * 3))
+        let ending = self.ended_by(Side::Client).filter(|_| left);
+        ending.and_then(|ending| self.awaited_at(ending.mark)).is_some_and(|awaited| awaited.side == Side::Server)
+    }
+
+    /// The SYN is a system's, which made it for a program, and its answer was long on the way: when it came, the program had closed. Checks and scans
+    /// whose SYNs no program asked for are answered as late on a long path, but do not offer all that systems do. How long it took from the SYN to the
+    /// RST, which is a round trip and more wherever that is seen.
+    pub fn gave_up_connecting(&self) -> Option<Duration> {
+        let syn = self.client().syn.filter(|_| !self.is_up() && self.server().syn.is_some())?;
+        let by_system = syn.timestamp.is_some() && syn.window_scale.is_some() && syn.sack;
+        let ending = self.left_without_a_word().filter(|_| by_system)?;
+        Some(ending.mark.time.since(syn.first.time)).filter(|took| *took >= LONG_WAY)
+    }
+
+    /// The server closed when its own flight was out, sooner than anything of the client's that answers it can have come: how long it had waited by then, as
+    /// far as the client had not answered at all.
+    pub fn left_unheard(&self, ending: &Ending<'_>) -> Option<Duration> {
+        let (client, server) = (self.client(), self.server());
+        let (_, heard) = self.hello_span().filter(|_| ending.side == Side::Server && ending.reset.is_none() && !ending.unseen)?;
+        let flight = server.last_data.filter(|flight| flight.frame < ending.mark.frame && self.answer_begun())?;
+        let waited = ending.mark.time.since(flight.time);
+        // The FIN itself counts for one.
+        let unheard = client.acked <= heard || client.acked_at.is_some_and(|acked| acked < flight);
+        (unheard && client.highest > heard && waited < self.rtt()).then_some(waited)
+    }
+
+    /// The connection came up, and neither side said anything or ended it.
+    pub fn is_mute(&self) -> bool {
+        let quiet = Side::BOTH.into_iter().all(|side| !self.spoke(side) && self.side(side).lost_at_end() == 0);
+        self.is_tcp() && self.is_up() && self.handshake.flow.saw_start() && quiet && self.first_end().is_none()
     }
 
     /// The client waits for a greeting on a port where TLS begins with the first byte: the service, and how long it waited before either side
@@ -301,6 +333,8 @@ impl View<'_> {
     }
 }
 
+/// Programs that mean to connect wait longer for a server nearby.
+const LONG_WAY: Duration = Duration::from_millis(200);
 /// No program limits a handshake to less.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
 /// So many packets one by one are no accident in a flight of some dozen.

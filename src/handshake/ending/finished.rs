@@ -16,7 +16,7 @@ pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Optio
     if never_arrived(h, done) {
         return None;
     }
-    if let Some(ending) = finished_too_late(h, client) {
+    if let Some(ending) = finished_too_late(h, client).or_else(|| left_before_the_last_word(h, alerts, (client, server))) {
         return Some(ending);
     }
     if let Some(ending) = refused_renegotiation(h, alerts).or_else(|| refused_later(h, alerts)) {
@@ -106,11 +106,42 @@ fn closed_in_answer(h: &Over<'_>, end: Terminator, client_finished: Mark) -> boo
 /// listens may end its own direction early, and takes what comes.
 fn finished_too_late(h: &Over<'_>, client_finished: Mark) -> Option<Ending> {
     let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
-    let (fin, _) = server.fin.filter(|(fin, _)| *fin < client_finished)?;
+    let (fin, _) = server.fin.filter(|(fin, _)| *fin < client_finished || closed_unheard(h, *fin))?;
     let listens = h.application_data.client.is_some() && client.acked >= client.highest && server.resets.is_empty();
     let spoke = server_went_on(h) || h.served_early(client_finished);
     let blind = h.flow.is_udp() || h.carried.is_some() || h.flow.out_of_step > 0;
     (!listens && !spoke && !blind).then(|| Ending::new(Outcome::Closed, Side::Server, fin))
+}
+
+/// Below TLS 1.3 the server has the last word of a full handshake: a client that had closed before it came, and answers it by the RST of a system whose
+/// program is gone, or by nothing, never took it.
+fn left_before_the_last_word(h: &Over<'_>, alerts: &[AlertSeen], (finished, server_finished): (Mark, Mark)) -> Option<Ending> {
+    let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
+    let said = alerts.iter().any(|alert| alert.from == Side::Client && alert.mark < server_finished);
+    let full = !h.is_tls13() && finished < server_finished && !said;
+    let blind = h.flow.is_udp() || h.carried.is_some() || h.flow.out_of_step > 0;
+    // Its FIN, whatever RSTs follow when the server goes on.
+    let fin = client.fin.map(|(mark, _)| Terminator { side: Side::Client, mark, reset: false });
+    let end = fin.or_else(|| h.first_end(Side::Client)).filter(|end| end.mark < server_finished && full && !blind)?;
+    // Who leaves before an answer can be there waits for none; and one that only listens from then on takes it.
+    let waited = h.flow.elapsed(finished, end.mark) >= h.flow.least_rtt().unwrap_or_default().max(LEAST_WAIT);
+    let refuses = client.resets.iter().any(|reset| reset.mark > server_finished && reset.unknowing);
+    let took = server.acked >= server.highest && !refuses;
+    let spoke = client.last_data.is_some_and(|last| last > end.mark) || h.application_data.client.is_some();
+    let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
+    (waited && !took && !spoke).then(|| Ending::new(outcome, Side::Client, end.mark))
+}
+
+/// A client that leaves sooner may have looked for the certificate alone.
+const LEAST_WAIT: Duration = Duration::from_millis(100);
+
+/// Seen at the client, a FIN of the server that acknowledges nothing behind the ClientHello, and RSTs of a system that does not know the connection to all
+/// that the client had sent: it closed before the Finished came.
+fn closed_unheard(h: &Over<'_>, fin: Mark) -> bool {
+    let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
+    let heard = h.client_hellos.last().map(|hello| hello.span.1);
+    let refused = server.resets.iter().any(|reset| reset.unknowing && reset.mark > fin);
+    refused && h.is_tls13() && client.fin.is_none_or(|(own, _)| own > fin) && heard.is_some_and(|heard| client.acked <= heard)
 }
 
 /// The Finished that ends the handshake was sent again and again, and nothing shows that the other side ever got it.

@@ -39,6 +39,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if view.is_tcp() && !view.is_up() && (case.knowledge.is_flooded() || case.knowledge.stray_answer.is_some()) {
         return None;
     }
+    // Nor does a client that gave up, as its other packets or connections show.
+    if case.gave_up_its_syn() || case.is_one_of_mute() {
+        return None;
+    }
     let evicted = facts.close == Close::Evicted;
     let progress = view.last_progress();
     let quiet = facts.closed_at.time.since(progress.time);
@@ -100,7 +104,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// A SYN to a server that leaves others unanswered, for longer than an answer takes: the capture shows all that there is to see.
 fn unanswered(case: &Case<'_>, view: View<'_>, quiet: Duration) -> bool {
     let once = view.is_tcp() && !view.is_up() && view.server().packets == 0 && view.client().syn.is_some_and(|syn| syn.count == 1);
-    once && quiet >= ANSWER_TAKES && case.knowledge.related.iter().any(|other| other.same_endpoint && other.went_unanswered)
+    let others = case.knowledge.related.iter().filter(|other| other.same_endpoint && other.went_unanswered).count();
+    let soon = case.knowledge.hears_both_sides && others >= SEVERAL && quiet >= WAY_AND_BACK;
+    once && (soon || quiet >= ANSWER_TAKES && others > 0)
 }
 
 /// What else the last packet over QUIC may be, where nobody can read it: who closes in a Handshake packet says nothing more, and the capture often
@@ -141,5 +147,9 @@ fn unreadable(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
+/// An answer is here sooner, wherever it comes from.
+const WAY_AND_BACK: Duration = Duration::from_millis(250);
+/// Others that show that nobody answers.
+const SEVERAL: usize = 2;
 /// Hosts send a SYN again that was not answered for so long (RFC 6298 section 2).
 const ANSWER_TAKES: Duration = Duration::from_secs(1);

@@ -1,5 +1,7 @@
 //! `accept-queue-full`: the server's application does not accept connections.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -20,12 +22,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if case.handshake.outcome == Outcome::Completed {
         return late_for_the_queue(case, view);
     }
+    if let Some(finding) = overlooked_at_server(case, view) {
+        return Some(finding);
+    }
     // Where two points of capture tell that the client's packets died in between, no queue is to blame.
     if !view.failed_over_tcp() || view.spoke(Side::Server) || case.knowledge.is_flooded() || view.lost_between_points(Side::Client) {
         return None;
     }
     if syn_ignored(view) {
         return syn_ignored_by_busy_server(case, view);
+    }
+    if let Some(finding) = no_room_for_the_third(case, view) {
+        return Some(finding);
     }
     let answer = view.server().syn.filter(|syn| syn.count >= 2)?;
     let hello = view.client().first_data?;
@@ -86,6 +94,76 @@ fn late_for_the_queue(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )
 }
+
+/// Next to a server that serves others, SYNs arrive and are not answered, several within the same seconds; their clients did not wait for a second try.
+fn overlooked_at_server(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let syn = view.client().syn.filter(|syn| case.gave_up_its_syn() && !view.is_fresh(syn.ttl))?;
+    let mut own = case.knowledge.server_ttls.iter().peekable();
+    let near = own.peek().is_some() && own.all(|ttl| view.is_fresh(*ttl));
+    let others = case.knowledge.related.iter().filter(|other| other.same_endpoint && other.went_unanswered).count();
+    if !near || others < SEVERAL || case.knowledge.is_flooded() {
+        return None;
+    }
+    let server = case.handshake.server;
+    Some(
+        Finding::new(
+            Cause::AcceptQueueFull,
+            Confidence::Likely,
+            format!(
+                "{server} took no notice of this SYN, nor of {} of the same seconds, though it serves others: its queue of connections was full.",
+                counted(others as u64, "other", "others")
+            ),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Server)
+        .shown_by(syn.first, "SYN, unanswered, seen next to the server")
+        .or_else(&[Cause::PacketLoss, Cause::TcpSynUnanswered])
+        .advise("On the server, look whether its queue overflows (Send-Q of a listening socket is its length), and find out why the process does not accept connections:")
+        .advise(remedy::ss_listen(server.port))
+        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
+    )
+}
+
+/// Next to the server, a hello comes again and again and is not acknowledged, while others of the same moment were taken in at once, or after some repeats:
+/// the client believes that the connection is up, and the server had no room for it when the third packet of TCP came.
+fn no_room_for_the_third(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let near = view.near_side() == Some(Side::Server) || view.same_link();
+    let hello = view.hello_first().filter(|_| near && view.is_up() && view.hello_unacked() && view.hello_copies() >= 2)?;
+    let start = facts.flow.first.time;
+    let burst = case.knowledge.related.iter().filter(|other| {
+        let apart = other.start.time.since(start).max(start.since(other.start.time));
+        other.same_endpoint && other.outcome == Outcome::Completed && apart <= BURST
+    });
+    let (late, at_once) = burst.fold((0, 0), |(late, at_once), other| if other.resent { (late + 1, at_once) } else { (late, at_once + 1) });
+    if late < SEVERAL || at_once == 0 {
+        return None;
+    }
+    let server = facts.server;
+    Some(
+        Finding::new(
+            Cause::AcceptQueueFull,
+            Confidence::Likely,
+            format!(
+                "{server} took no notice of the ClientHello, sent {}, while it served others of the same moment, {} of them after repeats: it had no room for the connection.",
+                times(view.hello_copies()),
+                late
+            ),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Server)
+        .shown_by(hello, "ClientHello, seen next to the server and never acknowledged")
+        .or_else(&[Cause::ClientHelloDropped])
+        .advise("On the server, look whether its queue overflows (Send-Q of a listening socket is its length), and find out why the process does not accept connections:")
+        .advise(remedy::ss_listen(server.port))
+        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
+    )
+}
+
+/// Connections that a queue meets together begin within this time.
+const BURST: Duration = Duration::from_secs(1);
+/// Others that went unanswered with it.
+const SEVERAL: usize = 2;
 
 fn syn_ignored_by_busy_server(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if !syn_repeated(view) || !accepts_without_serving(case) {

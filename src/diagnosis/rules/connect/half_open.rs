@@ -85,7 +85,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return (!super::is_hasty(case.handshake)).then(|| unknown_to_client(case, answer, reset));
     }
     let syns = view.client().syn.map_or(0, |syn| syn.count);
-    let gone = view.client().resets.first().filter(|_| answer.count == 1 && syns <= 1);
+    // With the number that the SYN-ACK acknowledges, behind the last of them, it says that they arrive.
+    let answers = |reset: &Reset| reset.unknowing && reset.seq_distance == 0 && reset.mark > answer.last;
+    let gone = view.client().resets.first().filter(|reset| answer.count == 1 && syns <= 1 || answers(reset));
     // It is not the client's, and told as such.
     let foreign = gone.map(|reset| Ending { side: Side::Client, mark: reset.mark, reset: Some(reset), unseen: false });
     if foreign.is_some_and(|ending| view.is_foreign(&ending)) && view.made_by_a_system() {

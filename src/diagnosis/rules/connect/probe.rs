@@ -35,7 +35,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let ending = view.left_without_a_word()?;
     let up = facts.flow.established().or_else(|| view.server().syn.map(|syn| syn.first)).unwrap_or(facts.flow.first);
     let stayed = ending.mark.time.since(up.time);
-    if view.waits_for_greeting().is_some() || ungreeted(facts).is_some() {
+    if view.waits_for_greeting().is_some() || ungreeted(facts).is_some() || case.connect_limit().is_some() {
         return None;
     }
     if let Some(finding) = gave_up_connecting(case, view, &ending) {
@@ -70,39 +70,36 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// The SYN is a system's, which made it for a program, and its answer was long on the way: when it came, the program had closed. Checks and scans whose
-/// SYNs no program asked for are answered as late on a long path, but do not offer all that systems do.
+/// When the answer came, the program that had asked was gone. One that gives up again and again has a limit, and is told as such.
 fn gave_up_connecting(case: &Case<'_>, view: View<'_>, ending: &Ending<'_>) -> Option<Finding> {
+    let took = view.gave_up_connecting()?;
     let (syn, answer) = (view.client().syn?, view.server().syn?);
-    let took = answer.first.time.since(syn.first.time);
-    let served = case.knowledge.related.iter().any(|other| other.same_endpoint && other.outcome == Outcome::Completed);
-    let by_system = syn.timestamp.is_some() && syn.window_scale.is_some() && syn.sack;
-    if view.is_up() || !by_system || took < LONG_WAY || served {
-        return None;
-    }
     let (client, server) = (case.handshake.client.address, case.handshake.server);
-    Some(
-        Finding::new(
-            Cause::TcpProbe,
-            Confidence::Likely,
-            format!(
-                "{client} had given up when the SYN-ACK of {server} came, {} after its SYN: its time limit for connecting is shorter than the round trip, or another connection was faster.",
-                span_text(took)
-            ),
+    let spare = case.was_spare();
+    let summary = if spare {
+        format!(
+            "{client} had given this connection up when the SYN-ACK of {server} came, less than {} after its SYN, while another of its connections was served: a spare connection.",
+            span_text(took)
         )
+    } else {
+        format!(
+            "{client} had given up when the SYN-ACK of {server} came, less than {} after its SYN: its time limit for connecting is shorter than the round trip, or another connection was faster.",
+            span_text(took)
+        )
+    };
+    let finding = Finding::new(Cause::TcpProbe, Confidence::Likely, summary)
         .weight(Weight::Unwanted)
         .stopped_by(StoppedBy::Client)
         .shown_by(syn.first, "SYN")
-        .shown_by(answer.first, format!("SYN-ACK, {} later", span_text(took)))
+        .shown_by(answer.first, format!("SYN-ACK, {} later", span_text(answer.first.time.since(syn.first.time))))
         .shown_by(ending.mark, "the RST of the client's system: no program waits any more")
-        .or_else(&[Cause::ClientTimeout])
-        .advise("If the client reports that it could not connect, raise its time limit for connecting above the round trip, or find out what makes the path so long.")
-        .advise(remedy::port_open(case.handshake)),
+        .or_else(&[Cause::ClientTimeout]);
+    Some(
+        finding
+            .advise("If the client reports that it could not connect, raise its time limit for connecting above the round trip, or find out what makes the path so long.")
+            .advise(remedy::port_open(case.handshake)),
     )
 }
-
-/// Programs that mean to connect wait longer for a server nearby.
-const LONG_WAY: Duration = Duration::from_millis(200);
 
 /// An interval as somebody has set it: nobody sets odd milliseconds.
 fn interval_text(every: Duration) -> String {
@@ -236,7 +233,8 @@ fn scanned(case: &Case<'_>) -> Option<Finding> {
 fn pinged(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     let (syn, answer) = (view.client().syn?, view.server().syn?);
-    let reset = super::refuses_answers(view).filter(|_| super::is_hasty(case.handshake))?;
+    let reset =
+        super::refuses_answers(view).filter(|_| super::is_hasty(case.handshake) && Side::BOTH.into_iter().all(|side| !view.spoke(side)))?;
     let (client, server) = (case.handshake.client.address, case.handshake.server);
     let count = times(syn.count);
     Some(

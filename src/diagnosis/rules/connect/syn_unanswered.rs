@@ -25,7 +25,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     // One SYN alone tells little: its sender left, or the capture lacks the answer. Several such connections bear each other out.
     let again = case.knowledge.related.iter().filter(|other| other.same_endpoint && other.went_unanswered).count() + 1;
-    if !syn_repeated(view) && (again < 3 || case.knowledge.speaks_tls || case.handshake.flow.unheard_from.is_some()) {
+    let given_up = case.gave_up_its_syn();
+    if !syn_repeated(view) && !given_up && (again < 3 || case.knowledge.speaks_tls || case.handshake.flow.unheard_from.is_some()) {
         return None;
     }
     let syn = view.client().syn?;
@@ -43,6 +44,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let summary = if syn.count > 1 {
         format!("{server} never answered {} within {}.", counted(syn.count, "SYN", "SYNs"), span_text(span))
+    } else if again < 3 || case.knowledge.speaks_tls {
+        format!(
+            "{server} did not answer the SYN of {}, which gave up before it would have been sent again, a second later.",
+            case.handshake.client.host()
+        )
     } else {
         format!(
             "{server} answered none of {again} from {}; this one sent a single SYN.",
@@ -50,14 +56,22 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             again = counted(again, "connection", "connections")
         )
     };
+    // A server that serves others lost this SYN, or its system did.
+    let alive = given_up && syn.count == 1 && case.knowledge.speaks_tls;
     let finding = may_be_meant_in_clear(case, Finding::new(Cause::TcpSynUnanswered, confidence, summary));
+    let finding = if alive {
+        finding.advise("Give the client a time limit for connecting of more than three seconds: a SYN that is lost, or that a full accept queue drops, is sent again after one.")
+    } else {
+        finding
+    };
     Some(
         finding
             .weight(Weight::Overrides)
             .stopped_by(StoppedBy::Network)
             .shown_by(syn.first, "first SYN")
             .shown_by(syn.last, format!("SYN no. {}; no packet from the server, no RST, no ICMP error", syn.count))
-            .or_else(&[Cause::AcceptQueueFull, Cause::CaptureOneDirection])
+            .or_else(&[Cause::AcceptQueueFull])
+            .or_else(if alive { &[Cause::PacketLoss, Cause::ClientTimeout] } else { &[Cause::CaptureOneDirection] })
             .advise(if arrived {
                 "Check what lies beyond the capture point, which the SYN reached (its TTL is no longer the initial one): the server's accept queue, its own firewall and its route back."
             } else {

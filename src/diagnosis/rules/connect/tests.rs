@@ -4,7 +4,9 @@ use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Led, Related};
-use crate::diagnosis::testing::{Scene, at, connected, found_knowing, partial_hello, related, reset, syn, verdict};
+use crate::diagnosis::testing::{
+    Scene, at, connected, found_knowing, hello_lost_like, partial_hello, related, reset, syn, verdict, verdict_knowing,
+};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::client_hello::ClientHello;
@@ -180,22 +182,91 @@ fn a_probe_says_nothing_and_closes_first() {
     assert!(found_knowing(&probe::RULE, &facts, &Knowledge::default()).is_none(), "the server closed");
 }
 
+/// The SYN-ACK comes after so long, and the client's system answers it with a RST.
+fn answered_too_late(took: i64, by_system: bool) -> Handshake {
+    let mut facts = unanswered();
+    facts.flow.sides.client.syn = Some(SynFacts { timestamp: by_system.then_some(7), ..syn(at(1, 0), at(1, 0), 1, 64) });
+    facts.flow.sides.server = SideFacts { syn: Some(syn(at(2, took), at(2, took), 1, 55)), packets: 1, ..SideFacts::default() };
+    facts.flow.sides.client.resets.push(reset(at(3, took + 1), 64));
+    (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
+    facts
+}
+
 #[test]
 fn who_gives_up_before_a_distant_server_answers_is_no_health_check() {
     let left = |took: i64, by_system: bool, others: Vec<Related>| {
-        let mut facts = unanswered();
-        facts.flow.sides.client.syn = Some(SynFacts { timestamp: by_system.then_some(7), ..syn(at(1, 0), at(1, 0), 1, 64) });
-        facts.flow.sides.server = SideFacts { syn: Some(syn(at(2, took), at(2, took), 1, 55)), packets: 1, ..SideFacts::default() };
-        facts.flow.sides.client.resets.push(reset(at(3, took + 1), 64));
-        facts.outcome = Outcome::Reset;
-        let finding =
-            found_knowing(&probe::RULE, &facts, &Knowledge { related: others, ..Knowledge::default() }).expect("nobody wanted it");
-        finding.summary.contains("had given up")
+        let knowledge = Knowledge { related: others, ..Knowledge::default() };
+        let finding = found_knowing(&probe::RULE, &answered_too_late(took, by_system), &knowledge).expect("nobody wanted it");
+        (finding.summary.contains("had given up"), finding.confidence)
     };
-    assert!(left(525, true, Vec::new()));
-    assert!(!left(20, true, Vec::new()), "nobody's limit is as short");
-    assert!(!left(525, false, Vec::new()), "a scanner's SYN");
-    assert!(!left(525, true, vec![Related { same_endpoint: true, ..related(at(10, 900)) }]), "another was served");
+    assert_eq!(left(525, true, Vec::new()), (true, Confidence::Likely));
+    assert!(!left(20, true, Vec::new()).0, "nobody's limit is as short");
+    assert!(!left(525, false, Vec::new()).0, "a scanner's SYN");
+    let served = |start| vec![Related { same_endpoint: true, ..related(at(10, start)) }];
+    assert!(left(525, true, served(900)).0, "what was served later does not excuse it");
+    assert_eq!(left(525, true, served(100)), (false, Confidence::Likely), "another was under way, and was served");
+}
+
+#[test]
+fn who_gives_up_connecting_again_and_again_has_a_limit() {
+    let cause = |others: &[(i64, bool)], served: Option<i64>, other_family: bool| {
+        let again = others.iter().map(|(start, too_late)| Related {
+            same_endpoint: true,
+            outcome: Outcome::Reset,
+            too_late: *too_late,
+            ..related(at(10, *start))
+        });
+        let served = served.map(|start| Related { same_endpoint: true, ..related(at(40, start)) });
+        let knowledge = Knowledge { related: again.chain(served).collect(), other_family, ..Knowledge::default() };
+        verdict_knowing(&answered_too_late(525, true), &knowledge).cause()
+    };
+    let (twice, limit, probe) = ([(800, true), (1_600, true)], Some(Cause::ClientTimeout), Some(Cause::TcpProbe));
+    assert_eq!(cause(&twice, None, false), limit);
+    assert_eq!(cause(&twice, Some(4_000), false), limit, "another program of that host waits for longer");
+    assert_eq!(cause(&twice[..1], None, false), probe, "twice is no rule");
+    assert_eq!(cause(&[(800, true), (1_600, false)], None, false), probe);
+    assert_eq!(cause(&twice, None, true), probe, "the other version of IP was faster");
+    assert_eq!(cause(&twice, Some(-200), false), probe, "it was opened in case that one would not come up");
+}
+
+#[test]
+fn syns_that_a_serving_host_overlooks_met_a_full_queue() {
+    let cause = |others: usize, hops: u8, server: u8| {
+        let mut facts = unanswered();
+        facts.flow.sides.client.syn = Some(SynFacts { timestamp: Some(7), ..syn(at(1, 0), at(1, 0), 1, hops) });
+        facts.flow.sides.client.packets = 1;
+        (facts.outcome, facts.stopped_by, facts.closed_at) = (Outcome::Incomplete, StoppedBy::Capture, at(90, 1_500));
+        let other = || Related { same_endpoint: true, outcome: Outcome::Incomplete, went_unanswered: true, ..related(at(2, 10)) };
+        let related = std::iter::repeat_with(other).take(others).collect();
+        let server_ttls = vec![server];
+        let knowledge = Knowledge { hears_both_sides: true, speaks_tls: true, completed: 3, related, server_ttls, ..Knowledge::default() };
+        verdict_knowing(&facts, &knowledge).cause()
+    };
+    assert_eq!(cause(2, 62, 64), Some(Cause::AcceptQueueFull));
+    assert_eq!(cause(1, 62, 64), Some(Cause::TcpSynUnanswered), "two may be lost");
+    assert_eq!(cause(2, 64, 62), Some(Cause::TcpSynUnanswered), "seen at the client, they may not arrive");
+}
+
+#[test]
+fn a_single_syn_that_is_not_sent_again_was_given_up() {
+    let told = |watched: i64, knowledge: Knowledge, change: fn(&mut SynFacts)| {
+        let mut facts = unanswered();
+        let mut asked = SynFacts { timestamp: Some(7), ..syn(at(1, 0), at(1, 0), 1, 64) };
+        change(&mut asked);
+        (facts.flow.sides.client.syn, facts.flow.sides.client.packets) = (Some(asked), 1);
+        (facts.outcome, facts.stopped_by) = (Outcome::Incomplete, StoppedBy::Capture);
+        (facts.closed_at, facts.flow.last) = (at(90, watched), at(1, 0));
+        let verdict = verdict_knowing(&facts, &knowledge);
+        (verdict.cause(), verdict.outcome)
+    };
+    let hears = || Knowledge { hears_both_sides: true, speaks_tls: true, completed: 3, ..Knowledge::default() };
+    let (given_up, open) = ((Some(Cause::TcpSynUnanswered), Outcome::Refused), (Some(Cause::CaptureEnded), Outcome::Incomplete));
+    assert_eq!(told(1_500, hears(), |_| ()), given_up);
+    assert_eq!(told(900, hears(), |_| ()), open, "it would not have been sent again yet");
+    assert_eq!(told(1_500, hears(), |syn| syn.timestamp = None), open, "older systems take three seconds");
+    assert_eq!(told(4_000, hears(), |syn| (syn.timestamp, syn.window_scale) = (None, None)), open, "a scanner's SYN");
+    assert_eq!(told(1_500, Knowledge { other_family: true, ..hears() }, |_| ()), open, "the other version of IP was faster");
+    assert_eq!(told(1_500, Knowledge::default(), |_| ()), open, "nothing shows that answers would be seen");
 }
 
 /// This client's SYN is answered by a RST with so many hops left.
@@ -333,4 +404,35 @@ fn a_rst_to_a_second_answer_says_no_less() {
     };
     assert!(probed(2, true), "the first RST was lost");
     assert!(!probed(2, false) && !probed(3, true));
+}
+
+#[test]
+fn a_rst_with_the_number_of_the_last_syn_ack_says_that_it_arrived() {
+    let told = |unknowing: bool| {
+        let mut facts = unanswered();
+        facts.flow.sides.client.syn = Some(syn(at(1, 0), at(4, 1_030), 2, 62));
+        facts.flow.sides.server = SideFacts { syn: Some(syn(at(2, 0), at(5, 1_030), 2, 64)), packets: 2, ..SideFacts::default() };
+        facts.flow.sides.client.resets.push(Reset { unknowing, ..Reset::fitting(at(6, 1_052), 62) });
+        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
+        found_knowing(&half_open::RULE, &facts, &Knowledge::default()).map(|finding| (finding.confidence, finding.stopped_by))
+    };
+    assert_eq!(told(true), Some((Confidence::Likely, Some(StoppedBy::Client))));
+    assert_eq!(told(false), Some((Confidence::Strong, Some(StoppedBy::Network))), "it answers something else");
+}
+
+#[test]
+fn a_hello_that_a_serving_host_overlooks_met_a_full_queue() {
+    let told = |near_server: bool, late: usize, at_once: usize| {
+        let (mut facts, _) = hello_lost_like(5, 4, (at(0, -5_000), 0));
+        if near_server {
+            (facts.flow.sides.client.ttl, facts.flow.sides.server.ttl) = (Some(55), Some(64));
+        }
+        let other = |resent| Related { same_endpoint: true, resent, ..related(at(2, 30)) };
+        let related = std::iter::repeat_n(other(true), late).chain(std::iter::repeat_n(other(false), at_once)).collect();
+        found_knowing(&accept_queue::RULE, &facts, &Knowledge { related, completed: 3, ..Knowledge::default() }).is_some()
+    };
+    assert!(told(true, 2, 1));
+    assert!(!told(false, 2, 1), "seen at the client it may be lost on the way");
+    assert!(!told(true, 1, 3), "one that was lost");
+    assert!(!told(true, 3, 0), "nobody is served at once: that server is slow, or its path loses packets");
 }

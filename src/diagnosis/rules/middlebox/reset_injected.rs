@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::clock;
 use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
@@ -74,6 +75,9 @@ fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Opti
     if side == Side::Client && !view.ttl_is_known(side) && view.made_by_a_system() && view.is_foreign(&ending) {
         return found(Confidence::Likely, ttl_text);
     }
+    if let Some(why) = was_reset_itself(case, view, side, reset) {
+        return found(Confidence::Likely, why);
+    }
     // From nearer or further than all else of this client, and of a system that does not know the connection: a NAT's or a firewall's.
     let unknown = side == Side::Client && view.disowned(side).is_some_and(|own| own.mark == reset.mark);
     let both = view.side(side.other()).resets.iter().any(|other| view.ttl_distance(side.other(), other.ttl) > 0);
@@ -111,6 +115,39 @@ fn earlier_than_possible(case: &Case<'_>, view: View<'_>, side: Side, reset: &Re
     let took = reset.mark.time.since(asked.time);
     (leg.as_millis() >= LEAST_LEG_MS && took < leg / 2)
         .then(|| format!("it acknowledges data after {}; a round trip to the {side} takes {}", span_text(took), span_text(leg)))
+}
+
+/// A moment ago the server's system knew the connection, for it acknowledged what the client said or spoke itself, and it ended nothing; now it answers
+/// the next packet as one of a connection that it does not know. In between it was told to forget it: by a RST in the client's name.
+fn was_reset_itself(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Option<String> {
+    let facts = case.handshake;
+    let (server, client) = (view.server(), view.client());
+    // It has the number that the packet acknowledges which it answers.
+    let first = view.disowned(side).is_some_and(|first| first.mark == reset.mark) && reset.seq_distance <= 0;
+    if side == Side::Client || !first || !view.failed_without_words() || !clock::runs(facts) || facts.flow.out_of_step > 0 {
+        return None;
+    }
+    let took = client.acked_at.filter(|_| client.acked > 0).map(|mark| (mark, "acknowledges what the client said"));
+    let spoke = server.last_data.map(|mark| (mark, "sends data"));
+    let known = [took, spoke].into_iter().flatten().filter(|(mark, _)| mark.frame < reset.mark.frame).max_by_key(|(mark, _)| mark.frame)?;
+    let unheard = client.highest > client.acked;
+    let since = reset.mark.time.since(known.0.time);
+    (unheard && since <= A_MOMENT && view.ttl_distance(side, reset.ttl) == 0).then(|| {
+        format!(
+            "the server {} in frame {} and, {} later, answers the client's next packet by a RST without ACK flag, as one of a connection that it does not know: it was reset in between, out of view",
+            known.1,
+            known.0.frame,
+            span_text(since)
+        )
+    })
+}
+
+/// The end is the server's own RST, which does not know the connection any more, and this one, from another host, is right behind it: a device reset
+/// both ends, and what the server answered to the client's next packet came first.
+fn echoed<'a>(view: View<'a>, side: Side, reset: &Reset, end: &Ending<'a>) -> Option<&'a Reset> {
+    let own = end.reset.filter(|own| side == Side::Server && end.side == side && own.unknowing && view.ttl_distance(side, own.ttl) == 0)?;
+    let behind = reset.mark.frame > own.mark.frame && reset.mark.time.since(own.mark.time) <= VOLLEY;
+    (behind && view.disowns(end)).then_some(own)
 }
 
 /// The RST answers the first packet after a pause in which devices forget connections: they reset what they do not know.
@@ -245,7 +282,8 @@ fn forged_rst(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         confidence = Confidence::Likely;
     }
     let completed_before = facts.outcome == Outcome::Completed;
-    let decides = !completed_before && end.is_some_and(|ending| ending.mark.frame >= reset.mark.frame);
+    let echo = end.filter(|_| foreign).and_then(|end| echoed(view, side, reset, &end));
+    let decides = !completed_before && (echo.is_some() || end.is_some_and(|ending| ending.mark.frame >= reset.mark.frame));
     if completed_before && confidence != Confidence::Certain {
         return None;
     }
@@ -267,6 +305,10 @@ fn forged_rst(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if let Some(other) = view.side(side.other()).resets.iter().find(|other| view.ttl_distance(side.other(), other.ttl) > 0) {
         finding = finding.shown_by(other.mark, format!("RST that claims to come from the {}, with TTL {}", side.other(), other.ttl));
     }
+    if let Some(echo) = echo {
+        let text = "the server's own RST came first: it has no ACK flag, for the server was reset as well and does not know the connection that the client's next packet is of";
+        finding = finding.shown_by(echo.mark, text);
+    }
     if case.knowledge.completed_other_names > 0 {
         finding = finding.noting(format!(
             "{} with the same server for other names completed",
@@ -279,6 +321,8 @@ fn forged_rst(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     Some(super::try_otherwise(case, finding))
 }
 
+/// Within this nobody starts a host anew or moves an address.
+const A_MOMENT: Duration = Duration::from_millis(20);
 /// The RSTs of a device come together.
 const VOLLEY: Duration = Duration::from_millis(500);
 /// On a shorter leg the clock of the capture decides nothing.

@@ -38,10 +38,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let server = view.server();
     let segment = view.repeated_in_vain(Side::Server).filter(|segment| segment.offset >= start).min_by_key(|segment| segment.offset)?;
     let partly = server.acked > start || server.outstanding.iter().any(|other| other.sacked) || view.client().sent_sack;
-    // A client that left at once never wanted the answer.
     // What is repeated to it after that, and draws no RST, does not arrive.
     let unanswered = segment.copies >= 3 && view.client().resets.is_empty() && view.client().fin.is_some_and(|(fin, _)| fin < segment.last);
-    let left = view.ended_by(Side::Client).is_some() && !case.waited() && !unanswered;
+    // A client that left soon never wanted the answer, or had gone when it came.
+    let waited = view.waited() || case.time_limit().is_some();
+    let left = view.ended_by(Side::Client).is_some() && !waited && !unanswered;
     if partly
         || left
         || super::too_large(case, view, Side::Server)

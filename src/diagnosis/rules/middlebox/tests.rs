@@ -547,3 +547,33 @@ fn so_many_copies_are_not_lost_by_chance_whatever_became_of_one_like_it() {
     assert_eq!(dropped(7), (Some(Confidence::Likely), false));
     assert_eq!(dropped(4), (None, true), "it may be chance");
 }
+
+#[test]
+fn a_server_that_forgets_a_connection_within_a_moment_was_reset() {
+    let told = |change: fn(&mut Handshake)| {
+        let mut facts = connected();
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for hello in &mut facts.client_hellos {
+            (hello.mark, hello.first, hello.span) = (at(5, 25), at(4, 25), (0, 1_560));
+        }
+        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Server);
+        let client = &mut facts.flow.sides.client;
+        (client.highest, client.bytes_seen, client.acked, client.acked_at) = (1_560, 1_560, 1_448, Some(at(6, 45)));
+        (client.data_packets, client.first_data, client.last_data) = (2, Some(at(4, 25)), Some(at(5, 25)));
+        facts.flow.sides.server.resets.push(Reset { unknowing: true, ..Reset::fitting(at(7, 46), 55) });
+        facts.flow.last = at(7, 46);
+        change(&mut facts);
+        let verdict = verdict(&facts);
+        (verdict.cause(), verdict.cause.as_ref().map(|finding| finding.confidence))
+    };
+    let (likely, other) = ((Some(Cause::ResetInjected), Some(Confidence::Likely)), Some(Cause::ServerReset));
+    assert_eq!(told(|_| ()), likely);
+    assert_eq!(told(|facts| facts.flow.sides.server.resets[0].unknowing = false).0, other, "a program closed it");
+    assert_eq!(told(|facts| facts.flow.sides.server.resets[0].mark = at(7, 345)).0, other, "an address may move in a third of a second");
+    assert_eq!(told(|facts| facts.flow.sides.client.acked = 0).0, other, "it never knew it");
+    let echo = |facts: &mut Handshake| {
+        facts.flow.sides.server.resets[0].mark = at(7, 345);
+        facts.flow.sides.server.resets.push(reset(at(8, 350), 47));
+    };
+    assert_eq!(told(echo), (Some(Cause::ResetInjected), Some(Confidence::Strong)), "the device's own is right behind");
+}

@@ -124,7 +124,7 @@ fn stopped(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if !view.is_tcp() || !view.is_up() {
         return None;
     }
-    if let Some(finding) = filled_late(case, view) {
+    if let Some(finding) = filled_late(case, view).or_else(|| overtaken_by_fin(case, view)) {
         return Some(finding);
     }
     let (side, finding) = Side::BOTH
@@ -163,6 +163,31 @@ fn filled_late(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             .advise("Measure the loss on the path and check the counters of both hosts:")
             .advise(remedy::measure_loss(case.handshake))
             .advise(remedy::ping_mtu(case.handshake.server.address, 1500)),
+    )
+}
+
+/// The client's FIN, which stands behind its ClientHello, came first: an earlier copy of the hello was lost on its way here, and when this one came the client
+/// had left.
+fn overtaken_by_fin(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let ((fin, at), (_, end)) = view.client().fin.zip(view.hello_span().filter(|_| view.hello_whole()))?;
+    let hello = view.hello_first().filter(|hello| hello.frame > fin.frame && at >= end)?;
+    if case.handshake.flow.out_of_step > 0 {
+        return None;
+    }
+    let up = case.handshake.flow.established().unwrap_or(case.handshake.flow.first);
+    let summary = format!(
+        "The ClientHello of {} was lost on its way: its FIN came {} after the connection was up, and a copy of the ClientHello only after that.",
+        case.handshake.client.host(),
+        span_text(fin.time.since(up.time))
+    );
+    Some(
+        Finding::new(Cause::PacketLoss, Confidence::Likely, summary)
+            .stopped_by(StoppedBy::Network)
+            .shown_by(fin, format!("the client's FIN, behind {} that had not come", counted(at, "byte", "bytes")))
+            .shown_by(hello, "the ClientHello arrives")
+            .or_else(&[Cause::ClientHelloDropped, Cause::ClientTimeout])
+            .advise("Measure the loss on the path and check the counters of both hosts:")
+            .advise(remedy::measure_loss(case.handshake)),
     )
 }
 

@@ -266,3 +266,34 @@ fn a_hole_is_measured_by_what_arrived_and_by_its_last_packet() {
     assert!(!by_size(3_484, 0), "and a packet of some six hundred bytes is lost as well");
     assert!(by_size(3_484, 700), "of which smaller ones arrived");
 }
+
+#[test]
+fn a_hello_that_comes_behind_its_clients_fin_was_lost_before() {
+    let found = |fin: Mark| {
+        let mut facts = connected();
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for hello in &mut facts.client_hellos {
+            (hello.mark, hello.first, hello.span) = (at(8, 3_100), at(8, 3_100), (0, 217));
+        }
+        let client = &mut facts.flow.sides.client;
+        (client.highest, client.acked, client.data_packets, client.fin) = (217, 218, 1, Some((fin, 217)));
+        (client.first_data, client.last_data) = (Some(at(8, 3_100)), Some(at(8, 3_100)));
+        found(&loss::RULE, &facts).map(|finding| (finding.confidence, finding.summary.contains("FIN came 3.01 s after")))
+    };
+    assert_eq!(found(at(6, 3_030)), Some((Confidence::Likely, true)));
+    assert_eq!(found(at(9, 3_130)), None, "in order");
+}
+
+#[test]
+fn a_syn_proxy_that_resets_at_once_has_not_stopped_reading() {
+    let told = |window: Mark, end: i64| {
+        let mut facts = connected();
+        facts.flow.sides.server.zero_window = Some(ZeroWindow { first: window, last: window, reopened: None });
+        facts.flow.sides.server.resets.push(crate::diagnosis::testing::reset(at(9, end), 55));
+        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Server);
+        found(&zero_window::RULE, &facts).is_some()
+    };
+    assert!(!told(at(2, 20), 21));
+    assert!(told(at(2, 20), 5_000), "it never opened");
+    assert!(told(at(5, 100), 140), "a window that had been open");
+}

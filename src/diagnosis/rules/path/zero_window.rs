@@ -28,6 +28,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (side, window) = Side::BOTH.into_iter().find_map(|side| view.side(side).zero_window.map(|window| (side, window)))?;
     let closed_for = window.reopened.unwrap_or(stop).time.since(window.first.time);
     let stuck = window.reopened.is_none() && facts.outcome.failed();
+    // A SYN proxy answers with a closed window, and resets when it finds that the server refuses.
+    let proxied = view.server().syn.is_some_and(|syn| syn.first.frame == window.first.frame) && !view.spoke(Side::Server);
+    if side == Side::Server && proxied && closed_for < LONG {
+        return None;
+    }
     if !stuck && (closed_for < LONG || facts.finished.client.max(facts.finished.server).is_some_and(|end| window.first.frame > end.frame)) {
         return None;
     }

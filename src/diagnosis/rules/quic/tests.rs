@@ -354,3 +354,38 @@ fn an_attempt_that_lies_where_tcp_overtook_it_is_none() {
     assert_eq!(told(2, Outcome::Stalled, at_server, &served), Some(Weight::Unwanted));
     assert_eq!(told(2, Outcome::Stalled, at_server, &beside(300, Outcome::Completed)), None, "a fallback");
 }
+
+#[test]
+fn a_client_that_had_left_before_the_answer_stalled_nowhere() {
+    let told = |change: fn(&mut Handshake)| {
+        let mut handshake = over_udp(Protocol::Quic);
+        handshake.quic = Some(Box::new(QuicFacts::new(Version::V1)));
+        let said = Scene::broad().answered(ProtocolVersion::TLS13, 0x1301, &[]).handshake.observed;
+        (handshake.client_hellos, handshake.server_hello) = (said.client_hellos, said.server_hello);
+        for hello in &mut handshake.client_hellos {
+            (hello.mark, hello.first) = (at(1, 0), at(1, 0));
+        }
+        if let Some(hello) = &mut handshake.server_hello {
+            (hello.mark, hello.first) = (at(2, 715), at(2, 715));
+        }
+        let flow = &mut handshake.flow;
+        (flow.sides.client.packets, flow.sides.client.last_packet) = (1, Some(at(1, 0)));
+        (flow.sides.server.packets, flow.sides.server.data_packets) = (2, 2);
+        (flow.sides.server.first_data, flow.sides.server.last_data) = (Some(at(2, 715)), Some(at(3, 1_700)));
+        change(&mut handshake);
+        let said = |cause| check(cause, &handshake, &Knowledge::default()).is_some();
+        [Cause::ClientTimeout, Cause::ClientAborted, Cause::ClientStalled].into_iter().find(|cause| said(*cause))
+    };
+    assert_eq!(told(|_| ()), Some(Cause::ClientTimeout));
+    let closed = |handshake: &mut Handshake| {
+        handshake.flow.icmp.push(note(IcmpKind::PortUnreachable, Side::Server, 1228));
+        (handshake.outcome, handshake.stopped_by, handshake.end) = (Outcome::Closed, StoppedBy::Client, Some(at(4, 30)));
+    };
+    assert_eq!(told(closed), Some(Cause::ClientTimeout));
+    assert_eq!(told(|handshake| handshake.flow.sides.client.last_packet = Some(at(4, 800))), None, "it answers");
+    let asks_again = |handshake: &mut Handshake| {
+        let quic = handshake.quic.as_mut().unwrap();
+        (quic.repeats.client, quic.repeated.client) = (1, Some((at(2, 700), at(2, 700))));
+    };
+    assert_ne!(told(asks_again), Some(Cause::ClientTimeout), "it waits");
+}

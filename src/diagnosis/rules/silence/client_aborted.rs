@@ -16,7 +16,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::handshake::greeting::ungreeted;
 use crate::preamble::{Dialect, PreambleFacts, Upgrade};
 use crate::time::Mark;
-use crate::wording::count;
+use crate::wording::{count, counted};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientAborted, against: &[], page: page!("client-aborted"), check };
 
@@ -27,6 +27,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return (facts.outcome == Outcome::Closed).then(|| logged_off(facts, left));
     }
     if !view.is_tcp() {
+        if view.gone_before_answer().is_some() {
+            return None;
+        }
         return super::closed_over_udp(case, Cause::ClientAborted, Side::Client);
     }
     let passed_by = passed_by_an_offer(facts);
@@ -43,10 +46,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let awaited = view.awaited_at(ending.mark)?;
     // Waiting in vain for the server is a time limit and told as such; a long silence of the client is a stall, whether a FIN ends it or not.
-    if awaited.side == Side::Server && (case.waited() || trickled(view, &ending)) || facts.outcome == Outcome::Stalled {
+    if awaited.side == Side::Server && (case.waited() || case.ran_out().is_some() || trickled(view, &ending))
+        || facts.outcome == Outcome::Stalled
+    {
         return None;
     }
-    let answered = view.answer_begun();
+    // What came when it had left is no answer that it did not like.
+    let begun = facts.server_hello.as_ref().map(|hello| hello.first).or(view.server().first_data);
+    // Nor is what its FIN does not acknowledge.
+    let taken = ending.reset.is_some()
+        || facts.server_hello.as_ref().is_none_or(|hello| view.server().acked > hello.span.0 || view.client().sent_sack);
+    let answered = view.answer_begun() && taken && begun.is_none_or(|begun| begun < ending.mark);
+    let too_late = view.answer_begun() && !answered;
     let soon = if clock::runs(facts) { "right " } else { "" };
     let verb = if ending.reset.is_some() { "reset" } else { "closed" };
     let summary = if answered {
@@ -72,6 +83,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let runs = clock::runs(facts);
     let alternatives: &[Cause] = match (answered, runs) {
+        _ if too_late => &[Cause::ClientTimeout, Cause::ServerSlow, Cause::UserCanceled],
         (true, true) => &[Cause::ServerCertificateRejected, Cause::UserCanceled],
         (true, false) => &[Cause::ServerCertificateRejected, Cause::ServerStalled, Cause::ClientTimeout],
         (false, true) => &[Cause::UserCanceled],
@@ -82,7 +94,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let alternatives =
         if perhaps_waited && runs { &[Cause::ServerSilent, Cause::ClientTimeout, Cause::UserCanceled] } else { alternatives };
     // What it could not have read yet is not what it left for.
-    let why = if answered { "certificate not accepted, request cancelled, process ended" } else { "request cancelled, process ended" };
+    let ended = case.ended_with_others();
+    let why = if ended > 0 {
+        "its process ended"
+    } else if answered {
+        "certificate not accepted, request cancelled, process ended"
+    } else {
+        "request cancelled, process ended"
+    };
     // Nor did a program end what its own system does not know.
     let stranger = view.disowns(&ending);
     // Whoever leaves without a word may have waited for what the capture does not show, or have had another connection.
@@ -91,6 +110,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .or_else(&[Cause::ResetInjected, Cause::IdleTimeout])
             .advise("Capture on the client at the same time: it may have been reset there, by a device on the path or by a NAT that forgot the connection.")
+    } else {
+        finding
+    };
+    let finding = if ended > 0 {
+        let others = counted(ended as u64, "other connection", "other connections");
+        finding.noting(format!(
+            "{others} of it to this server ended at the same moment, each after another time: its process ended, and nothing failed"
+        ))
     } else {
         finding
     };

@@ -17,6 +17,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.is_stuck(case.policy) && !view.stalled_over_udp() || !view.hello_begun() || facts.deciding_alert().is_some() {
         return None;
     }
+    // Who had gone when the answer came stopped in no middle.
+    if view.gone_before_answer().is_some() {
+        return None;
+    }
     let awaited = view.awaited().filter(|awaited| awaited.side == Side::Client)?;
     // A client that closes after a silence too long to be thought has stalled and then gone.
     if !view.waited() || view.ended_by(Side::Client).is_some() && facts.outcome != Outcome::Stalled {

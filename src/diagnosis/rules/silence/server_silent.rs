@@ -121,6 +121,11 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
         finding =
             finding.noting(format!("the client left others of its connections after the same time, {}: a time limit", span_text(limit)));
     }
+    if !view.waited() && case.time_limit().is_none() {
+        finding = finding
+            .noting("a server in order answers within a few round trips; the client waited longer, if less than a second")
+            .or_else(&[Cause::ClientAborted]);
+    }
     let alternatives: &[Cause] = if view.near_side() == Some(Side::Server) {
         &[Cause::ClientTimeout, Cause::AcceptQueueFull]
     } else {

@@ -22,14 +22,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let awaited = view.awaited().filter(|awaited| awaited.side == Side::Server)?;
     // What began when the client had left had not stopped before.
-    if view.ended_by(Side::Client).is_some_and(|ending| view.server().first_data.is_some_and(|first| first > ending.mark)) {
+    if view.gone_before_answer().is_some()
+        || view.ended_by(Side::Client).is_some_and(|ending| view.server().first_data.is_some_and(|first| first > ending.mark))
+    {
         return None;
     }
     // A server that the client's last words never reached has nothing to answer.
-    if !view.waited()
+    if !case.waited()
         || view.ended_by(Side::Server).is_some()
         || view.hole(Side::Server).is_some()
         || view.repeated_in_vain(Side::Client).next().is_some()
+        // What it sends again and again is there.
+        || view.is_tcp() && view.repeated_in_vain(Side::Server).any(|segment| segment.copies >= 3)
         // A host acknowledges a FIN whatever its programs do.
         || view.client().fins_in_vain >= 2
         || view.forgotten_before_end().is_some()

@@ -32,25 +32,43 @@ fn for_the_client(case: &Case<'_>) -> Option<Finding> {
         Some(hello) => view.pause_until(hello),
         None => view.silence(),
     };
-    let least = if crossed { LEAST_CROSSED } else { LEAST };
-    if awaited.is_none() && late.is_none() && !crossed || waited < least {
+    let unheard = view.left_unheard(&ending);
+    let waited = unheard.unwrap_or(waited);
+    let least = match unheard {
+        Some(_) => LEAST_UNHEARD,
+        None if crossed => LEAST_CROSSED,
+        None => LEAST,
+    };
+    if awaited.is_none() && late.is_none() && !crossed && unheard.is_none() || waited < least {
         return None;
     }
     let mut finding = Finding::new(
         Cause::ServerTimeout,
-        if late.is_some() || crossed && waited >= LEAST { Confidence::Strong } else { Confidence::Likely },
+        if late.is_some() && unheard.is_none_or(|waited| waited >= LEAST) || crossed && waited >= LEAST {
+            Confidence::Strong
+        } else {
+            Confidence::Likely
+        },
         format!(
             "{} gave up after waiting {} for {} and closed.",
             facts.server,
             span_text(waited),
-            awaited.map_or(if crossed { "the ClientHello" } else { "the client" }, |awaited| awaited.what)
+            awaited.filter(|_| unheard.is_none()).map_or(if crossed { "the ClientHello" } else { "the client" }, |awaited| awaited.what)
         ),
     )
-    .weight(if late.is_some() || crossed { Weight::Explains } else { Weight::Fallback })
+    .weight(if late.is_some() || crossed || unheard.is_some() { Weight::Explains } else { Weight::Fallback })
     .stopped_by(StoppedBy::Server)
     .shown_by(ending.mark, format!("the server's {} after {}", ending.name(), span_text(waited)));
     if let Some(hello) = view.hello_first().filter(|_| crossed) {
         finding = finding.shown_by(hello, "the ClientHello, already under way when the server gave up");
+    }
+    if unheard.is_some() {
+        finding = finding
+            .noting(format!(
+                "what the client answers was on its way: a round trip takes {}, longer than the server waited",
+                span_text(view.rtt())
+            ))
+            .or_else(&[Cause::ServerAborted]);
     }
     if let Some(mark) = late {
         finding = finding.shown_by(mark, "the client's next bytes arrive after that");
@@ -61,6 +79,8 @@ fn for_the_client(case: &Case<'_>) -> Option<Finding> {
     ))
 }
 
+/// One that closes before an answer can have come had waited for it; an end by accident falls into so short a time seldom.
+const LEAST_UNHEARD: Duration = Duration::from_millis(100);
 /// A server that closes while the hello is on its way had waited for it, however short its limit.
 const LEAST_CROSSED: Duration = Duration::from_millis(500);
 /// A shorter wait is no time limit: one of a second may have begun with the message before.

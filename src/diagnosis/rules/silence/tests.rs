@@ -441,3 +441,121 @@ fn who_leaves_again_and_again_after_the_same_time_has_a_limit() {
     assert_eq!(left(300, &[(400, 200), (800, 450)]).0, Some(Cause::ClientAborted), "each time another");
     assert_eq!(left(300, &[(2, 300), (5, 300)]).0, Some(Cause::ClientAborted), "all at once: its process ended");
 }
+
+#[test]
+fn a_server_that_does_not_answer_is_slow_however_soon_its_client_leaves() {
+    type Change = fn(&mut Handshake, &mut Knowledge);
+    let told = |after: i64, change: Change| {
+        let mut facts = partial_hello(300, 291);
+        facts.partial_client_hello = None;
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
+        let client = &mut facts.flow.sides.client;
+        (client.acked, client.acked_at, client.fin) = (301, Some(at(5, 45)), Some((at(6, 25 + after), 300)));
+        let mut knowledge = Knowledge::default();
+        change(&mut facts, &mut knowledge);
+        crate::diagnosis::testing::verdict_knowing(&facts, &knowledge).cause()
+    };
+    assert_eq!(told(500, |_, _| ()), Some(Cause::ServerSilent));
+    assert_eq!(told(300, |_, _| ()), Some(Cause::ClientAborted), "a server may take so long");
+    assert_eq!(told(500, |facts, _| facts.flow.sides.client.acked = 0), Some(Cause::ClientAborted), "it may not have got the hello");
+    let late: Change = |facts, _| facts.flow.sides.server.last_data = Some(at(8, 700));
+    assert_eq!(told(300, late), Some(Cause::ClientTimeout), "its answer comes after that");
+    let unserved: Change = |_, knowledge| {
+        knowledge.related = vec![crate::diagnosis::knowledge::Related {
+            same_endpoint: true,
+            outcome: Outcome::Closed,
+            cause: Some(Cause::ServerSilent),
+            ..crate::diagnosis::testing::related(at(20, 200))
+        }];
+    };
+    assert_eq!(told(200, unserved), Some(Cause::ServerSilent), "others wait in vain as well");
+    let killed: Change = |_, knowledge| {
+        knowledge.related = vec![crate::diagnosis::knowledge::Related {
+            same_endpoint: true,
+            outcome: Outcome::Closed,
+            gave_up_after: Some(Duration::from_millis(200)),
+            left: Some(at(7, 526).time),
+            ..crate::diagnosis::testing::related(at(20, 320))
+        }];
+    };
+    assert_eq!(told(500, killed), Some(Cause::ClientAborted), "all that it has ends at one moment: its process ended");
+}
+
+#[test]
+fn a_server_that_closes_before_an_answer_can_come_had_a_limit() {
+    let told = |round_trip: u64, after: i64, acked: u64| {
+        let mut facts = Scene::broad().answered(crate::tls::registry::ProtocolVersion::TLS12, 0xc02f, &[]).handshake;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        facts.flow.tcp.as_mut().unwrap().syn_rtt = Some(Duration::from_millis(round_trip));
+        facts.flow.tcp.as_mut().unwrap().ack_rtt = None;
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Server);
+        let (client, server) = (&mut facts.flow.sides.client, &mut facts.flow.sides.server);
+        (client.data_packets, client.highest, client.acked, client.last_data) = (2, 380, acked, Some(at(9, 1_400)));
+        (client.acked_at, server.acked) = (Some(at(5, 26)), 90);
+        (server.first_data, server.last_data, server.data_packets) = (Some(at(6, 30)), Some(at(6, 30)), 1);
+        server.fin = Some((at(8, 30 + after), 90));
+        verdict(&facts).cause()
+    };
+    assert_eq!(told(700, 410, 300), Some(Cause::ServerTimeout));
+    assert_eq!(told(20, 410, 300), Some(Cause::ServerAborted), "an answer could have come long before");
+    assert_eq!(told(700, 40, 300), Some(Cause::ServerAborted), "nobody's limit is as short");
+}
+
+#[test]
+fn a_limit_may_run_from_the_connection_and_ends_one_after_the_other() {
+    let told = |others: &[(i64, i64)]| {
+        let mut facts = partial_hello(300, 291);
+        facts.partial_client_hello = None;
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 710), at(4, 710), (0, 300));
+        }
+        facts.flow.tcp.as_mut().unwrap().syn_rtt = Some(Duration::from_millis(700));
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
+        let client = &mut facts.flow.sides.client;
+        (client.first_data, client.last_data) = (Some(at(4, 710)), Some(at(4, 710)));
+        (client.acked, client.acked_at, client.fin) = (300, Some(at(5, 1_400)), Some((at(6, 1_510), 300)));
+        let related = others.iter().map(|(start, left)| crate::diagnosis::knowledge::Related {
+            same_endpoint: true,
+            outcome: Outcome::Closed,
+            owed: true,
+            left: Some(at(30, *left).time),
+            ..crate::diagnosis::testing::related(at(20, *start))
+        });
+        let knowledge = Knowledge { related: related.collect(), ..Knowledge::default() };
+        crate::diagnosis::testing::verdict_knowing(&facts, &knowledge).cause()
+    };
+    assert_ne!(told(&[(100, 1_605), (200, 1_712)]), Some(Cause::ClientAborted), "all after 1.5 s");
+    assert_eq!(told(&[(100, 1_605)]), Some(Cause::ClientAborted), "twice is no rule");
+    assert_eq!(told(&[(10, 1_512), (20, 1_520)]), Some(Cause::ClientAborted), "all at one moment: its process ended");
+    assert_eq!(told(&[(100, 1_905), (200, 1_412)]), Some(Cause::ClientAborted), "each after another time");
+}
+
+#[test]
+fn who_resets_what_comes_after_a_wait_had_left_before() {
+    let told = |asked: i64, answered: i64, reset_at: i64| {
+        let mut facts = Scene::broad().answered(crate::tls::registry::ProtocolVersion::TLS12, 0xc02f, &[]).handshake;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, asked), at(4, asked), (0, 300));
+        }
+        if let Some(hello) = &mut facts.server_hello {
+            (hello.mark, hello.first, hello.span) = (at(6, answered), at(6, answered), (0, 90));
+        }
+        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
+        let (client, server) = (&mut facts.flow.sides.client, &mut facts.flow.sides.server);
+        (client.data_packets, client.highest, client.acked, client.retransmits) = (1, 300, 300, 2);
+        (client.first_data, client.last_data) = (Some(at(4, asked)), Some(at(4, asked)));
+        (server.first_data, server.last_data, server.data_packets) = (Some(at(6, answered)), Some(at(6, answered)), 1);
+        client.resets.push(Reset { unknowing: true, ..Reset::fitting(at(7, reset_at), 64) });
+        verdict(&facts).cause()
+    };
+    assert_eq!(told(25, 5_700, 5_701), Some(Cause::ClientTimeout));
+    assert_ne!(told(25, 60, 61), Some(Cause::ClientTimeout), "it was answered at once");
+    assert_ne!(told(25, 5_700, 6_900), Some(Cause::ClientTimeout), "it took the answer, and left later");
+}
