@@ -76,8 +76,7 @@ impl Plain<'_> {
 
 impl<'b> Next<'b> {
     /// Looks at the frame, behind one of this partition and flow. Gives its own, if it is of the usual kind.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "once a packet, in one place")]
+    #[inline]
     fn look(&mut self, frame: Option<Frame<'b>>, before: Option<(u16, &FlowKey)>) -> Option<(u16, &FlowKey)> {
         (self.is_plain, self.again) = (false, false);
         let frame = frame?;

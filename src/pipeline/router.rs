@@ -130,12 +130,12 @@ impl Router {
         self.counts.frames = self.counts.frames.saturating_add(frames);
         let (mut bytes, mut skipped) = (0u64, 0u64);
         let mut ahead = Ahead::new();
-        for (place, at) in places.zip(0..) {
+        for place in places {
             if ahead.is_spent() {
                 ahead.look(block, place..end);
                 taker.coming(&ahead);
             }
-            let Some(plain) = ahead.take() else {
+            let (Some(plain), Ok(at)) = (ahead.take(), u32::try_from(place)) else {
                 if let Some(frame) = block.frame(place) {
                     bytes = bytes.saturating_add(frame.bytes.len() as u64);
                     skipped = skipped.saturating_add(u64::from(self.route_other(&frame, place, taker)));
