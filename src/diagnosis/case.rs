@@ -185,7 +185,8 @@ impl<'a> Case<'a> {
         let facts = self.handshake;
         let view = View::new(facts);
         let ending = view.ended_by(Side::Client).filter(|_| view.is_owed_at_the_end() && clock::runs(facts))?;
-        let answer = facts.server_hello.as_ref().map(|hello| hello.first).or(view.server().first_data.filter(|_| view.answer_begun()));
+        let answer =
+            facts.server_hello.as_ref().map(|hello| hello.first).or_else(|| view.server().first_data.filter(|_| view.answer_begun()));
         let (syn, up) = view.client().syn.zip(facts.flow.established())?;
         let unanswered = answer.is_none_or(|answer| answer > ending.mark);
         let (left, start) = (ending.mark.time, syn.first.time);

@@ -6,9 +6,9 @@ use crate::handshake::Handshake;
 /// The name by which a client gave itself to know as such a program.
 pub(super) fn named(handshake: &Handshake) -> Option<&'static str> {
     let lines = handshake.preamble.iter().flat_map(|facts| &facts.lines).filter(|line| line.side == Side::Client);
-    let said =
+    let mut said =
         lines.filter_map(|line| line.text.split_once(' ')).filter(|(verb, _)| VERBS.iter().any(|own| verb.eq_ignore_ascii_case(own)));
-    said.filter_map(|(_, name)| CHECKERS.iter().find(|known| name.trim().eq_ignore_ascii_case(known)).copied()).next()
+    said.find_map(|(_, name)| CHECKERS.iter().find(|known| name.trim().eq_ignore_ascii_case(known)).copied())
 }
 
 const VERBS: &[&str] = &["EHLO", "HELO", "LHLO"];

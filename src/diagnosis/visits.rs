@@ -167,7 +167,7 @@ impl Burst {
 
     fn is_scan(&self) -> bool {
         let unlike = u32::try_from(self.hellos.len()).unwrap_or(u32::MAX);
-        let asks = self.answered > 0 && self.refused >= REFUSED && self.objected.saturating_mul(OBJECTS) < self.attempts;
+        let asks = self.answered >= ANSWERED && self.refused >= REFUSED && self.objected.saturating_mul(OBJECTS) < self.attempts;
         self.is_crowd() && unlike >= UNLIKE && asks
     }
 
@@ -247,8 +247,9 @@ const LEAST: u32 = 10;
 const UNLIKE: u32 = 6;
 /// Of a scan's handshakes at most one in so many is put to use: of people behind one address, all come to be served.
 const USED: u32 = 10;
-/// Hellos that the server refused among them.
+/// Hellos that the server refused among them, and that it answered: one that is answered may be of a program that is served.
 const REFUSED: u32 = 2;
+const ANSWERED: u32 = 2;
 /// In a scan fewer than one in so many objects.
 const OBJECTS: u32 = 4;
 /// Handshakes further apart than this belong to another burst.

@@ -94,7 +94,7 @@ impl<'a> View<'a> {
         let facts = self.handshake;
         let quic = facts.quic.as_deref().filter(|_| facts.outcome.failed() && facts.alerts.is_empty() && facts.flow.out_of_step == 0)?;
         let hello = facts.server_hello.as_ref().map(|hello| hello.first);
-        let answer = hello.or(self.server().first_data.filter(|_| self.answer_begun()))?;
+        let answer = hello.or_else(|| self.server().first_data.filter(|_| self.answer_begun()))?;
         let cared = quic.acked.server.is_some() || quic.token.is_some() || quic.handshakes.client.count + quic.shorts.client.count > 0;
         let spoke = self.client().last_packet.is_none_or(|last| last > answer);
         let unasked = quic.closes.is_empty() && self.repeats(Side::Client).is_none() && facts.hello_retry.is_none();

@@ -97,8 +97,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                     "On {}, look for the rule that refuses {}: bans (fail2ban-client status), ufw, firewalld, `reject` in nft or iptables:",
                     target.address, sender.address
                 ))
-                .advise(Command::new("nft list ruleset"))
-                .advise(Command::new("iptables -S")),
+                .advise(Command::new("nft list ruleset")),
         );
     }
     // Between the two ends nobody has ports to miss: it is a rule that answers so.

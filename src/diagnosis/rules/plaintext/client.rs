@@ -329,9 +329,9 @@ mod tests {
             finding.remedy[0].line().contains("found its way")
         };
         let went = Related { same_endpoint: true, used: true, ..related(at(9, 60)) };
-        assert!(found_its_way(&[went.clone()]));
+        assert!(found_its_way(std::slice::from_ref(&went)));
         assert!(!found_its_way(&[]), "it went nowhere");
-        assert!(!found_its_way(&[Related { start: at(0, -60), ..went.clone() }]), "that was before");
+        assert!(!found_its_way(&[Related { start: at(0, -60), ..went }]), "that was before");
         assert!(!found_its_way(&[Related { same_endpoint: false, ..went }]), "that was elsewhere");
     }
 
@@ -351,7 +351,7 @@ mod tests {
             finding.remedy[0].line().contains("TLS works here")
         };
         let before = Related { same_endpoint: true, ..related(at(0, -80)) };
-        assert!(told(&[before.clone()]));
+        assert!(told(std::slice::from_ref(&before)));
         assert!(!told(&[]));
         assert!(!told(&[Related { start: at(0, -60_000), ..before }]), "long ago");
     }

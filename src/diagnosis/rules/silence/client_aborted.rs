@@ -52,7 +52,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     // What came when it had left is no answer that it did not like.
-    let begun = facts.server_hello.as_ref().map(|hello| hello.first).or(view.server().first_data);
+    let begun = facts.server_hello.as_ref().map(|hello| hello.first).or_else(|| view.server().first_data);
     // Nor is what its FIN does not acknowledge.
     let taken = ending.reset.is_some()
         || facts.server_hello.as_ref().is_none_or(|hello| view.server().acked > hello.span.0 || view.client().sent_sack);

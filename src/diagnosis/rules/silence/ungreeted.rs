@@ -20,19 +20,15 @@ pub(super) fn given_up(case: &Case<'_>) -> Option<Finding> {
     let (_, left) = found.ended.filter(|(side, _)| *side == Side::Client && found.closed_at_once.is_none())?;
     let (client, server, waited) = (facts.client.host(), facts.server, span_text(found.waited));
     let first = speaks_first(&found);
-    let (confidence, weight, summary) = match found.late {
-        Some(late) => {
-            let after = span_text(late.time.since(left.time));
-            let summary =
-                format!("{client} gave up after waiting {waited} for the greeting of {server}, which came {after} later: {first}.");
-            (Confidence::Strong, Weight::Explains, summary)
-        }
-        None => {
-            let summary = format!(
-                "{client} gave up after waiting {waited} for {server}, which had accepted the connection and sent no greeting: {first}."
-            );
-            (Confidence::Likely, Weight::Fallback, summary)
-        }
+    let (confidence, weight, summary) = if let Some(late) = found.late {
+        let after = span_text(late.time.since(left.time));
+        let summary = format!("{client} gave up after waiting {waited} for the greeting of {server}, which came {after} later: {first}.");
+        (Confidence::Strong, Weight::Explains, summary)
+    } else {
+        let summary = format!(
+            "{client} gave up after waiting {waited} for {server}, which had accepted the connection and sent no greeting: {first}."
+        );
+        (Confidence::Likely, Weight::Fallback, summary)
     };
     let finding = Finding::new(Cause::ClientTimeout, confidence, summary)
         .weight(weight)
