@@ -264,6 +264,13 @@ fn http(scene: &mut Scene) {
     scene.handshake.observed.client_hellos = Scene::hello(V::TLS12, &[0x1301, 0xc02b], &list).handshake.observed.client_hellos;
 }
 
+/// The client says something in clear, in this frame.
+fn in_clear(scene: &mut Scene, frame: u64) {
+    use crate::diagnosis::testing::at;
+    let kind = crate::anomaly::AnomalyKind::NotARecord { offset: 1637 };
+    scene.handshake.anomalies.push(crate::anomaly::Anomaly { mark: at(frame, i64::from(frame > 20) + 20), side: Side::Client, kind });
+}
+
 #[test]
 fn who_keeps_leaving_without_a_word_refuses() {
     use crate::diagnosis::knowledge::{Related, hello_shape};
@@ -312,10 +319,6 @@ fn who_keeps_leaving_without_a_word_refuses() {
         scene.handshake.alerts.push(seen);
     };
     assert_eq!(left(60, 3, 0, goodbye), None, "who looks says goodbye");
-    fn in_clear(scene: &mut Scene, frame: u64) {
-        let kind = crate::anomaly::AnomalyKind::NotARecord { offset: 1637 };
-        scene.handshake.anomalies.push(crate::anomaly::Anomaly { mark: at(frame, i64::from(frame > 20) + 20), side: Side::Client, kind });
-    }
     assert_eq!(left(60, 0, 0, |scene| in_clear(scene, 21)), likely, "it has thrown TLS away");
     assert_eq!(left(60, 0, 0, |scene| in_clear(scene, 12)), None, "before it finished");
     let lacking = |scene: &mut Scene| {
