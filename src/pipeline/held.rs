@@ -32,15 +32,13 @@ impl Held {
     /// What it counts as where others show that it is no handshake, or only the first step of a login.
     pub(super) fn dismissed(&self, knowledge: &KnowledgeStore) -> Option<&'static str> {
         let handshake = &self.handshake;
-        match handshake.preamble.as_ref().filter(|facts| facts.asks_for_login()) {
-            Some(facts) => knowledge.was_let_in(handshake, facts).then_some(facts.dialect.name()),
-            None if knowledge.probes_ports(handshake) => Some(SCAN),
-            // Those who are served want no word of who is not: a server of mail turns many away.
-            None if self.doubtful
-                && let Some(facts) = handshake.preamble.as_ref().filter(|facts| facts.turned_away()) =>
-            {
-                (!knowledge.is_wanted_in_vain(handshake)).then_some(facts.dialect.name())
-            }
+        if let Some(facts) = handshake.preamble.as_ref().filter(|facts| facts.asks_for_login()) {
+            return knowledge.was_let_in(handshake, facts).then_some(facts.dialect.name());
+        }
+        // Those who are served want no word of who is not: a server of mail turns many away.
+        match handshake.preamble.as_ref().filter(|facts| self.doubtful && facts.turned_away()) {
+            _ if knowledge.probes_ports(handshake) => Some(SCAN),
+            Some(facts) => (!knowledge.is_wanted_in_vain(handshake)).then_some(facts.dialect.name()),
             None if !self.doubtful || knowledge.speaks_tls(handshake) => None,
             None if may_have_wanted_tls(handshake) && knowledge.is_wanted_in_vain(handshake) => None,
             None if ungreeted(handshake).is_some() && !knowledge.is_served_in_clear(handshake) => None,

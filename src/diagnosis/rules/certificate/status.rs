@@ -71,12 +71,17 @@ fn lacks_staple(view: &CertificateView<'_>) -> bool {
 fn staple_missing(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let summary = match (view.leaf().filter(|leaf| leaf.must_staple), &view.case.handshake.staple) {
         (Some(_), None) => format!("{} requires a stapled OCSP response, and the server sent none", view.certificate()),
-        (_, Some(_)) if let Some(until) = view.staple_is_old() => {
-            format!("The client refused the OCSP response that {} stapled: it was good until {} only", view.target(), until.to_second())
-        }
-        (_, Some(_)) => {
-            format!("The client refused the OCSP response that {} stapled: it is out of date, or not for this certificate", view.target())
-        }
+        (_, Some(_)) => match view.staple_is_old() {
+            Some(until) => {
+                format!("The client refused the OCSP response that {} stapled: it was good until {} only", view.target(), until.to_second())
+            }
+            None => {
+                format!(
+                    "The client refused the OCSP response that {} stapled: it is out of date, or not for this certificate",
+                    view.target()
+                )
+            }
+        },
         (None, None) => format!("The client required a stapled OCSP response from {} and got none that it accepts", view.target()),
     };
     let mut finding = view.finding(Cause::MustStapleMissing, standing, summary);
