@@ -106,6 +106,12 @@ impl Timestamp {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()).min(i64::MAX.cast_unsigned()))
     }
 
+    /// The time between two moments, whichever is the later.
+    #[inline]
+    pub fn apart(self, other: Self) -> Duration {
+        self.since(other).max(other.since(self))
+    }
+
     /// This moment moved by `span`; saturates.
     #[inline]
     #[must_use]

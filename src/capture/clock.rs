@@ -52,7 +52,7 @@ impl InputClock {
 }
 
 fn is_far(one: Timestamp, other: Timestamp) -> bool {
-    one.since(other).max(other.since(one)) > GAP
+    one.apart(other) > GAP
 }
 
 /// Frames in a row that may be wrong.

@@ -28,7 +28,7 @@ pub(super) struct Header {
 impl Header {
     /// The frame that the bytes begin with when nothing is odd about it; all else is for [`Pcap::next`] to judge.
     #[inline]
-    pub(super) fn first(&self, bytes: &[u8]) -> Option<Cut> {
+    pub(super) fn frame(&self, bytes: &[u8]) -> Option<Cut> {
         let words @ [_, _, len, _] = self.order.words(bytes.first_chunk()?);
         let cut = self.cut(words);
         (len > 0 && len <= self.longest && cut.total <= bytes.len()).then_some(cut)
@@ -72,8 +72,8 @@ impl Pcap {
         if bytes.len() < cut.total { Step::Need(cut.total) } else { Step::Frame(cut) }
     }
 
-    /// What tells of frames with nothing odd about them, once the file header was read.
-    pub(super) const fn frames(&self) -> Option<Header> {
+    /// What the file header says, once it was read.
+    pub(super) const fn header(&self) -> Option<Header> {
         self.header
     }
 

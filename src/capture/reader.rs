@@ -357,9 +357,9 @@ impl Seen {
     /// That is nearly all records of nearly all captures, one after another without a look at anything else.
     #[inline(never)]
     fn point_all(&mut self, block: &mut Block, mut number: u64, format: &Pcap, bytes: &[u8], mut at: usize) -> (usize, u64) {
-        let Some(frames) = format.frames() else { return (at, number) };
+        let Some(header) = format.header() else { return (at, number) };
         let mut seen = Self { ..*self };
-        while let Some(cut) = bytes.get(at..).and_then(|rest| frames.first(rest)) {
+        while let Some(cut) = bytes.get(at..).and_then(|rest| header.frame(rest)) {
             seen.point(block, number, at, cut);
             number = number.saturating_add(1);
             at = at.saturating_add(cut.total);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
-use crate::time::{Mark, Timestamp};
+use crate::time::Mark;
 use crate::transport::Close;
 
 use super::cause::Cause;
@@ -117,7 +117,7 @@ impl<'a> Case<'a> {
         let Some(ending) = view.ended_by(Side::Client).filter(|_| clock::runs(self.handshake)) else { return 0 };
         let own = view.gave_up_after();
         let with_it = |other: &&Related| {
-            let at_once = other.left.is_some_and(|left| apart(left, ending.mark.time) <= TIMER);
+            let at_once = other.left.is_some_and(|left| left.apart(ending.mark.time) <= TIMER);
             let same = own.zip(other.gave_up_after).is_some_and(|(own, other)| is_same_limit(own, other));
             other.same_endpoint && at_once && !same
         };
@@ -147,7 +147,7 @@ impl<'a> Case<'a> {
         let took = View::new(self.handshake).gave_up_connecting()?;
         let start = self.handshake.flow.first.time;
         let alike =
-            self.knowledge.related.iter().filter(|other| other.same_endpoint && other.too_late && apart(other.start.time, start) >= TIMER);
+            self.knowledge.related.iter().filter(|other| other.same_endpoint && other.too_late && other.start.time.apart(start) >= TIMER);
         let count = alike.count();
         (count >= LIKE_IT && !self.knowledge.other_family && !self.was_spare()).then_some((took, count + 1))
     }
@@ -174,7 +174,7 @@ impl<'a> Case<'a> {
         let start = self.handshake.flow.first.time;
         let alike = |other: &&Related| {
             let same = other.gave_up_after.is_some_and(|other| is_same_limit(own, other));
-            other.same_endpoint && same && apart(other.start.time, start) >= own
+            other.same_endpoint && same && other.start.time.apart(start) >= own
         };
         (self.knowledge.related.iter().filter(alike).count() >= LIKE_IT).then_some(own)
     }
@@ -193,7 +193,7 @@ impl<'a> Case<'a> {
         let own = left.since(start);
         let alike = |other: &&Related| {
             let theirs = other.left.filter(|_| other.owed && other.same_endpoint).map(|at| (at, at.since(other.start.time)));
-            theirs.is_some_and(|(at, after)| after.abs_diff(own) <= TIMER && apart(at, left) > TIMER * 2)
+            theirs.is_some_and(|(at, after)| after.abs_diff(own) <= TIMER && at.apart(left) > TIMER * 2)
         };
         let connecting = up.time.since(start);
         let most = unanswered && own >= A_LIMIT && connecting * 2 >= own;
@@ -212,10 +212,6 @@ impl<'a> Case<'a> {
 /// A program's limit, met twice.
 fn is_same_limit(one: Duration, other: Duration) -> bool {
     other.abs_diff(one) <= (one / 20).max(TIMER)
-}
-
-fn apart(one: Timestamp, other: Timestamp) -> Duration {
-    one.since(other).max(other.since(one))
 }
 
 /// A server in order has answered before, or its system is about to say so.

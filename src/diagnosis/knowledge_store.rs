@@ -278,7 +278,7 @@ impl KnowledgeStore {
             knowledge.fell_back = self.later.fell_back(handshake);
             knowledge.related = related(&around, handshake, tag);
             knowledge.passed = passed(&around);
-            knowledge.other_family = self.families.served_otherwise(handshake);
+            knowledge.other_family = handshake.flow.established().is_none() && self.families.served_otherwise(handshake);
         } else if was_left(handshake) {
             knowledge.related = related(&self.around(handshake).collect::<Vec<_>>(), handshake, tag);
         }
@@ -348,6 +348,7 @@ impl KnowledgeStore {
         let view = View::new(handshake);
         let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
         let spoke = client.first_data.filter(|_| server.data_packets == 0);
+        let ending = if handshake.outcome.failed() { view.ended_by(Side::Client) } else { None };
         let related = Related {
             start: handshake.flow.first,
             same_endpoint: false,
@@ -373,7 +374,7 @@ impl KnowledgeStore {
             answered_in: handshake.server_hello_time(),
             unserved: ftp::unserved(handshake),
             gave_up_after: view.gave_up_after(),
-            left: view.ended_by(Side::Client).filter(|_| view.hello_begun() && handshake.outcome.failed()).map(|ending| ending.mark.time),
+            left: ending.filter(|_| view.hello_begun()).map(|ending| ending.mark.time),
             owed: view.is_owed_at_the_end(),
             too_late: view.gave_up_connecting().is_some(),
             mute: handshake.outcome != Outcome::Completed && view.is_mute(),
@@ -390,7 +391,7 @@ impl KnowledgeStore {
     fn around<'a>(&'a self, handshake: &'a Handshake) -> impl Iterator<Item = &'a Attempt> {
         let start = handshake.flow.first.time;
         let last = handshake.flow.last.time;
-        let near = move |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN || start <= other && other <= last;
+        let near = move |other: Timestamp| other.apart(start) <= RELATED_WITHIN || start <= other && other <= last;
         let others = self.attempts.of(Pair::of(handshake)).filter(|attempt| !attempt.is(handshake));
         others.filter(move |attempt| near(attempt.related.start.time))
     }
@@ -400,7 +401,7 @@ impl KnowledgeStore {
         let first = handshake.flow.first.time;
         let at_once = |attempt: &&Attempt| {
             let start = attempt.related.start.time;
-            attempt.server == handshake.server && start.since(first).max(first.since(start)) <= OPENED_TOGETHER && !attempt.is(handshake)
+            attempt.server == handshake.server && start.apart(first) <= OPENED_TOGETHER && !attempt.is(handshake)
         };
         self.attempts.of(Pair::of(handshake)).filter(at_once).fold(Crowd::default(), |mut crowd, attempt| {
             let Related { outcome, asked_again, resent, .. } = attempt.related;

@@ -20,7 +20,7 @@ pub fn dropped_for<'a>(case: &Case<'a>) -> Option<&'a Related> {
     let (transport, began) = (facts.flow.key.transport, facts.flow.first.time);
     let won = |other: &&Related| {
         let served = other.transport != transport && other.same_name && other.outcome == Outcome::Completed;
-        served && apart(other.start.time, began) <= RACE
+        served && other.start.time.apart(began) <= RACE
     };
     case.knowledge.related.iter().filter(|_| ended && begun && named).find(won)
 }
@@ -42,7 +42,7 @@ pub fn overtaken<'a>(case: &Case<'a>) -> Option<&'a Related> {
     // Where answers leave rather than arrive, only attempts that were made at once are a race: a client that lacks the answer turns to TCP, too.
     let arrives = view.near_side() == Some(Side::Client);
     served_over_tcp(case).find(|winner| {
-        let between = apart(winner.start.time, began);
+        let between = winner.start.time.apart(began);
         let at_once = !arrives && between <= AT_ONCE;
         between <= RACE && fell_silent(view, winner) && (at_once || ready(winner) <= answer)
     })
@@ -83,10 +83,6 @@ fn fell_silent(view: View<'_>, other: &Related) -> bool {
 /// When an attempt was answered, at the earliest.
 fn ready(other: &Related) -> Timestamp {
     other.start.time.after(other.hello_after + other.answered_in.unwrap_or_default())
-}
-
-fn apart(one: Timestamp, other: Timestamp) -> Duration {
-    one.since(other).max(other.since(one))
 }
 
 /// Attempts that a client makes at a time begin within this.

@@ -61,7 +61,7 @@ impl Sockets {
         let Some(socket) = self.0.get(&socket(handshake)).filter(|socket| !socket.served) else { return false };
         let own = Begun::of(handshake);
         socket.begun.iter().any(|other| {
-            let near = own.start.since(other.start).max(other.start.since(own.start)) <= APART;
+            let near = own.start.apart(other.start) <= APART;
             let same_hello = own.server != other.server && own.random.is_some() && own.random == other.random;
             near && (same_hello || own.openvpn != other.openvpn)
         })

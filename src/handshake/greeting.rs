@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::flow::Side;
 use crate::preamble::services::{Service, Use};
 use crate::time::Mark;
-use crate::transport::SideFacts;
 
+use super::ending::over::first_end;
 use super::facts::Handshake;
 
 /// A connection that came up to a server that owed the first word, and that one side ended, or that was given up, before a word was said.
@@ -41,7 +41,8 @@ pub fn ungreeted(handshake: &Handshake) -> Option<Ungreeted> {
     if client.data_packets > 0 || client.highest > 0 || client.lost_at_end() > 0 || unseen {
         return None;
     }
-    let ended = Side::BOTH.into_iter().filter_map(|side| Some((side, end(flow.side(side))?))).min_by_key(|(_, mark)| *mark);
+    let ends = Side::BOTH.into_iter().filter_map(|side| first_end(handshake, flow, side));
+    let ended = ends.map(|end| (end.side, end.mark)).min_by_key(|(_, mark)| *mark);
     let stop = ended.map_or(handshake.closed_at, |(_, mark)| mark);
     let waited = stop.time.since(up.time);
     // A server that ends it is no probe.
@@ -53,12 +54,6 @@ pub fn ungreeted(handshake: &Handshake) -> Option<Ungreeted> {
     let soon = |mark: &Mark| left.is_some_and(|left| mark.time.since(left.time) <= flow.least_rtt().unwrap_or_default() * 2 + AT_ONCE);
     let closed_at_once = server.fin.map(|(mark, _)| mark).filter(|mark| server.first_data.is_none() && soon(mark));
     Some(Ungreeted { service, up, ended, waited, late: server.first_data, closed_at_once })
-}
-
-/// Where a side ended the connection.
-fn end(side: &SideFacts) -> Option<Mark> {
-    let resets = side.resets.iter().filter(|reset| reset.in_window || reset.seq_distance == 0).map(|reset| reset.mark);
-    side.fin.map(|(mark, _)| mark).into_iter().chain(resets).min()
 }
 
 /// Health checks and scans are gone sooner.

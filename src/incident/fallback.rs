@@ -67,7 +67,7 @@ impl Fallbacks {
 
     /// The report's id of the connection that took the place of a blocked one: the same client and server, the nearest in time.
     pub(super) fn of(&self, blocked: &Blocked, server: &Endpoint, name: Option<&str>) -> Option<Id> {
-        let distance = |done: &Done| done.at.since(blocked.at).max(blocked.at.since(done.at));
+        let distance = |done: &Done| done.at.apart(blocked.at);
         let same = |done: &&Done| done.server == *server || name.is_some() && done.name.as_deref() == name;
         let all = self.clients.get(&blocked.client)?.iter().filter(same).filter(|done| distance(done) <= WITHIN);
         all.min_by_key(|done| distance(done)).map(|done| done.id)

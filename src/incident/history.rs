@@ -300,10 +300,9 @@ fn changes(faces: &[(Timestamp, Face)], first: Timestamp) -> Vec<String> {
             "apparently nothing: the certificates with serial {one} and {other} are served in turn, as by several machines at one address"
         )];
     }
-    let distance = |at: Timestamp| at.since(first).max(first.since(at));
     let near = |at: Timestamp| first.since(at) <= CHANGE_BEFORE && at.since(first) <= CHANGE_AFTER;
     let pairs = faces.iter().zip(faces.iter().skip(1)).filter(|(_, (at, _))| near(*at));
-    let nearest = pairs.min_by_key(|(_, (at, _))| distance(*at));
+    let nearest = pairs.min_by_key(|(_, (at, _))| at.apart(first));
     nearest.map(|((_, before), (at, after))| before.changes_to(after, *at)).unwrap_or_default()
 }
 

@@ -149,7 +149,7 @@ impl<K> Known<K> {
     /// It has another address at one end, and began at about the same time.
     fn is_elsewhere(&self, sight: &Sight, within: Duration) -> bool {
         let moved = self.client.address != sight.client.address || self.server.address != sight.server.address;
-        moved && self.start.since(sight.start).max(sight.start.since(self.start)) <= within
+        moved && self.start.apart(sight.start) <= within
     }
 
     /// It has the same ends, and had completed and was over not long before.

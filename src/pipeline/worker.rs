@@ -147,62 +147,6 @@ impl Worker {
         self.keys.as_ref().map(|ring| ring.tally()).unwrap_or_default()
     }
 
-    /// Takes one packet or tick.
-    fn take_routed(&mut self, routed: Routed<'_>) {
-        match routed {
-            Routed::Packet { partition, interface, packet, .. } => {
-                let counts = self.counts(packet);
-                let Some(own) = self.partition(partition) else { return };
-                let known = (!counts).then(|| own.flows_counted());
-                let Partition { table, flows, shared, .. } = own;
-                match packet {
-                    Packet::Tcp(segment) => table.segment(shared, interface, segment),
-                    Packet::Udp(datagram) | Packet::Eapol(datagram) => flows.datagram(shared, interface, datagram),
-                    Packet::IcmpError(error) if error.transport() == Transport::Tcp => table.icmp(shared, error),
-                    Packet::IcmpError(error) => flows.icmp(error),
-                    Packet::Skipped(_) => {}
-                }
-                if let Some(known) = known {
-                    let more = own.flows_counted().saturating_sub(known);
-                    self.counted_elsewhere = self.counted_elsewhere.saturating_add(more);
-                }
-            }
-            Routed::Unfinished(lost) => {
-                let Some(Partition { table, flows, .. }) = self.partition(partition(&lost.key)) else { return };
-                match lost.key.transport {
-                    Transport::Tcp => table.unfinished(lost),
-                    Transport::Udp | Transport::Eapol => flows.unfinished(lost),
-                }
-            }
-            Routed::Late { late, second } => {
-                let Some(own) = self.partition(partition(&late.key)) else { return };
-                own.late.add(late, second);
-                if late.at_once {
-                    own.settle_late(Some(&late.key));
-                } else if own.late.is_full() {
-                    own.settle_late(None);
-                }
-            }
-            Routed::Told(entry) => self.told.push(entry.clone()),
-            Routed::Watch(watch) => {
-                for Partition { table, flows, .. } in &mut self.partitions {
-                    table.set_watch(watch);
-                    flows.set_watch(watch);
-                }
-            }
-            Routed::Tick(now) => {
-                for own in &mut self.partitions {
-                    if !own.late.is_empty() {
-                        own.settle_late(None);
-                    }
-                    let Partition { table, flows, shared, .. } = own;
-                    table.tick(shared, now);
-                    flows.tick(shared, now);
-                }
-            }
-        }
-    }
-
     /// Whether the flow of a packet is counted here, if the packet begins one.
     #[inline]
     fn counts(&self, packet: &Packet<'_>) -> bool {
@@ -212,7 +156,7 @@ impl Worker {
     /// Takes a packet, and gives the first packets of the flows that it means something to: of the one that was there, and of the one that it began.
     pub(super) fn take_for(&mut self, routed: Routed<'_>) -> [Option<Mark>; 2] {
         let Routed::Packet { partition, packet, .. } = routed else {
-            self.take_routed(routed);
+            self.take(routed);
             return [None; 2];
         };
         let begun = |worker: &mut Self| {
@@ -222,7 +166,7 @@ impl Worker {
             Some((first, Count::from(table.counters().flows) + flows.counters().flows))
         };
         let before = begun(self);
-        self.take_routed(routed);
+        self.take(routed);
         let after = begun(self);
         let ((was, known), (is, all)) = (before.unwrap_or_default(), after.unwrap_or_default());
         // One that is settled by its first packet is not there any more.
@@ -326,7 +270,58 @@ impl Worker {
 
 impl Taker for Worker {
     fn take(&mut self, routed: Routed<'_>) {
-        self.take_routed(routed);
+        match routed {
+            Routed::Packet { partition, interface, packet, .. } => {
+                let counts = self.counts(packet);
+                let Some(own) = self.partition(partition) else { return };
+                let known = (!counts).then(|| own.flows_counted());
+                let Partition { table, flows, shared, .. } = own;
+                match packet {
+                    Packet::Tcp(segment) => table.segment(shared, interface, segment),
+                    Packet::Udp(datagram) | Packet::Eapol(datagram) => flows.datagram(shared, interface, datagram),
+                    Packet::IcmpError(error) if error.transport() == Transport::Tcp => table.icmp(shared, error),
+                    Packet::IcmpError(error) => flows.icmp(error),
+                    Packet::Skipped(_) => {}
+                }
+                if let Some(known) = known {
+                    let more = own.flows_counted().saturating_sub(known);
+                    self.counted_elsewhere = self.counted_elsewhere.saturating_add(more);
+                }
+            }
+            Routed::Unfinished(lost) => {
+                let Some(Partition { table, flows, .. }) = self.partition(partition(&lost.key)) else { return };
+                match lost.key.transport {
+                    Transport::Tcp => table.unfinished(lost),
+                    Transport::Udp | Transport::Eapol => flows.unfinished(lost),
+                }
+            }
+            Routed::Late { late, second } => {
+                let Some(own) = self.partition(partition(&late.key)) else { return };
+                own.late.add(late, second);
+                if late.at_once {
+                    own.settle_late(Some(&late.key));
+                } else if own.late.is_full() {
+                    own.settle_late(None);
+                }
+            }
+            Routed::Told(entry) => self.told.push(entry.clone()),
+            Routed::Watch(watch) => {
+                for Partition { table, flows, .. } in &mut self.partitions {
+                    table.set_watch(watch);
+                    flows.set_watch(watch);
+                }
+            }
+            Routed::Tick(now) => {
+                for own in &mut self.partitions {
+                    if !own.late.is_empty() {
+                        own.settle_late(None);
+                    }
+                    let Partition { table, flows, shared, .. } = own;
+                    table.tick(shared, now);
+                    flows.tick(shared, now);
+                }
+            }
+        }
     }
 
     /// Asks for the memory that the next segments need.
@@ -340,12 +335,13 @@ impl Taker for Worker {
 
     #[inline]
     fn plain(&mut self, plain: Plain<'_>, _: u32) {
-        if self.counts(plain.packet)
-            && let Some(Partition { table, shared, .. }) = self.partition(plain.partition())
-        {
-            return table.expected(shared, plain.interface(), plain.segment, plain.flow().get());
+        let (partition, interface) = (plain.partition(), plain.interface());
+        if !self.counts(plain.packet) {
+            return self.take(Routed::Packet { partition, interface, packet: plain.packet, place: None });
         }
-        self.take_routed(Routed::Packet { partition: plain.partition(), interface: plain.interface(), packet: plain.packet, place: None });
+        if let Some(Partition { table, shared, .. }) = self.partition(partition) {
+            table.expected(shared, interface, plain.segment, plain.flow().get());
+        }
     }
 }
 

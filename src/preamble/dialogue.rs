@@ -205,16 +205,17 @@ impl PreambleFacts {
     /// A reply in clear where TLS was promised: it takes the promise back. Other bytes mean nothing.
     pub(crate) fn fall_back(&mut self, bytes: &[u8], mark: Mark) {
         let line = trim_end(first_line(bytes));
-        let any = |words: &[&str]| words.iter().any(|word| starts_with(line, word));
-        let (upgrade, code) = match self.dialect {
-            Dialect::Imap if any(&["* BYE "]) => (Upgrade::Unavailable, None),
-            Dialect::Pop3 if any(&["-ERR"]) => (Upgrade::Unavailable, None),
-            Dialect::Sieve if any(&["BYE ", "NO "]) => (Upgrade::Unavailable, None),
-            _ => match Reply::read(line).map(|reply| reply.code) {
-                Some(code @ 400..500) => (Upgrade::Unavailable, Some(code)),
-                Some(code @ 500..600) => (Upgrade::Refused, Some(code)),
-                _ => return,
-            },
+        let refuses = match self.dialect {
+            Dialect::Imap => starts_with(line, "* BYE "),
+            Dialect::Pop3 => starts_with(line, "-ERR"),
+            Dialect::Sieve => starts_with(line, "BYE ") || starts_with(line, "NO "),
+            _ => false,
+        };
+        let (upgrade, code) = match Reply::read(line).map(|reply| reply.code) {
+            _ if refuses => (Upgrade::Unavailable, None),
+            Some(code @ 400..500) => (Upgrade::Unavailable, Some(code)),
+            Some(code @ 500..600) => (Upgrade::Refused, Some(code)),
+            _ => return,
         };
         if self.upgrade == Upgrade::Granted && self.dialect.is_starttls() {
             self.say(&Said { side: Side::Server, bytes: line, mark });

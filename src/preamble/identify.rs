@@ -165,6 +165,7 @@ pub(super) fn replies(protocol: &str, bytes: &[u8]) -> bool {
     let line = first_line(bytes);
     match protocol {
         // RESP begins each reply with its type, and ends the first line with CRLF.
+        "Redis" if !bytes.get(line.len()..).unwrap_or_default().starts_with(b"\r\n") => false,
         "Redis" => match line.split_first() {
             Some((b'+' | b'-', word)) => word.first().is_some_and(u8::is_ascii_alphabetic),
             Some((b'$' | b'*' | b':' | b'%' | b'~', count)) => number(count.strip_prefix(b"-").unwrap_or(count)).is_some(),

@@ -432,11 +432,18 @@ impl Plaintext {
         self.demands_tls || self.http_status == Some(400) && self.title.as_deref().is_some_and(identify::says_tls)
     }
 
+    /// It shows the way to where TLS is spoken.
+    pub fn sends_to_https(&self) -> bool {
+        self.location.as_deref().is_some_and(|location| location.starts_with("https:"))
+    }
+
     /// The answer of a TLS server to plain HTTP: an error, or the way to where TLS is spoken.
     pub fn complains(&self) -> bool {
         let text = format!("{} {}", self.first, self.title.as_deref().unwrap_or_default()).to_ascii_lowercase();
-        let elsewhere = self.location.as_deref().is_some_and(|location| location.starts_with("https:"));
-        self.http_status == Some(400) || self.demands_tls || elsewhere || text.contains("https") && self.http_status != Some(200)
+        self.http_status == Some(400)
+            || self.demands_tls
+            || self.sends_to_https()
+            || text.contains("https") && self.http_status != Some(200)
     }
 }
 

@@ -422,7 +422,7 @@ impl Print {
             (_, false) => TWICE,
             (_, true) => ELSEWHERE,
         };
-        same && new.time.since(self.time).max(self.time.since(new.time)) <= within
+        same && new.time.apart(self.time) <= within
     }
 }
 

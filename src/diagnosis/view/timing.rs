@@ -84,9 +84,11 @@ impl View<'_> {
 
     /// The client left over TCP when the server owed it an answer to all or a part of its hello.
     pub fn is_owed_at_the_end(&self) -> bool {
-        let left = self.is_tcp() && self.hello_begun() && self.failed_without_words();
-        let ending = self.ended_by(Side::Client).filter(|_| left);
-        ending.and_then(|ending| self.awaited_at(ending.mark)).is_some_and(|awaited| awaited.side == Side::Server)
+        // Nearly all handshakes complete, and are asked no further.
+        if !(self.failed_without_words() && self.is_tcp() && self.hello_begun()) {
+            return false;
+        }
+        self.ended_by(Side::Client).and_then(|ending| self.awaited_at(ending.mark)).is_some_and(|awaited| awaited.side == Side::Server)
     }
 
     /// The SYN is a system's, which made it for a program, and its answer was long on the way: when it came, the program had closed. Checks and scans

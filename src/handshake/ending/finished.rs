@@ -109,8 +109,12 @@ fn finished_too_late(h: &Over<'_>, client_finished: Mark) -> Option<Ending> {
     let (fin, _) = server.fin.filter(|(fin, _)| *fin < client_finished || closed_unheard(h, *fin))?;
     let listens = h.application_data.client.is_some() && client.acked >= client.highest && server.resets.is_empty();
     let spoke = server_went_on(h) || h.served_early(client_finished);
-    let blind = h.flow.is_udp() || h.carried.is_some() || h.flow.out_of_step > 0;
-    (!listens && !spoke && !blind).then(|| Ending::new(Outcome::Closed, Side::Server, fin))
+    (!listens && !spoke && ends_in_order(h)).then(|| Ending::new(Outcome::Closed, Side::Server, fin))
+}
+
+/// It ends by packets of TCP, whose order is known.
+fn ends_in_order(h: &Over<'_>) -> bool {
+    !h.flow.is_udp() && h.carried.is_none() && h.flow.out_of_step == 0
 }
 
 /// Below TLS 1.3 the server has the last word of a full handshake: a client that had closed before it came, and answers it by the RST of a system whose
@@ -119,10 +123,9 @@ fn left_before_the_last_word(h: &Over<'_>, alerts: &[AlertSeen], (finished, serv
     let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
     let said = alerts.iter().any(|alert| alert.from == Side::Client && alert.mark < server_finished);
     let full = !h.is_tls13() && finished < server_finished && !said;
-    let blind = h.flow.is_udp() || h.carried.is_some() || h.flow.out_of_step > 0;
     // Its FIN, whatever RSTs follow when the server goes on.
     let fin = client.fin.map(|(mark, _)| Terminator { side: Side::Client, mark, reset: false });
-    let end = fin.or_else(|| h.first_end(Side::Client)).filter(|end| end.mark < server_finished && full && !blind)?;
+    let end = fin.or_else(|| h.first_end(Side::Client)).filter(|end| end.mark < server_finished && full && ends_in_order(h))?;
     // Who leaves before an answer can be there waits for none; and one that only listens from then on takes it.
     let waited = h.flow.elapsed(finished, end.mark) >= h.flow.least_rtt().unwrap_or_default().max(LEAST_WAIT);
     let refuses = client.resets.iter().any(|reset| reset.mark > server_finished && reset.unknowing);

@@ -49,20 +49,28 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         return None;
     };
-    Some(
-        Finding::new(
-            Cause::AcceptQueueFull,
-            confidence,
-            format!("{} sent its SYN-ACK {} and ignores the ClientHello: its accept queue is full.", case.handshake.server, times(answer.count)),
-        )
-        .stopped_by(StoppedBy::Server)
-        .shown_by(hello, "the client's first data, never acknowledged")
-        .shown_by(answer.last, format!("SYN-ACK no. {}", answer.count))
-        .or_else(&[Cause::OneWayPath])
-        .advise("On the server, check whether the accept queue is full (Recv-Q has reached Send-Q) and why the process does not accept connections:")
-        .advise(remedy::ss_listen(case.handshake.server.port))
-        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
+    let finding = Finding::new(
+        Cause::AcceptQueueFull,
+        confidence,
+        format!(
+            "{} sent its SYN-ACK {} and ignores the ClientHello: its accept queue is full.",
+            case.handshake.server,
+            times(answer.count)
+        ),
     )
+    .stopped_by(StoppedBy::Server)
+    .shown_by(hello, "the client's first data, never acknowledged")
+    .shown_by(answer.last, format!("SYN-ACK no. {}", answer.count))
+    .or_else(&[Cause::OneWayPath]);
+    Some(find_out_why(finding, case.handshake.server.port))
+}
+
+/// Whether the queue is full, and why.
+fn find_out_why(finding: Finding, port: u16) -> Finding {
+    finding
+        .advise("On the server, check whether the accept queue is full (Recv-Q has reached Send-Q) and why the process does not accept connections:")
+        .advise(remedy::ss_listen(port))
+        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops"))
 }
 
 /// The handshake completed, a while after it might have.
@@ -105,23 +113,19 @@ fn overlooked_at_server(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         return None;
     }
     let server = case.handshake.server;
-    Some(
-        Finding::new(
-            Cause::AcceptQueueFull,
-            Confidence::Likely,
-            format!(
-                "{server} took no notice of this SYN, nor of {} of the same seconds, though it serves others: its queue of connections was full.",
-                counted(others as u64, "other", "others")
-            ),
-        )
-        .weight(Weight::Overrides)
-        .stopped_by(StoppedBy::Server)
-        .shown_by(syn.first, "SYN, unanswered, seen next to the server")
-        .or_else(&[Cause::PacketLoss, Cause::TcpSynUnanswered])
-        .advise("On the server, look whether its queue overflows (Send-Q of a listening socket is its length), and find out why the process does not accept connections:")
-        .advise(remedy::ss_listen(server.port))
-        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
+    let finding = Finding::new(
+        Cause::AcceptQueueFull,
+        Confidence::Likely,
+        format!(
+            "{server} took no notice of this SYN, nor of {} of the same seconds, though it serves others: its queue of connections was full.",
+            counted(others as u64, "other", "others")
+        ),
     )
+    .weight(Weight::Overrides)
+    .stopped_by(StoppedBy::Server)
+    .shown_by(syn.first, "SYN, unanswered, seen next to the server")
+    .or_else(&[Cause::PacketLoss, Cause::TcpSynUnanswered]);
+    Some(find_out_why(finding, server.port))
 }
 
 /// Next to the server, a hello comes again and again and is not acknowledged, while others of the same moment were taken in at once, or after some repeats:
@@ -131,33 +135,30 @@ fn no_room_for_the_third(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let near = view.near_side() == Some(Side::Server) || view.same_link();
     let hello = view.hello_first().filter(|_| near && view.is_up() && view.hello_unacked() && view.hello_copies() >= 2)?;
     let start = facts.flow.first.time;
-    let burst = case.knowledge.related.iter().filter(|other| {
-        let apart = other.start.time.since(start).max(start.since(other.start.time));
-        other.same_endpoint && other.outcome == Outcome::Completed && apart <= BURST
-    });
+    let burst = case
+        .knowledge
+        .related
+        .iter()
+        .filter(|other| other.same_endpoint && other.outcome == Outcome::Completed && other.start.time.apart(start) <= BURST);
     let (late, at_once) = burst.fold((0, 0), |(late, at_once), other| if other.resent { (late + 1, at_once) } else { (late, at_once + 1) });
     if late < SEVERAL || at_once == 0 {
         return None;
     }
     let server = facts.server;
-    Some(
-        Finding::new(
-            Cause::AcceptQueueFull,
-            Confidence::Likely,
-            format!(
-                "{server} took no notice of the ClientHello, sent {}, while it served others of the same moment, {} of them after repeats: it had no room for the connection.",
-                times(view.hello_copies()),
-                late
-            ),
-        )
-        .weight(Weight::Overrides)
-        .stopped_by(StoppedBy::Server)
-        .shown_by(hello, "ClientHello, seen next to the server and never acknowledged")
-        .or_else(&[Cause::ClientHelloDropped])
-        .advise("On the server, look whether its queue overflows (Send-Q of a listening socket is its length), and find out why the process does not accept connections:")
-        .advise(remedy::ss_listen(server.port))
-        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
+    let finding = Finding::new(
+        Cause::AcceptQueueFull,
+        Confidence::Likely,
+        format!(
+            "{server} took no notice of the ClientHello, sent {}, while it served others of the same moment, {} of them after repeats: it had no room for the connection.",
+            times(view.hello_copies()),
+            late
+        ),
     )
+    .weight(Weight::Overrides)
+    .stopped_by(StoppedBy::Server)
+    .shown_by(hello, "ClientHello, seen next to the server and never acknowledged")
+    .or_else(&[Cause::ClientHelloDropped]);
+    Some(find_out_why(finding, server.port))
 }
 
 /// Connections that a queue meets together begin within this time.
@@ -170,19 +171,19 @@ fn syn_ignored_by_busy_server(case: &Case<'_>, view: View<'_>) -> Option<Finding
         return None;
     }
     let syn = view.client().syn?;
-    Some(
-        Finding::new(
-            Cause::AcceptQueueFull,
-            Confidence::Strong,
-            format!("{} ignored {} after it had accepted connections that it never served: its accept queue is full.", case.handshake.server, counted(syn.count, "SYN", "SYNs")),
-        )
-        .weight(Weight::Overrides)
-        .stopped_by(StoppedBy::Server)
-        .shown_by(syn.last, format!("SYN no. {}, unanswered", syn.count))
-        .noting("the server accepted other connections and never answered their ClientHello")
-        .or_else(&[Cause::TcpSynUnanswered])
-        .advise("On the server, check whether the accept queue is full (Recv-Q has reached Send-Q) and why the process does not accept connections:")
-        .advise(remedy::ss_listen(case.handshake.server.port))
-        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
+    let finding = Finding::new(
+        Cause::AcceptQueueFull,
+        Confidence::Strong,
+        format!(
+            "{} ignored {} after it had accepted connections that it never served: its accept queue is full.",
+            case.handshake.server,
+            counted(syn.count, "SYN", "SYNs")
+        ),
     )
+    .weight(Weight::Overrides)
+    .stopped_by(StoppedBy::Server)
+    .shown_by(syn.last, format!("SYN no. {}, unanswered", syn.count))
+    .noting("the server accepted other connections and never answered their ClientHello")
+    .or_else(&[Cause::TcpSynUnanswered]);
+    Some(find_out_why(finding, case.handshake.server.port))
 }

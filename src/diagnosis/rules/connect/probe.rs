@@ -233,8 +233,7 @@ fn scanned(case: &Case<'_>) -> Option<Finding> {
 fn pinged(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     let (syn, answer) = (view.client().syn?, view.server().syn?);
-    let reset =
-        super::refuses_answers(view).filter(|_| super::is_hasty(case.handshake) && Side::BOTH.into_iter().all(|side| !view.spoke(side)))?;
+    let reset = super::refuses_answers(view).filter(|_| super::is_hasty(case.handshake))?;
     let (client, server) = (case.handshake.client.address, case.handshake.server);
     let count = times(syn.count);
     Some(

@@ -68,10 +68,8 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     .weight(if felt { Weight::Explains } else { Weight::Note })
     .stopped_by(StoppedBy::Network)
     .shown_by(loss.repaired, format!("{} arrives {} late", loss.what, span_text(loss.worst)))
-    .or_else(or_late)
-    .advise("Measure the loss on the path and check the counters of both hosts:")
-    .advise(remedy::measure_loss(case.handshake))
-    .advise(Command::new("nstat -az TcpRetransSegs TcpExtTCPTimeouts"));
+    .or_else(or_late);
+    let finding = measured(case, finding).advise(Command::new("nstat -az TcpRetransSegs TcpExtTCPTimeouts"));
     if !asked_again {
         return Some(finding);
     }
@@ -132,14 +130,8 @@ fn stopped(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         .find_map(|side| at_sender(case, view, side).or_else(|| at_receiver(view, side)).map(|finding| (side, finding)))?;
     let alternatives: &[Cause] =
         if side == Side::Client { &[Cause::SplitClientHello, Cause::OneWayPath] } else { &[Cause::PathMtuBlackHole, Cause::OneWayPath] };
-    Some(
-        finding
-            .stopped_by(StoppedBy::Network)
-            .or_else(alternatives)
-            .advise("Measure the loss on the path and check the counters of both hosts:")
-            .advise(remedy::measure_loss(case.handshake))
-            .advise(Command::new("nstat -az TcpRetransSegs TcpExtTCPTimeouts")),
-    )
+    let finding = measured(case, finding.stopped_by(StoppedBy::Network).or_else(alternatives));
+    Some(finding.advise(Command::new("nstat -az TcpRetransSegs TcpExtTCPTimeouts")))
 }
 
 /// The client left in front of a hole in the server's flight, and what was missing came after that.
@@ -153,17 +145,13 @@ fn filled_late(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         case.handshake.client.host(),
         span_text(late.time.since(left.time))
     );
-    Some(
-        Finding::new(Cause::PacketLoss, Confidence::Likely, summary)
-            .stopped_by(StoppedBy::Network)
-            .shown_by(left, format!("the client's {}, before the missing bytes", if left == ending.mark { ending.name() } else { "FIN" }))
-            .shown_by(late, "the missing bytes arrive")
-            .noting("the client had acknowledged selectively what lies behind them")
-            .or_else(&[Cause::PathMtuBlackHole, Cause::ServerFlightDropped, Cause::ClientTimeout])
-            .advise("Measure the loss on the path and check the counters of both hosts:")
-            .advise(remedy::measure_loss(case.handshake))
-            .advise(remedy::ping_mtu(case.handshake.server.address, 1500)),
-    )
+    let finding = Finding::new(Cause::PacketLoss, Confidence::Likely, summary)
+        .stopped_by(StoppedBy::Network)
+        .shown_by(left, format!("the client's {}, before the missing bytes", if left == ending.mark { ending.name() } else { "FIN" }))
+        .shown_by(late, "the missing bytes arrive")
+        .noting("the client had acknowledged selectively what lies behind them")
+        .or_else(&[Cause::PathMtuBlackHole, Cause::ServerFlightDropped, Cause::ClientTimeout]);
+    Some(measured(case, finding).advise(remedy::ping_mtu(case.handshake.server.address, 1500)))
 }
 
 /// The client's FIN, which stands behind its ClientHello, came first: an earlier copy of the hello was lost on its way here, and when this one came the client
@@ -180,15 +168,17 @@ fn overtaken_by_fin(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         case.handshake.client.host(),
         span_text(fin.time.since(up.time))
     );
-    Some(
-        Finding::new(Cause::PacketLoss, Confidence::Likely, summary)
-            .stopped_by(StoppedBy::Network)
-            .shown_by(fin, format!("the client's FIN, behind {} that had not come", counted(at, "byte", "bytes")))
-            .shown_by(hello, "the ClientHello arrives")
-            .or_else(&[Cause::ClientHelloDropped, Cause::ClientTimeout])
-            .advise("Measure the loss on the path and check the counters of both hosts:")
-            .advise(remedy::measure_loss(case.handshake)),
-    )
+    let finding = Finding::new(Cause::PacketLoss, Confidence::Likely, summary)
+        .stopped_by(StoppedBy::Network)
+        .shown_by(fin, format!("the client's FIN, behind {} that had not come", counted(at, "byte", "bytes")))
+        .shown_by(hello, "the ClientHello arrives")
+        .or_else(&[Cause::ClientHelloDropped, Cause::ClientTimeout]);
+    Some(measured(case, finding))
+}
+
+/// Where it is lost, and how much of it.
+fn measured(case: &Case<'_>, finding: Finding) -> Finding {
+    finding.advise("Measure the loss on the path and check the counters of both hosts:").advise(remedy::measure_loss(case.handshake))
 }
 
 /// Something behind the lost segment arrived, or something before it: the path works, this segment does not get through.

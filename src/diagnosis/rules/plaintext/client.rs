@@ -97,9 +97,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 
 /// The server sent it on to https, and it went there: a link or bookmark says http.
 fn was_sent_on(case: &Case<'_>) -> bool {
-    let elsewhere = |answer: &Plaintext| answer.location.as_deref().is_some_and(|location| location.starts_with("https:"));
     let handshake = case.handshake;
-    handshake.plaintext.server.as_ref().is_some_and(|answer| elsewhere(&answer.what))
+    handshake.plaintext.server.as_ref().is_some_and(|answer| answer.what.sends_to_https())
         && case.knowledge.related.iter().any(|other| other.same_endpoint && other.used && other.start > handshake.flow.first)
 }
 
@@ -177,12 +176,12 @@ fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
     // A server that answers this dialogue speaks TLS behind it, and not in its place.
     let speaks_at_once = case.knowledge.speaks_tls && !case.knowledge.answers_in_clear;
     let due = server_spoke_tls(case.handshake) || speaks_at_once || is_implicit_tls(case.handshake.server.port);
-    (undone && (due || turned_away(case, facts))).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
+    (undone && (due || broke_off_the_request(case, facts))).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
 }
 
 /// The server ended the connection on a request that a server of this protocol answers: a SQL Server that answers no PRELOGIN may insist on TDS 8.0, and
 /// a PostgreSQL without TLS says `N`, while a listener that starts with TLS stops reading in the middle of the request, which makes its end a RST.
-pub(super) fn turned_away(case: &Case<'_>, facts: &PreambleFacts) -> bool {
+pub(super) fn broke_off_the_request(case: &Case<'_>, facts: &PreambleFacts) -> bool {
     let ending = View::new(case.handshake).ended_by(Side::Server);
     let closed = match facts.dialect {
         Dialect::Tds => ending.is_some(),

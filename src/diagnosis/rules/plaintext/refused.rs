@@ -68,7 +68,7 @@ fn closed_instead(case: &Case<'_>) -> Option<Finding> {
     let ending = view.ended_by(Side::Server).filter(|ending| ending.mark.frame > asked.frame)?;
     let silent = view.server().gap_bytes == 0 && view.server().last_data.is_none_or(|last| last < asked);
     // It may speak TLS at once.
-    if !silent || super::client::turned_away(case, facts) {
+    if !silent || super::client::broke_off_the_request(case, facts) {
         return None;
     }
     let verb = if ending.reset.is_some() { "reset" } else { "closed" };

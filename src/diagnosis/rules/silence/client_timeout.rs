@@ -6,13 +6,14 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Handshake, StoppedBy};
 use crate::time::Mark;
 use crate::transport::IcmpNote;
-use crate::wording::counted;
+use crate::wording::{counted, times};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientTimeout, against: &[], page: page!("client-timeout"), check };
 
@@ -81,7 +82,7 @@ fn for_an_answer(case: &Case<'_>) -> Option<Finding> {
         let up = up.time.since(syn.first.time);
         finding = finding.noting(format!("it left {} after its SYN, of which the connection took {}", span_text(total), span_text(up)));
         if syn.count > 1 {
-            finding = finding.noting(format!("the SYN was sent {}", crate::wording::times(syn.count))).or_else(&[Cause::PacketLoss]);
+            finding = finding.noting(format!("the SYN was sent {}", times(syn.count))).or_else(&[Cause::PacketLoss]);
         }
     }
     if trickles {
@@ -101,7 +102,7 @@ fn for_an_answer(case: &Case<'_>) -> Option<Finding> {
                 _ => &[Cause::PacketLoss, Cause::ServerSilent, Cause::ServerSlow],
             })
             .advise("On the server, find out what it was waiting for before you raise the client's timeout.")
-            .advise(crate::diagnosis::remedy::s_client(facts, "")),
+            .advise(remedy::s_client(facts, "")),
     )
 }
 
@@ -131,7 +132,7 @@ fn over_quic(case: &Case<'_>, answer: Mark, closed: Option<&IcmpNote>) -> Findin
     let finding = if closed.is_none() { finding.or_else(&[Cause::ServerFlightDropped]) } else { finding };
     finding
         .advise("On the client, compare its time limit with the round trip; on the server, find out why the answer is late if the path is short.")
-        .advise(crate::diagnosis::remedy::log(facts, Side::Client, "it says whether it gave up waiting or was ended"))
+        .advise(remedy::log(facts, Side::Client, "it says whether it gave up waiting or was ended"))
 }
 
 /// The first that the server says is answered by the RST of a system whose program is gone, after a wait: it had left before, and its FIN is stuck behind what
@@ -159,7 +160,7 @@ fn unseen(case: &Case<'_>, view: View<'_>, ending: &Ending<'_>, hello: Mark) -> 
         finding
             .or_else(if lost { &[Cause::PacketLoss, Cause::ServerSlow] } else { &[Cause::ServerSlow, Cause::ClientAborted] })
             .advise("On the server, find out what it was waiting for before you raise the client's timeout.")
-            .advise(crate::diagnosis::remedy::s_client(case.handshake, "")),
+            .advise(remedy::s_client(case.handshake, "")),
     )
 }
 
@@ -183,7 +184,7 @@ fn connecting(case: &Case<'_>, (took, attempts): (Duration, usize)) -> Option<Fi
             .or_else(&[Cause::TcpProbe, Cause::AcceptQueueFull])
             .advise("On the client, raise the time limit for connecting above the time that the SYN-ACK takes; a packet that is lost costs another second.")
             .advise("Find out what makes the path so long: distance, a congested link, or a server whose system answers late.")
-            .advise(crate::diagnosis::remedy::port_open(facts)),
+            .advise(remedy::port_open(facts)),
     )
 }
 

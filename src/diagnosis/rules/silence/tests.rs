@@ -413,18 +413,24 @@ fn behind_a_proxy_it_is_the_proxy_that_closes() {
     assert_eq!((closed(true), closed(false)), ((Confidence::Likely, true), (Confidence::Strong, false)));
 }
 
+/// The client closed so many milliseconds after its hello, which the server had acknowledged.
+fn left_unanswered(after: i64) -> Handshake {
+    let mut facts = partial_hello(300, 291);
+    facts.partial_client_hello = None;
+    facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+    for seen in &mut facts.client_hellos {
+        (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+    }
+    (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
+    let client = &mut facts.flow.sides.client;
+    (client.acked, client.acked_at, client.fin) = (300, Some(at(5, 45)), Some((at(6, 25 + after), 300)));
+    facts
+}
+
 #[test]
 fn who_leaves_again_and_again_after_the_same_time_has_a_limit() {
     let left = |after: i64, others: &[(i64, i64)]| {
-        let mut facts = partial_hello(300, 291);
-        facts.partial_client_hello = None;
-        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-        for seen in &mut facts.client_hellos {
-            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
-        }
-        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
-        let client = &mut facts.flow.sides.client;
-        (client.acked, client.acked_at, client.fin) = (300, Some(at(5, 45)), Some((at(6, 25 + after), 300)));
+        let facts = left_unanswered(after);
         let related = others.iter().map(|(start, after)| crate::diagnosis::knowledge::Related {
             same_endpoint: true,
             outcome: Outcome::Closed,
@@ -446,15 +452,8 @@ fn who_leaves_again_and_again_after_the_same_time_has_a_limit() {
 fn a_server_that_does_not_answer_is_slow_however_soon_its_client_leaves() {
     type Change = fn(&mut Handshake, &mut Knowledge);
     let told = |after: i64, change: Change| {
-        let mut facts = partial_hello(300, 291);
-        facts.partial_client_hello = None;
-        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-        for seen in &mut facts.client_hellos {
-            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
-        }
-        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
-        let client = &mut facts.flow.sides.client;
-        (client.acked, client.acked_at, client.fin) = (301, Some(at(5, 45)), Some((at(6, 25 + after), 300)));
+        let mut facts = left_unanswered(after);
+        facts.flow.sides.client.acked = 301;
         let mut knowledge = Knowledge::default();
         change(&mut facts, &mut knowledge);
         crate::diagnosis::testing::verdict_knowing(&facts, &knowledge).cause()

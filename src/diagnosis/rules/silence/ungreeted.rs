@@ -30,10 +30,7 @@ pub(super) fn given_up(case: &Case<'_>) -> Option<Finding> {
         );
         (Confidence::Likely, Weight::Fallback, summary)
     };
-    let finding = Finding::new(Cause::ClientTimeout, confidence, summary)
-        .weight(weight)
-        .stopped_by(StoppedBy::Client)
-        .shown_by(found.up, "TCP connection up; the server's greeting was expected next")
+    let finding = Finding { weight, confidence, ..unspoken(Cause::ClientTimeout, StoppedBy::Client, &found, summary) }
         .shown_by(left, format!("the client gives up after {waited}"));
     let finding = match found.late {
         Some(late) => finding.shown_by(late, "the server's greeting arrives after that"),
@@ -54,10 +51,7 @@ pub(super) fn tls_was_expected(case: &Case<'_>) -> Option<Finding> {
         span_text(found.waited),
         speaks_first(&found)
     );
-    let finding = Finding::new(Cause::ClientSilent, Confidence::Likely, summary)
-        .weight(Weight::Fallback)
-        .stopped_by(StoppedBy::Client)
-        .shown_by(found.up, "TCP connection up; the server's greeting was expected next")
+    let finding = unspoken(Cause::ClientSilent, StoppedBy::Client, &found, summary)
         .shown_by(left, "the client gives up")
         .shown_by(closed, "the server's FIN answers at once: its process was waiting")
         .or_else(&[Cause::LoadBalancerNoBackend, Cause::ServerSilent, Cause::TcpProbe]);
@@ -75,10 +69,7 @@ pub(super) fn closed_unspoken(case: &Case<'_>) -> Option<Finding> {
         span_text(found.waited),
         speaks_first(&found)
     );
-    let finding = Finding::new(Cause::ServerTimeout, Confidence::Likely, summary)
-        .weight(Weight::Fallback)
-        .stopped_by(StoppedBy::Server)
-        .shown_by(found.up, "TCP connection up; the server's greeting was expected next")
+    let finding = unspoken(Cause::ServerTimeout, StoppedBy::Server, &found, summary)
         .shown_by(end, "the server ends the connection")
         .or_else(&[Cause::LoadBalancerNoBackend, Cause::ClientSilent]);
     Some(advised(facts, &found, finding))
@@ -95,14 +86,19 @@ pub(super) fn reset_unspoken(case: &Case<'_>) -> Option<Finding> {
         span_text(found.waited),
         speaks_first(&found)
     );
-    let finding = Finding::new(Cause::ServerReset, Confidence::Likely, summary)
-        .weight(Weight::Fallback)
-        .stopped_by(StoppedBy::Server)
-        .shown_by(found.up, "TCP connection up; the server's greeting was expected next")
+    let finding = unspoken(Cause::ServerReset, StoppedBy::Server, &found, summary)
         .shown_by(end, "the server's RST, with no byte before it")
         .or_else(&[Cause::LoadBalancerNoBackend, Cause::ServerClosed])
         .advise(remedy::log(facts, Side::Server, "the process may have ended, or a limit or an access list turned the client away"));
     Some(advised(facts, &found, finding))
+}
+
+/// What they have in common: nothing that explains more strongly stands beside them.
+fn unspoken(cause: Cause, by: StoppedBy, found: &Ungreeted, summary: String) -> Finding {
+    Finding::new(cause, Confidence::Likely, summary)
+        .weight(Weight::Fallback)
+        .stopped_by(by)
+        .shown_by(found.up, "TCP connection up; the server's greeting was expected next")
 }
 
 fn is_reset(facts: &Handshake, end: Mark) -> bool {
@@ -118,10 +114,7 @@ pub(super) fn never_greeted(case: &Case<'_>) -> Option<Finding> {
     let found = ungreeted(facts).filter(|found| found.ended.is_none())?;
     let summary =
         format!("{} accepted the connection and sent no greeting for {}: {}.", facts.server, span_text(found.waited), speaks_first(&found));
-    let finding = Finding::new(Cause::ServerSilent, Confidence::Likely, summary)
-        .weight(Weight::Fallback)
-        .stopped_by(StoppedBy::Server)
-        .shown_by(found.up, "TCP connection up; the server's greeting was expected next")
+    let finding = unspoken(Cause::ServerSilent, StoppedBy::Server, &found, summary)
         .shown_by(facts.closed_at, "still no greeting")
         .or_else(&[Cause::LoadBalancerNoBackend, Cause::ClientSilent]);
     Some(advised(facts, &found, finding))

@@ -35,15 +35,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if view.is_tcp() && view.ended_by(Side::Client).is_some() && !view.waited() {
         return None;
     }
-    // A server that fails on what a hello offers has got it.
-    if view.is_tcp()
-        && view.hello_unacked()
-        && view.hello_copies() >= 2
-        && view.ended_by(Side::Server).is_none()
-        && handshake.deciding_alert().is_none()
-    {
-        return None;
-    }
     let hello = handshake.last_hello()?;
     // To a hello that offers nothing below TLS 1.3, or drafts of it alone, an alert protocol_version is the answer that the standard asks for.
     let only_newest =
