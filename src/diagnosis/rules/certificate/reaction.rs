@@ -253,7 +253,7 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
         || at_once <= COMPARES && shows_itself_in_vain(case);
     let meant = database
         || business
-        || drops_tls(handshake)
+        || drops_tls(handshake).is_some()
         || match checks {
             // Of those that say goodbye, who named the protocols of HTTP and comes again had a request to make.
             Checks::Afterwards => {
@@ -281,16 +281,12 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     Some(Reaction::LeftAfter { mark, orderly: alert.is_some(), meant: meant && !browser, quit: false })
 }
 
-/// Behind its Finished it went on in clear: it has thrown TLS away, as OpenLDAP's library does before it says goodbye.
-fn drops_tls(handshake: &Handshake) -> bool {
+/// Where the client went on in clear behind its Finished: it has thrown TLS away, as OpenLDAP's library does before it says goodbye.
+pub(super) fn drops_tls(handshake: &Handshake) -> Option<Mark> {
     let client = handshake.flow.side(Side::Client);
-    let whole = client.gap_bytes == 0 && client.snaplen_cut == 0;
-    let in_clear = |anomaly: &Anomaly| anomaly.side == Side::Client && matches!(anomaly.kind, AnomalyKind::NotARecord { .. });
-    whole
-        && handshake
-            .finished
-            .client
-            .is_some_and(|finished| handshake.anomalies.iter().any(|anomaly| in_clear(anomaly) && anomaly.mark > finished))
+    let finished = handshake.finished.client.filter(|_| client.gap_bytes == 0 && client.snaplen_cut == 0)?;
+    let in_clear = |anomaly: &&Anomaly| anomaly.side == Side::Client && matches!(anomaly.kind, AnomalyKind::NotARecord { .. });
+    handshake.anomalies.iter().filter(in_clear).map(|anomaly| anomaly.mark).find(|mark| *mark > finished)
 }
 
 /// A server of HTTP/2 sends its settings unasked, mostly together with its Finished: they answer nothing (RFC 9113 section 3.4).

@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::identity;
-use super::reaction::Reaction;
+use super::reaction::{Reaction, drops_tls};
 use super::view::{CertificateView, Source, Standing};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
@@ -27,7 +27,14 @@ pub(super) const REJECTED: Fault = Fault::new(
 
 fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let sound = view.chain.is_some_and(|chain| chain.trust == Trust::Trusted && chain.covers_name != Some(false));
+    let dropped = drops_tls(view.case.handshake).filter(|_| matches!(view.reaction, Reaction::LeftAfter { .. }));
     let summary = match (view.source, view.reaction) {
+        _ if dropped.is_some() => {
+            format!(
+                "The client did not accept the certificate of {}: it completed the handshake, and went on in clear to leave",
+                view.target()
+            )
+        }
         (Source::Seen, _) if sound => {
             format!(
                 "Nothing in this capture is wrong with the certificate of {}: the client has a different trust store, pins a key, or knows of a revocation",
@@ -59,6 +66,9 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
     };
     let alternatives = view.alternatives(Cause::ServerCertificateRejected);
     let mut finding = view.finding(Cause::ServerCertificateRejected, standing, summary).or_else(&alternatives);
+    if let Some(mark) = dropped {
+        finding = finding.shown_by(mark, "the client goes on in clear behind its Finished: it has thrown TLS away");
+    }
     if matches!(view.reaction, Reaction::Left { .. }) {
         finding = finding.or_else(&[Cause::ClientAborted]);
     }
