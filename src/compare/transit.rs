@@ -174,7 +174,24 @@ impl Way<'_> {
                 None => unknown.push(*item),
             }
         }
+        // A copy that arrived with other bytes and a wrong checksum is one of those that were sent.
+        unknown.retain(|item| {
+            let same = |from: &Sent| item.len > 0 && (from.at, from.len) == (item.at, item.len) && !from.resets();
+            let sent = waiting.values_mut().filter(|_| self.is_damaged(item)).find_map(|copies| {
+                let place = copies.iter().position(same)?;
+                copies.remove(place)
+            });
+            if let Some(from) = sent {
+                self.transit.arrived.push((from.index, item.index));
+            }
+            sent.is_none()
+        });
         (unknown, waiting.into_values().flatten().collect())
+    }
+
+    /// Its checksum is wrong where it arrived: its receiver drops it.
+    fn is_damaged(&self, item: &Sent) -> bool {
+        self.receiver.packets.get(item.index).is_some_and(|packet| packet.damaged)
     }
 
     /// What arrived in other packets than it was sent in was split or joined on the way, or doubled, altered, or sent by somebody else.
@@ -193,7 +210,8 @@ impl Way<'_> {
             }
         }
         if self.tcp {
-            self.transit.received = stream(self.receiver, &self.got, |item| !foreign.contains(&item.index));
+            changed.retain(|index| self.receiver.packets.get(*index).is_some_and(|packet| !packet.damaged));
+            self.transit.received = stream(self.receiver, &self.got, |item| !foreign.contains(&item.index) && !self.is_damaged(item));
             self.transit.altered = self.transit.sent.differs(&stream(self.receiver, &self.got, |item| changed.contains(&item.index)));
         }
     }

@@ -95,7 +95,8 @@ impl<'a> Comparison<'a> {
         let preamble = |point: &Point<'_>| point.report.and_then(|report| report.handshake.preamble);
         let isns = self.client.view.isn(Side::Client).zip(self.server.view.isn(Side::Client));
         let first = |view: &'a Vantage, isn: u32| {
-            let begins = |packet: &&Passing| packet.from == Side::Client && packet.len > 0 && packet.seq == isn.wrapping_add(1);
+            let begins =
+                |packet: &&Passing| packet.from == Side::Client && packet.len > 0 && packet.seq == isn.wrapping_add(1) && !packet.damaged;
             view.packets.iter().find(begins).map(|packet| &packet.payload)
         };
         let begins_otherwise = isns.is_some_and(|(at_client, at_server)| {
@@ -202,11 +203,26 @@ impl<'a> Comparison<'a> {
     }
 
     fn completed(&self, untouched: bool) -> Joint {
+        // Who receives what was damaged drops it.
+        let damaged = |from: Side| self.spoiled(from).iter().filter(|(sent, _)| sent.len > 0 || sent.flags.syn()).count();
         // Nobody waits for a RST, or for a FIN alone.
         let lost = |from: Side| {
             let transit = self.transit(from);
             let lost = [self.sent(from, &transit.lost_copies), self.sent(from, &transit.lost)];
-            lost.iter().flatten().filter(|packet| packet.len > 0 || packet.flags.syn()).count()
+            let lost = lost.iter().flatten().filter(|packet| packet.len > 0 || packet.flags.syn()).count();
+            lost.saturating_add(damaged(from))
+        };
+        // What was sent once, and what nobody asked for again, may as well be missing in the capture.
+        let again = Side::BOTH.into_iter().any(|from| !self.transit(from).lost_copies.is_empty() || damaged(from) > 0);
+        let confidence = if again { Confidence::Certain } else { Confidence::Likely };
+        let (up, down) = (damaged(Side::Client), damaged(Side::Server));
+        let all = lost(Side::Client).saturating_add(lost(Side::Server));
+        let lost_how = if up.saturating_add(down) == 0 {
+            "were lost"
+        } else if up.saturating_add(down) == all {
+            "were damaged"
+        } else {
+            "were lost or damaged"
         };
         // What comes when all has been said harms nobody.
         let in_use = |from: Side, packet: &Passing| {
@@ -224,9 +240,9 @@ impl<'a> Comparison<'a> {
             }
             (up, down, 0) => {
                 let summary = format!(
-                    "The handshake completed, although packets were lost between the two captures: {up} from the client, {down} from the server."
+                    "The handshake completed, although packets {lost_how} between the two captures: {up} from the client, {down} from the server."
                 );
-                on_path(Cause::PacketLoss, Confidence::Certain, summary).into()
+                on_path(Cause::PacketLoss, confidence, summary).into()
             }
         }
     }

@@ -40,7 +40,8 @@ impl Quality {
         let any = |test: &dyn Fn(&SideFacts) -> bool| sides.iter().any(|side| test(side));
         Self {
             snaplen: any(&|side| side.snaplen_cut > 0),
-            gap: any(&|side| side.gap_bytes_acked > 0 || side.acked > side.highest.saturating_add(1) || broke_off_ahead(side))
+            gap: any(&|side| side.gap_bytes_acked > 0 || side.acked > side.highest.saturating_add(1))
+                || Side::BOTH.into_iter().any(|side| broke_off_ahead(flow.side(side), flow.side(side.other())))
                 || Side::BOTH.into_iter().any(|side| flow.unseen_fin(side).is_some() || flow.reset_over_unseen(side) > 1),
             // Over UDP nothing tells a server that was not captured from one that does not answer.
             one_direction: !flow.is_udp()
@@ -82,8 +83,11 @@ impl Quality {
     }
 }
 
-/// Its RST, by the hop counter its own, stands ahead of all that was captured of the side: what lies before it is missing.
-fn broke_off_ahead(side: &SideFacts) -> bool {
+/// Its RST, by the hop counter its own, stands ahead of all that was captured of the side: what lies before it is missing. Where the other side says after
+/// that that it has no more than was captured either, it is missing there, too.
+fn broke_off_ahead(side: &SideFacts, other: &SideFacts) -> bool {
     let genuine = |reset: &Reset| side.ttl == Some(reset.ttl) && reset.in_window && reset.seq_distance > 1 && reset.data_after == 0;
-    side.resets.first().is_some_and(genuine)
+    let told =
+        |reset: &Reset| side.acked <= side.highest && other.last_packet.is_some_and(|last| last > reset.mark) && other.resets.is_empty();
+    side.resets.first().is_some_and(|reset| genuine(reset) && !told(reset))
 }

@@ -304,9 +304,9 @@ impl<'a> View<'a> {
         if self.is_up() {
             // What the server says of the end is no greeting.
             let greeted = |ending: &Ending<'_>| self.server().first_data.is_some_and(|first| first.frame < ending.mark.frame);
-            // Its end stands behind bytes that it said and that are not here.
-            let spoke_unseen =
-                |ending: &Ending<'_>| ending.reset.is_some_and(|reset| reset.seq_distance > 0) || self.client().lost_at_end() > 0;
+            // Its end stands behind bytes that it said and that are not here, or the server's does.
+            let lost = self.client().lost_at_end() > 0 || self.server().lost_at_end() > 0;
+            let spoke_unseen = |ending: &Ending<'_>| lost || ending.reset.is_some_and(|reset| reset.seq_distance > 0);
             let own = |ending: &Ending<'_>| {
                 !greeted(ending) && !spoke_unseen(ending) && !self.is_foreign(ending) && !self.answers_nothing(ending)
             };

@@ -82,6 +82,17 @@ fn altered_bytes_are_found() {
     assert!(transit.lost.is_empty() && transit.injected.is_empty(), "{transit:?}");
 }
 
+#[test]
+fn a_copy_that_was_damaged_alters_nothing_and_is_nobodys() {
+    let sent = view(&[(0, 100, SYN, b""), (10, 101, 0x10, b"helloworld"), (210, 101, 0x10, b"helloworld")]);
+    let mut got = view(&[(1, 100, SYN, b""), (11, 101, 0x10, b"heXXoworld"), (211, 101, 0x10, b"helloworld")]);
+    assert!(follow(Side::Client, &sent, &got, false).altered.is_some(), "its checksum is right: somebody means it");
+    got.packets[1].damaged = true;
+    let transit = follow(Side::Client, &sent, &got, false);
+    assert!(transit.altered.is_none() && transit.injected.is_empty() && transit.lost_copies.is_empty(), "{transit:?}");
+    assert_eq!((transit.arrived.len(), transit.received.head()), (3, &b"helloworld"[..]));
+}
+
 /// Cut by a snapshot length.
 fn cut(mut view: Vantage, len: usize) -> Vantage {
     for packet in &mut view.packets {

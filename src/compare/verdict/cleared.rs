@@ -161,7 +161,7 @@ impl<'a> Comparison<'a> {
 
     /// Both hosts acknowledged what arrived: the program of the one that was due to speak did not.
     fn silent(&self) -> Option<Stopped> {
-        let last = self.last_word()?;
+        let last = self.last_word().filter(|last| self.took_the_last_word(*last))?;
         let (cause, told) = match (last, self.spoke(Side::Server)) {
             (Side::Client, false) => {
                 (Cause::ServerSilent, "the server's host acknowledged what the client sent, and its program never answered.".to_owned())
@@ -192,6 +192,18 @@ impl<'a> Comparison<'a> {
     fn spoke(&self, side: Side) -> bool {
         let (sender, _) = self.ends(side);
         sender.packets.iter().any(|packet| packet.from == side && packet.len > 0)
+    }
+
+    /// The other end acknowledged what this one said last, where the other's point saw it come.
+    fn took_the_last_word(&self, from: Side) -> bool {
+        let (_, receiver) = self.ends(from);
+        let last = receiver.packets.iter().filter(|packet| packet.from == from && packet.len > 0);
+        let Some(last) = last.max_by_key(|packet| packet.seq.wrapping_add(packet.len).wrapping_sub(receiver.isn(from).unwrap_or_default()))
+        else {
+            return false;
+        };
+        let end = last.seq.wrapping_add(last.len);
+        receiver.packets.iter().any(|packet| packet.from != from && packet.flags.ack() && packet.ack.wrapping_sub(end) < HALF)
     }
 
     /// Who sent data last that was new, as its own point saw it: after the last data that it had of the other.

@@ -41,7 +41,8 @@ impl Comparison<'_> {
         let reset = |from: Side| self.first_injected(from, |packet| packet.flags.rst());
         let (up, down) = (reset(Side::Client), reset(Side::Server));
         let confidence = match (up, down) {
-            (Some(_), Some(_)) | (None, None) => Confidence::Certain,
+            (Some(up), Some(down)) => self.sure(Side::Client, up).max(self.sure(Side::Server, down)),
+            (None, None) => Confidence::Certain,
             (Some(one), None) => self.sure(Side::Client, one),
             (None, Some(one)) => self.sure(Side::Server, one),
         };
@@ -92,19 +93,33 @@ impl Comparison<'_> {
         if Side::BOTH.into_iter().all(renumbered) { Confidence::Likely } else { Confidence::Certain }
     }
 
-    /// A capture may lack one packet by chance, even that one.
+    /// A capture may lack one packet by chance, even that one: what has its sender's hop counter, and behind which that says no more, is likely to be its own.
     fn sure(&self, from: Side, packet: &Passing) -> Confidence {
-        if self.is_borne_out(from, packet) { Confidence::Certain } else { Confidence::Strong }
+        let (_, receiver) = self.ends(from);
+        let like_its_own = receiver.usual_ttl(from) == Some(packet.ttl) && !self.goes_on(from, packet);
+        if like_its_own {
+            Confidence::Likely
+        } else if self.is_borne_out(from, packet) {
+            Confidence::Certain
+        } else {
+            Confidence::Strong
+        }
+    }
+
+    /// Whose packet it claims to be sent more after it.
+    fn goes_on(&self, from: Side, packet: &Passing) -> bool {
+        let (sender, _) = self.ends(from);
+        let sent = packet.mark.time.nanos().saturating_sub(self.transit(from).least_delay_ns.unwrap_or_default());
+        let later = |later: &Passing| later.from == from && later.len > 0 && later.mark.time.nanos() > sent.saturating_add(SLACK_NS);
+        self.transit(from).least_delay_ns.is_some() && sender.packets.iter().any(later)
     }
 
     /// More than the lack of it shows that a packet was forged: its hop counter is not its sender's, its sender knows nothing of it and goes on,
     /// or who forged it kept something back.
     fn is_borne_out(&self, from: Side, packet: &Passing) -> bool {
-        let (sender, receiver) = self.ends(from);
-        let sent = packet.mark.time.nanos().saturating_sub(self.transit(from).least_delay_ns.unwrap_or_default());
-        let goes_on = |later: &&Passing| later.from == from && later.len > 0 && later.mark.time.nanos() > sent.saturating_add(SLACK_NS);
+        let (_, receiver) = self.ends(from);
         receiver.usual_ttl(from).is_some_and(|usual| usual != packet.ttl)
-            || self.transit(from).least_delay_ns.is_some() && sender.packets.iter().any(|later| goes_on(&later))
+            || self.goes_on(from, packet)
             || !self.transit(from.other()).lost.is_empty()
     }
 

@@ -32,6 +32,21 @@ impl<'a> View<'a> {
         Some(other.acked.saturating_add(u64::try_from(beyond).unwrap_or(0)))
     }
 
+    /// Bytes that whoever ended it had said before and that are not here, as the number of its end tells: of a FIN, which stands behind them, or of a RST that
+    /// is its own, for it has the hop counter of its other packets, acknowledges what they did, and is its last word.
+    pub fn unheard_before(&self, ending: &Ending<'_>) -> u64 {
+        let facts = self.side(ending.side);
+        let own = |reset: &Reset| {
+            let acknowledges = reset.ack_distance.is_some_and(|distance| distance >= 0) && !reset.unknowing;
+            facts.ttl == Some(reset.ttl) && acknowledges && reset.in_window && !reset.to_syn && reset.packets_after == 0
+        };
+        match ending.reset {
+            Some(reset) if own(reset) => u64::try_from(reset.seq_distance).unwrap_or(0),
+            None if !ending.unseen => facts.lost_at_end(),
+            _ => 0,
+        }
+    }
+
     /// The client gave up after a while, and the server's system answers its FIN as one of a connection that it does not know: the server had ended it
     /// before, unseen here. A host that hangs acknowledges the FIN.
     pub fn forgotten_before_end(&self) -> Option<(Ending<'a>, &'a Reset)> {

@@ -15,9 +15,13 @@ use crate::transport::IcmpNote;
 /// An alert that nobody could read but that left its mark, a QUIC endpoint that closed in a Handshake packet: who sent it, and where.
 pub(in crate::handshake) fn inferred_alert(h: &Over<'_>) -> Option<(Side, Mark)> {
     let quic = h.quic.as_ref()?;
-    let told = !h.read_alerts.is_empty() || !quic.closes.is_empty();
+    let answered = quic.answered_close();
+    let told = !h.read_alerts.is_empty() || !quic.closes.is_empty() && answered.is_none();
     if told || quic.resets.count > 0 || completes(h, h.finished.client).is_some() || server_is_gone(h).is_some() {
         return None;
+    }
+    if let Some(mark) = answered.filter(|_| quic.opened.client == 0) {
+        return Some((Side::Client, mark));
     }
     let by_form = quic.repeats_its_close().filter(|_| quic.opened.server == 0).map(|mark| (Side::Server, mark));
     by_form.or_else(|| closed_by_size(h, quic)).or_else(|| closed_in_silence(h, quic))

@@ -275,6 +275,20 @@ impl QuicFacts {
         self.closes.iter().find(|close| close.from == side)
     }
 
+    /// The server's `CONNECTION_CLOSE` gives no reason and answers one of the client's (RFC 9000 section 10.2.2), which nobody can read: behind the server's
+    /// flight the client's last word is a lone Handshake packet too small for a Finished, and the server closes when it has come. Where that packet is.
+    pub fn answered_close(&self) -> Option<Mark> {
+        let close = self.closes.first().filter(|close| {
+            close.from == Side::Server && !close.application && close.code == crate::quic::close::NO_ERROR && close.in_initial
+        })?;
+        let (len, mark) = self.last_alone.client.filter(|(_, mark)| *mark < close.mark && self.shorts.client.count == 0)?;
+        let behind = self.handshakes.server.first.is_some_and(|flight| flight < mark);
+        // What only acknowledges the flight is sent at once (RFC 9000 section 13.2.1).
+        let acknowledges = self.handshakes.server.last.is_some_and(|last| last < mark && mark.time.since(last.time) <= AT_ONCE);
+        let soon = close.mark.time.since(mark.time) < ANSWERED_WITHIN;
+        (behind && soon && !acknowledges && len < Self::LEAST_FINISHED).then_some(mark)
+    }
+
     /// The server closed in an Initial packet: it has not taken the client's Finished, whatever it sent besides.
     pub fn closed_before_the_end(&self) -> bool {
         self.close_of(Side::Server).is_some_and(|close| close.in_initial)
@@ -373,6 +387,10 @@ const FIRST_NUMBER: u32 = 1;
 const LATE_NUMBER: u32 = 8;
 /// Answers alike from which on it is no chance.
 const SAME_CLOSE: u32 = 2;
+/// An endpoint that is closed to answers as soon as that arrives: the longest ways there and back.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+/// An acknowledgment takes less; a certificate that is looked at, more.
+const AT_ONCE: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! Segments of a client that its server may drop: the decoys that tools against filters send before the real bytes.
+//! Segments of a client that its server may drop: the decoys that tools against filters send before the real bytes, and what was damaged on its way.
 //!
 //! Such a segment waits until the server acknowledges it, or the client sends other bytes in its place. What no decoy was is delivered a little
 //! later and nothing else.
@@ -17,8 +17,8 @@ use crate::transport::sink::FlowSink;
 use crate::transport::stream::{self, Aside, Doubted, is_far_below};
 
 impl<S: FlowSink> Connection<S> {
-    /// Why the server may drop this segment of the client's, if anything says so. Checksums and timestamps count until the server speaks: no
-    /// decoy is sent later.
+    /// Why the server may drop this segment of the client's, if anything says so. Timestamps count until the server speaks: no decoy is sent later. A wrong
+    /// checksum counts as long as the client says little, as it does in a handshake: a copy that is sound follows one that was damaged.
     pub(super) fn doubt(&self, segment: &Segment<'_>) -> Option<Doubt> {
         let side = self.side(segment.from_low);
         if side != Side::Client || segment.payload.is_empty() || segment.payload.len() > limits::DOUBTED_LEN {
@@ -28,10 +28,13 @@ impl<S: FlowSink> Connection<S> {
             return Some(Doubt::HopCounter);
         }
         let (facts, server) = (self.facts.sides.of(side), self.facts.sides.of(side.other()));
-        if server.highest > 0 || facts.highest > FIRST_FLIGHT {
+        if facts.highest > FLIGHTS {
             return None;
         }
-        self.doubt_opening(segment)
+        if server.highest == 0 {
+            return self.doubt_opening(segment);
+        }
+        segment.is_damaged().then_some(Doubt::Checksum)
     }
 
     /// Its hop counter is nearly used up, while those of the same side's other packets are not.
@@ -59,8 +62,12 @@ impl<S: FlowSink> Connection<S> {
     /// Lets a doubted segment wait. False when it is to be taken in: as a copy of what is known and not acknowledged yet, or for want of room.
     pub(super) fn doubted(&mut self, why: Doubt, segment: &Segment<'_>, run: Run<'_>) -> bool {
         let low = segment.from_low;
+        let answered = self.side_facts(!low).highest > 0;
         let (stream, facts) = self.both(low);
         if run.end <= facts.delivered {
+            if why == Doubt::Checksum && answered {
+                return false;
+            }
             let digest = stream::digest(run.bytes);
             // Damage changes bytes, so that these copies need not be the same.
             let copy = stream.unacked.iter().any(|sent| match why {
@@ -84,12 +91,14 @@ impl<S: FlowSink> Connection<S> {
 
     /// Bytes came of which nothing is to be doubted: what was held in their place and is other than they are was no part of the stream.
     pub(super) fn dispel(&mut self, shared: &mut S::Shared, low: bool, run: Run<'_>) -> Step {
+        let answered = self.side_facts(!low).highest > 0;
         let held = mem::take(&mut self.stream(low).doubted);
         let (kept, denied): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| held.aside.agrees_with(run.start, run.bytes));
         self.stream(low).doubted = kept;
         for held in denied {
             let mark = held.aside.head.mark;
-            if held.why != Doubt::Checksum || run.mark.time.since(mark.time) < SOONER_THAN_A_REPEAT {
+            let soon = !answered && run.mark.time.since(mark.time) < SOONER_THAN_A_REPEAT;
+            if held.why != Doubt::Checksum || soon {
                 self.decoy(low, held.why, mark, held.aside.start);
                 continue;
             }
@@ -156,8 +165,8 @@ impl<S: FlowSink> Connection<S> {
     }
 }
 
-/// A client's first words are no longer.
-const FIRST_FLIGHT: u64 = 16 << 10;
+/// What a client says in a handshake is no longer.
+const FLIGHTS: u64 = 16 << 10;
 
 /// No timer sends anything again within this time (RFC 6298 section 2.4; Linux waits for 200 ms).
 const SOONER_THAN_A_REPEAT: Duration = Duration::from_millis(150);

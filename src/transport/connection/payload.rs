@@ -201,8 +201,11 @@ impl<S: FlowSink> Connection<S> {
             // Whoever takes an alert closes, and what follows finds it acknowledged: the sender's own answer, if it sent none.
             let denied = stream.alert.take_if(|alert| !alert.agrees_with(start, bytes));
             differs = differs.or_else(|| denied.map(|alert| alert.start));
+            let damaged = damaged.unwrap_or_else(|| segment.is_damaged());
+            // Its receiver drops it: nobody means what it says.
+            differs = differs.filter(|_| !damaged);
             facts.retransmits = facts.retransmits.saturating_add(1);
-            facts.damaged = facts.damaged.saturating_add(u32::from(damaged.unwrap_or_else(|| segment.is_damaged())));
+            facts.damaged = facts.damaged.saturating_add(u32::from(damaged));
         }
         // of new bytes, those beyond the highest are what is outstanding now; a late one that fills a hole is, too
         let new_from = if overlaps { start.max(facts.highest) } else { start };

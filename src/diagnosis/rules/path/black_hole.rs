@@ -111,20 +111,23 @@ fn holds_name(case: &Case<'_>, view: View<'_>, segment: &Outstanding) -> bool {
 }
 
 fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
-    let hole = view.hole(side).filter(|hole: &Hole| view.hole_is_full_size(side, *hole))?;
+    let reset = view.first_end().filter(|ending| ending.side == side && ending.reset.is_some());
+    let before_reset = reset.map(|ending| view.unheard_before(&ending)).filter(|len| *len > 0).map(|len| Hole { len, stranded: 0 });
+    let hole = view.hole(side).or(before_reset).filter(|hole: &Hole| view.hole_is_full_size(side, *hole))?;
     if !case.waited() {
         return None;
     }
     let message = view.message_at(side, view.side(side).highest.saturating_sub(hole.len + hole.stranded));
     let behind = match view.side(side).fin {
         _ if hole.stranded > 0 => format!("the {}", counted(hole.stranded, "byte", "bytes")),
+        None if before_reset.is_some() => "a RST".to_owned(),
         Some(_) => "a FIN".to_owned(),
         None => "a bare acknowledgment".to_owned(),
     };
     let finding = Finding::new(
         Cause::PathMtuBlackHole,
         // Where no packet of it arrived with data, it need not be the size.
-        if view.silence().as_secs() >= 3 && view.spoke(side) { Confidence::Strong } else { Confidence::Likely },
+        if view.silence().as_secs() >= 3 && view.spoke(side) && before_reset.is_none() { Confidence::Strong } else { Confidence::Likely },
         format!("Full-size packets from the {side} do not arrive: the {message} lacks {}, only {} after that arrived, and {} later the gap was still open.", counted(hole.len, "byte", "bytes"), behind, span_text(view.silence())),
     )
     .resting_on(Suspect::packet(side, view.stop(), view.mss(side).saturating_sub(TCP_OPTIONS)))

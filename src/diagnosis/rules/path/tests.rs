@@ -5,14 +5,15 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Crowd, Knowledge};
 use crate::diagnosis::testing::{
-    Scene, at, connected, event, found, found_knowing, hello_lost_like, outstanding, partial_hello, rules_of, syn, verdict_knowing,
+    Scene, at, connected, event, found, found_knowing, hello_lost_like, outstanding, partial_hello, reset, rules_of, syn, verdict_knowing,
 };
 use crate::flow::Side;
+use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
 use crate::tls::registry::ProtocolVersion as V;
-use crate::transport::{FlowEventKind, IcmpNote, ZeroWindow};
+use crate::transport::{FlowEventKind, IcmpNote, Reset, ZeroWindow};
 
 #[test]
 fn a_black_hole_is_seen_from_both_ends() {
@@ -29,6 +30,29 @@ fn a_black_hole_is_seen_from_both_ends() {
     (client.highest, client.bytes_seen, client.stranded_bytes, client.largest_segment, client.data_packets) = (1_608, 160, 160, 160, 1);
     client.last_data = Some(at(4, 25));
     assert!(found(&black_hole::RULE, &receiver).is_some());
+}
+
+#[test]
+fn a_reset_ahead_of_all_that_came_tells_that_the_flight_is_lost() {
+    let mut facts = connected();
+    facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+    for seen in &mut facts.client_hellos {
+        (seen.mark, seen.first, seen.span) = (at(5, 25), at(5, 25), (0, 300));
+    }
+    (facts.outcome, facts.flow.last) = (Outcome::Reset, at(8, 10_040));
+    let client = &mut facts.flow.sides.client;
+    (client.data_packets, client.highest, client.acked) = (1, 300, 300);
+    let server = &mut facts.flow.sides.server;
+    (server.highest, server.bytes_seen, server.acked, server.largest_segment, server.data_packets) = (103, 103, 103, 103, 1);
+    (server.last_data, server.ttl) = (Some(at(4, 24)), Some(63));
+    let told = |facts: &mut Handshake, seq_distance: i64, ttl: u8| {
+        facts.flow.sides.server.resets = vec![Reset { seq_distance, ..reset(at(7, 10_030), ttl) }];
+        found(&black_hole::RULE, facts).map(|finding| finding.confidence)
+    };
+    assert_eq!(told(&mut facts, 2_841, 63), Some(Confidence::Likely));
+    assert_eq!(told(&mut facts, 0, 63), None, "it had said no more");
+    assert_eq!(told(&mut facts, 41, 63), None, "no full packet");
+    assert_eq!(told(&mut facts, 2_841, 57), None, "another sent the RST, and guesses");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::services::Service;
 use crate::preamble::{Dialect, Plaintext, Upgrade};
 use crate::time::Mark;
+use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ServerSpeaksPlaintext, against: &[], page: page!("server-speaks-plaintext"), check };
 
@@ -34,7 +35,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }) {
         return None;
     }
-    let Some((what, mark)) = answered(handshake) else { return mute(case) };
+    let Some((what, mark)) = answered(handshake) else { return unheard(case).or_else(|| mute(case)) };
     let http = what.protocol == "HTTP";
     let error = what.http_status.is_some_and(|status| (400..600).contains(&status));
     // It may have wanted a word of its own protocol before TLS.
@@ -93,11 +94,33 @@ fn instead_of_waiting(handshake: &Handshake) -> Option<Finding> {
     )
 }
 
+/// The server's answer is not here, as the number of its FIN or RST tells, and what it answers to others is no TLS.
+fn unheard(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let view = View::new(handshake);
+    let hello = view.hello_mark().filter(|_| view.failed_without_words() && !view.answer_begun() && view.server().bytes_seen == 0)?;
+    let ending = view.ended_by(Side::Server).filter(|ending| ending.mark.frame > hello.frame)?;
+    let len = Some(view.unheard_before(&ending)).filter(|len| *len > 0)?;
+    let others = case.knowledge.causes.iter().find(|(cause, _)| *cause == Cause::ServerSpeaksPlaintext).map(|(_, count)| *count)?;
+    let len = counted(len, "byte", "bytes");
+    let summary = format!(
+        "{} answered the ClientHello with {len} that are not here, and ended the connection: to {} it answered with something other than TLS.",
+        handshake.server,
+        counted(others, "other ClientHello", "other ClientHellos")
+    );
+    let finding = Finding::new(Cause::ServerSpeaksPlaintext, Confidence::Likely, summary)
+        .stopped_by(StoppedBy::Server)
+        .shown_by(hello, "ClientHello")
+        .shown_by(ending.mark, format!("the server's {}, whose number tells that it had sent {len} before", ending.name()))
+        .or_else(&[if ending.reset.is_some() { Cause::ServerReset } else { Cause::ServerClosed }, Cause::PacketLoss]);
+    Some(finding.advise("On the client, use the TLS port; or on the server, enable TLS on this one."))
+}
+
 /// A server that says nothing to a `ClientHello` on a port where another protocol is at home, which cannot read it.
 fn mute(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let view = View::new(handshake);
-    let service = clear_service(case)?;
+    let service = clear_service(case).filter(|service| !(WAITS.contains(&service.name) && view.ended_by(Side::Server).is_some()))?;
     if !view.failed_without_words() || !view.hello_begun() || view.answer_begun() || view.server().bytes_seen > 0 {
         return None;
     }
@@ -134,6 +157,9 @@ fn mute(case: &Case<'_>) -> Option<Finding> {
 
 /// Servers that read on until a line or a request is whole, which a `ClientHello` never makes.
 const PATIENT: &[&str] = &["Redis", "memcached", "HTTP proxy", "HTTP", "LDAP", "IRC", "SIP", "Modbus"];
+
+/// Of these, those that do not end a connection for what they cannot read: one that does has another reason.
+const WAITS: &[&str] = &["Redis"];
 
 /// The server's clear text: after the `ClientHello`, or its greeting before it, with no upgrade in between.
 fn answered(handshake: &Handshake) -> Option<(Plaintext, Mark)> {
@@ -258,6 +284,8 @@ mod tests {
         assert_eq!(advice.last().unwrap(), "openssl s_client -connect 192.0.2.1:8883 -noservername </dev/null");
         let finding = closed("192.0.2.1:5432");
         assert!(finding.remedy.iter().any(|line| line.line().contains("-starttls postgres")), "{:?}", finding.remedy);
+        // It waits for the end of its line and does not close.
+        assert_ne!(closed("192.0.2.1:6379").cause, Cause::ServerSpeaksPlaintext);
         // A port for TLS, and one for a greeting that did not come, tell nothing of the kind.
         assert_ne!(closed("192.0.2.1:8883").cause, Cause::ServerSpeaksPlaintext);
         assert_ne!(closed("192.0.2.1:25").cause, Cause::ServerSpeaksPlaintext);

@@ -172,6 +172,8 @@ struct BrokenOff<'a> {
     ending: Ending<'a>,
     /// The client had not said anything.
     silent: bool,
+    /// Bytes of the server's in front of its end that are not here.
+    unheard: u64,
 }
 
 impl<'a> BrokenOff<'a> {
@@ -187,7 +189,7 @@ impl<'a> BrokenOff<'a> {
         let silent = !view.spoke(Side::Client);
         // Before the ClientHello only a side that closes at once is meant: later is a time limit, and after a greeting another dialogue.
         let at_once = silent && !view.waited() && !view.spoke(Side::Server);
-        (at_once || !silent && view.hello_begun()).then_some(Self { ending, silent })
+        (at_once || !silent && view.hello_begun()).then_some(Self { unheard: view.unheard_before(&ending), ending, silent })
     }
 
     /// What it looks like; `summary` says it where the client had spoken.
@@ -202,12 +204,23 @@ impl<'a> BrokenOff<'a> {
         } else {
             // Who does not know the connection has not read the hello.
             let stranger = View::new(facts).disowns(&self.ending);
-            (if stranger { Confidence::Likely } else { Confidence::Strong }, summary)
+            (if stranger || self.unheard > 0 { Confidence::Likely } else { Confidence::Strong }, summary)
         };
         let finding = Finding::new(cause, confidence, summary).weight(Weight::Fallback).stopped_by(StoppedBy::Server);
         let finding = match View::new(facts).hello_mark() {
             Some(hello) => finding.shown_by(hello, "ClientHello"),
             None => finding,
+        };
+        let finding = if self.unheard > 0 {
+            finding
+                .noting(format!(
+                    "the number of the {} tells that the server had sent {} before it, which are not here: they were lost on their way, or the capture lacks them",
+                    self.ending.name(),
+                    counted(self.unheard, "byte", "bytes")
+                ))
+                .or_else(&[Cause::PacketLoss])
+        } else {
+            finding
         };
         noting_next_door(case, finding)
     }

@@ -27,7 +27,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let end = BrokenOff::of(case, false)?;
     let ending = &end.ending;
-    let summary = format!("{} closed {}, without an alert.", view.target(), super::when(view, ending.mark));
+    let silently = if end.unheard > 0 { "" } else { ", without an alert" };
+    let summary = format!("{} closed {}{silently}.", view.target(), super::when(view, ending.mark));
     let finding = end.finding(case, Cause::ServerClosed, summary);
     // It had not seen a byte of it: nothing that the ClientHello offers can be the reason.
     if view.hello_first().is_some_and(|hello| ending.mark.frame < hello.frame) {

@@ -31,7 +31,8 @@ fn in_the_middle(case: &Case<'_>) -> Option<Finding> {
         format!("{} reset the connection {}.", view.target(), super::when(view, ending.mark))
     };
     let finding = end.finding(case, Cause::ServerReset, summary);
-    let finding = super::noting_stranger(view, finding.shown_by(ending.mark, "RST, with no TLS record before it"), ending);
+    let shown = if end.unheard > 0 { "RST, with a number behind bytes that are not here" } else { "RST, with no TLS record before it" };
+    let finding = super::noting_stranger(view, finding.shown_by(ending.mark, shown), ending);
     if crossed {
         return Some(
             finding

@@ -4,7 +4,9 @@ use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, over_udp, partial_hello, reset, verdict, with_preamble};
+use crate::diagnosis::testing::{
+    Scene, at, connected, found, found_knowing, over_udp, partial_hello, reset, verdict, verdict_knowing, with_preamble,
+};
 use crate::flow::Side;
 use crate::handshake::facts::{ClosedBy, Outcome, PartialMessage, Protocol, QuicFacts, Stage, StoppedBy};
 use crate::preamble::Dialect;
@@ -52,6 +54,32 @@ fn what_other_names_met_with_orders_what_a_break_may_mean() {
     assert!(!by_name.contains(&Cause::ProxyProtocolMissing), "others are served without a header");
     let same_too = may_be(&Knowledge { completed_same_name: 1, ..others });
     assert_eq!(same_too.last(), Some(&Cause::SniUnrecognized), "the name is served");
+}
+
+#[test]
+fn the_number_of_an_end_tells_that_the_server_had_spoken() {
+    let mut facts = connected();
+    (facts.client_hellos, facts.outcome) = (Scene::broad().handshake.observed.client_hellos, Outcome::Reset);
+    for seen in &mut facts.client_hellos {
+        (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+    }
+    let client = &mut facts.flow.sides.client;
+    (client.data_packets, client.highest, client.acked) = (1, 300, 300);
+    let ttl = facts.flow.sides.server.syn.unwrap().ttl;
+    facts.flow.sides.server.ttl = Some(ttl);
+    let ahead = |ttl: u8| Reset { seq_distance: 41, ..reset(at(5, 46), ttl) };
+    facts.flow.sides.server.resets.push(ahead(ttl));
+    let lost = found(&server_reset::RULE, &facts).expect("a RST after the hello");
+    assert_eq!((lost.confidence, lost.alternatives.first()), (Confidence::Likely, Some(&Cause::PacketLoss)));
+    let others = Knowledge { causes: vec![(Cause::ServerSpeaksPlaintext, 2)], ..Knowledge::default() };
+    assert_eq!(verdict_knowing(&facts, &others).cause(), Some(Cause::ServerSpeaksPlaintext));
+    assert_ne!(verdict(&facts).cause(), Some(Cause::ServerSpeaksPlaintext), "nothing is known of others");
+    // A RST of another's, or one that fits, tells nothing of the kind.
+    for other in [ahead(ttl - 9), reset(at(5, 46), ttl)] {
+        facts.flow.sides.server.resets[0] = other;
+        assert_ne!(verdict_knowing(&facts, &others).cause(), Some(Cause::ServerSpeaksPlaintext));
+        assert!(!found(&server_reset::RULE, &facts).unwrap().alternatives.contains(&Cause::PacketLoss));
+    }
 }
 
 #[test]

@@ -116,6 +116,24 @@ fn ever_new_packets_without_an_answer_are_a_silence() {
 }
 
 #[test]
+fn a_close_without_a_reason_answers_the_clients() {
+    // The server's CONNECTION_CLOSE in an Initial packet: NO_ERROR, or INTERNAL_ERROR.
+    let closes = |code: u8| long(&keys().server, 0, (b"c", SCID), &[], 1, &[0x1c, code, 0, 0], false);
+    let told = |code: u8, client: u16, looked: i64, until: i64| {
+        let mut wire = Wire::new();
+        wire.client(&first_initial(0)).server(&answer()).wait(looked).client(&from_client(client)).wait(until).server(&closes(code));
+        ended(&mut wire)
+    };
+    assert_eq!(told(0, 25, 5, 30), (Outcome::Alerted, StoppedBy::Client));
+    assert_eq!(told(1, 25, 5, 30), (Outcome::Closed, StoppedBy::Server), "a reason of its own");
+    assert_eq!(told(0, 25, 0, 30), (Outcome::Closed, StoppedBy::Server), "an acknowledgment, which goes out at once");
+    assert_eq!(told(0, 25, 5, 4_000), (Outcome::Closed, StoppedBy::Server), "nobody answers so late");
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).wait(30).server(&closes(0));
+    assert_eq!(ended(&mut wire), (Outcome::Closed, StoppedBy::Server), "the client had said nothing");
+}
+
+#[test]
 fn acknowledgments_that_are_alike_repeat_no_answer() {
     // Two acknowledgments of 24 bytes, then what is smaller than a Finished with one, and silence.
     let closes = |before: u16, last: u16| {

@@ -84,6 +84,34 @@ fn what_is_damaged_on_its_way_is_sent_again_and_no_decoy() {
 }
 
 #[test]
+fn a_later_flight_that_is_damaged_gives_way_to_the_copy_that_is_sound() {
+    let told = |second: &[Told]| {
+        let mut trace = Trace::new();
+        trace.open(W()).see(hello(b"hello")).see(W().server(5001).ack(1006).data(b"\x16\x03\x03\x00\x02answer"));
+        for copy in second {
+            trace.see(copy.clone());
+        }
+        trace.see(W().server(5012).ack(1014).data(b"more")).end();
+        (trace.stream(Side::Client), trace.only().0.sides.client.clone())
+    };
+    let second = |bytes: &[u8]| W().client(1006).ack(5012).data(bytes);
+    // A copy may follow at once, where later packets show that one is missing: none of them is a decoy any more.
+    for wait in [20, 300] {
+        let (stream, facts) = told(&[second(b"fanished").wrong_checksum().at(100), second(b"finished").at(100 + wait)]);
+        assert_eq!((stream.as_str(), facts.retransmits, facts.decoys, facts.differing_overlaps), ("hellofinished", 1, None, 0));
+    }
+    // The server takes it, whatever the checksum looks like here: it was captured before the card had filled it in.
+    let (stream, facts) = told(&[second(b"finished").wrong_checksum()]);
+    assert_eq!((stream.as_str(), facts.retransmits, facts.decoys), ("hellofinished", 0, None));
+    // Sound first, damaged later: it changes nothing.
+    let (stream, facts) = told(&[second(b"finished").at(100), second(b"fanished").wrong_checksum().at(320)]);
+    assert_eq!((stream.as_str(), facts.damaged, facts.decoys, facts.differing_overlaps), ("hellofinished", 1, None, 0));
+    // Two that are sound and say different things are no damage.
+    let (_, facts) = told(&[second(b"finished").at(100), second(b"fanished").at(320)]);
+    assert_eq!((facts.damaged, facts.differing_overlaps), (0, 1));
+}
+
+#[test]
 fn what_nobody_denies_is_believed_when_it_stays_quiet() {
     let mut trace = Trace::new();
     trace.open(W()).see(hello(b"hello").ttl(9));
