@@ -124,6 +124,20 @@ impl<'a> Case<'a> {
         self.knowledge.related.iter().filter(with_it).count()
     }
 
+    /// The server repeats its SYN-ACK while the client repeats its hello, and meanwhile another connection between the two came up at once: the client's packets
+    /// without data arrive, and a system that waits for data before it takes a connection (deferred accept) repeats its SYN-ACK until some come.
+    pub fn waits_for_data(&self) -> bool {
+        let view = View::new(self.handshake);
+        let Some(hello) = view.hello_first().filter(|_| view.server().syn.is_some_and(|syn| syn.count > 1)) else { return false };
+        let last = view.client().outstanding.iter().map(|segment| segment.last).max().unwrap_or(hello);
+        let with_it = |start: Mark| start > hello && start < last;
+        let up = |other: &Related| other.hello_len > 0 && !other.asked_again && !other.server_unseen;
+        // Or this one came up while an earlier one was repeating its hello.
+        let at_once = view.client().syn.is_some_and(|syn| syn.count == 1);
+        let waits = |other: &Related| at_once && other.start < hello && other.hello_len > 0 && other.resent && other.outcome == Outcome::Stalled;
+        self.knowledge.related.iter().any(|other| other.same_endpoint && (with_it(other.start) && up(other) || waits(other)))
+    }
+
     /// The client's only SYN was not answered, and as it did not send it again when systems do, it had given up.
     pub fn gave_up_its_syn(&self) -> bool {
         let facts = self.handshake;

@@ -92,7 +92,11 @@ pub struct KnowledgeStore {
 /// What a host's packets look like when it answers.
 #[derive(Debug, Default)]
 struct Host {
+    /// The interface that saw it first, and the TTLs there.
+    interface: Option<u32>,
     ttls: Ttls,
+    /// Those with which its packets arrive at their clients, wherever they were captured.
+    at_clients: Ttls,
     /// The shortest time from a SYN to its SYN-ACK.
     quickest: Option<Duration>,
     /// The shortest round trip from here to it that acknowledgments of payload confirm.
@@ -261,7 +265,12 @@ impl KnowledgeStore {
         if completed == 0
             && let Some(host) = self.hosts.get(&(handshake.flow.key.site, handshake.server.address))
         {
-            knowledge.server_ttls = host.ttls.iter().collect();
+            knowledge.server_ttls = if host.interface == Some(handshake.flow.interface) {
+                host.ttls.iter().collect()
+            } else {
+                let hops = handshake.flow.hops_from_client().unwrap_or(0);
+                host.at_clients.iter().filter_map(|ttl| ttl.checked_add(hops)).collect()
+            };
             knowledge.quickest_answer = host.quickest;
             knowledge.least_leg = host.least_leg;
         }
@@ -334,7 +343,12 @@ impl KnowledgeStore {
         let went_on = handshake.outcome == Outcome::Incomplete && server.data_packets >= EXCHANGED && answers;
         let Some(ttl) = server.ttl.filter(|_| handshake.outcome == Outcome::Completed || went_on) else { return };
         let host = self.hosts.touch(&(handshake.flow.key.site, handshake.server.address));
-        host.ttls.add(ttl);
+        if *host.interface.get_or_insert(handshake.flow.interface) == handshake.flow.interface {
+            host.ttls.add(ttl);
+        }
+        if let Some(ttl) = handshake.flow.ttl_at_client() {
+            host.at_clients.add(ttl);
+        }
         if let Some(took) = handshake.flow.tcp.and_then(|tcp| tcp.syn_rtt) {
             host.quickest = Some(host.quickest.map_or(took, |known| known.min(took)));
         }

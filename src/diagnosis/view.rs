@@ -150,6 +150,7 @@ impl<'a> View<'a> {
         !self.hello_begun()
             && self.handshake.plaintext.client.is_none()
             && self.handshake.preamble.as_ref().is_some_and(|facts| facts.upgrade == Upgrade::Granted && !facts.dialect.is_proxy_header())
+            && !self.granted_too_late()
     }
 
     /// A ClientHello was seen, whole or in part.

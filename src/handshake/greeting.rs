@@ -45,8 +45,10 @@ pub fn ungreeted(handshake: &Handshake) -> Option<Ungreeted> {
     let ended = ends.map(|end| (end.side, end.mark)).min_by_key(|(_, mark)| *mark);
     let stop = ended.map_or(handshake.closed_at, |(_, mark)| mark);
     let waited = stop.time.since(up.time);
-    // A server that ends it is no probe.
-    let probed = waited < PATIENCE && ended.is_none_or(|(side, _)| side == Side::Client);
+    // A server that ends it is no probe, nor is a client that has waited for a greeting which then comes, and is no answer to its leaving.
+    let greets = server.first_data.is_some_and(|first| first.time.since(stop.time) > flow.least_rtt().unwrap_or_default() * 2 + AT_ONCE);
+    let least = if greets { LATE.max(flow.least_rtt().unwrap_or_default() * 10) } else { PATIENCE };
+    let probed = waited < least && ended.is_none_or(|(side, _)| side == Side::Client);
     if server.first_data.is_some_and(|first| first <= stop) || probed {
         return None;
     }
@@ -58,6 +60,8 @@ pub fn ungreeted(handshake: &Handshake) -> Option<Ungreeted> {
 
 /// Health checks and scans are gone sooner.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Who stays so long for a greeting that is on its way wanted it.
+const LATE: Duration = Duration::from_millis(500);
 /// A process that waits for its client hears of its end and closes within this time.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
@@ -88,6 +92,15 @@ mod tests {
             assert_eq!(ungreeted(&left(server, 4_000)).is_some(), owes, "{server}");
         }
         assert_eq!(ungreeted(&left("192.0.2.1:3306", 900)), None, "a probe");
+        let greeted = |left_at: i64, at_ms: i64| {
+            let mut late = left("192.0.2.1:3306", left_at);
+            late.flow.sides.server.first_data = Some(at(6, at_ms));
+            ungreeted(&late).is_some()
+        };
+        assert!(
+            greeted(900, 1_300) && !greeted(900, 930) && !greeted(90, 490),
+            "the greeting was late, or it is a farewell, or nobody waited"
+        );
         let mut closed = left("192.0.2.1:3306", 900);
         closed.flow.sides.server.fin = Some((at(3, 300), 0));
         assert!(ungreeted(&closed).is_some(), "the server ended it");

@@ -106,6 +106,7 @@ impl Handshake {
             outcome: self.outcome,
             leaf: self.leaf.as_ref().map(OwnLeaf::borrowed),
             ttl: self.ttl,
+            ttl_at_client: None,
             owners: PerSide { client: self.owners.client.as_ref(), server: self.owners.server.as_ref() },
         }
     }
@@ -144,6 +145,7 @@ impl Tallied {
             outcome: self.outcome,
             leaf: self.leaf.as_ref().map(OwnLeaf::borrowed),
             ttl: self.ttl,
+            ttl_at_client: None,
             owners: PerSide::default(),
         })
     }

@@ -208,6 +208,18 @@ impl FlowFacts {
         opening.into_iter().chain(self.side(side).quickest_ack).min()
     }
 
+    /// The routers between the client and here, by the TTL with which its packets come: systems begin with 64, 128 or 255.
+    pub fn hops_from_client(&self) -> Option<u8> {
+        let client = &self.sides.client;
+        let ttl = client.ttl.or_else(|| client.syn.map(|syn| syn.ttl))?;
+        [64, 128, 255].into_iter().find(|begin| ttl <= *begin).map(|begin: u8| begin - ttl)
+    }
+
+    /// With which TTL the server's packets arrive at the client: that with which they come here, less the routers from here on.
+    pub fn ttl_at_client(&self) -> Option<u8> {
+        self.sides.server.ttl?.checked_sub(self.hops_from_client()?)
+    }
+
     /// The shortest round trip between the two ends, as this capture point saw its two parts.
     pub fn least_rtt(&self) -> Option<Duration> {
         match (self.leg(Side::Server), self.leg(Side::Client)) {

@@ -106,6 +106,21 @@ impl<'a> View<'a> {
         (closed.is_some() || overdue).then_some((answer, closed))
     }
 
+    /// Over QUIC the client's socket was closed when the server's flight began to come, of which it had had no more than an acknowledgment, and that took longer
+    /// than from a server in order. What drew the ICMP message that says so, and that message.
+    pub fn gone_before_flight(&self) -> Option<(Mark, &'a IcmpNote)> {
+        let facts = self.handshake;
+        let quic =
+            facts.quic.as_deref().filter(|_| facts.outcome == Outcome::Closed && self.ended_by_icmp() && facts.flow.out_of_step == 0)?;
+        let note = facts.flow.icmp.iter().find(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable)?;
+        let last = self.client().last_packet.filter(|last| *last < note.mark)?;
+        let had = [quic.handshakes.server.first, quic.shorts.server.first, facts.server_hello.as_ref().map(|hello| hello.first)];
+        let unheard = had.iter().flatten().all(|mark| *mark > last);
+        let waited = note.mark.time.since(facts.flow.first.time);
+        let drew = had.into_iter().flatten().min().filter(|mark| *mark < note.mark).or(self.server().first_data)?;
+        (unheard && quic.closes.is_empty() && waited >= LONG_WAIT.max(self.rtt() * 3)).then_some((drew, note))
+    }
+
     /// A ServerHello or part of one was seen.
     pub fn server_hello_begun(&self) -> bool {
         self.handshake.server_hello.is_some() || self.handshake.hello_retry.is_some() || self.handshake.partial_server_message.is_some()
@@ -174,5 +189,7 @@ impl<'a> View<'a> {
 pub const FULL_SIZE: u32 = 500;
 /// A client that knows no round trip yet repeats its Initial after a second.
 const PROBE_OVERDUE: Duration = Duration::from_millis(1_300);
+/// A server in order answers sooner, and no client decides so late what it does not wait for.
+const LONG_WAIT: Duration = Duration::from_millis(500);
 /// No acknowledgment of a Handshake packet is held back so long; to verify a certificate takes that.
 const AT_ONCE: Duration = Duration::from_millis(3);

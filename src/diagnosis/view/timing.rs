@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::diagnosis::policy::Policy;
 use crate::flow::Side;
 use crate::packet::IcmpKind;
+use crate::preamble::Upgrade;
 use crate::preamble::services::{Service, Use};
 use crate::time::Mark;
 use crate::transport::{Close, FlowEvent, FlowEventKind};
@@ -131,6 +132,12 @@ impl View<'_> {
         }
         let waited = self.first_end()?.mark.time.since(facts.flow.established()?.time);
         (waited >= LONGER_THAN_A_PROBE).then_some((service, waited))
+    }
+
+    /// The upgrade was granted when the client had left.
+    pub fn granted_too_late(&self) -> bool {
+        let answered = self.handshake.preamble.as_ref().filter(|facts| facts.upgrade == Upgrade::Granted).and_then(|facts| facts.answered);
+        answered.is_some_and(|answered| self.first_end().is_some_and(|end| end.side == Side::Client && end.mark < answered))
     }
 
     /// Each side's waits in order, as far as the messages were seen.

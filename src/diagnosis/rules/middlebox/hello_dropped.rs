@@ -104,14 +104,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     {
         return Some(finding);
     }
-    let copies = hello_lost(view)?;
+    let deferred = case.waits_for_data();
+    let copies = hello_lost(view, deferred)?;
     if like_passed && copies < MANY_COPIES {
         return None;
     }
     let segment = view.repeated_in_vain(Side::Client).next()?;
     let others = case.knowledge.completed_other_names;
     let large = view.hello_is_large();
-    let confidence = if others > 0 && !large || copies >= 3 { Confidence::Strong } else { Confidence::Likely };
+    let confidence = if (others > 0 && !large || copies >= 3) && !deferred { Confidence::Strong } else { Confidence::Likely };
     // A pause explains it better, when there is one: then this stands back.
     let explained = paused_before_hello(view);
     let fate = Fate::of(view, Side::Client);
@@ -127,6 +128,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .stopped_by(fate.stopped_by())
         .shown_by(segment.first, format!("ClientHello, packet of {}", counted(segment.ip_len, "byte", "bytes")))
         .shown_by(segment.last, format!("ClientHello for the {} time; the server acknowledged nothing", ordinal(copies)));
+    if deferred {
+        finding = finding.noting("the server repeats its SYN-ACK, though other connections of the client come up at once meanwhile: so does a system that waits for data before it takes a connection (deferred accept)");
+    }
     if others > 0 {
         finding = finding.noting(format!(
             "{others} with the same server for other names completed",

@@ -49,10 +49,10 @@ pub const FAMILY: RuleFamily = RuleFamily {
 };
 
 /// The ClientHello was sent again and again, nothing of it was acknowledged, and the connection was up on both sides: the server did not
-/// repeat its SYN-ACK. How often it was sent.
-fn hello_lost(view: View<'_>) -> Option<u32> {
+/// repeat its SYN-ACK, or had a reason to that it shares with others (`deferred`). How often it was sent.
+fn hello_lost(view: View<'_>, deferred: bool) -> Option<u32> {
     let copies = view.hello_copies();
-    let server_up = view.server().syn.is_none_or(|syn| syn.count == 1);
+    let server_up = deferred || view.server().syn.is_none_or(|syn| syn.count == 1);
     (view.hello_begun() && view.hello_unacked() && copies >= 2 && server_up && !view.server_spoke_after_hello()).then_some(copies)
 }
 

@@ -113,7 +113,7 @@ fn second_part_missing(view: View<'_>) -> Option<Fate> {
 
 /// Nothing of it was acknowledged, and a smaller one went through: a size that the path cannot take would have let its short last part pass.
 fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
-    let copies = hello_lost(view).filter(|_| view.hello_is_large() && !too_large(case, view, Side::Client))?;
+    let copies = hello_lost(view, false).filter(|_| view.hello_is_large() && !too_large(case, view, Side::Client))?;
     Some(Fate {
         confidence: by_contrast(case, smaller_hello_that_worked(case)?, view.hello_mark()?),
         stopped_by: StoppedBy::Network,

@@ -44,7 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn unheard_ack(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let answer = view.server().syn.filter(|syn| syn.count >= 2)?;
     let data = view.client().first_data?;
-    if view.client().acked > 0 || view.spoke(Side::Server) || view.client().retransmits == 0 {
+    if view.client().acked > 0 || view.spoke(Side::Server) || view.client().retransmits == 0 || case.waits_for_data() {
         return None;
     }
     let confidence = if view.near_side() == Some(Side::Server) { Confidence::Hint } else { Confidence::Likely };

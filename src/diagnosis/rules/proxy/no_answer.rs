@@ -10,15 +10,17 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
-use crate::preamble::Upgrade;
+use crate::preamble::{PreambleFacts, Upgrade};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::ProxyNoAnswer, against: &[], page: page!("proxy-no-answer"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let facts = proxy(handshake).filter(|facts| facts.upgrade == Upgrade::Asked && facts.answer.is_none())?;
-    let asked = facts.asked?;
     let view = View::new(handshake);
+    let late = proxy(handshake).filter(|_| view.granted_too_late() && view.waited()).and_then(|facts| facts.answered);
+    let unanswered = |facts: &&PreambleFacts| facts.upgrade == Upgrade::Asked && facts.answer.is_none();
+    let facts = proxy(handshake).filter(|facts| late.is_some() || unanswered(facts))?;
+    let asked = facts.asked?;
     // a request that never arrived is the path's affair
     if view.client().acked == 0 && view.client().outstanding.iter().any(|segment| segment.copies >= 2) {
         return None;
@@ -39,7 +41,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let who = if ending.side == Side::Server { "the proxy" } else { "the client" };
         finding = finding.shown_by(ending.mark, format!("{who} ended the connection ({}) {} later", ending.name(), span_text(waited)));
     }
-    let finding = finding.noting("no byte from the proxy");
+    let finding = match late {
+        Some(late) => finding.shown_by(late, "the proxy's answer arrives after that").or_else(&[Cause::ClientTimeout]),
+        None => finding.noting("no byte from the proxy"),
+    };
     let finding = if refuses {
         finding.or_else(&[Cause::ProxyRefused, Cause::ProxyUpstreamFailed]).advise(
             "On the proxy, check the log and the rules: who may use it, and for which servers and ports. Some close without a word on what they forbid.",

@@ -27,7 +27,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return (facts.outcome == Outcome::Closed).then(|| logged_off(facts, left));
     }
     if !view.is_tcp() {
-        if view.gone_before_answer().is_some() {
+        if view.gone_before_answer().is_some() || view.gone_before_flight().is_some() {
             return None;
         }
         return super::closed_over_udp(case, Cause::ClientAborted, Side::Client);
@@ -175,7 +175,8 @@ fn logged_off(facts: &Handshake, left: Mark) -> Finding {
 fn passed_by_an_offer(facts: &Handshake) -> Option<&PreambleFacts> {
     let offered = |preamble: &&PreambleFacts| {
         let open = preamble.upgrade == Upgrade::NotAsked || left_the_choice(preamble);
-        preamble.offered == Some(true) && open && preamble.went_on.is_none()
+        let seen = preamble.listed.is_none_or(|listed| View::new(facts).first_end().is_none_or(|end| listed < end.mark));
+        preamble.offered == Some(true) && open && preamble.went_on.is_none() && seen
     };
     // An offer that came when the client had left was not seen.
     let open = facts.client_hellos.is_empty() && facts.partial_client_hello.is_none() && ungreeted(facts).is_none();

@@ -18,7 +18,7 @@ use crate::wording::{counted, times};
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientTimeout, against: &[], page: page!("client-timeout"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
-    super::ungreeted::given_up(case).or_else(|| for_an_answer(case))
+    super::ungreeted::given_up(case).or_else(|| super::dialogue::left_waiting(case)).or_else(|| for_an_answer(case))
 }
 
 fn for_an_answer(case: &Case<'_>) -> Option<Finding> {
@@ -26,6 +26,9 @@ fn for_an_answer(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(facts);
     if let Some((answer, closed)) = view.gone_before_answer() {
         return Some(over_quic(case, answer, closed));
+    }
+    if let Some((answer, closed)) = view.gone_before_flight() {
+        return Some(over_quic(case, answer, Some(closed)));
     }
     if let Some(limit) = case.connect_limit() {
         return connecting(case, limit);
@@ -111,8 +114,9 @@ fn over_quic(case: &Case<'_>, answer: Mark, closed: Option<&IcmpNote>) -> Findin
     let facts = case.handshake;
     let view = View::new(facts);
     let took = answer.time.since(facts.flow.first.time);
+    let what = if view.server().first_data.is_some_and(|first| first < answer) { "flight" } else { "first answer" };
     let summary = format!(
-        "{} had given up when the first answer of {} came, {} after its ClientHello.",
+        "{} had given up when the {what} of {} came, {} after its ClientHello.",
         facts.client.host(),
         view.target(),
         span_text(took)
@@ -121,7 +125,7 @@ fn over_quic(case: &Case<'_>, answer: Mark, closed: Option<&IcmpNote>) -> Findin
         .weight(Weight::Fallback)
         .stopped_by(StoppedBy::Client)
         .shown_by(facts.flow.first, "ClientHello")
-        .shown_by(answer, "the server's first answer, to which the client says nothing");
+        .shown_by(answer, format!("the server's {what}, to which the client says nothing"));
     let finding = match closed {
         Some(note) => {
             finding.shown_by(note.mark, format!("ICMP port unreachable from {}: the client's socket has been closed", note.reporter))

@@ -28,6 +28,7 @@ mod client_slow;
 mod client_stalled;
 mod client_timeout;
 mod close_notify;
+mod dialogue;
 mod server_aborted;
 mod server_closed;
 mod server_reset;

@@ -23,7 +23,8 @@ pub(super) fn given_up(case: &Case<'_>) -> Option<Finding> {
     let (confidence, weight, summary) = if let Some(late) = found.late {
         let after = span_text(late.time.since(left.time));
         let summary = format!("{client} gave up after waiting {waited} for the greeting of {server}, which came {after} later: {first}.");
-        (Confidence::Strong, Weight::Explains, summary)
+        let confidence = if found.waited >= super::client_timeout::LEAST { Confidence::Strong } else { Confidence::Likely };
+        (confidence, Weight::Explains, summary)
     } else {
         let summary = format!(
             "{client} gave up after waiting {waited} for {server}, which had accepted the connection and sent no greeting: {first}."
