@@ -134,7 +134,8 @@ impl<'a> Case<'a> {
         let up = |other: &Related| other.hello_len > 0 && !other.asked_again && !other.server_unseen;
         // Or this one came up while an earlier one was repeating its hello.
         let at_once = view.client().syn.is_some_and(|syn| syn.count == 1);
-        let waits = |other: &Related| at_once && other.start < hello && other.hello_len > 0 && other.resent && other.outcome == Outcome::Stalled;
+        let waits =
+            |other: &Related| at_once && other.start < hello && other.hello_len > 0 && other.resent && other.outcome == Outcome::Stalled;
         self.knowledge.related.iter().any(|other| other.same_endpoint && (with_it(other.start) && up(other) || waits(other)))
     }
 

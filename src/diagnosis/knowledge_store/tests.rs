@@ -19,3 +19,25 @@ fn an_interface_is_deaf_to_servers_until_one_is_heard() {
     store.learn(&both, None, None);
     assert_eq!((store.view(&answered).unheard, store.view(&answered).hears_both_sides), (None, true));
 }
+
+#[test]
+fn what_a_server_shows_at_one_point_is_told_for_another() {
+    let mut store = KnowledgeStore::default();
+    // Near the client, which sends with a TTL of 64.
+    let mut served = connected();
+    served.outcome = Outcome::Completed;
+    store.learn(&served, None, None);
+    let mut refused = connected();
+    refused.outcome = Outcome::Refused;
+    assert_eq!(store.view(&refused).server_ttls, [55]);
+    // The same way, captured two routers further on.
+    refused.flow.interface = 1;
+    (refused.flow.sides.client.ttl, refused.flow.sides.server.ttl) = (Some(62), None);
+    assert_eq!(store.view(&refused).server_ttls, [57]);
+    // What is learnt there stays there.
+    served.flow.interface = 1;
+    (served.flow.sides.client.ttl, served.flow.sides.server.ttl) = (Some(62), Some(57));
+    store.learn(&served, None, None);
+    refused.flow.interface = 0;
+    assert_eq!(store.view(&refused).server_ttls, [55]);
+}

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::diagnosis::quality::Quality;
-use crate::diagnosis::testing::{at, connected, event, outstanding, over_udp, partial_hello, reset, syn};
-use crate::handshake::facts::Protocol;
+use crate::diagnosis::testing::{Scene, at, connected, event, outstanding, over_udp, partial_hello, reset, syn};
+use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
+use crate::tls::registry::ProtocolVersion as V;
 use crate::transport::{FlowEventKind, Reset};
 
 #[test]
@@ -197,7 +198,7 @@ fn who_closed_over_quic_a_moment_before_closes_again() {
     use crate::diagnosis::knowledge::{Knowledge, Related, hello_shape};
     use crate::diagnosis::testing::{Scene, related};
     use crate::flow::Transport;
-    use crate::handshake::facts::{Outcome, QuicFacts};
+    use crate::handshake::facts::QuicFacts;
     use crate::quic::version::Version;
     let closes = |len: u32, others: &[Outcome], shape: u64| {
         let mut facts = over_udp(Protocol::Quic);
@@ -231,7 +232,7 @@ fn who_closed_over_quic_a_moment_before_closes_again() {
 
 #[test]
 fn a_late_small_packet_of_quic_is_a_farewell_where_the_capture_ends_with_it() {
-    use crate::handshake::facts::{Outcome, QuicFacts};
+    use crate::handshake::facts::QuicFacts;
     use crate::quic::version::Version;
     let ended = |late: i64, len: u32, shorts: u32| {
         let mut facts = over_udp(Protocol::Quic);
@@ -240,8 +241,7 @@ fn a_late_small_packet_of_quic_is_a_farewell_where_the_capture_ends_with_it() {
         quic.last_alone.client = Some((len, at(6, 22 + late)));
         quic.shorts.client.count = shorts;
         facts.quic = Some(Box::new(quic));
-        let mut answer =
-            crate::diagnosis::testing::Scene::broad().answered(crate::tls::registry::ProtocolVersion::TLS12, 0x1301, &[]).handshake;
+        let mut answer = Scene::broad().answered(V::TLS12, 0x1301, &[]).handshake;
         facts.observed.server_hello = answer.observed.server_hello.take();
         if let Some(seen) = facts.observed.server_hello.as_mut() {
             (seen.first, seen.mark) = (at(4, 2), at(4, 2));
@@ -254,4 +254,63 @@ fn a_late_small_packet_of_quic_is_a_farewell_where_the_capture_ends_with_it() {
     assert_eq!(ended(0, 21, 0), None, "it acknowledges the flight");
     assert_eq!(ended(6, 80, 0), None, "room for a Finished");
     assert_eq!(ended(6, 21, 1), None, "it went on");
+}
+
+#[test]
+fn over_quic_a_client_is_gone_before_the_flight_that_is_long_in_coming() {
+    use crate::handshake::facts::QuicFacts;
+    use crate::packet::IcmpKind;
+    use crate::quic::version::Version;
+    use crate::transport::IcmpNote;
+    let gone = |flight: Option<i64>, last: i64, icmp: i64| {
+        let mut facts = over_udp(Protocol::Quic);
+        let mut quic = QuicFacts::new(Version::V1);
+        quic.handshakes.server.first = flight.map(|millis| at(if millis < last { 4 } else { 6 }, millis));
+        facts.quic = Some(Box::new(quic));
+        facts.flow.sides.server.first_data = Some(at(3, 240));
+        facts.flow.sides.client.last_packet = Some(at(5, last));
+        let note = IcmpNote {
+            mark: at(7, icmp),
+            reporter: facts.client.address,
+            kind: IcmpKind::PortUnreachable,
+            icmp_type: 3,
+            code: 3,
+            about: Side::Server,
+            quoted_len: 85,
+            ignored: 0,
+        };
+        facts.flow.icmp.push(note);
+        (facts.outcome, facts.end) = (Outcome::Closed, Some(at(7, icmp)));
+        View::new(&facts).gone_before_flight().map(|(drew, _)| drew.frame)
+    };
+    assert_eq!(gone(Some(1_480), 700, 1_481), Some(6));
+    assert_eq!(gone(None, 0, 700), Some(3), "its acknowledgment drew the message");
+    assert_eq!(gone(Some(200), 700, 1_481), None, "the client had the flight, and said something to it");
+    assert_eq!(gone(Some(80), 0, 81), None, "it was not long in coming");
+}
+
+#[test]
+fn what_the_servers_fin_does_not_acknowledge_was_not_heard() {
+    let unheard = |acked: u64, waited: i64, later: bool| {
+        let mut facts = Scene::broad().answered(V::TLS12, 0xc02f, &[]).handshake;
+        let base = connected();
+        facts.flow.sides = base.flow.sides.clone();
+        facts.flow.tcp = base.flow.tcp;
+        for hello in &mut facts.client_hellos {
+            (hello.first, hello.mark, hello.span) = (at(4, 30), at(4, 30), (0, 300));
+        }
+        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Server);
+        let server = &mut facts.flow.sides.server;
+        (server.first_data, server.last_data) = (Some(at(5, 60)), Some(at(5, 60)));
+        (server.highest, server.fin) = (2_000, Some((at(8, 60 + waited), 2_000)));
+        let client = &mut facts.flow.sides.client;
+        (client.highest, client.acked, client.acked_at) = (380, acked, Some(at(5, 60)));
+        facts.client_key_exchange = Some(at(if later { 9 } else { 7 }, 70));
+        let view = View::new(&facts);
+        view.left_unheard(&view.first_end().unwrap()).map(|waited| waited.as_millis())
+    };
+    assert_eq!(unheard(300, 370, false), Some(370));
+    assert_eq!(unheard(380, 370, false), None, "it had the client's answer");
+    assert_eq!(unheard(300, 370, true), None, "the client had not answered");
+    assert_eq!(unheard(300, 3_000, false), None, "a time limit of seconds is told as such");
 }

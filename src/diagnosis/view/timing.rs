@@ -102,8 +102,8 @@ impl View<'_> {
         Some(ending.mark.time.since(syn.first.time)).filter(|took| *took >= LONG_WAY)
     }
 
-    /// The server closed when its own flight was out, sooner than anything of the client's that answers it can have come: how long it had waited by then, as
-    /// far as the client had not answered at all.
+    /// The server closed when its own flight was out, sooner than anything of the client's that answers it can have come, or without having had what the client
+    /// had answered by then: how long it had waited, as far as the client had not answered at all.
     pub fn left_unheard(&self, ending: &Ending<'_>) -> Option<Duration> {
         let (client, server) = (self.client(), self.server());
         let (_, heard) = self.hello_span().filter(|_| ending.side == Side::Server && ending.reset.is_none() && !ending.unseen)?;
@@ -111,7 +111,11 @@ impl View<'_> {
         let waited = ending.mark.time.since(flight.time);
         // The FIN itself counts for one.
         let unheard = client.acked <= heard || client.acked_at.is_some_and(|acked| acked < flight);
-        (unheard && client.highest > heard && waited < self.rtt()).then_some(waited)
+        let facts = self.handshake;
+        let answer = facts.client_key_exchange.or(facts.change_cipher_spec.client).or(facts.finished.client);
+        let sent = answer.is_some_and(|answer| answer < ending.mark);
+        let on_its_way = sent && client.acked <= heard && waited < super::PATIENCE && !self.answers_nothing(ending);
+        (unheard && client.highest > heard && (waited < self.rtt() || on_its_way)).then_some(waited)
     }
 
     /// The connection came up, and neither side said anything or ended it.

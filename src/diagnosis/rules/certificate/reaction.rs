@@ -250,11 +250,7 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let at_once = mark.time.since(finished.time);
     let business = alert.is_none() && (came_to_speak(handshake) || never_asks(case))
         || checks == Checks::Unknown && alert.is_none() && fin == Some(mark) && keeps_leaving(case, at_once)
-        || at_once <= COMPARES && shows_itself_in_vain(case)
-        || checks == Checks::Unknown
-            && at_once <= FORTHWITH
-            && leaves_in_bursts(case)
-            && (alert.is_none() && fin == Some(mark) || has_plain_fault(case));
+        || at_once <= COMPARES && shows_itself_in_vain(case);
     let meant = database
         || business
         || drops_tls(handshake).is_some()
@@ -321,21 +317,6 @@ fn keeps_leaving(case: &Case<'_>, after: Duration) -> bool {
     let again = like_it(case) > 0;
     let works = || alike(case).any(|other| other.used && !other.same_name);
     handshake.hello().is_some_and(offers_http) && (after <= FORTHWITH || again) || again && works()
-}
-
-/// The client comes again and again within a second with the same hello, and uses none of what completes: nobody looks at a server so often, and what
-/// measures handshakes makes more of them.
-fn leaves_in_bursts(case: &Case<'_>) -> bool {
-    let handshake = case.handshake;
-    let start = handshake.flow.first.time;
-    let same = |other: &&Related| other.same_endpoint && other.same_name && other.outcome == Outcome::Completed;
-    let with_it = alike(case).filter(same).filter(|other| other.start.time.apart(start) <= A_SECOND).count();
-    handshake.server_name().is_some() && case.knowledge.used_same_name == 0 && (WITH_IT..BURST).contains(&with_it)
-}
-
-/// Whoever verifies refuses the certificate that was shown, whatever he trusts.
-fn has_plain_fault(case: &Case<'_>) -> bool {
-    case.chain.is_some_and(|chain| chain.leaf_expired() || chain.leaf_not_yet_valid() || chain.covers_name == Some(false))
 }
 
 /// It comes to speak HTTP.
@@ -407,12 +388,6 @@ const FORTHWITH: Duration = Duration::from_millis(5);
 
 /// Handshakes of one program in a burst.
 const BURST: usize = 5;
-
-/// Health checks come no more often.
-const A_SECOND: Duration = Duration::from_secs(1);
-
-/// Besides this one, others like it within that time.
-const WITH_IT: usize = 2;
 
 /// Other handshakes that nobody used, from which on a look is unlikely.
 const OFTEN: u32 = 2;

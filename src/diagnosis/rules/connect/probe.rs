@@ -27,6 +27,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .or_else(|| checked_by_haproxy(case))
         .or_else(|| played_back(case))
         .or_else(|| lost_race(case))
+        .or_else(|| process_ended(case))
         .or_else(|| checks::before_tls(case))
         .or_else(|| checks::named(case));
     if let Some(finding) = found {
@@ -152,6 +153,34 @@ fn lost_race(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
+/// The client ended several connections at one moment, each after another time and none after a long one, and the server completes others: its program was
+/// over, as a load test is, and nothing kept it waiting.
+fn process_ended(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    let ending = view.ended_by(Side::Client).filter(|_| view.hello_begun() && view.failed_without_words())?;
+    let others = case.ended_with_others();
+    let lasted = ending.mark.time.since(facts.flow.first.time);
+    if others < SEVERAL || case.knowledge.completed == 0 || lasted >= WAITS {
+        return None;
+    }
+    let summary = format!(
+        "{} ended this connection to {} and {} at one moment, each after another time, while the server completes others: its program was over, as a load test is.",
+        facts.client.host(),
+        view.target(),
+        counted(others as u64, "other", "others")
+    );
+    Some(
+        Finding::new(Cause::TcpProbe, Confidence::Likely, summary)
+            .weight(Weight::Unwanted)
+            .stopped_by(StoppedBy::Client)
+            .shown_by(ending.mark, format!("the client's {}, with no alert before it", ending.name()))
+            .or_else(&[Cause::ClientAborted, Cause::ServerSlow])
+            .advise("Nothing failed, unless the client's program was not meant to end then.")
+            .advise(remedy::log(facts, Side::Client, "it says why the program ended")),
+    )
+}
+
 /// The client sends what was recorded once, at regular intervals, and leaves each time when the server begins to answer: nobody draws a random twice.
 fn played_back(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
@@ -252,6 +281,9 @@ fn pinged(case: &Case<'_>) -> Option<Finding> {
         .advise("Nothing failed."),
     )
 }
+
+/// Other connections that end with this one: two may do so by chance.
+const SEVERAL: usize = 2;
 
 /// A client that stays so long without a byte waits for something.
 const WAITS: Duration = Duration::from_secs(2);

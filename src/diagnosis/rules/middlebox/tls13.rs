@@ -30,8 +30,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !hello.what.offers(ProtocolVersion::TLS13) {
         return None;
     }
-    let lost = hello_lost(view, false)
-        .map(|copies| format!("the ClientHello was sent {copies} and never acknowledged", copies = times(copies)));
+    let lost =
+        hello_lost(view, false).map(|copies| format!("the ClientHello was sent {copies} and never acknowledged", copies = times(copies)));
     let answer_lost = || {
         let segment = view.repeated_in_vain(Side::Server).next().filter(|_| facts.is_tls13() && view.server().acked == 0)?;
         // The flight of TLS 1.2 may be smaller: where a part of this one arrives, or it is large, it is its size.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::knowledge::{Crowd, Knowledge};
+use crate::diagnosis::knowledge::{Crowd, Knowledge, Related};
 use crate::diagnosis::testing::{
     Scene, at, connected, event, found, found_knowing, hello_lost_like, outstanding, partial_hello, reset, rules_of, syn, verdict_knowing,
 };
@@ -313,11 +313,28 @@ fn a_syn_proxy_that_resets_at_once_has_not_stopped_reading() {
     let told = |window: Mark, end: i64| {
         let mut facts = connected();
         facts.flow.sides.server.zero_window = Some(ZeroWindow { first: window, last: window, reopened: None });
-        facts.flow.sides.server.resets.push(crate::diagnosis::testing::reset(at(9, end), 55));
+        facts.flow.sides.server.resets.push(reset(at(9, end), 55));
         (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Server);
         found(&zero_window::RULE, &facts).is_some()
     };
     assert!(!told(at(2, 20), 21));
     assert!(told(at(2, 20), 5_000), "it never opened");
     assert!(told(at(5, 100), 140), "a window that had been open");
+}
+
+#[test]
+fn a_syn_ack_that_is_repeated_for_want_of_data_is_no_path_that_died() {
+    let told = |start: i64, change: &dyn Fn(&mut Related)| {
+        let (mut facts, mut other) = hello_lost_like(5, 4, (at(20, start), 5));
+        facts.flow.sides.server.syn = Some(syn(at(2, 20), at(8, 1_020), 2, 55));
+        facts.flow.sides.client.retransmits = 3;
+        other.hello_shape ^= 1;
+        change(&mut other);
+        let knowledge = Knowledge { related: vec![other], ..Knowledge::default() };
+        verdict_knowing(&facts, &knowledge).cause.map(|finding| (finding.cause, finding.confidence))
+    };
+    assert_eq!(told(3_000, &|_| ()), Some((Cause::ClientHelloDropped, Confidence::Likely)), "its own SYN passed meanwhile");
+    let dropped = |told: Option<(Cause, Confidence)>| told.is_some_and(|told| told.0 == Cause::ClientHelloDropped);
+    assert!(!dropped(told(30_000, &|_| ())), "that was later: the path may have recovered");
+    assert!(!dropped(told(3_000, &|other| other.asked_again = true)), "SYNs are lost, too");
 }

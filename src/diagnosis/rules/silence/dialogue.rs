@@ -79,7 +79,7 @@ mod tests {
         let end = crate::time::Mark { frame: said.frame + 10, time: end };
         let client = &mut handshake.flow.sides.client;
         client.fin = Some((end, client.highest));
-        client.acked = client.highest;
+        (client.highest, client.acked) = (8, 8);
         (handshake.flow.last, handshake.closed_at) = (end, end);
         handshake
     }
@@ -89,9 +89,9 @@ mod tests {
         let told = |handshake: &Handshake| verdict(handshake).cause.map(|finding| (finding.cause, finding.confidence));
         assert_eq!(told(&asked(800)), Some((Cause::ClientTimeout, Confidence::Likely)));
         let mut late = asked(1_800);
+        let end = late.flow.last;
         let preamble = late.preamble.as_mut().unwrap();
         let mut line = preamble.lines.last().unwrap().clone();
-        let end = late.flow.last;
         (line.side, line.mark) =
             (Side::Server, crate::time::Mark { frame: end.frame + 1, time: end.time.after(Duration::from_millis(90)) });
         line.text = "250-STARTTLS".into();

@@ -35,9 +35,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // Of messages that were cut nobody knows what the server made of them.
     let cut = Side::BOTH.into_iter().any(|side| view.side(side).snaplen_cut > 0);
     let stranger = view.disowns(&ending);
+    // Whoever has not heard the answer yet may have a limit that is shorter than the way.
+    let unheard = view.left_unheard(&ending).is_some();
     let finding = Finding::new(
         Cause::ServerAborted,
-        if cut || stranger { Confidence::Likely } else { Confidence::Strong },
+        if cut || stranger || unheard { Confidence::Likely } else { Confidence::Strong },
         format!(
             "{} {} the connection in the middle of the handshake, without an alert, {} after the last progress.",
             view.target(),
@@ -55,6 +57,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         finding
     };
+    let finding = if unheard { finding.or_else(&[Cause::ServerTimeout]) } else { finding };
     Some(
         finding
             .or_else(match (stranger, ending.reset) {

@@ -62,13 +62,13 @@ fn for_the_client(case: &Case<'_>) -> Option<Finding> {
     if let Some(hello) = view.hello_first().filter(|_| crossed) {
         finding = finding.shown_by(hello, "the ClientHello, already under way when the server gave up");
     }
-    if unheard.is_some() {
-        finding = finding
-            .noting(format!(
-                "what the client answers was on its way: a round trip takes {}, longer than the server waited",
-                span_text(view.rtt())
-            ))
-            .or_else(&[Cause::ServerAborted]);
+    if let Some(waited) = unheard {
+        let how = if waited < view.rtt() {
+            format!("a round trip takes {}, longer than the server waited", span_text(view.rtt()))
+        } else {
+            "the server's FIN does not acknowledge it".to_owned()
+        };
+        finding = finding.noting(format!("what the client answers was on its way: {how}")).or_else(&[Cause::ServerAborted]);
     }
     if let Some(mark) = late {
         finding = finding.shown_by(mark, "the client's next bytes arrive after that");

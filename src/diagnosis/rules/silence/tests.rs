@@ -466,7 +466,7 @@ fn who_leaves_again_and_again_after_the_same_time_has_a_limit() {
             ..crate::diagnosis::testing::related(at(20, *start))
         });
         let knowledge = Knowledge { related: related.collect(), ..Knowledge::default() };
-        let verdict = crate::diagnosis::testing::verdict_knowing(&facts, &knowledge);
+        let verdict = verdict_knowing(&facts, &knowledge);
         (verdict.cause(), verdict.cause.as_ref().map(|finding| finding.confidence))
     };
     let limit = (Some(Cause::ServerSilent), Some(Confidence::Likely));
@@ -484,7 +484,7 @@ fn a_server_that_does_not_answer_is_slow_however_soon_its_client_leaves() {
         facts.flow.sides.client.acked = 301;
         let mut knowledge = Knowledge::default();
         change(&mut facts, &mut knowledge);
-        crate::diagnosis::testing::verdict_knowing(&facts, &knowledge).cause()
+        verdict_knowing(&facts, &knowledge).cause()
     };
     assert_eq!(told(500, |_, _| ()), Some(Cause::ServerSilent));
     assert_eq!(told(300, |_, _| ()), Some(Cause::ClientAborted), "a server may take so long");
@@ -556,7 +556,7 @@ fn a_limit_may_run_from_the_connection_and_ends_one_after_the_other() {
             ..crate::diagnosis::testing::related(at(20, *start))
         });
         let knowledge = Knowledge { related: related.collect(), ..Knowledge::default() };
-        crate::diagnosis::testing::verdict_knowing(&facts, &knowledge).cause()
+        verdict_knowing(&facts, &knowledge).cause()
     };
     assert_ne!(told(&[(100, 1_605), (200, 1_712)]), Some(Cause::ClientAborted), "all after 1.5 s");
     assert_eq!(told(&[(100, 1_605)]), Some(Cause::ClientAborted), "twice is no rule");
