@@ -56,8 +56,6 @@ type Served = (String, String, Timestamp);
 struct Shown {
     certificate: Option<Served>,
     ttl: Option<u8>,
-    /// See [`Observation::ttl_at_client`].
-    ttl_at_client: Option<u8>,
 }
 
 /// What a server is known to show.
@@ -65,7 +63,6 @@ struct Shown {
 struct Face {
     certificate: Option<Served>,
     ttl: Option<u8>,
-    ttl_at_client: Option<u8>,
     /// When it was seen last.
     until: Timestamp,
 }
@@ -327,7 +324,7 @@ fn alternating(faces: &[(Timestamp, Face)]) -> Option<(&str, &str)> {
 impl Shown {
     fn by(seen: &Observation<'_>) -> Self {
         let certificate = seen.leaf.map(|leaf| (leaf.serial.to_owned(), leaf.issuer.to_owned(), leaf.not_after));
-        Self { certificate, ttl: seen.ttl, ttl_at_client: seen.ttl_at_client }
+        Self { certificate, ttl: seen.ttl }
     }
 
     fn is_that_of(&self, seen: &Observation<'_>) -> bool {
@@ -345,9 +342,8 @@ impl Face {
 
     /// This face with what a handshake shows of the server; what it does not show stays.
     fn updated(self, shown: &Shown, at: Timestamp) -> Self {
-        let Shown { certificate, ttl, ttl_at_client } = shown;
-        let ttl_at_client = if ttl.is_some() { *ttl_at_client } else { self.ttl_at_client };
-        Self { certificate: certificate.clone().or(self.certificate), ttl: ttl.or(self.ttl), ttl_at_client, until: at }
+        let Shown { certificate, ttl } = shown;
+        Self { certificate: certificate.clone().or(self.certificate), ttl: ttl.or(self.ttl), until: at }
     }
 
     /// What is different now, in words.
@@ -365,11 +361,8 @@ impl Face {
                 changes.push(format!("its issuer changed from {old_issuer} to {new_issuer}"));
             }
         }
-        // What was captured at another point of the same way has another TTL there, and the same at the client.
-        let same_way = self.ttl_at_client.zip(now.ttl_at_client).is_some_and(|(old, new)| old == new);
         if let (Some(old), Some(new)) = (self.ttl, now.ttl)
             && old != new
-            && !same_way
         {
             changes
                 .push(format!("packets from the server arrive with TTL {new} instead of {old}: another path or another machine answers"));

@@ -37,8 +37,6 @@ pub struct Observation<'a> {
     pub leaf: Option<Leaf<'a>>,
     /// With which time to live the server's packets arrived.
     pub ttl: Option<u8>,
-    /// With which they arrive at the client, as far as its own packets tell how far away that is: the same at every point of the way.
-    pub ttl_at_client: Option<u8>,
     /// Whose the ends are, where the capturing host told.
     pub owners: PerSide<Option<&'a Arc<Owner>>>,
 }
@@ -92,7 +90,6 @@ impl<'a> Observation<'a> {
             outcome: handshake.outcome,
             leaf: handshake.leaf().map(|leaf| Leaf { serial: &leaf.serial, issuer: &leaf.issuer, not_after: leaf.not_after }),
             ttl: handshake.flow.side(Side::Server).ttl,
-            ttl_at_client: handshake.flow.ttl_at_client(),
             owners: PerSide::default(),
         }
     }

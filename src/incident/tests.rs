@@ -324,21 +324,3 @@ fn of_those_that_die_before_a_name_all_at_the_server_count() {
     assert_eq!(incident(Cause::TcpSynUnanswered), (4, 7, true), "the first failure came after the first success");
     assert_eq!(incident(Cause::SniMissing), (4, 4, false), "others asked for a name, and this is what they have in common");
 }
-
-#[test]
-fn another_point_of_the_same_way_is_no_change_of_the_way() {
-    let told = |client: u8, server: u8| {
-        let mut tracker = Tracker::new(Observer::default(), false);
-        let mut good = handshake(100, 1, Outcome::Completed);
-        attempt(&mut tracker, &good);
-        for at in [110, 111] {
-            good = handshake(at, 1, Outcome::Alerted);
-            (good.flow.sides.client.ttl, good.flow.sides.server.ttl) = (Some(client), Some(server));
-            observe(&mut tracker, &good, EXPIRED, id(at, 1));
-        }
-        tracker.finish().pop().unwrap().changes.iter().any(|change| change.contains("TTL"))
-    };
-    assert!(!told(64, 55), "nothing changed");
-    assert!(!told(62, 57), "two routers further on");
-    assert!(told(64, 57), "another way");
-}

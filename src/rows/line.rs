@@ -106,7 +106,6 @@ impl Handshake {
             outcome: self.outcome,
             leaf: self.leaf.as_ref().map(OwnLeaf::borrowed),
             ttl: self.ttl,
-            ttl_at_client: None,
             owners: PerSide { client: self.owners.client.as_ref(), server: self.owners.server.as_ref() },
         }
     }
@@ -145,7 +144,6 @@ impl Tallied {
             outcome: self.outcome,
             leaf: self.leaf.as_ref().map(OwnLeaf::borrowed),
             ttl: self.ttl,
-            ttl_at_client: None,
             owners: PerSide::default(),
         })
     }

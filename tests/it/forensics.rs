@@ -377,7 +377,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("quic-blocked-after-retry.pcap", "quic-blocked-after-retry.srv.pcap", "quic-blocked", "path"),
     ("quic-mtu.pcap", "quic-mtu.srv.pcap", "quic-mtu", "path"),
     // Each packet was held back for two seconds between the points.
-    ("quic-answer-too-late.pcap", "quic-answer-too-late.srv.pcap", "client-aborted", "path"),
+    ("quic-answer-too-late.pcap", "quic-answer-too-late.srv.pcap", "client-timeout", "path"),
     ("link-dies.pcap", "link-dies.srv.pcap", "client-hello-dropped", "path"),
     ("fin-forged.pcap", "fin-forged.srv.pcap", "reset-injected", "path"),
     ("synack-forged.pcap", "synack-forged.srv.pcap", "reset-injected", "path"),

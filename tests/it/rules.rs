@@ -32,7 +32,6 @@ const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
         "needs other names at the same server for comparison",
     ),
     ("starttls-injection", "plaintext/injection.rs", "worth_knowing_but_no_cause", "no ordinary client does it"),
-    ("proxy-no-answer", "proxy/refused.rs", "silence_is_no_refusal", "a silent proxy is the dialogue of the test"),
     ("no-common-version", "version/tests.rs", "versions_that_do_not_meet", "old clients and TLS 1.3 alone have causes of their own"),
     (
         "default-certificate",

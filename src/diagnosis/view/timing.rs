@@ -138,6 +138,23 @@ impl View<'_> {
         (waited >= LONGER_THAN_A_PROBE).then_some((service, waited))
     }
 
+    /// The hello was sent again and again for a second and more, and when a copy was acknowledged at last, the client's FIN, which its system holds back behind what
+    /// is not acknowledged, came at once: it had left before. How often the hello was sent, and the copy that got through.
+    pub fn hello_let_through(&self) -> Option<(u32, Mark)> {
+        let client = self.client();
+        let (_, end) = self.hello_span().filter(|_| self.hello_whole())?;
+        let (fin, acked) = client.fin.map(|(mark, _)| mark).zip(client.acked_at.filter(|_| client.acked == end))?;
+        let copies = self.handshake.flow.events.iter().filter(|event| {
+            let again = matches!(event.kind, FlowEventKind::Retransmission { offset, .. } if offset < end);
+            event.side == Side::Client && again && event.mark < acked
+        });
+        let (count, last) = copies.fold((0_u32, None), |(count, _), event| (count.saturating_add(1), Some(event.mark)));
+        let last = last.filter(|last: &Mark| last.time.since(self.hello_first().unwrap_or(*last).time) >= Duration::from_secs(1))?;
+        let at_once = fin > acked && fin.time.since(acked.time) <= AT_ONCE;
+        let unheard = self.server().first_data.is_none_or(|first| first > acked);
+        (at_once && unheard && count >= MANY_COPIES).then_some((count.saturating_add(1), last))
+    }
+
     /// The upgrade was granted when the client had left.
     pub fn granted_too_late(&self) -> bool {
         let answered = self.handshake.preamble.as_ref().filter(|facts| facts.upgrade == Upgrade::Granted).and_then(|facts| facts.answered);
@@ -364,3 +381,7 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 const LEAST_REPAIR: Duration = Duration::from_millis(150);
 /// Health checks and scans are gone sooner.
 const LONGER_THAN_A_PROBE: Duration = Duration::from_secs(2);
+/// A system sends what it has held back as soon as it may.
+const AT_ONCE: Duration = Duration::from_millis(5);
+/// So many copies are not lost by chance, with the first.
+const MANY_COPIES: u32 = 3;

@@ -27,7 +27,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .or_else(|| checked_by_haproxy(case))
         .or_else(|| played_back(case))
         .or_else(|| lost_race(case))
-        .or_else(|| process_ended(case))
         .or_else(|| checks::before_tls(case))
         .or_else(|| checks::named(case));
     if let Some(finding) = found {
@@ -55,7 +54,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             Confidence::Strong,
             format!("{came}, as it does every {} ({count}): a health check.", interval_text(every), count = times(count)),
         ),
-        None if served => (Confidence::Strong, format!("{came}, while another of its connections was served: a spare connection.")),
+        // Who answers the SYN-ACK so may have given up before it came.
+        None if served => (
+            if view.is_up() { Confidence::Strong } else { Confidence::Likely },
+            format!("{came}, while another of its connections was served: a spare connection."),
+        ),
         None if stayed < WAITS => (Confidence::Strong, format!("{came}: a health check, a scan or an unneeded connection.")),
         None => (Confidence::Likely, format!("{came}: a pre-opened connection that was not needed, or a health check.")),
     };
@@ -150,34 +153,6 @@ fn lost_race(case: &Case<'_>) -> Option<Finding> {
             .shown_by(winner.start, format!("the attempt over {other}, which completed"))
             .shown_by(end, what)
             .advise("Nothing failed."),
-    )
-}
-
-/// The client ended several connections at one moment, each after another time and none after a long one, and the server completes others: its program was
-/// over, as a load test is, and nothing kept it waiting.
-fn process_ended(case: &Case<'_>) -> Option<Finding> {
-    let facts = case.handshake;
-    let view = View::new(facts);
-    let ending = view.ended_by(Side::Client).filter(|_| view.hello_begun() && view.failed_without_words())?;
-    let others = case.ended_with_others();
-    let lasted = ending.mark.time.since(facts.flow.first.time);
-    if others < SEVERAL || case.knowledge.completed == 0 || lasted >= WAITS {
-        return None;
-    }
-    let summary = format!(
-        "{} ended this connection to {} and {} at one moment, each after another time, while the server completes others: its program was over, as a load test is.",
-        facts.client.host(),
-        view.target(),
-        counted(others as u64, "other", "others")
-    );
-    Some(
-        Finding::new(Cause::TcpProbe, Confidence::Likely, summary)
-            .weight(Weight::Unwanted)
-            .stopped_by(StoppedBy::Client)
-            .shown_by(ending.mark, format!("the client's {}, with no alert before it", ending.name()))
-            .or_else(&[Cause::ClientAborted, Cause::ServerSlow])
-            .advise("Nothing failed, unless the client's program was not meant to end then.")
-            .advise(remedy::log(facts, Side::Client, "it says why the program ended")),
     )
 }
 
@@ -281,9 +256,6 @@ fn pinged(case: &Case<'_>) -> Option<Finding> {
         .advise("Nothing failed."),
     )
 }
-
-/// Other connections that end with this one: two may do so by chance.
-const SEVERAL: usize = 2;
 
 /// A client that stays so long without a byte waits for something.
 const WAITS: Duration = Duration::from_secs(2);

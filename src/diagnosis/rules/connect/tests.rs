@@ -1,7 +1,5 @@
 //! Tests of the family connect.
 
-use std::time::Duration;
-
 use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
@@ -437,34 +435,4 @@ fn a_hello_that_a_serving_host_overlooks_met_a_full_queue() {
     assert!(!told(false, 2, 1), "seen at the client it may be lost on the way");
     assert!(!told(true, 1, 3), "one that was lost");
     assert!(!told(true, 3, 0), "nobody is served at once: that server is slow, or its path loses packets");
-}
-
-#[test]
-fn connections_that_end_at_one_moment_while_others_are_served_are_a_program_that_is_over() {
-    let told = |after: i64, others: &[(i64, i64)], completed: u32| {
-        let mut facts = partial_hello(300, 291);
-        facts.partial_client_hello = None;
-        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-        for seen in &mut facts.client_hellos {
-            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
-        }
-        (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
-        let client = &mut facts.flow.sides.client;
-        (client.acked, client.acked_at, client.fin) = (300, Some(at(5, 45)), Some((at(6, 25 + after), 300)));
-        let related = others.iter().map(|(waited, left)| Related {
-            same_endpoint: true,
-            outcome: Outcome::Closed,
-            gave_up_after: u64::try_from(*waited).ok().map(Duration::from_millis),
-            left: Some(at(7, *left).time),
-            ..related(at(20, left - waited))
-        });
-        let knowledge = Knowledge { related: related.collect(), completed, speaks_tls: true, ..Knowledge::default() };
-        verdict_knowing(&facts, &knowledge).cause()
-    };
-    let probe = Some(Cause::TcpProbe);
-    assert_eq!(told(800, &[(500, 826), (300, 824)], 5), probe);
-    assert_ne!(told(800, &[(500, 826), (300, 824)], 0), probe, "nobody is served");
-    assert_ne!(told(800, &[(500, 826)], 5), probe, "two may do so by chance");
-    assert_ne!(told(800, &[(800, 826), (803, 824)], 5), probe, "all after the same time: a limit");
-    assert_ne!(told(4_800, &[(4_500, 4_826), (4_300, 4_824)], 5), probe, "the server had kept them waiting");
 }

@@ -87,6 +87,28 @@ fn never_came(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     Some(super::try_otherwise(case, finding))
 }
 
+/// It got through at last, when the client had left.
+fn let_through(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let (copies, through) = view.hello_let_through().filter(|_| view.failed_without_words())?;
+    let (first, end) = view.hello_first().zip(view.ended_by(Side::Client))?;
+    let finding = Finding::new(
+        Cause::ClientHelloDropped,
+        Confidence::Likely,
+        format!(
+            "The ClientHello for {} was dropped: it was sent {} within {}, and when a copy got through at last, the client had left.",
+            view.target(),
+            times(copies),
+            span_text(through.time.since(first.time))
+        ),
+    )
+    .stopped_by(StoppedBy::Network)
+    .shown_by(first, "the ClientHello")
+    .shown_by(through, format!("the {} copy, the first that the server acknowledged", ordinal(copies)))
+    .shown_by(end.mark, format!("the client's {}, which follows that at once: its system had held it back", end.name()))
+    .or_else(&[Cause::OneWayPath, Cause::PacketLoss, Cause::ClientTimeout]);
+    Some(super::try_otherwise(case, finding))
+}
+
 /// No hello is shorter.
 const LEAST_HELLO: u64 = 40;
 
@@ -94,6 +116,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     if !view.failed_over_tcp() || too_large(case, view, Side::Client) {
         return None;
+    }
+    if let Some(finding) = let_through(case, view) {
+        return Some(finding);
     }
     let like_passed = same_hello_completed(case);
     if let Some(finding) = swallowed(case, view).or_else(|| first_part(case, view)).or_else(|| never_came(case, view)) {
@@ -163,4 +188,40 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .or_else(&[Cause::OneWayPath, Cause::AcceptQueueFull])
         .or_else(if super::version_is_suspect(case) { &[Cause::Tls13Dropped] } else { &[] });
     Some(super::try_otherwise(case, finding))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::testing::{Scene, at, connected, event, verdict};
+    use crate::handshake::facts::Outcome;
+    use crate::transport::FlowEventKind;
+
+    /// The hello is sent again at these times, the last copy is acknowledged, and the client's FIN comes so many milliseconds after that.
+    fn told(again: &[i64], fin_after: i64) -> Option<Cause> {
+        let mut facts = connected();
+        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+        for seen in &mut facts.client_hellos {
+            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
+        }
+        for (frame, millis) in (5..).zip(again) {
+            let mark = at(frame, *millis);
+            facts.flow.events.push(event(mark, Side::Client, FlowEventKind::Retransmission { offset: 0, len: 300 }));
+        }
+        let through = again.last().unwrap() + 22;
+        let (acked, fin) = (at(30, through), at(31, through + fin_after));
+        let client = &mut facts.flow.sides.client;
+        (client.data_packets, client.bytes_seen, client.highest, client.acked) = (1, 300, 300, 300);
+        (client.retransmits, client.acked_at, client.fin) = (u32::try_from(again.len()).unwrap(), Some(acked), Some((fin, 300)));
+        (facts.outcome, facts.stopped_by, facts.flow.last) = (Outcome::Closed, StoppedBy::Client, fin);
+        verdict(&facts).cause()
+    }
+
+    #[test]
+    fn who_had_left_when_a_copy_got_through_was_not_kept_waiting_by_the_server() {
+        let dropped = Some(Cause::ClientHelloDropped);
+        assert_eq!(told(&[270, 520, 1_020, 2_000, 4_000, 7_900, 15_900], 0), dropped);
+        assert_ne!(told(&[270, 520, 1_020, 2_000], 3_000), dropped, "it was there, and gave the server three more seconds");
+        assert_ne!(told(&[270], 0), dropped, "one copy is lost by chance");
+    }
 }

@@ -145,7 +145,7 @@ const SHORT_LIMIT: Duration = Duration::from_millis(100);
 
 /// It had waited for a message of which a piece came now and then.
 fn trickled(view: View<'_>, ending: &Ending<'_>) -> bool {
-    view.trickles() && view.hello_mark().is_some_and(|hello| ending.mark.time.since(hello.time) >= super::client_timeout::LEAST)
+    view.trickles() && view.hello_mark().is_some_and(|hello| ending.mark.time.since(hello.time) >= super::SHORTEST_LIMIT)
 }
 
 /// A supplicant says that it leaves, and not why.

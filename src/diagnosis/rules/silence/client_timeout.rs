@@ -15,6 +15,8 @@ use crate::time::Mark;
 use crate::transport::IcmpNote;
 use crate::wording::{counted, times};
 
+use super::SHORTEST_LIMIT;
+
 pub(super) const RULE: Rule = Rule { cause: Cause::ClientTimeout, against: &[], page: page!("client-timeout"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
@@ -36,7 +38,7 @@ fn for_an_answer(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_without_words() || !view.hello_begun() {
         return None;
     }
-    let ending = view.ended_by(Side::Client)?;
+    let ending = view.ended_by(Side::Client).filter(|_| view.hello_let_through().is_none())?;
     let hello = view.hello_mark().filter(|_| view.hello_whole())?;
     if let Some(finding) = unseen(case, view, &ending, hello) {
         return Some(finding);
@@ -60,14 +62,14 @@ fn for_an_answer(case: &Case<'_>) -> Option<Finding> {
     let servers_turn = view.awaited_at(left).is_some_and(|awaited| awaited.side == Side::Server) || late.is_some();
     // The server did speak, in words that are not understood here.
     let unread = late.is_none() && view.server_spoke_after_hello() && !view.answer_begun();
-    let ran_out = case.ran_out().filter(|_| waited < LEAST);
-    if !servers_turn || unread || waited < LEAST && case.time_limit().is_none() && !case.gave_up_waiting() && ran_out.is_none() {
+    let ran_out = case.ran_out().filter(|_| waited < SHORTEST_LIMIT);
+    if !servers_turn || unread || waited < SHORTEST_LIMIT && case.time_limit().is_none() && !case.gave_up_waiting() && ran_out.is_none() {
         return None;
     }
     // What was lost on its way and came again shows no server that waited.
     let repaired = view.filled_late(left).is_some();
     // A short wait may as well have been ended by whoever uses the client.
-    let limited = waited >= LEAST || case.time_limit().is_some();
+    let limited = waited >= SHORTEST_LIMIT || case.time_limit().is_some();
     let strong = late.is_some() && !crawls && !repaired && limited;
     let mut finding = Finding::new(
         Cause::ClientTimeout,
@@ -146,7 +148,7 @@ fn unseen(case: &Case<'_>, view: View<'_>, ending: &Ending<'_>, hello: Mark) -> 
     let reset = ending.reset.filter(|reset| reset.unknowing && view.client().fin.is_none())?;
     let waited = answer.time.since(hello.time);
     let at_once = reset.mark.frame > answer.frame && reset.mark.time.since(answer.time) <= view.rtt() + AT_ONCE;
-    if !at_once || waited < LEAST {
+    if !at_once || waited < SHORTEST_LIMIT {
         return None;
     }
     let lost = view.client().retransmits > 0;
@@ -222,5 +224,3 @@ fn limit(waited: Duration) -> &'static str {
 
 /// A system answers at once what it does not know.
 const AT_ONCE: Duration = Duration::from_millis(5);
-/// A shorter wait is no time limit.
-pub(super) const LEAST: Duration = Duration::from_secs(1);

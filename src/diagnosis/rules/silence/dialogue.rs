@@ -38,7 +38,7 @@ pub(super) fn left_waiting(case: &Case<'_>) -> Option<Finding> {
         facts.server,
         preamble.dialect.title()
     );
-    let limited = waited >= super::client_timeout::LEAST;
+    let limited = waited >= super::SHORTEST_LIMIT;
     let strong = late.is_some() && limited;
     let finding = Finding::new(Cause::ClientTimeout, if strong { Confidence::Strong } else { Confidence::Likely }, summary)
         .weight(if strong { Weight::Explains } else { Weight::Fallback })

@@ -302,6 +302,12 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
     // Of a client that was not heard to be answered, other things may be true.
     // Nor does one that closes after seconds without any progress say whether it decided to, or gave up waiting.
     let waited = view.waited() && view.closed_by_code(side).is_some();
+    // What had come before the client was gone, or was on its way as long, does not show where it said nothing to any of it.
+    let (client, server) = (view.client(), view.server());
+    let silent = side == Side::Client
+        && view.closed_by_code(side).is_none()
+        && client.last_packet.zip(server.first_data).is_none_or(|(last, first)| last < first);
+    let waited = waited || silent;
     let confidence = if view.unanswered() || waited { Confidence::Likely } else { Confidence::Strong };
     let gave_up: &[Cause] = match side {
         _ if !waited => &[],
@@ -314,6 +320,8 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
 
 /// An offer as narrow as this few servers would do with (see [`offer::Suspect`]).
 const FEW_WOULD_DO: u8 = 3;
+/// A client that waits for less has no time limit.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 /// How exact a time limit is.
 const TIMER_SLACK: Duration = Duration::from_millis(30);
 /// Of a longer round trip anything would be a whole number.

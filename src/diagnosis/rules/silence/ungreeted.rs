@@ -23,7 +23,7 @@ pub(super) fn given_up(case: &Case<'_>) -> Option<Finding> {
     let (confidence, weight, summary) = if let Some(late) = found.late {
         let after = span_text(late.time.since(left.time));
         let summary = format!("{client} gave up after waiting {waited} for the greeting of {server}, which came {after} later: {first}.");
-        let confidence = if found.waited >= super::client_timeout::LEAST { Confidence::Strong } else { Confidence::Likely };
+        let confidence = if found.waited >= super::SHORTEST_LIMIT { Confidence::Strong } else { Confidence::Likely };
         (confidence, Weight::Explains, summary)
     } else {
         let summary = format!(
