@@ -16,8 +16,10 @@ use crate::site::Site;
 
 /// Attempts remembered, of all clients together.
 const ATTEMPTS: usize = 16384;
-/// Of those, how many of one client at one address are looked at, the latest first.
+/// Of those, how many of one client at one address are looked at on either side of one.
 const PER_CLIENT: usize = 12;
+/// An attempt that is so old is forgotten soon, and with it what was tried around it.
+const OLD: usize = ATTEMPTS / 4 * 3;
 
 /// The latest attempts of all clients.
 #[derive(Debug, Default)]
@@ -67,32 +69,43 @@ impl Attempt {
 }
 
 impl Attempts {
-    /// Enters one, and forgets the oldest where there are too many.
-    pub(super) fn enter(&mut self, attempt: Attempt) {
-        self.row.enter(self.hasher.hash_one(attempt.pair()), attempt);
+    /// Enters one, and forgets the oldest where there are too many. Gives its number.
+    pub(super) fn enter(&mut self, attempt: Attempt) -> Entered {
+        Entered(self.row.enter(self.hasher.hash_one(attempt.pair()), attempt))
     }
 
-    /// A client's attempts at an address, the latest first.
-    pub(super) fn of(&self, pair: Pair) -> impl Iterator<Item = &Attempt> {
+    /// A client's attempts at an address around the one of them with this number, itself among them, the latest first.
+    pub(super) fn around(&self, pair: Pair, entered: Entered) -> impl Iterator<Item = &Attempt> {
+        self.row.around(entered.0, self.hasher.hash_one(pair), PER_CLIENT).filter(move |attempt| attempt.pair() == pair)
+    }
+
+    /// A client's latest attempts at an address, the latest first.
+    pub(super) fn latest(&self, pair: Pair) -> impl Iterator<Item = &Attempt> {
         let own = self.row.of(self.hasher.hash_one(pair));
         own.filter(move |attempt| attempt.pair() == pair).take(PER_CLIENT)
     }
 
-    /// Enters the cause that was found for a handshake.
-    pub(super) fn explain(&mut self, handshake: &Handshake, cause: Cause) {
-        let pair = Pair::of(handshake);
-        // Those of another pair, whose hash is the same by accident, take their room.
-        let own = self.row.find_among(self.hasher.hash_one(pair), PER_CLIENT, |attempt| attempt.pair() == pair && attempt.is(handshake));
-        if let Some(own) = own {
+    /// What was tried around this one is forgotten soon.
+    pub(super) const fn is_old(&self, entered: Entered) -> bool {
+        self.row.age(entered.0) >= OLD
+    }
+
+    /// Enters the cause that was found for it.
+    pub(super) fn explain(&mut self, entered: Entered, cause: Cause) {
+        if let Some(own) = self.row.get_mut(entered.0) {
             own.related.cause = Some(cause);
         }
     }
 }
 
+/// The number of an attempt that was entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entered(u32);
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::testing::{at, connected, related};
+    use crate::diagnosis::testing::{at, related};
 
     /// An attempt by this client that begins with this frame.
     fn attempt(client: Endpoint, frame: u64) -> Attempt {
@@ -100,7 +113,25 @@ mod tests {
     }
 
     fn frames(attempts: &Attempts, client: Endpoint) -> Vec<u64> {
-        attempts.of(attempt(client, 0).pair()).map(|attempt| attempt.related.start.frame).collect()
+        attempts.latest(attempt(client, 0).pair()).map(|attempt| attempt.related.start.frame).collect()
+    }
+
+    #[test]
+    fn what_comes_later_does_not_hide_what_was_around() {
+        let client = Endpoint::new(IpAddr::from([10, 0, 0, 1]), 1);
+        let pair = attempt(client, 0).pair();
+        let mut attempts = Attempts::default();
+        let entered: Vec<Entered> = (0..2 * ATTEMPTS as u64).map(|frame| attempts.enter(attempt(client, frame))).collect();
+        let frames =
+            |number: usize| -> Vec<u64> { attempts.around(pair, entered[number]).map(|attempt| attempt.related.start.frame).collect() };
+        let (first, middle, last) = (ATTEMPTS, ATTEMPTS + 500, 2 * ATTEMPTS - 1);
+        let on_either_side = PER_CLIENT as u64;
+        assert_eq!(frames(middle), (middle as u64 - on_either_side..=middle as u64 + on_either_side).rev().collect::<Vec<_>>());
+        assert_eq!(frames(first), (first as u64..=first as u64 + on_either_side).rev().collect::<Vec<_>>());
+        assert_eq!(frames(last), (last as u64 - on_either_side..=last as u64).rev().collect::<Vec<_>>());
+        assert!(frames(first - 1).is_empty(), "forgotten");
+        let old = |number: usize| attempts.is_old(entered[number]);
+        assert_eq!((old(first), old(middle), old(last - OLD), old(last - OLD + 1)), (true, true, true, false));
     }
 
     #[test]
@@ -127,15 +158,11 @@ mod tests {
 
     #[test]
     fn a_cause_is_entered_where_it_belongs() {
-        let handshake = connected();
+        let client = Endpoint::new(IpAddr::from([10, 0, 0, 1]), 1);
         let mut attempts = Attempts::default();
-        for frame in [handshake.flow.first.frame + 1, handshake.flow.first.frame] {
-            let mut attempt = Attempt { server: handshake.server, ..attempt(handshake.client, frame) };
-            attempt.related.start.time = handshake.flow.first.time;
-            attempts.enter(attempt);
-        }
-        attempts.explain(&handshake, Cause::PacketLoss);
-        let causes: Vec<_> = attempts.of(Pair::of(&handshake)).map(|attempt| attempt.related.cause).collect();
-        assert_eq!(causes, [Some(Cause::PacketLoss), None]);
+        let entered = [1, 2].map(|frame| attempts.enter(attempt(client, frame)));
+        attempts.explain(entered[0], Cause::PacketLoss);
+        let causes: Vec<_> = attempts.latest(attempt(client, 0).pair()).map(|attempt| attempt.related.cause).collect();
+        assert_eq!(causes, [None, Some(Cause::PacketLoss)]);
     }
 }
