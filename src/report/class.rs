@@ -14,7 +14,7 @@ pub enum Class {
     Rejected,
     /// It completed, and its users suffered from something: loss, slowness, interception.
     Troubled,
-    /// The capture, not the network, lacks the rest.
+    /// Nobody can say how it would have gone: the capture lacks the rest, or the client's program ended.
     Undecided,
     /// No handshake was attempted: connected and left without a byte, as health checks and scans do.
     Probe,
@@ -30,7 +30,7 @@ impl Class {
     pub const fn of(outcome: Outcome, stopped_by: StoppedBy, cause: Option<Cause>) -> Self {
         match (outcome, stopped_by, cause) {
             (_, _, Some(Cause::TcpProbe)) => Self::Probe,
-            (Outcome::Incomplete, ..) => Self::Undecided,
+            (Outcome::Incomplete, ..) | (_, _, Some(Cause::ClientEnded)) => Self::Undecided,
             (Outcome::Completed, _, None) => Self::Completed,
             (Outcome::Completed, StoppedBy::Client | StoppedBy::Server, Some(_)) => Self::Rejected,
             (Outcome::Completed, ..) => Self::Troubled,
@@ -139,6 +139,7 @@ mod tests {
         assert_eq!(class(Outcome::Closed, StoppedBy::Client, Some(Cause::TcpProbe)), Class::Probe);
         assert_eq!(class(Incomplete, StoppedBy::Capture, Some(Cause::CaptureEnded)), Class::Undecided);
         assert_eq!(class(Incomplete, StoppedBy::Capture, None), Class::Undecided);
+        assert_eq!(class(Outcome::Closed, StoppedBy::Client, Some(Cause::ClientEnded)), Class::Undecided);
     }
 
     #[test]

@@ -48,6 +48,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // Waiting in vain for the server is a time limit and told as such; a long silence of the client is a stall, whether a FIN ends it or not.
     if awaited.side == Side::Server && (case.waited() || case.ran_out().is_some() || trickled(view, &ending))
         || facts.outcome == Outcome::Stalled
+        || case.ended_with_its_program().is_some()
     {
         return None;
     }
@@ -115,9 +116,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let finding = if ended > 0 {
         let others = counted(ended as u64, "other connection", "other connections");
-        finding.noting(format!(
-            "{others} of it to this server ended at the same moment, each after another time: its process ended, and nothing failed"
-        ))
+        finding.noting(format!("{others} of it to this server ended at the same moment, each after another time: its process ended"))
     } else {
         finding
     };
