@@ -229,8 +229,6 @@ causes! {
     ServerAborted = "server-aborted" in Silence,
     /// The client closed or reset in the middle of the handshake, without a reason.
     ClientAborted = "client-aborted" in Silence,
-    /// The client's program ended with all its connections, and nothing failed.
-    ClientEnded = "client-ended" in Silence,
     /// Completed, but the server took long to answer.
     ServerSlow = "server-slow" in Silence,
     /// Completed, but the client took long.

@@ -543,10 +543,7 @@ const fn is_of_clients(cause: Cause) -> bool {
 /// and sent again, and not the capture's own shortcomings.
 fn counts(cause: Cause, outcome: Outcome) -> bool {
     let lossy = cause == Cause::PacketLoss && outcome == Outcome::Completed;
-    !lossy
-        && !matches!(cause, Cause::TcpProbe | Cause::ClientEnded | Cause::ClientSlow)
-        && cause.family() != Family::Capture
-        && outcome != Outcome::Incomplete
+    !lossy && !matches!(cause, Cause::TcpProbe | Cause::ClientSlow) && cause.family() != Family::Capture && outcome != Outcome::Incomplete
 }
 
 /// Rejections whose reason is hidden join the incident at the same server and name whose reason is known and which overlaps in time.

@@ -30,7 +30,7 @@ impl Class {
     pub const fn of(outcome: Outcome, stopped_by: StoppedBy, cause: Option<Cause>) -> Self {
         match (outcome, stopped_by, cause) {
             (_, _, Some(Cause::TcpProbe)) => Self::Probe,
-            (Outcome::Incomplete, ..) | (_, _, Some(Cause::ClientEnded)) => Self::Undecided,
+            (Outcome::Incomplete, ..) => Self::Undecided,
             (Outcome::Completed, _, None) => Self::Completed,
             (Outcome::Completed, StoppedBy::Client | StoppedBy::Server, Some(_)) => Self::Rejected,
             (Outcome::Completed, ..) => Self::Troubled,
@@ -139,7 +139,6 @@ mod tests {
         assert_eq!(class(Outcome::Closed, StoppedBy::Client, Some(Cause::TcpProbe)), Class::Probe);
         assert_eq!(class(Incomplete, StoppedBy::Capture, Some(Cause::CaptureEnded)), Class::Undecided);
         assert_eq!(class(Incomplete, StoppedBy::Capture, None), Class::Undecided);
-        assert_eq!(class(Outcome::Closed, StoppedBy::Client, Some(Cause::ClientEnded)), Class::Undecided);
     }
 
     #[test]

@@ -23,7 +23,6 @@ use crate::wording::counted;
 
 mod cancelled;
 mod client_aborted;
-mod client_ended;
 mod client_silent;
 mod client_slow;
 mod client_stalled;
@@ -54,7 +53,6 @@ pub const FAMILY: RuleFamily = RuleFamily {
         &server_closed::RULE,
         &server_reset::RULE,
         &server_aborted::RULE,
-        &client_ended::RULE,
         &client_aborted::RULE,
         &client_timeout::RULE,
         &server_timeout::RULE,

@@ -442,7 +442,7 @@ fn behind_a_proxy_it_is_the_proxy_that_closes() {
 }
 
 /// The client closed so many milliseconds after its hello, which the server had acknowledged.
-fn left_unanswered(after: i64) -> Handshake {
+pub(super) fn left_unanswered(after: i64) -> Handshake {
     let mut facts = partial_hello(300, 291);
     facts.partial_client_hello = None;
     facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
@@ -510,36 +510,6 @@ fn a_server_that_does_not_answer_is_slow_however_soon_its_client_leaves() {
         }];
     };
     assert_eq!(told(500, killed), Some(Cause::ClientAborted), "all that it has ends at one moment: its process ended");
-}
-
-#[test]
-fn a_program_that_ends_with_connections_under_way_has_not_failed() {
-    // Left after this wait, while others were left at these moments and others were answered after these waits.
-    let told = |after: i64, left_at: &[i64], answered: &[(Outcome, u64)]| {
-        let facts = left_unanswered(after);
-        let ended = left_at.iter().map(|at_millis| crate::diagnosis::knowledge::Related {
-            same_endpoint: true,
-            outcome: Outcome::Closed,
-            gave_up_after: Some(Duration::from_millis(40)),
-            left: Some(at(7, *at_millis).time),
-            ..crate::diagnosis::testing::related(at(20, 320))
-        });
-        let served = answered.iter().map(|(outcome, millis)| crate::diagnosis::knowledge::Related {
-            same_endpoint: true,
-            outcome: *outcome,
-            answered_in: Some(Duration::from_millis(*millis)),
-            ..crate::diagnosis::testing::related(at(21, 100))
-        });
-        let knowledge = Knowledge { related: ended.chain(served).collect(), ..Knowledge::default() };
-        crate::diagnosis::testing::verdict_knowing(&facts, &knowledge).cause()
-    };
-    let (completed, closed) = (Outcome::Completed, Outcome::Closed);
-    assert_eq!(told(200, &[226], &[(completed, 150)]), Some(Cause::ClientEnded));
-    assert_eq!(told(200, &[225, 227, 226], &[(closed, 10), (completed, 150)]), Some(Cause::ClientEnded));
-    assert_eq!(told(200, &[226], &[(completed, 30)]), Some(Cause::ClientAborted), "it had waited for longer than others");
-    assert_eq!(told(200, &[226], &[(closed, 150)]), Some(Cause::ClientAborted), "nobody was served");
-    assert_eq!(told(200, &[626], &[(completed, 150)]), Some(Cause::ClientAborted), "at another moment");
-    assert_eq!(told(200, &[], &[(completed, 150)]), Some(Cause::ClientAborted), "alone");
 }
 
 #[test]
