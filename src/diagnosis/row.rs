@@ -3,6 +3,8 @@
 
 use std::{iter, mem};
 
+use crate::time::Timestamp;
+
 /// The latest `MOST` things.
 #[derive(Debug)]
 pub(crate) struct Row<T, const MOST: usize> {
@@ -25,6 +27,8 @@ struct Link {
     behind: u32,
     /// Its hash.
     hash: u64,
+    /// When it began.
+    began: Timestamp,
 }
 
 impl<T, const MOST: usize> Default for Row<T, MOST> {
@@ -37,8 +41,8 @@ impl<T, const MOST: usize> Row<T, MOST> {
     /// Numbers go round, and the places with them.
     const WHOLE: () = assert!(MOST.is_power_of_two() && MOST < 1 << 31);
 
-    /// Enters a thing, and forgets the oldest where there are too many. Gives its number.
-    pub(crate) fn enter(&mut self, hash: u64, thing: T) -> u32 {
+    /// Enters a thing that began at this moment, and forgets the oldest where there are too many. Gives its number.
+    pub(crate) fn enter(&mut self, hash: u64, began: Timestamp, thing: T) -> u32 {
         let () = Self::WHOLE;
         self.latest.resize(MOST, 0);
         self.entered = self.entered.wrapping_add(1);
@@ -50,7 +54,7 @@ impl<T, const MOST: usize> Row<T, MOST> {
         {
             link.behind = self.entered;
         }
-        let link = Link { before, behind: self.entered, hash };
+        let link = Link { before, behind: self.entered, hash, began };
         let place = place::<MOST>(self.entered);
         if let (Some(oldest), Some(known)) = (self.things.get_mut(place), self.links.get_mut(place)) {
             (*oldest, *known) = (thing, link);
@@ -66,14 +70,20 @@ impl<T, const MOST: usize> Row<T, MOST> {
         self.entered.wrapping_sub(number) as usize
     }
 
-    /// The thing with this number, and those of this hash around it, so many at most on either side, the latest first. None where it was forgotten.
-    pub(crate) fn around(&self, number: u32, hash: u64, most: usize) -> impl Iterator<Item = &T> {
+    /// The thing with this number, and of those of this hash so many that began at about the same time, the latest first. None where it was forgotten.
+    /// So many on either side are asked for their time.
+    pub(crate) fn around(&self, number: u32, hash: u64, (most, reach): (usize, usize)) -> impl Iterator<Item = &T> {
         let alike = move |number: &u32| self.link(*number).is_some_and(|link| link.hash == hash);
         let own = Some(number).filter(|number| self.age(*number) < MOST);
-        let mut behind: Vec<u32> = iter::successors(own, |number| self.behind(*number)).skip(1).filter(alike).take(most).collect();
-        behind.reverse();
-        let from_it = iter::successors(own, |number| self.before(*number)).filter(alike).take(most + 1);
-        behind.into_iter().chain(from_it).filter_map(|number| self.things.get(place::<MOST>(number)))
+        let began = |number: u32| self.link(number).map(|link| link.began).unwrap_or_default();
+        let mut near: Vec<u32> = iter::successors(own, |number| self.behind(*number)).skip(1).filter(alike).take(reach).collect();
+        near.extend(iter::successors(own, |number| self.before(*number)).filter(alike).take(reach + 1));
+        if near.len() > most + 1 {
+            near.select_nth_unstable_by_key(most, |other| began(*other).apart(began(number)));
+            near.truncate(most + 1);
+        }
+        near.sort_unstable_by_key(|number| self.age(*number));
+        near.into_iter().filter_map(|number| self.things.get(place::<MOST>(number)))
     }
 
     /// The things of this hash, the latest first.
@@ -147,16 +157,22 @@ mod tests {
             let (mut all, mut numbers) = (Vec::new(), Vec::new());
             for (number, hash) in hashes.into_iter().enumerate() {
                 all.push((hash, number));
-                numbers.push(row.enter(hash, (hash, number)));
+                let began = Timestamp::from_nanos(i64::try_from(number * 7 % 10).unwrap());
+                numbers.push(row.enter(hash, began, (hash, number)));
                 for (at, own) in numbers.iter().enumerate() {
                     let hash = all[at].0;
                     let known = all.len() - at <= 16;
                     let alike = |one: &usize| all.len() - one <= 16 && all[*one].0 == hash;
-                    let mut expected: Vec<_> = (at + 1..all.len()).filter(alike).take(2).collect();
-                    expected.reverse();
-                    expected.extend((0..=at).rev().filter(alike).take(3));
-                    let expected: Vec<_> = expected.into_iter().map(|one| &all[one]).filter(|_| known).collect();
-                    prop_assert_eq!(row.around(*own, hash, 2).collect::<Vec<_>>(), expected);
+                    let mut reached: Vec<_> = (at + 1..all.len()).filter(alike).take(3).collect();
+                    reached.extend((0..=at).rev().filter(alike).take(4));
+                    let expected = if known { reached.len().min(5) } else { 0 };
+                    let around: Vec<usize> = row.around(*own, hash, (4, 3)).map(|(_, number)| *number).collect();
+                    prop_assert_eq!(around.len(), expected);
+                    prop_assert!(around.is_sorted_by(|one, next| one > next));
+                    prop_assert!(!known || around.contains(&at));
+                    let apart = |one: &usize| (one * 7 % 10).abs_diff(at * 7 % 10);
+                    let (farthest, left_out) = (around.iter().map(apart).max(), reached.iter().filter(|one| !around.contains(one)).map(apart).min());
+                    prop_assert!(!known || left_out.is_none_or(|left_out| Some(left_out) >= farthest));
                     prop_assert_eq!(row.get_mut(*own).copied(), Some(all[at]).filter(|_| known));
                     prop_assert_eq!(row.age(*own), all.len() - at - 1);
                 }
