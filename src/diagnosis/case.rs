@@ -139,6 +139,20 @@ impl<'a> Case<'a> {
         self.knowledge.related.iter().any(|other| other.same_endpoint && (with_it(other.start) && up(other) || waits(other)))
     }
 
+    /// The client's program ended and nothing failed: it left this handshake without a word, and others at the same moment, while the server served more of
+    /// them, and this one had not waited for longer than those. How many others ended with it.
+    pub fn ended_with_its_program(&self) -> Option<usize> {
+        let view = View::new(self.handshake);
+        let left = view.is_tcp() && view.failed_without_words() && view.hello_begun() && self.handshake.outcome != Outcome::Stalled;
+        let others = self.ended_with_others();
+        if !left || others == 0 {
+            return None;
+        }
+        let served = self.knowledge.related.iter().filter(|other| other.same_endpoint && other.outcome == Outcome::Completed);
+        let slowest = served.filter_map(|other| other.answered_in).max()?;
+        (view.silence() <= slowest.max(view.rtt()) * 2).then_some(others)
+    }
+
     /// The client's only SYN was not answered, and as it did not send it again when systems do, it had given up.
     pub fn gave_up_its_syn(&self) -> bool {
         let facts = self.handshake;

@@ -74,6 +74,8 @@ pub struct Finding {
     pub stopped_by: Option<StoppedBy>,
     /// What happened, for headlines, where it is not as the cause's page has it: lower case, no full stop.
     pub headline: Option<&'static str>,
+    /// Nothing failed: how it would have gone nobody can say.
+    pub undecided: bool,
     /// One sentence with the names and numbers of this very handshake. Strings from the wire are escaped by the outputs, not here.
     pub summary: String,
     /// What proves it, in order.
@@ -126,6 +128,7 @@ impl Finding {
             confidence,
             stopped_by: None,
             headline: None,
+            undecided: false,
             summary: summary.into(),
             evidence: Vec::new(),
             against: Vec::new(),
@@ -153,6 +156,13 @@ impl Finding {
     #[must_use]
     pub const fn headline(mut self, text: &'static str) -> Self {
         self.headline = Some(text);
+        self
+    }
+
+    /// Says that nothing failed, and that nobody can say how it would have gone.
+    #[must_use]
+    pub const fn undecided(mut self) -> Self {
+        self.undecided = true;
         self
     }
 

@@ -6,7 +6,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::{FtpReply, Outcome, Protocol, StoppedBy};
 use crate::time::Mark;
 
-use super::attempts::{Attempts, Pair};
+use super::attempts::Attempt;
 use super::finding::Confidence;
 use super::knowledge::Unserved;
 
@@ -62,11 +62,10 @@ pub(super) fn unserved(handshake: &Handshake) -> Option<Mark> {
     Some(handshake.finished.client.unwrap_or(hello.mark))
 }
 
-/// Such connections of the same two hosts during a control connection, the earliest first.
-pub(super) fn unserved_during(attempts: &Attempts, control: &Handshake) -> Vec<Unserved> {
+/// Such connections during a control connection among those that its client tried at its server, which are given the latest first: the earliest first.
+pub(super) fn unserved_during<'a>(tried: impl Iterator<Item = &'a Attempt>, control: &Handshake) -> Vec<Unserved> {
     let (first, last) = (control.flow.first, control.flow.last);
-    let mut all: Vec<Unserved> = attempts
-        .of(Pair::of(control))
+    let mut all: Vec<Unserved> = tried
         .filter(|attempt| attempt.server != control.server)
         .filter(|attempt| first < attempt.related.start && attempt.related.start < last)
         .filter_map(|attempt| {

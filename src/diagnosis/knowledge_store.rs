@@ -19,6 +19,7 @@ use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
 
 use super::aged::Aged;
+pub use super::attempts::Entered;
 use super::attempts::{Attempt, Attempts, Pair};
 use super::cause::Cause;
 use super::chain::{ChainFacts, Pins};
@@ -89,6 +90,15 @@ pub struct KnowledgeStore {
     end: Option<Timestamp>,
 }
 
+/// What came of entering a handshake.
+#[derive(Debug, Clone, Copy)]
+pub struct Learnt {
+    /// Where it stands among the attempts.
+    pub entered: Entered,
+    /// The ticket that it offered was refused: what others do with theirs may tell why.
+    pub ticket_refused: bool,
+}
+
 /// What a host's packets look like when it answers.
 #[derive(Debug, Default)]
 struct Host {
@@ -127,8 +137,8 @@ impl Default for KnowledgeStore {
 }
 
 impl KnowledgeStore {
-    /// Enters a handshake with the name asked for, whatever became of it. Returns whether it offered a ticket that was refused: what others do with theirs may tell why.
-    pub fn learn(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) -> bool {
+    /// Enters a handshake with the name asked for, whatever became of it.
+    pub fn learn(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) -> Learnt {
         let tag = tag(name);
         let shape = handshake.hello().map_or(0, hello_shape);
         let ticket_refused = self.learn_server(handshake, tag, shape, chain);
@@ -136,7 +146,7 @@ impl KnowledgeStore {
             let (site, client, server) = (handshake.flow.key.site, handshake.client.address, handshake.server.address);
             self.issuers.learn(&Shown { site, client, server, used: visits::is_used(handshake) }, name, chain);
         }
-        self.learn_client(handshake, tag, shape);
+        let entered = self.learn_client(handshake, tag, shape);
         self.learn_host(handshake);
         self.later.openings.enter(handshake);
         self.sockets.enter(handshake);
@@ -149,7 +159,7 @@ impl KnowledgeStore {
         } else if let Some(visits) = self.visits.get_mut(&visit) {
             visits.enter(handshake);
         }
-        ticket_refused
+        Learnt { entered, ticket_refused }
     }
 
     /// Enters a connection that shows nothing of TLS: what its packets say of the path and, where their payload was cut, of its two ends.
@@ -208,13 +218,15 @@ impl KnowledgeStore {
     }
 
     /// Enters the cause that was found for a handshake.
-    pub fn learn_cause(&mut self, handshake: &Handshake, cause: Cause) {
+    pub fn learn_cause(&mut self, handshake: &Handshake, entered: Option<Entered>, cause: Cause) {
         if let Some(server) = self.servers.get_mut(&place(handshake)) {
             let known = server.causes.entry((handshake.server_name(), cause)).or_default();
             *known = known.saturating_add(1);
             bound(&mut server.causes, PER_SERVER);
         }
-        self.attempts.explain(handshake, cause);
+        if let Some(entered) = entered {
+            self.attempts.explain(entered, cause);
+        }
     }
 
     /// Counts connections that never got beyond their SYN and are not reported one by one.
@@ -253,8 +265,13 @@ impl KnowledgeStore {
         self.servers.get(&(site, Transport::Tcp, server, inside)).is_some_and(|server| server.speaks_tls)
     }
 
+    /// What its client tried at its server around this handshake is forgotten soon.
+    pub const fn forgets(&self, entered: Entered) -> bool {
+        self.attempts.is_old(entered)
+    }
+
     /// What is known that bears on one handshake, itself left out. What only explains failures is left out for one that completed.
-    pub fn view(&self, handshake: &Handshake) -> Knowledge {
+    pub fn view(&self, handshake: &Handshake, entered: Option<Entered>) -> Knowledge {
         let mut knowledge = Knowledge::default();
         let name = handshake.name();
         let tag = tag(name.as_deref());
@@ -283,19 +300,19 @@ impl KnowledgeStore {
         if completed == 0 {
             knowledge.moved = self.later.moved(handshake);
             knowledge.stray_answer = self.later.openings.other_half(handshake);
-            let around: Vec<&Attempt> = self.around(handshake).collect();
+            let around = self.around(handshake, entered);
             knowledge.fell_back = self.later.fell_back(handshake);
             knowledge.related = related(&around, handshake, tag);
             knowledge.passed = passed(&around);
             knowledge.other_family = handshake.flow.established().is_none() && self.families.served_otherwise(handshake);
         } else if was_left(handshake) {
-            knowledge.related = related(&self.around(handshake).collect::<Vec<_>>(), handshake, tag);
+            knowledge.related = related(&self.around(handshake, entered), handshake, tag);
         }
         if asked_again(handshake) {
-            knowledge.crowd = self.crowd(handshake);
+            knowledge.crowd = self.crowd(handshake, entered);
         }
         if handshake.ftp.is_some() {
-            knowledge.unserved = ftp::unserved_during(&self.attempts, handshake);
+            knowledge.unserved = ftp::unserved_during(self.tried(handshake, entered), handshake);
         }
         let window = handshake.flow.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1))
@@ -357,7 +374,7 @@ impl KnowledgeStore {
         }
     }
 
-    fn learn_client(&mut self, handshake: &Handshake, name: u64, hello_shape: u64) {
+    fn learn_client(&mut self, handshake: &Handshake, name: u64, hello_shape: u64) -> Entered {
         let hello = handshake.hello();
         let view = View::new(handshake);
         let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
@@ -398,26 +415,34 @@ impl KnowledgeStore {
         };
         let (site, client, server, inside) =
             (handshake.flow.key.site, handshake.client, handshake.server, handshake.flow.path.is_inside_another());
-        self.attempts.enter(Attempt { site, client, server, inside, name, related });
+        self.attempts.enter(Attempt { site, client, server, inside, name, related })
     }
 
-    /// The attempts of its client at its server's address around it, itself left out.
-    fn around<'a>(&'a self, handshake: &'a Handshake) -> impl Iterator<Item = &'a Attempt> {
+    /// What its client tried at its server's address, itself left out, the latest first: those that ended before and behind it, or the latest where it
+    /// was not entered.
+    fn tried<'a>(&'a self, handshake: &'a Handshake, entered: Option<Entered>) -> impl Iterator<Item = &'a Attempt> {
+        let pair = Pair::of(handshake);
+        let around = entered.map(|entered| self.attempts.around(pair, entered));
+        let latest = entered.is_none().then(|| self.attempts.latest(pair));
+        around.into_iter().flatten().chain(latest.into_iter().flatten()).filter(|attempt| !attempt.is(handshake))
+    }
+
+    /// Those of them that were made around it.
+    fn around<'a>(&'a self, handshake: &'a Handshake, entered: Option<Entered>) -> Vec<&'a Attempt> {
         let start = handshake.flow.first.time;
         let last = handshake.flow.last.time;
-        let near = move |other: Timestamp| other.apart(start) <= RELATED_WITHIN || start <= other && other <= last;
-        let others = self.attempts.of(Pair::of(handshake)).filter(|attempt| !attempt.is(handshake));
-        others.filter(move |attempt| near(attempt.related.start.time))
+        let near = |other: Timestamp| other.apart(start) <= RELATED_WITHIN || start <= other && other <= last;
+        self.tried(handshake, entered).filter(|attempt| near(attempt.related.start.time)).collect()
     }
 
     /// The other connections of its client to its server that began with it.
-    fn crowd(&self, handshake: &Handshake) -> Crowd {
+    fn crowd(&self, handshake: &Handshake, entered: Option<Entered>) -> Crowd {
         let first = handshake.flow.first.time;
         let at_once = |attempt: &&Attempt| {
             let start = attempt.related.start.time;
-            attempt.server == handshake.server && start.apart(first) <= OPENED_TOGETHER && !attempt.is(handshake)
+            attempt.server == handshake.server && start.apart(first) <= OPENED_TOGETHER
         };
-        self.attempts.of(Pair::of(handshake)).filter(at_once).fold(Crowd::default(), |mut crowd, attempt| {
+        self.tried(handshake, entered).filter(at_once).fold(Crowd::default(), |mut crowd, attempt| {
             let Related { outcome, asked_again, resent, .. } = attempt.related;
             crowd.up += u32::from(outcome == Outcome::Completed && !asked_again);
             crowd.asked_again += u32::from(asked_again);

@@ -98,7 +98,7 @@ impl<'a> Observation<'a> {
 impl<'a> Judged<'a> {
     /// What a verdict says. `id` is the report's.
     pub fn of(verdict: &'a Verdict, id: Id) -> Self {
-        let reason = verdict.cause.as_ref().map(|finding| Reason {
+        let reason = verdict.cause.as_ref().filter(|finding| !finding.undecided).map(|finding| Reason {
             cause: finding.cause,
             confidence: finding.confidence,
             summary: &finding.summary,

@@ -53,11 +53,14 @@ pub(super) fn is_sound(header: &[u8]) -> bool {
 /// The sum of 16-bit words, of less than 32 bits; a byte at the end stands in front of a zero. In one's complement neither the order of the bytes nor the
 /// width of the words matters until the end (RFC 1071), and so they are added as they lie, many at a time.
 fn sum(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<4>();
-    let whole = words.iter().fold(0, |sum: u64, word| sum.wrapping_add(u64::from(u32::from_ne_bytes(*word))));
-    let mut last = [0; 4];
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
     last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
-    let whole = whole.wrapping_add(u64::from(u32::from_ne_bytes(last)));
+    let halves = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        (word & 0xffff_ffff).wrapping_add(word >> 32)
+    };
+    let whole = words.iter().chain([&last]).map(halves).fold(0, u64::wrapping_add);
     u64::from(u16::from_be_bytes(fold(whole).to_ne_bytes()))
 }
 

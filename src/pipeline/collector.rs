@@ -271,17 +271,22 @@ impl<'a> Collector<'a> {
             let unverified = [&server, &client].into_iter().flatten().filter(|chain| chain.unverified().is_some()).count();
             self.totals.unverified = self.totals.unverified.saturating_add(unverified as u64);
         }
-        let mut ticket_refused = false;
+        let now = handshake.closed_at.time;
+        let mut learnt = None;
         if !handshake.provisional {
-            ticket_refused = self.knowledge.learn(&handshake, name.as_deref(), server.as_ref());
+            if self.held.front().is_some_and(|oldest| self.forgets(oldest)) {
+                self.let_go(now)?;
+            }
+            learnt = Some(self.knowledge.learn(&handshake, name.as_deref(), server.as_ref()));
             if !doubtful {
                 self.incidents.attempt(&Observation::of(&handshake, name.as_deref(), None));
             }
         }
         drop(name);
-        let now = handshake.closed_at.time;
         let bytes = handshake.weight().saturating_add(PACKET_FACTS);
-        let mut held = Held { handshake, server, client, doubtful, ticket_refused, bytes };
+        let ticket_refused = learnt.is_some_and(|learnt| learnt.ticket_refused);
+        let entered = learnt.map(|learnt| learnt.entered);
+        let mut held = Held { handshake, server, client, doubtful, ticket_refused, entered, bytes };
         self.note_losses(&mut held);
         // What others show may tell whether that was a handshake at all, and why it failed: it is judged then, and not twice.
         // It may go on elsewhere, be answered from elsewhere, or be one of a flood.
@@ -390,11 +395,16 @@ impl<'a> Collector<'a> {
         self.totals.unjudged = self.totals.unjudged.saturating_add(u64::from(!doubtful));
     }
 
+    /// What others showed around it would be forgotten soon.
+    fn forgets(&self, held: &Held) -> bool {
+        held.entered.is_some_and(|entered| self.knowledge.forgets(entered))
+    }
+
     /// Lets those go that have waited long enough.
     fn let_go(&mut self, now: Timestamp) -> std::io::Result<()> {
         while let Some(oldest) = self.held.front() {
             let crowded = self.held.len() > HELD || self.held_bytes > Count::from(limits::HELD_BYTES);
-            if !crowded && now.since(oldest.handshake.closed_at.time) < self.hold {
+            if !crowded && !self.forgets(oldest) && now.since(oldest.handshake.closed_at.time) < self.hold {
                 break;
             }
             self.let_one_go()?;
@@ -445,7 +455,7 @@ impl<'a> Collector<'a> {
         let quick = is_used(&held.handshake) && lasted < self.policy.slow_after;
         let alone = quick && held.server.is_none() && held.handshake.ftp.is_none();
         let alone = alone && !held.ticket_refused && !asked_again(&held.handshake) && !self.knowledge.is_scanned(&held.handshake);
-        let mut known = (!alone).then(|| self.knowledge.view(&held.handshake));
+        let mut known = (!alone).then(|| self.knowledge.view(&held.handshake, held.entered));
         if let Some(known) = known.as_mut().filter(|_| held.handshake.outcome.failed()) {
             known.mute_at = self.twins.mute(&Sight::of(&held.handshake));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::judge::Verdict;
-use crate::diagnosis::knowledge_store::KnowledgeStore;
+use crate::diagnosis::knowledge_store::{Entered, KnowledgeStore};
 use crate::handshake::Handshake;
 use crate::handshake::greeting::ungreeted;
 use crate::handshake::relevance::{SCAN, may_have_wanted_tls, unspoken};
@@ -25,6 +25,8 @@ pub(super) struct Held {
     pub(super) doubtful: bool,
     /// The ticket that it offered was refused.
     pub(super) ticket_refused: bool,
+    /// Where it stands among the attempts of its client.
+    pub(super) entered: Option<Entered>,
     pub(super) bytes: usize,
 }
 
@@ -33,7 +35,7 @@ impl Held {
     pub(super) fn dismissed(&self, knowledge: &KnowledgeStore) -> Option<&'static str> {
         let handshake = &self.handshake;
         if let Some(facts) = handshake.preamble.as_ref().filter(|facts| facts.asks_for_login()) {
-            return knowledge.was_let_in(handshake, facts).then_some(facts.dialect.name());
+            return knowledge.was_let_in(handshake, self.entered, facts).then_some(facts.dialect.name());
         }
         // Those who are served want no word of who is not: a server of mail turns many away.
         match handshake.preamble.as_ref().filter(|facts| self.doubtful && facts.turned_away()) {

@@ -189,7 +189,7 @@ impl Twins {
     fn of_hello(&mut self, sight: &Sight, random: [u8; 32]) -> Likeness {
         let hash = self.hasher.hash_one((sight.site, random));
         let Some(known) = self.hellos.find(hash, |known| known.key == (sight.site, random)) else {
-            self.hellos.enter(hash, sight.known(random));
+            self.hellos.enter(hash, sight.start, sight.known(random));
             return Likeness::Other;
         };
         let joined = known.joins || sight.joins;
@@ -215,7 +215,7 @@ impl Twins {
         let Some(opening) = sight.opening else { return self.of_answer(sight) };
         let hash = self.hasher.hash_one((sight.site, opening.isn()));
         let Some(known) = self.openings.find(hash, |known| known.key == (sight.site, opening)) else {
-            self.openings.enter(hash, sight.known(opening));
+            self.openings.enter(hash, sight.start, sight.known(opening));
             return Likeness::Other;
         };
         // No two SYNs have one number and one time: it comes once more when its connection is over.

@@ -180,7 +180,8 @@ impl Answer {
     fn without_failures(&self, run: &Run<'_>) -> String {
         let of = |class| run.classes.of(class);
         let titles = |class: Class| {
-            let titles: Vec<&str> = self.of(|of| of == class).iter().filter_map(|(cause, _)| cause.and_then(title)).take(CAUSES).collect();
+            let titles: Vec<&str> =
+                self.of(|of| of == class).iter().filter_map(|(cause, group)| group.title(*cause)).take(CAUSES).collect();
             if titles.is_empty() { String::new() } else { format!(": {}", titles.join("; ")) }
         };
         let (troubled, undecided, probes) = (of(Class::Troubled), of(Class::Undecided), of(Class::Probe));

@@ -91,6 +91,7 @@ impl Builder {
                 stopped_by: verdict.stopped_by,
                 confidence: cause.map(|finding| finding.confidence),
                 headline: cause.and_then(|finding| finding.headline),
+                undecided: cause.is_some_and(|finding| finding.undecided),
                 summary: cause.map(|finding| Cow::Borrowed(finding.summary.as_str())),
                 remedy: Cow::Borrowed(cause.map_or(&[], |finding| &finding.remedy)),
                 evidence: Cow::Borrowed(cause.map_or(&[], |finding| &finding.evidence)),

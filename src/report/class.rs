@@ -14,7 +14,7 @@ pub enum Class {
     Rejected,
     /// It completed, and its users suffered from something: loss, slowness, interception.
     Troubled,
-    /// The capture, not the network, lacks the rest.
+    /// Nobody can say how it would have gone: the capture lacks the rest, or the client's program ended.
     Undecided,
     /// No handshake was attempted: connected and left without a byte, as health checks and scans do.
     Probe,

@@ -91,8 +91,19 @@ impl Handshake<'_> {
 
     /// Writes the fields of `diagnosis`.
     pub fn write_diagnosis(&self, w: &mut impl Writer) {
-        let Diagnosis { cause, stopped_by, confidence, headline: _, summary: _, remedy, evidence, against, alternatives, findings } =
-            &self.diagnosis;
+        let Diagnosis {
+            cause,
+            stopped_by,
+            confidence,
+            headline: _,
+            undecided: _,
+            summary: _,
+            remedy,
+            evidence,
+            against,
+            alternatives,
+            findings,
+        } = &self.diagnosis;
         w.word_if_any(key!("cause"), cause.map(Cause::slug));
         w.word(key!("stopped_by"), stopped_by.name());
         w.word_if_any(key!("confidence"), confidence.map(Confidence::name));

@@ -358,6 +358,8 @@ pub struct Diagnosis<'a> {
     pub confidence: Option<Confidence>,
     /// What happened, for headlines, where it is not as the cause's page has it.
     pub headline: Option<&'static str>,
+    /// Nothing failed: how it would have gone nobody can say.
+    pub undecided: bool,
     /// One sentence for a person about the cause; see [`Handshake::summary`].
     pub summary: Option<Cow<'a, str>>,
     /// What to do, a line each, commands to type among them.
@@ -444,6 +446,9 @@ impl Handshake<'_> {
 
     /// What it counts as.
     pub const fn class(&self) -> Class {
+        if self.diagnosis.undecided {
+            return Class::Undecided;
+        }
         Class::of(self.handshake.outcome, self.diagnosis.stopped_by, self.diagnosis.cause)
     }
 

@@ -150,6 +150,7 @@ fn base(minute: i64, second: i64, client_port: u16) -> Handshake<'static> {
             stopped_by: StoppedBy::Nobody,
             confidence: None,
             headline: None,
+            undecided: false,
             summary: None,
             remedy: Cow::default(),
             evidence: Cow::default(),
@@ -182,6 +183,7 @@ pub(crate) fn expired(n: u16) -> Handshake<'static> {
         stopped_by: StoppedBy::Client,
         confidence: Some(Confidence::Certain),
         headline: None,
+        undecided: false,
         summary: Some(
             "The certificate of www.example.test expired on 2026-11-20 23:59:59 UTC, 9 hours before this handshake, and the client refused it."
                 .into(),
@@ -237,6 +239,7 @@ pub(crate) fn stalled() -> Handshake<'static> {
         stopped_by: StoppedBy::Network,
         confidence: Some(Confidence::Strong),
         headline: None,
+        undecided: false,
         summary: Some(
             "Full-size segments from the server (1,440 bytes) were sent six times and never acknowledged, while smaller ones arrived: \
                   something on the path drops large packets and no ICMP Packet Too Big comes back."
@@ -285,6 +288,7 @@ pub(crate) fn refused() -> Handshake<'static> {
         stopped_by: StoppedBy::Server,
         confidence: Some(Confidence::Certain),
         headline: None,
+        undecided: false,
         summary: Some("10.0.0.9 answered the SYN to port 636 with a RST: nothing listens there.".into()),
         remedy: vec![say("Start the service, or bind it to this address."), Advice::Command(remedy::ss_listen(636))].into(),
         evidence: vec![evidence(Some((401, at(3, 1, 31))), "RST, ACK to the SYN, TTL 64")].into(),
@@ -303,6 +307,7 @@ pub(crate) fn undecided(n: u16) -> Handshake<'static> {
         stopped_by: StoppedBy::Capture,
         confidence: Some(Confidence::Certain),
         headline: None,
+        undecided: false,
         summary: Some("The capture ends 12 ms after the ClientHello.".into()),
         ..report.diagnosis
     };

@@ -87,7 +87,8 @@ impl Index {
 
     /// Enters a flow that is not in the index.
     pub(super) fn insert(&mut self, hash: u64, place: Place) {
-        if (self.len + 1) * 4 > self.entries.len() * 3 {
+        // Fuller than by half, and a search passes more than one entry of others.
+        if (self.len + 1) * 2 > self.entries.len() {
             self.grow();
         }
         self.len += 1;

@@ -9,7 +9,7 @@ use super::assembler::{Assembler, slice};
 use super::facts::{Doubt, Outstanding};
 use crate::count::low_bits;
 use crate::limits;
-use crate::packet::{Segment, TcpFlags, tcp_options, tcp_timestamps};
+use crate::packet::{Segment, TcpFlags, TcpOptions, tcp_options, tcp_timestamps};
 use crate::time::{Mark, Timestamp};
 
 /// One side's state. What each packet touches comes first.
@@ -384,18 +384,19 @@ impl Print {
     #[inline]
     fn of(segment: &Segment<'_>, peer_packets: u32) -> Self {
         let id = segment.ip.id.unwrap_or(0);
+        let opening = segment.flags.syn().then(|| tcp_options(segment.options));
         Self {
             time: segment.mark.time,
             seq: segment.seq,
             ack: segment.ack,
             len: segment.payload_len,
-            options: if id == 0 { options_digest(segment) } else { 0 },
+            options: if id == 0 { options_digest(segment, opening.as_ref()) } else { 0 },
             peer_packets: if id == 0 { peer_packets } else { 0 },
             window: segment.window,
             id,
             flags: segment.flags,
             ttl: segment.ip.ttl,
-            clock: if segment.flags.syn() { tcp_timestamps(segment.options).map_or(0, |(own, _)| own) } else { 0 },
+            clock: opening.and_then(|options| options.timestamps).map_or(0, |(own, _)| own),
         }
     }
 
@@ -453,9 +454,8 @@ pub(super) const fn is_far_below(ttl: u8, own: u8) -> bool {
     ttl <= USED_UP && own.saturating_sub(ttl) >= FAR
 }
 
-fn options_digest(segment: &Segment<'_>) -> u32 {
-    let hash = if segment.flags.syn() {
-        let options = tcp_options(segment.options);
+fn options_digest(segment: &Segment<'_>, of_syn: Option<&TcpOptions>) -> u32 {
+    let hash = if let Some(options) = of_syn {
         let scale = options.window_scale.map_or(0, |shift| u64::from(shift) + 1);
         digest_words(&[u64::from(options.mss.unwrap_or(0)), scale, u64::from(options.sack_permitted), u64::from(options.fast_open)])
     } else {

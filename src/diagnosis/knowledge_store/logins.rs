@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use super::KnowledgeStore;
 use super::tags::tag;
+use super::{Entered, KnowledgeStore};
 use crate::handshake::Handshake;
 use crate::preamble::{PreambleFacts, Upgrade};
 
 impl KnowledgeStore {
     /// Whether a client that was asked for a login came right back, asked to be taken to the same place, and was. `asked`: its handshake's.
-    pub fn was_let_in(&self, handshake: &Handshake, asked: &PreambleFacts) -> bool {
+    pub fn was_let_in(&self, handshake: &Handshake, entered: Option<Entered>, asked: &PreambleFacts) -> bool {
         let (Some(target), Some(answered)) = (asked.target.as_deref(), asked.answered) else { return false };
         let target = Some(tag(Some(target)));
         let later = |start| start > answered;
-        self.around(handshake)
+        self.around(handshake, entered)
+            .iter()
             .any(|attempt| attempt.server == handshake.server && attempt.related.let_in == target && later(attempt.related.start))
     }
 }

@@ -117,7 +117,7 @@ impl<'a> View<'a> {
         let had = [quic.handshakes.server.first, quic.shorts.server.first, facts.server_hello.as_ref().map(|hello| hello.first)];
         let unheard = had.iter().flatten().all(|mark| *mark > last);
         let waited = note.mark.time.since(facts.flow.first.time);
-        let drew = had.into_iter().flatten().min().filter(|mark| *mark < note.mark).or(self.server().first_data)?;
+        let drew = had.into_iter().flatten().min().filter(|mark| *mark < note.mark).or_else(|| self.server().first_data)?;
         (unheard && quic.closes.is_empty() && waited >= LONG_WAIT.max(self.rtt() * 3)).then_some((drew, note))
     }
 

@@ -376,7 +376,7 @@ const SECTIONS: &[(Class, &str)] = &[
     (Class::Failed, "FAILED HANDSHAKES"),
     (Class::Rejected, "REJECTED AFTER COMPLETION"),
     (Class::Troubled, "COMPLETED WITH TROUBLE"),
-    (Class::Undecided, "UNDECIDED: the capture lacks the rest"),
+    (Class::Undecided, "UNDECIDED: the rest is missing"),
     (Class::Probe, "PROBES (no handshake attempted): health checks, scans and spare connections"),
 ];
 

@@ -27,7 +27,7 @@ impl Collector<'_> {
     pub(super) fn conclude(&mut self, held: Held, verdict: Verdict) -> std::io::Result<()> {
         let handshake = &held.handshake;
         if let Some(cause) = verdict.cause() {
-            self.knowledge.learn_cause(handshake, cause);
+            self.knowledge.learn_cause(handshake, held.entered, cause);
             count(&mut self.totals.causes, cause.slug(), 1);
         }
         if let (Some(owners), Some(clock)) = (self.owners, self.clock)

@@ -374,7 +374,6 @@ impl<S: FlowSink> Table<S> {
         }
         let starts_buffering = !connection.queued && connection.has_waiting();
         connection.queued |= starts_buffering;
-        let first = connection.facts.first.frame;
         // armed for a distant moment: it was quiet for long, and is no more
         let distant = |armed: i64| armed > segment.mark.time.after(SOON).steps(self.room.limits.step);
         let rearm = connection.armed == i64::MIN || (moved && distant(connection.armed));
@@ -385,6 +384,7 @@ impl<S: FlowSink> Table<S> {
             self.arm(id, segment.mark.time);
         }
         if starts_buffering {
+            let first = self.connections.get(id).map_or(0, |connection| connection.facts.first.frame);
             self.buffering.push_back((id, first));
         }
         if self.room.buffered > self.room.limits.buffered_total {

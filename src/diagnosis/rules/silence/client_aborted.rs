@@ -41,6 +41,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let ending = view.ended_by(Side::Client)?;
+    if let Some(others) = case.ended_with_its_program() {
+        return Some(program_ended(facts, &ending, others));
+    }
     if let Some(preamble) = passed_by {
         return Some(left_an_offer(facts, preamble, &ending));
     }
@@ -115,9 +118,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let finding = if ended > 0 {
         let others = counted(ended as u64, "other connection", "other connections");
-        finding.noting(format!(
-            "{others} of it to this server ended at the same moment, each after another time: its process ended, and nothing failed"
-        ))
+        finding.noting(format!("{others} of it to this server ended at the same moment, each after another time: its process ended"))
     } else {
         finding
     };
@@ -138,6 +139,26 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .or_else(alternatives)
             .advise(remedy::log(facts, Side::Client, why)),
     )
+}
+
+/// Whatever its program had under way ended with it.
+fn program_ended(facts: &Handshake, ending: &Ending<'_>, others: usize) -> Finding {
+    let view = View::new(facts);
+    let summary = format!(
+        "{} ended this connection to {} and {} to it at one moment, each at another point of its handshake, while the server served more of them: its program ended.",
+        facts.client.host(),
+        view.target(),
+        counted(others as u64, "other connection", "other connections")
+    );
+    Finding::new(Cause::ClientAborted, Confidence::Likely, summary)
+        .weight(Weight::Fallback)
+        .headline("the client's program ended in the middle of it")
+        .undecided()
+        .stopped_by(StoppedBy::Client)
+        .shown_by(view.last_progress(), "last progress of the handshake")
+        .shown_by(ending.mark, format!("the client's {}, {} later, with no alert before it", ending.name(), span_text(view.silence())))
+        .or_else(&[Cause::UserCanceled])
+        .advise("Nothing failed, unless the program was not meant to end: its own log on the client says so.")
 }
 
 /// The shortest time limits that services give each other.
@@ -222,4 +243,43 @@ fn left_an_offer(facts: &Handshake, preamble: &PreambleFacts, ending: &Ending<'_
             "Capture on the client at the same time to see whether the offer arrives there: firewalls that inspect the protocol remove it.",
         )
         .advise("On the client, check whether it is configured for TLS at all; a monitor may only want the greeting.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::left_unanswered;
+    use super::*;
+    use crate::diagnosis::knowledge::{Knowledge, Related};
+    use crate::diagnosis::testing::{at, related, verdict_knowing};
+
+    #[test]
+    fn a_program_that_ends_with_connections_under_way_has_not_failed() {
+        // Left after this wait, while others were left at these moments and others were answered after these waits.
+        let told = |after: i64, left_at: &[i64], answered: &[(Outcome, u64)]| {
+            let facts = left_unanswered(after);
+            let ended = left_at.iter().map(|at_millis| Related {
+                same_endpoint: true,
+                outcome: Outcome::Closed,
+                gave_up_after: Some(Duration::from_millis(40)),
+                left: Some(at(7, *at_millis).time),
+                ..related(at(20, 320))
+            });
+            let served = answered.iter().map(|(outcome, millis)| Related {
+                same_endpoint: true,
+                outcome: *outcome,
+                answered_in: Some(Duration::from_millis(*millis)),
+                ..related(at(21, 100))
+            });
+            let knowledge = Knowledge { related: ended.chain(served).collect(), ..Knowledge::default() };
+            verdict_knowing(&facts, &knowledge).cause.map(|finding| (finding.cause, finding.undecided))
+        };
+        let (completed, closed) = (Outcome::Completed, Outcome::Closed);
+        let [ended, left] = [true, false].map(|undecided| Some((Cause::ClientAborted, undecided)));
+        assert_eq!(told(200, &[226], &[(completed, 150)]), ended);
+        assert_eq!(told(200, &[225, 227, 226], &[(closed, 10), (completed, 150)]), ended);
+        assert_eq!(told(200, &[226], &[(completed, 30)]), left, "it had waited for longer than others");
+        assert_eq!(told(200, &[226], &[(closed, 150)]), left, "nobody was served");
+        assert_eq!(told(200, &[626], &[(completed, 150)]), left, "at another moment");
+        assert_eq!(told(200, &[], &[(completed, 150)]), left, "alone");
+    }
 }

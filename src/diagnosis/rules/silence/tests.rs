@@ -442,7 +442,7 @@ fn behind_a_proxy_it_is_the_proxy_that_closes() {
 }
 
 /// The client closed so many milliseconds after its hello, which the server had acknowledged.
-fn left_unanswered(after: i64) -> Handshake {
+pub(super) fn left_unanswered(after: i64) -> Handshake {
     let mut facts = partial_hello(300, 291);
     facts.partial_client_hello = None;
     facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
