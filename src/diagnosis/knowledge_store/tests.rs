@@ -29,15 +29,15 @@ fn what_a_server_shows_at_one_point_is_told_for_another() {
     store.learn(&served, None, None);
     let mut refused = connected();
     refused.outcome = Outcome::Refused;
-    assert_eq!(store.view(&refused).server_ttls, [55]);
+    assert_eq!(store.view(&refused, None).server_ttls, [55]);
     // The same way, captured two routers further on.
     refused.flow.interface = 1;
     (refused.flow.sides.client.ttl, refused.flow.sides.server.ttl) = (Some(62), None);
-    assert_eq!(store.view(&refused).server_ttls, [57]);
+    assert_eq!(store.view(&refused, None).server_ttls, [57]);
     // What is learnt there stays there.
     served.flow.interface = 1;
     (served.flow.sides.client.ttl, served.flow.sides.server.ttl) = (Some(62), Some(57));
     store.learn(&served, None, None);
     refused.flow.interface = 0;
-    assert_eq!(store.view(&refused).server_ttls, [55]);
+    assert_eq!(store.view(&refused, None).server_ttls, [55]);
 }
