@@ -33,12 +33,12 @@ impl Segment<'_> {
         if !whole || checksum == 0 {
             return false;
         }
-        let ends = total([address(self.source().address), address(self.destination().address), TCP]);
+        // Words of any width are added as they are.
+        let ends = total([address(self.key.low.address), address(self.key.high.address), TCP]);
         let addresses = total([ends, header as u64, u64::from(self.payload_len)]);
-        let [seq, ack] = [self.seq, self.ack].map(|word| sum(&word.to_be_bytes()));
-        let short =
-            [self.source().port, self.destination().port, u16::from_be_bytes([offset, self.flags.0]), self.window, checksum, urgent];
-        let fixed = total(short.map(u64::from));
+        let [seq, ack] = [self.seq, self.ack].map(u64::from);
+        let flags = u16::from_be_bytes([offset, self.flags.0]);
+        let fixed = total([self.key.low.port, self.key.high.port, flags, self.window, checksum, urgent].map(u64::from));
         let filled_in = fold(total([addresses, seq, ack, fixed, sum(self.options), sum(self.payload)])) == u16::MAX;
         // Some cards want the length left out where they cut large segments up.
         !filled_in && fold(addresses) != checksum && fold(ends) != checksum
@@ -71,8 +71,8 @@ fn total<const N: usize>(sums: [u64; N]) -> u64 {
 
 fn address(address: IpAddr) -> u64 {
     match address {
-        IpAddr::V4(address) => sum(&address.octets()),
-        IpAddr::V6(address) => sum(&address.octets()),
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => total(address.segments().map(u64::from)),
     }
 }
 
