@@ -157,7 +157,7 @@ fn rules(bencher: Bencher<'_, '_>) {
         .collect();
     bencher.counter(ItemsCount::new(cases.len())).bench(|| {
         let judged = cases.iter().map(|(handshake, chain)| {
-            let knowledge = store.view(handshake);
+            let knowledge = store.view(handshake, None);
             judge(&Case { handshake, chain: chain.as_deref(), client_chain: None, knowledge: &knowledge, policy: &policy })
         });
         judged.filter(|verdict| verdict.cause.is_some()).count()

@@ -130,7 +130,7 @@ mod tests {
         let entered: Vec<Entered> = (0..2 * ATTEMPTS)
             .map(|number| {
                 let mut attempt = attempt(client, number as u64);
-                attempt.related.start.time = Timestamp::from_nanos(began(number) as i64 * 1_000_000_000);
+                attempt.related.start.time = Timestamp::from_parts(i64::try_from(began(number)).unwrap(), 0);
                 attempts.enter(attempt)
             })
             .collect();

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::flow::{Endpoint, PerSide, Shown, Transport, read_address};
 use crate::incident::{Judged, Leaf, Observation, Reason};
-use crate::report::{Advice, Cause, Command, Confidence, Id, Outcome, Owner, Tally};
+use crate::report::{Advice, Cause, Class, Command, Confidence, Id, Outcome, Owner, Tally};
 use crate::site::{Observer, Site};
 use crate::time::Timestamp;
 
@@ -238,6 +238,8 @@ struct RawCourse<'a> {
     end: Cow<'a, str>,
     #[serde(borrow)]
     outcome: Cow<'a, str>,
+    #[serde(borrow, default)]
+    class: Option<Cow<'a, str>>,
     provisional: bool,
 }
 
@@ -355,6 +357,9 @@ impl RawHandshake<'_> {
     fn row(self) -> Result<Handshake, String> {
         let tls = self.tls.as_ref();
         let leaf = tls.and_then(|tls| tls.server.as_ref()).and_then(|server| server.certificates.first());
+        let outcome = outcome(&self.handshake.outcome)?;
+        // It ended, and what it would have come to is open all the same.
+        let undecided = self.handshake.class.as_deref() == Some(Class::Undecided.name()) && outcome != Outcome::Incomplete;
         Ok(Handshake {
             observer: self.observer.observer()?,
             event_id: self.event_id.into_owned(),
@@ -365,11 +370,11 @@ impl RawHandshake<'_> {
             client: self.client.endpoint()?.address,
             start: time(&self.handshake.start)?,
             end: time(&self.handshake.end)?,
-            outcome: outcome(&self.handshake.outcome)?,
+            outcome,
             leaf: leaf.map(RawLeaf::leaf).transpose()?,
             ttl: self.server.ttl,
             owners: PerSide { client: self.client.owner.owner(), server: self.server.owner.owner() },
-            reason: self.diagnosis.reason()?,
+            reason: self.diagnosis.reason()?.filter(|_| !undecided),
         })
     }
 }
