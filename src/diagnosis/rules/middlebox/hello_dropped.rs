@@ -117,10 +117,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() || too_large(case, view, Side::Client) {
         return None;
     }
-    if let Some(finding) = let_through(case, view) {
+    let like_passed = same_hello_completed(case);
+    if let Some(finding) = let_through(case, view).filter(|_| !like_passed) {
         return Some(finding);
     }
-    let like_passed = same_hello_completed(case);
     if let Some(finding) = swallowed(case, view).or_else(|| first_part(case, view)).or_else(|| never_came(case, view)) {
         return (!like_passed).then_some(finding);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::against::same_hello_completed;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -38,7 +39,9 @@ fn for_an_answer(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_without_words() || !view.hello_begun() {
         return None;
     }
-    let ending = view.ended_by(Side::Client).filter(|_| view.hello_let_through().is_none())?;
+    // Where others like it got through, a queue was full, or packets were lost.
+    let overlooked = view.hello_let_through().is_some();
+    let ending = view.ended_by(Side::Client).filter(|_| !overlooked || same_hello_completed(case))?;
     let hello = view.hello_mark().filter(|_| view.hello_whole())?;
     if let Some(finding) = unseen(case, view, &ending, hello) {
         return Some(finding);
@@ -70,7 +73,7 @@ fn for_an_answer(case: &Case<'_>) -> Option<Finding> {
     let repaired = view.filled_late(left).is_some();
     // A short wait may as well have been ended by whoever uses the client.
     let limited = waited >= SHORTEST_LIMIT || case.time_limit().is_some();
-    let strong = late.is_some() && !crawls && !repaired && limited;
+    let strong = late.is_some() && !crawls && !repaired && limited && !overlooked;
     let mut finding = Finding::new(
         Cause::ClientTimeout,
         if strong { Confidence::Strong } else { Confidence::Likely },
