@@ -203,27 +203,26 @@ impl<'a> Comparison<'a> {
     }
 
     fn completed(&self, untouched: bool) -> Joint {
-        // Who receives what was damaged drops it.
-        let damaged = |from: Side| self.spoiled(from).iter().filter(|(sent, _)| sent.len > 0 || sent.flags.syn()).count();
         // Nobody waits for a RST, or for a FIN alone.
+        let counts = |packet: &Passing| packet.len > 0 || packet.flags.syn();
         let lost = |from: Side| {
             let transit = self.transit(from);
             let lost = [self.sent(from, &transit.lost_copies), self.sent(from, &transit.lost)];
-            let lost = lost.iter().flatten().filter(|packet| packet.len > 0 || packet.flags.syn()).count();
-            lost.saturating_add(damaged(from))
+            lost.iter().flatten().filter(|packet| counts(packet)).count()
+        };
+        // Who receives what was damaged drops it.
+        let damaged = |from: Side| self.spoiled(from).iter().filter(|(sent, _)| counts(sent)).count();
+        let [(lost_up, damaged_up), (lost_down, damaged_down)] = Side::BOTH.map(|from| (lost(from), damaged(from)));
+        let (up, down) = (lost_up.saturating_add(damaged_up), lost_down.saturating_add(damaged_down));
+        let damaged = damaged_up.saturating_add(damaged_down);
+        let fate = match up.saturating_add(down) {
+            _ if damaged == 0 => "were lost",
+            all if all == damaged => "were damaged",
+            _ => "were lost or damaged",
         };
         // What was sent once, and what nobody asked for again, may as well be missing in the capture.
-        let again = Side::BOTH.into_iter().any(|from| !self.transit(from).lost_copies.is_empty() || damaged(from) > 0);
+        let again = damaged > 0 || Side::BOTH.into_iter().any(|from| !self.transit(from).lost_copies.is_empty());
         let confidence = if again { Confidence::Certain } else { Confidence::Likely };
-        let (up, down) = (damaged(Side::Client), damaged(Side::Server));
-        let all = lost(Side::Client).saturating_add(lost(Side::Server));
-        let lost_how = if up.saturating_add(down) == 0 {
-            "were lost"
-        } else if up.saturating_add(down) == all {
-            "were damaged"
-        } else {
-            "were lost or damaged"
-        };
         // What comes when all has been said harms nobody.
         let in_use = |from: Side, packet: &Passing| {
             let (_, receiver) = self.ends(from);
@@ -231,16 +230,16 @@ impl<'a> Comparison<'a> {
         };
         let resets = |from: Side| self.injected(from).into_iter().filter(|packet| packet.flags.rst() && in_use(from, packet)).count();
         let resets = resets(Side::Client).saturating_add(resets(Side::Server));
-        match (lost(Side::Client), lost(Side::Server), resets) {
+        match (up, down, resets) {
             (0, 0, 0) => self.completed_unharmed(untouched),
             (_, _, 1..) => {
                 let summary =
                     "The handshake completed, although a device between the two captures tried to reset it: neither end sent the RST.";
                 on_path(Cause::ResetInjected, self.most(), summary).into()
             }
-            (up, down, 0) => {
+            (_, _, 0) => {
                 let summary = format!(
-                    "The handshake completed, although packets {lost_how} between the two captures: {up} from the client, {down} from the server."
+                    "The handshake completed, although packets {fate} between the two captures: {up} from the client, {down} from the server."
                 );
                 on_path(Cause::PacketLoss, confidence, summary).into()
             }

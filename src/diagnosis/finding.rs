@@ -74,7 +74,7 @@ pub struct Finding {
     pub stopped_by: Option<StoppedBy>,
     /// What happened, for headlines, where it is not as the cause's page has it: lower case, no full stop.
     pub headline: Option<&'static str>,
-    /// Nothing failed: how it would have gone nobody can say.
+    /// It ended, and nothing failed: how it would have gone nobody can say.
     pub undecided: bool,
     /// One sentence with the names and numbers of this very handshake. Strings from the wire are escaped by the outputs, not here.
     pub summary: String,

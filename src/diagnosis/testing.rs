@@ -95,16 +95,21 @@ pub fn partial_hello(have: u32, want: usize) -> Handshake {
     facts
 }
 
+/// The client said a whole hello of 300 bytes there, the first of its stream.
+pub fn said_hello(facts: &mut Handshake, mark: Mark) {
+    facts.partial_client_hello = None;
+    facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
+    for hello in &mut facts.client_hellos {
+        (hello.mark, hello.first, hello.span) = (mark, mark, (0, 300));
+    }
+}
+
 /// A hello that is sent so often, this long after the connection came up, and never acknowledged; and what is known of one like it that began then,
 /// after as long a pause as is said.
 pub fn hello_lost_like(pause: i64, copies: u32, other: (Mark, i64)) -> (Handshake, Related) {
     let mut facts = partial_hello(300, 291);
-    facts.partial_client_hello = None;
-    facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
     let sent = at(4, 20 + pause);
-    for hello in &mut facts.client_hellos {
-        (hello.mark, hello.first, hello.span) = (sent, sent, (0, 300));
-    }
+    said_hello(&mut facts, sent);
     let client = &mut facts.flow.sides.client;
     client.outstanding.push(outstanding(0, 300, sent, at(9, 6_000 + pause), copies));
     (client.first_data, client.last_data, client.last_packet) = (Some(sent), Some(sent), Some(at(9, 6_000 + pause)));

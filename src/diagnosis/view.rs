@@ -587,6 +587,8 @@ pub const SHORT_PAUSE: Duration = Duration::from_secs(3);
 const LEAST_LEG: Duration = Duration::from_millis(2);
 /// A shorter wait says nothing: retransmissions and busy servers take that long. A time limit of a second began a little before what is seen last.
 const PATIENCE: Duration = Duration::from_millis(950);
+/// A server in order answers sooner, and no client decides so late what it does not wait for.
+pub const LONG_WAIT: Duration = Duration::from_millis(500);
 /// Record header and handshake header in bytes.
 const RECORD_AND_MESSAGE_HEADER: u64 = 9;
 /// What IPv4 hosts assume on Ethernet when the SYN was not seen.

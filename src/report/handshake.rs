@@ -358,7 +358,7 @@ pub struct Diagnosis<'a> {
     pub confidence: Option<Confidence>,
     /// What happened, for headlines, where it is not as the cause's page has it.
     pub headline: Option<&'static str>,
-    /// Nothing failed: how it would have gone nobody can say.
+    /// It ended, and nothing failed: how it would have gone nobody can say.
     pub undecided: bool,
     /// One sentence for a person about the cause; see [`Handshake::summary`].
     pub summary: Option<Cow<'a, str>>,

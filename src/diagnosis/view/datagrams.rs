@@ -8,7 +8,7 @@ use crate::packet::IcmpKind;
 use crate::time::Mark;
 use crate::transport::{Close, IcmpNote};
 
-use super::View;
+use super::{LONG_WAIT, View};
 
 /// What a side sent again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,7 +189,5 @@ impl<'a> View<'a> {
 pub const FULL_SIZE: u32 = 500;
 /// A client that knows no round trip yet repeats its Initial after a second.
 const PROBE_OVERDUE: Duration = Duration::from_millis(1_300);
-/// A server in order answers sooner, and no client decides so late what it does not wait for.
-const LONG_WAIT: Duration = Duration::from_millis(500);
 /// No acknowledgment of a Handshake packet is held back so long; to verify a certificate takes that.
 const AT_ONCE: Duration = Duration::from_millis(3);

@@ -193,17 +193,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::testing::{Scene, at, connected, event, verdict};
+    use crate::diagnosis::testing::{at, connected, event, said_hello, verdict};
     use crate::handshake::facts::Outcome;
     use crate::transport::FlowEventKind;
 
     /// The hello is sent again at these times, the last copy is acknowledged, and the client's FIN comes so many milliseconds after that.
     fn told(again: &[i64], fin_after: i64) -> Option<Cause> {
         let mut facts = connected();
-        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-        for seen in &mut facts.client_hellos {
-            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
-        }
+        said_hello(&mut facts, at(4, 25));
         for (frame, millis) in (5..).zip(again) {
             let mark = at(frame, *millis);
             facts.flow.events.push(event(mark, Side::Client, FlowEventKind::Retransmission { offset: 0, len: 300 }));

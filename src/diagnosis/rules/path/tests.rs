@@ -5,7 +5,8 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Crowd, Knowledge, Related};
 use crate::diagnosis::testing::{
-    Scene, at, connected, event, found, found_knowing, hello_lost_like, outstanding, partial_hello, reset, rules_of, syn, verdict_knowing,
+    Scene, at, connected, event, found, found_knowing, hello_lost_like, outstanding, partial_hello, reset, rules_of, said_hello, syn,
+    verdict_knowing,
 };
 use crate::flow::Side;
 use crate::handshake::Handshake;
@@ -35,10 +36,7 @@ fn a_black_hole_is_seen_from_both_ends() {
 #[test]
 fn a_reset_ahead_of_all_that_came_tells_that_the_flight_is_lost() {
     let mut facts = connected();
-    facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-    for seen in &mut facts.client_hellos {
-        (seen.mark, seen.first, seen.span) = (at(5, 25), at(5, 25), (0, 300));
-    }
+    said_hello(&mut facts, at(5, 25));
     (facts.outcome, facts.flow.last) = (Outcome::Reset, at(8, 10_040));
     let client = &mut facts.flow.sides.client;
     (client.data_packets, client.highest, client.acked) = (1, 300, 300);
@@ -260,11 +258,7 @@ fn without_selective_acknowledgments_a_hole_is_told_by_what_is_said_again() {
 fn what_is_lost_and_comes_again_too_late_was_not_waited_for_by_the_server() {
     let left = |sacked: bool| {
         let mut facts = partial_hello(300, 291);
-        facts.partial_client_hello = None;
-        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-        for hello in &mut facts.client_hellos {
-            (hello.mark, hello.first, hello.span) = (at(4, 25), at(4, 25), (0, 300));
-        }
+        said_hello(&mut facts, at(4, 25));
         (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
         let (client, server) = (&mut facts.flow.sides.client, &mut facts.flow.sides.server);
         (client.acked, client.fin, client.sent_sack) = (300, Some((at(7, 1_200), 300)), sacked);

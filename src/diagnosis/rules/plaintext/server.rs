@@ -231,7 +231,7 @@ const UPGRADABLE: [Dialect; 11] = [
 mod tests {
     use super::*;
     use crate::diagnosis::knowledge::Knowledge;
-    use crate::diagnosis::testing::{Scene, at, connection, dialogue, hello, says, verdict, verdict_knowing};
+    use crate::diagnosis::testing::{at, connection, dialogue, hello, said_hello, says, verdict, verdict_knowing};
 
     #[test]
     fn an_http_server_on_a_tls_port() {
@@ -294,10 +294,7 @@ mod tests {
     fn a_port_in_clear_that_stays_silent_is_asked_first_whether_it_speaks_tls() {
         let silent = |server: &str, knowledge: &Knowledge| {
             let mut handshake = connection(server);
-            handshake.client_hellos = Scene::broad().handshake.observed.client_hellos;
-            for seen in &mut handshake.client_hellos {
-                (seen.mark, seen.first, seen.span) = (at(4, 30), at(4, 30), (0, 300));
-            }
+            said_hello(&mut handshake, at(4, 30));
             let client = &mut handshake.flow.sides.client;
             (client.data_packets, client.bytes_seen, client.highest, client.acked) = (1, 300, 300, 300);
             (client.first_data, client.last_data) = (Some(at(4, 30)), Some(at(4, 30)));

@@ -95,7 +95,7 @@ const TIMER_SLACK: Duration = Duration::from_millis(60);
 mod tests {
     use super::*;
     use crate::diagnosis::knowledge::Knowledge;
-    use crate::diagnosis::testing::{Scene, at, cause, connection, hello, verdict_knowing};
+    use crate::diagnosis::testing::{at, cause, connection, hello, said_hello, verdict_knowing};
     use crate::handshake::Handshake;
     use crate::handshake::facts::Outcome;
     use crate::transport::Reset;
@@ -141,10 +141,7 @@ mod tests {
     fn a_hello_that_was_faster_changes_nothing() {
         let closed = |before: u32, completed: u32| {
             let mut handshake = closed_by_server(20);
-            handshake.client_hellos = Scene::broad().handshake.observed.client_hellos;
-            for hello in &mut handshake.client_hellos {
-                (hello.mark, hello.first, hello.span) = (at(4, 11), at(4, 11), (0, 300));
-            }
+            said_hello(&mut handshake, at(4, 11));
             let client = &mut handshake.flow.sides.client;
             (client.first_data, client.last_data, client.highest, client.acked) = (Some(at(4, 11)), Some(at(4, 11)), 300, 300);
             let causes = if before > 0 { vec![(Cause::LoadBalancerNoBackend, before)] } else { Vec::new() };

@@ -1,13 +1,11 @@
 //! The client left in the middle of the dialogue in front of TLS, when the server owed it an answer.
 
-use std::time::Duration;
-
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::clock;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::remedy;
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::{LONG_WAIT, View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
@@ -27,7 +25,7 @@ pub(super) fn left_waiting(case: &Case<'_>) -> Option<Finding> {
     // What may not have arrived, or may have been answered unseen, was not kept waiting by the server.
     let arrived = late.is_some() || client.acked >= client.highest && view.server().lost_at_end() == 0;
     let heard = view.server().last_data.is_some_and(|data| data > last.mark && data < left.mark);
-    if waited < LEAST.max(view.rtt() * 10) || !arrived || heard {
+    if waited < LONG_WAIT.max(view.rtt() * 10) || !arrived || heard {
         return None;
     }
     let said = &last.text;
@@ -60,11 +58,10 @@ pub(super) fn left_waiting(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// Nobody waits so long for a server in order.
-const LEAST: Duration = Duration::from_millis(500);
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::diagnosis::testing::{dialogue, verdict};
     use crate::handshake::Handshake;

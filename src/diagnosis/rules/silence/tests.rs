@@ -5,7 +5,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::testing::{
-    Scene, at, connected, found, found_knowing, over_udp, partial_hello, reset, verdict, verdict_knowing, with_preamble,
+    Scene, at, connected, found, found_knowing, over_udp, partial_hello, reset, said_hello, verdict, verdict_knowing, with_preamble,
 };
 use crate::flow::Side;
 use crate::handshake::facts::{ClosedBy, Outcome, PartialMessage, Protocol, QuicFacts, Stage, StoppedBy};
@@ -186,11 +186,7 @@ fn a_reset_without_acknowledgment_is_of_a_host_that_does_not_know_the_connection
 fn a_host_that_does_not_acknowledge_a_fin_may_be_dead() {
     let silent = |fins| {
         let mut facts = partial_hello(300, 291);
-        facts.partial_client_hello = None;
-        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-        for seen in &mut facts.client_hellos {
-            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
-        }
+        said_hello(&mut facts, at(4, 25));
         let client = &mut facts.flow.sides.client;
         (client.acked, client.acked_at, client.fin, client.fins_in_vain) = (300, Some(at(5, 45)), Some((at(6, 8_000), 300)), fins);
         client.last_packet = Some(at(9, 8_600));
@@ -255,10 +251,7 @@ fn a_capture_without_times_does_not_show_that_a_client_left_at_once() {
     let left = |step: i64, acked: u64| {
         let mut facts = connected();
         let mark = |frame: u64| Mark { frame, time: Timestamp::from_nanos(step * i64::try_from(frame).unwrap()) };
-        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-        for seen in &mut facts.client_hellos {
-            (seen.mark, seen.first, seen.span) = (mark(4), mark(4), (0, 300));
-        }
+        said_hello(&mut facts, mark(4));
         let sides = &mut facts.flow.sides;
         (sides.client.data_packets, sides.client.bytes_seen, sides.client.highest, sides.client.acked) = (1, 300, 300, acked);
         (sides.client.first_data, sides.client.last_data, sides.client.fin) = (Some(mark(4)), Some(mark(4)), Some((mark(6), 300)));
@@ -298,11 +291,7 @@ fn a_close_after_seconds_without_progress_may_be_impatience() {
 fn a_client_whose_system_does_not_know_the_connection_did_not_leave() {
     let left = |unknowing: bool| {
         let mut facts = partial_hello(300, 291);
-        facts.partial_client_hello = None;
-        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-        for seen in &mut facts.client_hellos {
-            (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
-        }
+        said_hello(&mut facts, at(4, 25));
         let reset = Reset { unknowing, ..Reset::fitting(at(6, 60), 64) };
         facts.flow.sides.client.resets.push(if unknowing { reset } else { Reset { ack_distance: Some(0), ..reset } });
         (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
@@ -380,10 +369,7 @@ fn a_server_that_closes_before_the_hello_minds_nothing_in_it() {
 fn who_waits_through_single_bytes_gives_up() {
     let left = |pieces: u16, last: i64| {
         let mut facts = connected();
-        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-        for hello in &mut facts.client_hellos {
-            (hello.mark, hello.first, hello.span) = (at(4, 25), at(4, 25), (0, 300));
-        }
+        said_hello(&mut facts, at(4, 25));
         facts.stage = Stage::ClientHello;
         facts.partial_server_message = Some(PartialMessage { message: Some(2), have: 3, want: 90, mark: at(28, last) });
         let sides = &mut facts.flow.sides;
@@ -444,11 +430,7 @@ fn behind_a_proxy_it_is_the_proxy_that_closes() {
 /// The client closed so many milliseconds after its hello, which the server had acknowledged.
 pub(super) fn left_unanswered(after: i64) -> Handshake {
     let mut facts = partial_hello(300, 291);
-    facts.partial_client_hello = None;
-    facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-    for seen in &mut facts.client_hellos {
-        (seen.mark, seen.first, seen.span) = (at(4, 25), at(4, 25), (0, 300));
-    }
+    said_hello(&mut facts, at(4, 25));
     (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
     let client = &mut facts.flow.sides.client;
     (client.acked, client.acked_at, client.fin) = (300, Some(at(5, 45)), Some((at(6, 25 + after), 300)));
@@ -538,11 +520,7 @@ fn a_server_that_closes_before_an_answer_can_come_had_a_limit() {
 fn a_limit_may_run_from_the_connection_and_ends_one_after_the_other() {
     let told = |others: &[(i64, i64)]| {
         let mut facts = partial_hello(300, 291);
-        facts.partial_client_hello = None;
-        facts.client_hellos = Scene::broad().handshake.observed.client_hellos;
-        for seen in &mut facts.client_hellos {
-            (seen.mark, seen.first, seen.span) = (at(4, 710), at(4, 710), (0, 300));
-        }
+        said_hello(&mut facts, at(4, 710));
         facts.flow.tcp.as_mut().unwrap().syn_rtt = Some(Duration::from_millis(700));
         (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
         let client = &mut facts.flow.sides.client;
