@@ -383,6 +383,9 @@ mod tests {
             let mut handshake = opened(client, server, isn);
             handshake.client_hellos = Scene::broad().handshake.observed.client_hellos;
             (handshake.flow.first, handshake.flow.last) = (at(u64::from(isn), millis), at(u64::from(isn) + 9, millis + 100));
+            let first = handshake.flow.first;
+            handshake.client_hellos.iter_mut().for_each(|hello| (hello.first, hello.mark) = (first, first));
+            handshake.end = Some(handshake.flow.last);
             if let Some(syn) = &mut handshake.flow.sides.client.syn {
                 syn.timestamp = Some(100 + isn);
             }
@@ -401,6 +404,11 @@ mod tests {
             Likeness::Copy,
             "a balancer with connections of its own has both at once"
         );
+        let mut twins = Twins::default();
+        let mut answered = tried(INSIDE, SERVER, 5, 0);
+        answered.end = Some(at(6, 20));
+        assert_eq!(seen(&mut twins, &answered), Likeness::Other);
+        assert_eq!(seen(&mut twins, &tried(INSIDE, other, 6, 50)), Likeness::Other, "it is asked when the first one was answered");
         let mut twins = Twins::default();
         assert_eq!(seen(&mut twins, &tried(INSIDE, SERVER, 5, 0)), Likeness::Other);
         assert_eq!(seen(&mut twins, &tried(SERVER, other, 6, 400)), Likeness::Copy, "the first one's server passes it on");
