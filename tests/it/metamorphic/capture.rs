@@ -118,6 +118,11 @@ impl Capture {
         self.with(self.frames[..keep].to_vec())
     }
 
+    /// Without its first frames.
+    pub fn from(&self, gone: usize) -> Self {
+        self.with(self.frames[gone..].to_vec())
+    }
+
     /// The same capture as `parts` rotated files.
     pub fn rotated(&self, parts: usize) -> Vec<Self> {
         let each = self.frames.len().div_ceil(parts).max(1);
@@ -363,7 +368,7 @@ impl IpPacket<'_> {
     }
 
     /// The sequence numbers that a TCP segment covers, from and to, where they do not wrap.
-    fn sequence(&self) -> Option<(u64, u64)> {
+    pub(super) fn sequence(&self) -> Option<(u64, u64)> {
         let number = self.bytes.get(self.at + self.header_len() + 4..)?.get(..4).filter(|_| self.protocol() == 6)?;
         let from = u64::from(u32::from_be_bytes([number[0], number[1], number[2], number[3]]));
         Some((from, from + self.tcp_payload_len() as u64))

@@ -163,6 +163,8 @@ impl Faults {
             let fine = match verdict.cause.as_str() {
                 "none" => !failed || before.iter().any(|known| known.cause == "none" && known.outcome == verdict.outcome),
                 _ if before.iter().any(|known| verdict.is_left_of_a_scan(known)) => true,
+                // That a certificate was refused may be surer than why.
+                _ if before.iter().any(|known| verdict.is_general_form_of(known)) => true,
                 _ => verdict.is_of_the_capture() || verdict.claim() <= known.unwrap_or(0).max(2),
             };
             if !fine {
@@ -333,6 +335,73 @@ fn a_client_on_another_continent_changes_no_verdict() {
 #[test]
 fn smaller_segments_change_no_verdict() {
     holds("in segments of 512 bytes", |capture| capture.in_pieces(512));
+}
+
+#[test]
+fn larger_segments_change_no_verdict() {
+    holds("in segments of 60,000 bytes", |capture| capture.in_larger_pieces(60_000));
+}
+
+#[test]
+fn checksums_that_are_computed_later_change_no_verdict() {
+    let mut faults = Faults::default();
+    for subject in SUBJECTS.iter() {
+        let servers: Vec<IpAddr> = servers(subject).into_iter().map(|(address, _)| address).collect();
+        for (who, of_servers, of_clients) in [("servers", true, false), ("clients", false, true), ("all", true, true)] {
+            let whose = |address: IpAddr| if servers.contains(&address) { of_servers } else { of_clients };
+            if let Some(capture) = subject.capture.offloaded(whose) {
+                faults.weaker(subject, who, &analyse_bytes(capture.pcap()).handshakes);
+            }
+        }
+    }
+    faults.assert_none("offloaded");
+}
+
+#[test]
+fn packets_without_a_link_layer_change_no_verdict() {
+    holds("without a link layer", Capture::raw);
+}
+
+#[test]
+fn another_port_changes_no_verdict() {
+    holds("at port 9443", |capture| capture.at_port(443, 9443));
+}
+
+#[test]
+fn a_segment_that_is_lost_and_comes_again_makes_no_other_verdict() {
+    let mut faults = Faults::default();
+    for subject in SUBJECTS.iter() {
+        let mut done = Vec::new();
+        for report in &subject.said {
+            let ends = [&report.client, &report.server].map(|peer| Some((peer.address.parse::<IpAddr>().ok()?, peer.port)));
+            for (end, seen) in ends.into_iter().flatten().flat_map(|end| [(end, true), (end, false)]) {
+                if done.len() > 8 || done.contains(&(end, seen)) {
+                    continue;
+                }
+                done.push((end, seen));
+                if let Some(capture) = subject.capture.with_loss(end, seen, 250_000_000) {
+                    let mut said = analyse_bytes(capture.pcap()).handshakes;
+                    // Of those that completed it is said what delayed them.
+                    said.retain(|report| {
+                        report.handshake.outcome != "completed" || report.diagnosis.cause.as_deref() != Some("packet-loss")
+                    });
+                    faults.weaker(subject, &format!("{end:?} seen twice: {seen}"), &said);
+                }
+            }
+        }
+    }
+    faults.assert_none("with a loss");
+}
+
+#[test]
+fn a_late_begin_makes_no_other_verdict() {
+    let mut faults = Faults::default();
+    for subject in SUBJECTS.iter() {
+        for gone in 1..=4.min(subject.capture.frames.len().saturating_sub(1)) {
+            faults.weaker(subject, &format!("without {gone}"), &analyse_bytes(subject.capture.from(gone).pcap()).handshakes);
+        }
+    }
+    faults.assert_none("begun late");
 }
 
 #[test]

@@ -90,6 +90,110 @@ impl Capture {
         Some(self.with(frames))
     }
 
+    /// Segments of TCP that follow each other closely in one direction and one stream come as one, as a host hands them on.
+    pub fn in_larger_pieces(&self, most: usize) -> Option<Self> {
+        let mut frames: Vec<Taken> = Vec::new();
+        for frame in &self.frames {
+            (frame.original_len as usize == frame.bytes.len()).then_some(())?;
+            if let Some(merged) = frames.last().and_then(|last| self.merged(last, frame, most)) {
+                frames.pop();
+                frames.push(merged);
+            } else {
+                frames.push(frame.clone());
+            }
+        }
+        Some(self.with(frames))
+    }
+
+    fn merged(&self, one: &Taken, two: &Taken, most: usize) -> Option<Taken> {
+        let (a, b) = (self.packet(&one.bytes)?, self.packet(&two.bytes)?);
+        let l4 = a.at + a.header_len();
+        let plain =
+            |packet: &IpPacket<'_>| packet.is_plain() && packet.protocol() == TCP && !packet.is_fragment() && packet.tcp_payload_len() > 0;
+        let same = a.at == b.at
+            && (a.source(), a.source_port()) == (b.source(), b.source_port())
+            && (a.destination(), a.destination_port()) == (b.destination(), b.destination_port());
+        let (first, next) = (a.sequence()?, b.sequence()?);
+        // The acknowledgment, and no flag but PSH in either.
+        let ack = |bytes: &[u8]| bytes.get(l4 + 8..l4 + 12).map(<[u8]>::to_vec);
+        let calm = |bytes: &[u8]| bytes.get(l4 + 13).is_some_and(|flags| flags & !PSH == 16);
+        let close = two.time - one.time < 1_000_000;
+        let joins = plain(&a) && plain(&b) && same && first.1 == next.0 && ack(&one.bytes) == ack(&two.bytes) && close;
+        let len = a.tcp_payload_len() + b.tcp_payload_len();
+        let header = |bytes: &[u8]| bytes.get(l4 + 12).map(|byte| l4 + usize::from(byte >> 4) * 4);
+        (joins && calm(&one.bytes) && calm(&two.bytes) && len <= most && header(&one.bytes) == header(&two.bytes)).then_some(())?;
+        let start = header(&one.bytes)?;
+        let ends = [&one.bytes, &two.bytes].map(|bytes| tcp_sum(&bytes[..bytes.len()], a.at, l4) == 0);
+        let mut bytes = [one.bytes.get(..start + a.tcp_payload_len())?, two.bytes.get(start..start + b.tcp_payload_len())?].concat();
+        bytes[l4 + 13] |= two.bytes[l4 + 13] & PSH;
+        set_ip_len(&mut bytes, a.at);
+        if ends == [true; 2] {
+            set_tcp_sum(&mut bytes, a.at, l4);
+        }
+        Some(Taken { time: one.time, original_len: bytes.len() as u32, bytes })
+    }
+
+    /// What these hosts send has no checksum yet, as on a host whose network card computes it.
+    pub fn offloaded(&self, whose: impl Fn(IpAddr) -> bool) -> Option<Self> {
+        self.each_ip(|bytes, at, _| {
+            let packet = IpPacket { bytes, at };
+            let (l4, protocol) = (at + packet.header_len(), packet.protocol());
+            let sends = whose(packet.source()) && !packet.is_fragment();
+            let place = match protocol {
+                TCP => l4 + 16,
+                UDP => l4 + 6,
+                _ => return Some(()),
+            };
+            if sends {
+                bytes.get_mut(place..place + 2)?.copy_from_slice(&[0xfe, 0x30]);
+            }
+            Some(())
+        })
+    }
+
+    /// As packets of IP without a link layer. `None` where it is not Ethernet's.
+    pub fn raw(&self) -> Option<Self> {
+        const RAW: u32 = 101;
+        (self.link == ETHERNET).then_some(())?;
+        let frames = self.frames.iter().map(|frame| {
+            let at = self.packet(&frame.bytes)?.at;
+            Some(Taken { original_len: frame.original_len - at as u32, bytes: frame.bytes[at..].to_vec(), ..frame.clone() })
+        });
+        Some(Self { link: RAW, frames: frames.collect::<Option<Vec<_>>>()? })
+    }
+
+    /// Servers listen on `to` in place of `from`.
+    pub fn at_port(&self, from: u16, to: u16) -> Option<Self> {
+        self.each_ip(|bytes, at, _| {
+            let packet = IpPacket { bytes, at };
+            let (l4, protocol) = (at + packet.header_len(), packet.protocol());
+            let sum = match protocol {
+                TCP => l4 + 16,
+                UDP => l4 + 6,
+                _ => return None,
+            };
+            (!packet.is_fragment()).then_some(())?;
+            for port in [l4, l4 + 2] {
+                set_word(bytes, port, &[sum], |port| if port == from { to } else { port });
+            }
+            Some(())
+        })
+    }
+
+    /// The first segment that `from` fills is lost behind the capture, or before it, and comes again so much later, with all that follows.
+    pub fn with_loss(&self, from: (IpAddr, u16), seen: bool, nanos: i64) -> Option<Self> {
+        let sends = |frame: &Taken| {
+            let packet = self.packet(&frame.bytes)?;
+            let fits = packet.protocol() == TCP && (packet.source(), packet.source_port()?) == from && packet.tcp_payload_len() > 0;
+            fits.then_some(())
+        };
+        let place = self.frames.iter().position(|frame| sends(frame).is_some())?;
+        let (before, after) = self.frames.split_at(place);
+        let lost = seen.then(|| after[0].clone());
+        let later = after.iter().map(|frame| Taken { time: frame.time + nanos, ..frame.clone() });
+        Some(self.with(before.iter().cloned().chain(lost).chain(later).collect()))
+    }
+
     /// Each direction over so many more hops; `None` where a packet would not have lived to see it.
     pub fn over_hops(&self, up: u8, down: u8) -> Option<Self> {
         self.each_ip(|bytes, at, goes_up| {

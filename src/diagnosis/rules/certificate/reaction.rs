@@ -291,7 +291,7 @@ pub(super) fn drops_tls(handshake: &Handshake) -> Option<Mark> {
     let client = handshake.flow.side(Side::Client);
     let finished = handshake.finished.client.filter(|_| client.gap_bytes == 0 && client.snaplen_cut == 0)?;
     let in_clear = |anomaly: &&Anomaly| anomaly.side == Side::Client && matches!(anomaly.kind, AnomalyKind::NotARecord { .. });
-    handshake.anomalies.iter().filter(in_clear).map(|anomaly| anomaly.mark).find(|mark| *mark > finished)
+    handshake.anomalies.iter().filter(in_clear).map(|anomaly| anomaly.mark).find(|mark| *mark >= finished)
 }
 
 /// A server of HTTP/2 sends its settings unasked, mostly together with its Finished: they answer nothing (RFC 9113 section 3.4).

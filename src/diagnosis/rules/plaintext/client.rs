@@ -28,6 +28,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return Some(demanded(case, facts));
     }
     let (protocol, first, mark) = spoken(handshake).or_else(|| dialogue(case))?;
+    // Where the capture began later, these are not the client's first bytes: they may be of TLS that cannot be told from its middle.
+    if protocol == "unknown" && !handshake.flow.saw_start() {
+        return None;
+    }
     let (confidence, why) = expects_tls(case);
     let named = if protocol == "unknown" { format!("bytes that are not TLS, `{first}`,") } else { format!("{protocol} (`{first}`)") };
     let confidence = if protocol == "unknown" { confidence.lowered() } else { confidence };

@@ -3,7 +3,7 @@
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::testing::{BROAD, Scene, extensions, verdict, without};
+use crate::diagnosis::testing::{BROAD, Scene, extensions, syn, verdict, without};
 use crate::flow::Side::{Client, Server};
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
@@ -38,7 +38,10 @@ fn violations_are_named() {
 #[test]
 fn a_side_speaks_for_itself() {
     assert_eq!(Scene::broad().alert(Server, A::INTERNAL_ERROR).cause(), Some((Cause::InternalError, Confidence::Strong)));
-    assert_eq!(Scene::blank().alert(Client, A::INTERNAL_ERROR).cause(), Some((Cause::InternalError, Confidence::Certain)));
+    let mut scene = Scene::blank().alert(Client, A::INTERNAL_ERROR);
+    assert_eq!(scene.cause(), Some((Cause::InternalError, Confidence::Likely)), "its hello came before the capture, for all that is known");
+    scene.handshake.flow.sides.client.syn = Some(syn(Mark::default(), Mark::default(), 1, 64));
+    assert_eq!(scene.cause(), Some((Cause::InternalError, Confidence::Certain)));
     assert_eq!(Scene::broad().alert(Server, A::ACCESS_DENIED).cause(), Some((Cause::AccessDenied, Confidence::Strong)));
 }
 
