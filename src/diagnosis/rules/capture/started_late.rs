@@ -48,7 +48,7 @@ fn explained_by_nothing_else(case: &Case<'_>, view: View<'_>) -> Option<Finding>
     Some(
         Finding::new(
             Cause::CaptureStartedLate,
-            Confidence::Likely,
+            Confidence::Hint,
             format!(
                 "The capture lacks the first packets of the connection to {}, and what it holds does not show why it ended.",
                 view.target()

@@ -67,15 +67,17 @@ fn an_end_that_nothing_explains_lacks_its_first_packets() {
     assert!(found(&started_late::RULE, &facts).is_none(), "it is all there");
     facts.flow.sides.client.syn = None;
     let finding = found(&started_late::RULE, &facts).expect("the SYN is not there, its answer is");
-    assert_eq!((finding.weight, finding.confidence), (Weight::Fallback, Confidence::Likely));
+    assert_eq!((finding.weight, finding.confidence), (Weight::Fallback, Confidence::Hint));
 }
 
 #[test]
 fn an_end_without_a_reason_is_not_sure_where_the_begin_is_missing() {
     let mut facts = connected();
     said_hello(&mut facts, at(4, 25));
-    facts.flow.sides.server.fin = Some((at(6, 200), 0));
-    (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Server);
+    let client = &mut facts.flow.sides.client;
+    (client.data_packets, client.bytes_seen, client.highest, client.acked) = (1, 300, 300, 300);
+    facts.flow.sides.server.fin = Some((at(6, 1_200), 0));
+    (facts.outcome, facts.stopped_by, facts.end) = (Outcome::Closed, StoppedBy::Server, Some(at(6, 1_200)));
     let told = |facts: &Handshake| verdict(facts).cause.map(|finding| (finding.cause, finding.confidence));
     assert_eq!(told(&facts), Some((Cause::ServerClosed, Confidence::Strong)));
     (facts.flow.sides.client.syn, facts.flow.sides.server.syn) = (None, None);
