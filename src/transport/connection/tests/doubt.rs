@@ -148,3 +148,13 @@ fn a_decoy_is_told_where_it_came() {
     let told: Vec<_> = flow.events.iter().filter(|event| matches!(event.kind, FlowEventKind::Decoy { .. })).collect();
     assert_eq!(told.iter().map(|event| event.mark.frame).collect::<Vec<_>>(), [4]);
 }
+
+/// Seen on the host that sends, before its network card has filled in the checksums.
+#[test]
+fn what_is_selectively_acknowledged_has_arrived() {
+    let mut trace = Trace::new();
+    trace.open(W()).see(hello(b"first").wrong_checksum()).see(W().client(1006).ack(5001).data(b"then").wrong_checksum());
+    trace.see(W().server(5001).ack(1001).sack(1006, 1010)).see(hello(b"first").wrong_checksum().at(300)).end();
+    let client = &trace.only().0.sides.client;
+    assert!(client.outstanding.iter().any(|sent| sent.sacked && sent.offset == 5), "{:?}", client.outstanding);
+}
