@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{hello_begun, implicit, last_line, server_spoke_tls, upgrade};
+use super::{client_spoke_tls, implicit, last_line, server_spoke_tls, upgrade};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -21,7 +21,7 @@ pub(super) const RULE: Rule = Rule { cause: Cause::ClientSpeaksPlaintext, agains
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    if !handshake.outcome.failed() || hello_begun(handshake) {
+    if !handshake.outcome.failed() || client_spoke_tls(handshake) {
         return None;
     }
     if let Some(facts) = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Demanded) {
