@@ -66,7 +66,7 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         if preamble.upgrade == Upgrade::Hidden && !broke_off(handshake) {
             return Relevance::Other(preamble.dialect.name());
         }
-        return upgrade(preamble, tls_port);
+        return upgrade(handshake, preamble, tls_port);
     }
     let flow = &handshake.flow;
     if flow.side(Side::Client).data_packets == 0 && flow.side(Side::Server).data_packets == 0 {
@@ -251,8 +251,10 @@ const LARGEST_RECORD: u64 = 5 + 16_384 + 2_048;
 /// A refusal of bytes that make no sense takes no longer.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
+fn upgrade(handshake: &Handshake, preamble: &PreambleFacts, tls_port: bool) -> Relevance {
     let business_as_usual = Relevance::Other(preamble.dialect.name());
+    // A client that has the list before it, and had no time to say more, may go on in clear as well as leave.
+    let undecided = preamble.upgrade == Upgrade::NotOffered && preamble.stripped.is_none() && is_open(handshake);
     match (preamble.dialect, preamble.upgrade) {
         (Dialect::HttpConnect | Dialect::ProxyV1 | Dialect::ProxyV2, _) => Relevance::Report,
         (Dialect::Socks4 | Dialect::Socks5 | Dialect::WebSocket | Dialect::ConnectUdp, Upgrade::NotAsked | Upgrade::Granted) => {
@@ -262,6 +264,7 @@ fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
         (_, Upgrade::NotAsked) if tls_port && preamble.went_on.is_some() && preamble.stripped.is_none() && answers(preamble) => {
             business_as_usual
         }
+        _ if undecided && !tls_port => business_as_usual,
         _ if tls_port || preamble.stripped.is_some() || preamble.wanted_tls() => Relevance::Report,
         // The upgrade was offered, and the client left without a word: it may not have seen the offer.
         (_, Upgrade::NotAsked) if preamble.offered == Some(true) && preamble.went_on.is_none() && !preamble.took_leave() => {
@@ -274,6 +277,11 @@ fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
     }
 }
 
+/// Neither side ended the connection.
+fn is_open(handshake: &Handshake) -> bool {
+    Side::BOTH.into_iter().all(|side| handshake.flow.side(side).fin.is_none() && handshake.flow.side(side).resets.is_empty())
+}
+
 /// The server said something in the dialogue.
 fn answers(preamble: &PreambleFacts) -> bool {
     preamble.lines.iter().any(|line| line.side == Side::Server)
@@ -282,7 +290,7 @@ fn answers(preamble: &PreambleFacts) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::testing::connection;
+    use crate::diagnosis::testing::{connection, dialogue};
     use crate::handshake::facts::{Outcome, StoppedBy};
     use crate::time::Timestamp;
     use crate::transport::{Reset, TcpFacts};
@@ -291,6 +299,17 @@ mod tests {
     fn bare(mss: Option<u16>, window: u16, ttl: u8) -> SynFacts {
         let mark = Mark { frame: 1, time: Timestamp::from_nanos(0) };
         SynFacts { mss, window, ..SynFacts::once(mark, ttl) }
+    }
+
+    #[test]
+    fn whether_a_list_without_tls_was_missed_shows_when_the_client_has_read_it() {
+        let turns =
+            [(Side::Server, &b"220 mail ESMTP\r\n"[..]), (Side::Client, b"EHLO x\r\n"), (Side::Server, b"250-mail\r\n250 SIZE 1000\r\n")];
+        let mut handshake = dialogue("192.0.2.1:25", &turns, Outcome::Plaintext, StoppedBy::Server);
+        handshake.protocol = Protocol::Other;
+        assert_eq!(relevance(&handshake), Relevance::Other("smtp"), "the capture ends with the list");
+        handshake.flow.sides.client.fin = Some((Mark { frame: 9, time: Timestamp::from_nanos(0) }, 0));
+        assert_eq!(relevance(&handshake), Relevance::Report, "the client leaves when it has read it");
     }
 
     #[test]
