@@ -1,6 +1,6 @@
 //! The same from farther away, in smaller pieces, over more hops, by coarser clocks, over IPv6, and by stacks that send no timestamps.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::capture::{Capture, ETHERNET, IpPacket, Taken, checksum, set_word};
@@ -24,10 +24,10 @@ impl Capture {
     /// hosts.
     pub fn farther(&self, servers: &[(IpAddr, u16)], far: Far, nanos: i64) -> Option<Self> {
         // How much later a near host does what it does, and how much later what it last asked for in a connection came.
-        let mut near: HashMap<IpAddr, i64> = HashMap::new();
-        let mut asked: HashMap<Ends, i64> = HashMap::new();
+        let mut near: BTreeMap<IpAddr, i64> = BTreeMap::new();
+        let mut asked: BTreeMap<Ends, i64> = BTreeMap::new();
         // What a far host does may rest on all that it did before.
-        let mut beyond: HashMap<[IpAddr; 2], i64> = HashMap::new();
+        let mut beyond: BTreeMap<[IpAddr; 2], i64> = BTreeMap::new();
         let (mut before, mut frames) = (0, Vec::with_capacity(self.frames.len()));
         for frame in &self.frames {
             let packet = self.packet(&frame.bytes)?;
