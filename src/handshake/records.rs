@@ -49,6 +49,8 @@ impl Head {
 
 /// First bytes that are gathered at most before they are judged.
 const HEAD: usize = 64;
+/// So many records from a server since the client's first data are no notice that it does not serve: two tickets, and a page.
+const ANSWERS_THAT_SERVE: u32 = 4;
 
 impl Default for Stream {
     fn default() -> Self {
@@ -465,5 +467,8 @@ fn settled_unread(h: &Observed, hello: &ServerHello, decryption: Option<&Decrypt
     }
     let resumed = hello.selected_psk().is_some();
     let reading = hidden::read(hello.cipher_suite(), resumed, h.early_data_offered, records);
-    reading.finished.client.is_some() && reading.application_records.client > 0 && reading.application_records.server > 0
+    // Of a server that asked for a certificate, what it says last may be that it does not like the answer.
+    let asked = reading.hidden.client_certificate_empty || reading.hidden.client_certificate_sent;
+    let said = if asked { ANSWERS_THAT_SERVE } else { 1 };
+    reading.finished.client.is_some() && reading.application_records.client > 0 && reading.application_records.server >= said
 }

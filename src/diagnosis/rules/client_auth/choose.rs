@@ -15,6 +15,8 @@ impl ClientAuthView<'_> {
         let alert = match self.reaction {
             Reaction::Alert { alert, .. } => Some(alert),
             Reaction::HiddenAlert { .. } | Reaction::Left { .. } => None,
+            Reaction::Page { .. } if self.answer == Answer::Nothing => return Some((&faults::MISSING, Confidence::Likely)),
+            Reaction::Page { .. } => return Some((&faults::REJECTED, Confidence::Likely)),
             Reaction::FellSilent { .. } if self.answer == Answer::Nothing => return Some((&faults::MISSING, Confidence::Likely)),
             Reaction::FellSilent { .. } | Reaction::WentOn => return None,
         };
