@@ -187,6 +187,11 @@ impl<'a> Case<'a> {
         (count >= MANY).then_some(count)
     }
 
+    /// In another attempt of this client at this server a side could not decrypt what the other had sent.
+    pub fn others_met_changed_bytes(&self) -> bool {
+        self.knowledge.related.iter().any(|other| other.same_endpoint && other.cause == Some(Cause::RecordCorrupted))
+    }
+
     /// The client's only SYN was not answered, and as it did not send it again when systems do, it had given up.
     pub fn gave_up_its_syn(&self) -> bool {
         let facts = self.handshake;
