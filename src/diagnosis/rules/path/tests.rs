@@ -138,7 +138,11 @@ fn a_syn_that_was_passed_over_met_a_full_queue() {
     assert_eq!(late((64, 55), behind, Crowd { resent: 1, ..crowd }), Some(Cause::PacketLoss), "the path loses others, too");
     assert_eq!(late((64, 55), behind, Crowd { up: 1, ..crowd }), Some(Cause::PacketLoss), "nothing fills a queue");
     let lasting = Crowd { asked_twice: 1, slowest: Duration::from_millis(8), ..crowd };
-    assert_eq!(late((64, 55), behind, lasting), Some(Cause::PacketLoss), "a second later SYNs are dropped as before, and nothing waits in a queue");
+    assert_eq!(
+        late((64, 55), behind, lasting),
+        Some(Cause::PacketLoss),
+        "a second later SYNs are dropped as before, and nothing waits in a queue"
+    );
     let busy = Crowd { slowest: Duration::from_millis(900), ..lasting };
     assert_eq!(late((64, 55), behind, busy), Some(Cause::AcceptQueueFull), "what is in the queue waits, too");
 }

@@ -344,7 +344,9 @@ mod tests {
                 ..related(at(20, 20))
             };
             let others = vec![like(Some(26 + after), Outcome::Closed), like(None, Outcome::Completed)];
-            verdict_knowing(&facts, &Knowledge { related: others, ..Knowledge::default() }).cause.map(|finding| (finding.cause, finding.undecided))
+            verdict_knowing(&facts, &Knowledge { related: others, ..Knowledge::default() })
+                .cause
+                .map(|finding| (finding.cause, finding.undecided))
         };
         assert_eq!(told(40, 0), Some((Cause::ClientAborted, true)), "the client had its own work to do");
         assert_ne!(told(40, 1), Some((Cause::ClientAborted, true)), "none like it took what the server says");
