@@ -171,19 +171,22 @@ impl<'a> Case<'a> {
     /// The client had made connections like this one to the server without a pause, all of which were served, and made none after it had left this one.
     /// How many those were.
     fn was_last_of_many(&self) -> Option<usize> {
-        let facts = self.handshake;
-        let ending = View::new(facts).ended_by(Side::Client).filter(|_| clock::runs(facts))?;
-        let shape = hello_shape(facts.hello()?);
-        let left = ending.mark.time;
-        let mut others = self.knowledge.related.iter().filter(|other| other.same_endpoint);
-        if others.clone().any(|other| other.start > ending.mark || other.outcome == Outcome::Alerted) {
+        let ending = View::new(self.handshake).ended_by(Side::Client)?;
+        self.last_of_many(ending.mark, Some(hello_shape(self.handshake.hello()?)))
+    }
+
+    /// The same of a connection on which nothing was said, whose client is known to be gone at this moment.
+    pub fn last_of_many(&self, gone: Mark, shape: Option<u64>) -> Option<usize> {
+        let others = self.knowledge.related.iter().filter(|other| other.same_endpoint);
+        if !clock::runs(self.handshake) || others.clone().any(|other| other.start > gone || other.outcome == Outcome::Alerted) {
             return None;
         }
         let with_it = |other: &&Related| {
-            let before = left.since(other.start.time) <= WITHOUT_A_PAUSE;
-            before && other.outcome == Outcome::Completed && other.same_name && other.hello_shape == shape
+            let before = gone.time.since(other.start.time) <= WITHOUT_A_PAUSE;
+            let alike = shape.is_none_or(|shape| other.same_name && other.hello_shape == shape);
+            before && other.outcome == Outcome::Completed && alike
         };
-        let count = others.by_ref().filter(with_it).count();
+        let count = others.filter(with_it).count();
         (count >= MANY).then_some(count)
     }
 
