@@ -425,6 +425,9 @@ fn on_application_data(h: &mut Observed, side: Side, record: &Record<'_>, mark: 
         letter(h, side, 'd');
     }
     h.application_data.of_mut(side).get_or_insert(mark);
+    if side == Side::Server {
+        h.first_answer.get_or_insert(record.len);
+    }
     let count = h.application_records.of_mut(side);
     *count = count.saturating_add(1);
 }
@@ -442,7 +445,9 @@ fn settled(h: &Observed, decryption: Option<&Decryption>) -> bool {
     }
     let both = h.finished.client.is_some() && h.finished.server.is_some();
     let tunnels = decryption.is_some_and(|decryption| decryption.contents.are_wanted());
-    (both && !tunnels && h.application_records.client > 0 && h.application_records.server > 0)
+    // Of a server that asked for a certificate, what it says first may be that it does not like the answer, if nothing follows.
+    let said = if h.certificate_request.is_some() { 2 } else { 1 };
+    (both && !tunnels && h.application_records.client > 0 && h.application_records.server >= said)
         || (h.decrypted && decryption.is_some_and(Decryption::is_full))
 }
 

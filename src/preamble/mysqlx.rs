@@ -70,7 +70,9 @@ fn error(body: &[u8]) -> (Option<u32>, &[u8]) {
         let Some((value, after)) = varint(after) else { break };
         rest = match (tag >> 3, tag & 7) {
             (field, 0) => {
-                code = code.or((field == 2).then_some(value));
+                if field == 2 {
+                    code = code.or(Some(value));
+                }
                 after
             }
             (field, 2) => {
@@ -96,10 +98,9 @@ fn varint(bytes: &[u8]) -> Option<(u32, &[u8])> {
 
 /// Whether a side begins so.
 pub(super) fn begins(side: Side, bytes: &[u8]) -> bool {
-    match (side, bytes) {
-        (Side::Client, [1, 0, 0, 0, GET_CAPABILITIES, ..] | [_, 0 | 1, 0, 0, SET_CAPABILITIES, ..]) => true,
-        (Side::Server, [_, 0 | 1, 0, 0, OK | ERROR | CAPABILITIES | NOTICE, ..]) => true,
-        _ => false,
+    match side {
+        Side::Client => matches!(bytes, [1, 0, 0, 0, GET_CAPABILITIES, ..] | [_, 0 | 1, 0, 0, SET_CAPABILITIES, ..]),
+        Side::Server => matches!(bytes, [_, 0 | 1, 0, 0, OK | ERROR | CAPABILITIES | NOTICE, ..]),
     }
 }
 

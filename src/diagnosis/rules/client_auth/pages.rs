@@ -1,7 +1,7 @@
 //! Servers that are not content with the client's certificate, or miss one, and say so inside TLS: by a page, after which they close.
 //!
 //! nginx lets every handshake complete (`ssl_verify_client`), and answers the first request with its own page 400, of which but the server's name
-//! differs from one to the next. In TLS 1.3 its size shows, where a record holds nothing else.
+//! differs from one to the next. Its size shows, where a record holds nothing else.
 
 use crate::flow::Side;
 use crate::handshake::Handshake;
@@ -11,23 +11,33 @@ use crate::time::Mark;
 /// What the server said last is as long as such a page, with the notice that it closes behind it and nothing else before it since the request: where, and how
 /// long. `without`: the client had no certificate.
 pub(super) fn served(handshake: &Handshake, without: bool) -> Option<(Mark, u16)> {
-    let readable = handshake.decrypted || !handshake.is_tls13() || handshake.flow.is_udp();
-    if readable || handshake.outcome != Outcome::Completed {
+    if handshake.decrypted || handshake.flow.is_udp() || handshake.outcome != Outcome::Completed {
         return None;
     }
     let asked = handshake.application_data.client?;
     let overhead = handshake.overhead(Side::Server)?;
+    let (mark, record) = if handshake.is_tls13() { last(handshake, asked, overhead)? } else { only(handshake)? };
+    let len = record.checked_sub(overhead)?;
+    let rest = len.checked_sub(if without { NO_CERTIFICATE } else { CERTIFICATE_ERROR })?;
+    // The server's name stands in a header and below the page.
+    (rest.is_multiple_of(2) && NAMES.contains(&(rest / 2))).then_some((mark, len))
+}
+
+/// The record of the server's before its notice that it closes, where nothing but tickets came before it since the client asked.
+fn last(handshake: &Handshake, asked: Mark, overhead: u16) -> Option<(Mark, u16)> {
     let said: Vec<&EncryptedRecord> = handshake.encrypted.server.iter().filter(|record| record.mark > asked).collect();
     let [tickets @ .., page, close] = said.as_slice() else { return None };
     // Tickets come before the answer where the client asks together with its Finished, and are of one size.
     let alike = tickets.iter().all(|ticket| Some(ticket.len) == tickets.first().map(|first| first.len));
-    if tickets.len() > TICKETS || !alike || close.len.checked_sub(overhead)? != CLOSE_NOTIFY {
-        return None;
-    }
-    let len = page.len.checked_sub(overhead)?;
-    let rest = len.checked_sub(if without { NO_CERTIFICATE } else { CERTIFICATE_ERROR })?;
-    // The server's name stands in a header and below the page.
-    (rest.is_multiple_of(2) && NAMES.contains(&(rest / 2))).then_some((page.mark, len))
+    let closes = close.len.checked_sub(overhead) == Some(CLOSE_NOTIFY);
+    (tickets.len() <= TICKETS && alike && closes).then_some((page.mark, page.len))
+}
+
+/// Up to TLS 1.2: the only record of data, where an alert of the server's follows.
+fn only(handshake: &Handshake) -> Option<(Mark, u16)> {
+    let mark = handshake.application_data.server.filter(|_| handshake.application_records.server == 1)?;
+    let closes = handshake.alerts.iter().any(|seen| seen.from == Side::Server && seen.encrypted && seen.mark >= mark);
+    handshake.first_answer.filter(|_| closes).map(|len| (mark, len))
 }
 
 /// OpenSSL sends so many after a full handshake.

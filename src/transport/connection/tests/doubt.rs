@@ -160,7 +160,7 @@ fn a_server_flight_that_is_damaged_gives_way_to_the_copy_that_is_sound() {
         trace.see(W().client(1006).ack(5018).data(b"more")).end();
         (trace.stream(Side::Server), trace.only().0.sides.server.clone())
     };
-    let answer = |at: u32, bytes: &[u8]| W().server(5001 + at).ack(1006).data(bytes).id(Some(at as u16));
+    let answer = |at: u32, bytes: &[u8]| W().server(5001 + at).ack(1006).data(bytes).id(u16::try_from(at).ok());
     let (first, spoilt, second) = (b"\x16\x03\x03\x00\x07first", b"\x16\x03\x03\x00\x07f*rst", b" flight");
     // The copy that is sound has the same identification where it was the path that made two of one; what follows comes before it.
     let asked_again = W().client(1006).ack(5001).at(101);
