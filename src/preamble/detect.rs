@@ -89,7 +89,7 @@ fn client(bytes: &[u8], port: u16) -> Detected {
     if bytes.starts_with(b"CONNECT ") {
         return Detected::Dialect(Dialect::HttpConnect);
     }
-    if speaks_x(Side::Client, bytes, port) {
+    if mysqlx::begins(Side::Client, bytes) {
         return Detected::Dialect(Dialect::MysqlX);
     }
     match http_upgrade::asks(bytes) {
@@ -186,7 +186,7 @@ fn command(line: &[u8], port: u16) -> Detected {
 }
 
 fn server(bytes: &[u8], port: u16) -> Detected {
-    if speaks_x(Side::Server, bytes, port) {
+    if mysqlx::begins(Side::Server, bytes) {
         return Detected::Dialect(Dialect::MysqlX);
     }
     if let [_, _, _, 0, 0x0a | 0xff, ..] = bytes {
@@ -302,11 +302,6 @@ fn plain_client(bytes: &[u8]) -> Detected {
 /// The first bytes look like a line of text.
 fn texty(bytes: &[u8]) -> bool {
     bytes.iter().take(16).all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..=0x7e | 0x80..))
-}
-
-/// The messages of this protocol are too plain to be known by anything but the port.
-fn speaks_x(side: Side, bytes: &[u8], port: u16) -> bool {
-    Service::at(port).and_then(|(service, _)| service.dialect()) == Some(Dialect::MysqlX) && mysqlx::begins(side, bytes)
 }
 
 /// The text dialect that a port is known for, in clear or not.

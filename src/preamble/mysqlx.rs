@@ -96,14 +96,23 @@ fn varint(bytes: &[u8]) -> Option<(u32, &[u8])> {
     Some((value, rest))
 }
 
-/// Whether a side begins so.
+/// Whether a side begins so: the server with a notice that says hello, which not all of them send; the client by asking for the capabilities, or by setting
+/// this one.
 pub(super) fn begins(side: Side, bytes: &[u8]) -> bool {
     match side {
-        Side::Client => matches!(bytes, [1, 0, 0, 0, GET_CAPABILITIES, ..] | [_, 0 | 1, 0, 0, SET_CAPABILITIES, ..]),
-        Side::Server => matches!(bytes, [_, 0 | 1, 0, 0, OK | ERROR | CAPABILITIES | NOTICE, ..]),
+        Side::Client => match bytes {
+            [1, 0, 0, 0, GET_CAPABILITIES, more @ ..] => more.is_empty() || begins(side, more),
+            [_, 0 | 1, 0, 0, SET_CAPABILITIES, FIRST_FIELD, body @ ..] => contains(body, "tls"),
+            _ => false,
+        },
+        Side::Server => bytes.starts_with(HELLO),
     }
 }
 
+/// A notice of type 5 (hello) without content.
+const HELLO: &[u8] = &[5, 0, 0, 0, NOTICE, 8, 5, 0x1a, 0];
+/// The first field of a message, which has a length.
+const FIRST_FIELD: u8 = 0x0a;
 // Types of a client's messages.
 const GET_CAPABILITIES: u8 = 1;
 const SET_CAPABILITIES: u8 = 2;
