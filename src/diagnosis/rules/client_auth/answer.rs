@@ -212,9 +212,14 @@ impl<'a> ClientAuthView<'a> {
                 let word = View::new(handshake).closing_word(reset);
                 finding.shown_by(mark, if reset { format!("server sent {word}") } else { format!("server sent {word} without an alert") })
             }
-            Reaction::Page { mark, len } => finding
-                .shown_by(mark, format!("server sent {} of data, as many as that page has, and closed", counted(u64::from(len), "byte", "bytes")))
-                .noting("the answer is encrypted: another one may be as long"),
+            // Of the handshake nobody complained.
+            Reaction::Page { mark, len } => {
+                let page = counted(u64::from(len), "byte", "bytes");
+                return finding
+                    .shown_by(mark, format!("server sent {page} of data, as many as that page has, and closed"))
+                    .noting("the answer is encrypted: another one may be as long")
+                    .stopped_by(StoppedBy::Nobody);
+            }
             Reaction::FellSilent { mark } => finding.shown_by(mark, "last packet from the client, which repeated its answer without success"),
             Reaction::WentOn => return finding.weight(Weight::Note),
         }
