@@ -58,6 +58,12 @@ pub fn judge(case: &Case<'_>) -> Verdict {
             }
         }
     }
+    // What an end without a reason answers may have been said before the capture began.
+    if quality.midstream {
+        for finding in findings.iter_mut().filter(|finding| finding.weight == Weight::Fallback) {
+            finding.confidence = finding.confidence.min(Confidence::Likely);
+        }
+    }
     if let Some(peer) = speaks_of_the_unread(case) {
         for finding in findings.iter_mut().filter(|finding| rests_on_messages_of(peer, finding.cause.family())) {
             finding.confidence = finding.confidence.min(Confidence::Likely);

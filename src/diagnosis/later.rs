@@ -92,7 +92,7 @@ fn visit(connection: &Handshake) -> (Site, IpAddr, Endpoint) {
 /// Clients of a server, and handshakes that went on elsewhere, that are remembered.
 const MOST: usize = 4096;
 /// Connections in clear of one client to one server, the latest.
-const PER_CLIENT: usize = 8;
+const PER_CLIENT: usize = 48;
 /// What a client does within this time has to do with what it did before.
 const SOON: Duration = Duration::from_secs(10);
 

@@ -89,7 +89,7 @@ const LONGEST_NAME: usize = 253;
 /// Clients remembered.
 const MOST: usize = 4096;
 /// Of each the latest of what it was told.
-const PER_CLIENT: usize = 4;
+const PER_CLIENT: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -120,11 +120,11 @@ mod tests {
         let handshake = connection("192.0.2.1:443");
         let mut portals = Portals::default();
         let led = |host: usize| Led { host: format!("{host}.example"), by: handshake.server.address, at: None };
-        for host in [0, 0, 1, 2, 3, 4, 4] {
+        for host in [0, 0].into_iter().chain(1..=PER_CLIENT).chain([PER_CLIENT]) {
             portals.enter(handshake.flow.key.site, handshake.client.address, led(host));
         }
         portals.enter(handshake.flow.key.site, handshake.server.address, led(9));
-        let known: Vec<_> = portals.of(&handshake).map(|led| led.host.as_str()).collect();
-        assert_eq!(known, ["1.example", "2.example", "3.example", "4.example"]);
+        let known: Vec<_> = portals.of(&handshake).map(|led| led.host.clone()).collect();
+        assert_eq!(known, (1..=PER_CLIENT).map(|host| led(host).host).collect::<Vec<_>>());
     }
 }

@@ -103,8 +103,11 @@ impl Visits {
         let place = self.bursts.iter().position(|burst| burst.is_near(start)).unwrap_or_else(|| {
             if self.bursts.len() >= BURSTS {
                 // A scan is remembered for its members that are judged late.
-                let least = self.bursts.iter().position(|burst| !burst.is_scan()).unwrap_or(0);
-                self.bursts.remove(least);
+                match self.bursts.iter().position(|burst| !burst.is_scan()) {
+                    Some(least) => drop(self.bursts.remove(least)),
+                    None if self.bursts.len() >= SCANS => drop(self.bursts.remove(0)),
+                    None => {}
+                }
             }
             self.bursts.push(Burst::begun(start));
             self.bursts.len() - 1
@@ -191,7 +194,8 @@ fn left_when_answered(handshake: &Handshake) -> Option<u64> {
     let answer = handshake.server_hello.as_ref()?.mark;
     let own = handshake.client_key_exchange.or_else(|| *handshake.change_cipher_spec.of(Side::Client)).or(handshake.finished.client);
     let ending = view.ended_by(Side::Client).filter(|_| view.failed_without_words() && own.is_none())?;
-    let at_once = ending.mark.frame > answer.frame && ending.mark.time.since(answer.time) <= SOON;
+    let soon = SOON.saturating_add(handshake.flow.leg(Side::Client).unwrap_or_default());
+    let at_once = ending.mark.frame > answer.frame && ending.mark.time.since(answer.time) <= soon;
     let random = handshake.hello()?.random();
     (at_once && handshake.client_hellos.len() == 1).then(|| {
         let mut hasher = FixedState::default().build_hasher();
@@ -254,8 +258,9 @@ const ANSWERED: u32 = 2;
 const OBJECTS: u32 = 4;
 /// Handshakes further apart than this belong to another burst.
 const APART: Duration = Duration::from_secs(20);
-/// Bursts remembered of one client and server, and hellos of one burst.
+/// Bursts remembered of one client and server, how many of them if all are scans, and hellos of one burst.
 const BURSTS: usize = 4;
+const SCANS: usize = 24;
 const HELLOS: usize = 16;
 /// Looks of which the time is remembered.
 const LOOKS: usize = 64;

@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
 
 use super::batch::Entry;
-use super::twins::Sight;
+use super::twins::{Asking, Sight};
 use super::worker::Upto;
 
 /// Those that wait, and the certificates that they name.
@@ -140,6 +140,8 @@ pub(super) fn sight(site: Site, told: &Elsewhere) -> Sight {
         server: told.server,
         start,
         end,
+        // It is not told when it asked.
+        asking: Asking { from: start, to: end },
         completed: false,
         joins: false,
     }

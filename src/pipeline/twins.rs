@@ -70,6 +70,8 @@ struct Known<K> {
     server: Endpoint,
     start: Timestamp,
     end: Timestamp,
+    /// When its ClientHello came, and when it was answered, if it was, or was over.
+    asking: Asking,
     opening: Option<Opening>,
     /// Its ClientHello was seen.
     spoke: bool,
@@ -97,9 +99,31 @@ pub(super) struct Sight {
     pub(super) start: Timestamp,
     /// Its last packet.
     pub(super) end: Timestamp,
+    /// When its ClientHello came, and when it was answered, if it was, or was over.
+    pub(super) asking: Asking,
     pub(super) completed: bool,
     /// It is a further subflow of Multipath TCP.
     pub(super) joins: bool,
+}
+
+/// The time between a ClientHello and what answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asking {
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+}
+
+impl Asking {
+    fn of(handshake: &Handshake) -> Self {
+        let from = handshake.last_hello().map_or(handshake.flow.first.time, |hello| hello.first.time);
+        let answer = handshake.server_hello.as_ref().map(|hello| hello.first).or(handshake.end);
+        Self { from, to: answer.unwrap_or(handshake.flow.last).time }
+    }
+
+    /// Whoever passes a hello on waits for the answer in order to pass that on.
+    fn overlaps(self, other: Self) -> bool {
+        self.from <= other.to && other.from <= self.to
+    }
 }
 
 /// What a handshake is to those that were seen before.
@@ -132,16 +156,17 @@ impl Sight {
             server: handshake.server,
             start: handshake.flow.first.time,
             end: handshake.flow.last.time,
+            asking: Asking::of(handshake),
             completed: handshake.outcome == Outcome::Completed,
             joins: Side::BOTH.into_iter().any(joins),
         }
     }
 
     const fn known<K: Copy>(&self, key: K) -> Known<K> {
-        let Self { site, random, opening, client, server, start, end, completed, joins, .. } = *self;
+        let Self { site, random, opening, client, server, start, end, asking, completed, joins, .. } = *self;
         let spoke = random.is_some();
         let mute = if spoke { None } else { Some((client, server)) };
-        Known { key: (site, key), client, server, start, end, opening, spoke, completed, joins, copies: 0, mute }
+        Known { key: (site, key), client, server, start, end, asking, opening, spoke, completed, joins, copies: 0, mute }
     }
 }
 
@@ -168,11 +193,10 @@ impl<K> Known<K> {
     }
 
     /// Of two connections that have a hello in common: nothing shows that they were two. Devices without randomness say the same each time, and so do
-    /// checks that send what was recorded; then one was over before the next began, with numbers of its own.
+    /// checks that send what was recorded; then one was answered before the next was asked, with numbers of its own.
     fn may_be_one(&self, sight: &Sight) -> bool {
         let alike = self.opening.zip(sight.opening).is_none_or(|(one, other)| one.is_like(other));
-        let at_once = self.start <= sight.end && sight.start <= self.end;
-        alike || at_once || self.is_passed_on(sight)
+        alike || self.asking.overlaps(sight.asking) || self.is_passed_on(sight)
     }
 }
 
@@ -359,6 +383,9 @@ mod tests {
             let mut handshake = opened(client, server, isn);
             handshake.client_hellos = Scene::broad().handshake.observed.client_hellos;
             (handshake.flow.first, handshake.flow.last) = (at(u64::from(isn), millis), at(u64::from(isn) + 9, millis + 100));
+            let first = handshake.flow.first;
+            handshake.client_hellos.iter_mut().for_each(|hello| (hello.first, hello.mark) = (first, first));
+            handshake.end = Some(handshake.flow.last);
             if let Some(syn) = &mut handshake.flow.sides.client.syn {
                 syn.timestamp = Some(100 + isn);
             }
@@ -377,6 +404,11 @@ mod tests {
             Likeness::Copy,
             "a balancer with connections of its own has both at once"
         );
+        let mut twins = Twins::default();
+        let mut answered = tried(INSIDE, SERVER, 5, 0);
+        answered.end = Some(at(6, 20));
+        assert_eq!(seen(&mut twins, &answered), Likeness::Other);
+        assert_eq!(seen(&mut twins, &tried(INSIDE, other, 6, 50)), Likeness::Other, "it is asked when the first one was answered");
         let mut twins = Twins::default();
         assert_eq!(seen(&mut twins, &tried(INSIDE, SERVER, 5, 0)), Likeness::Other);
         assert_eq!(seen(&mut twins, &tried(SERVER, other, 6, 400)), Likeness::Copy, "the first one's server passes it on");

@@ -279,6 +279,9 @@ pub enum Roles {
     Guessed,
 }
 
+/// Two points of one host see a message no further apart.
+const COPIES: Duration = Duration::from_millis(1);
+
 /// An ICMP error that quoted the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IcmpNote {
@@ -301,6 +304,11 @@ pub struct IcmpNote {
 }
 
 impl IcmpNote {
+    /// It is a copy of the same message, from another point or once more at this one.
+    pub(super) fn is_copied_by(&self, other: &Self) -> bool {
+        Self { mark: other.mark, ..*self } == *other && other.mark.time.since(self.mark.time) <= COPIES
+    }
+
     /// Of an error about this side's packet.
     pub(super) const fn of(error: &IcmpError, about: Side) -> Self {
         Self {

@@ -158,7 +158,9 @@ impl<'a> View<'a> {
     pub fn refused_datagram(&self) -> Option<&'a IcmpNote> {
         let says_so =
             |note: &&IcmpNote| note.about == Side::Client && matches!(note.kind, IcmpKind::PortUnreachable | IcmpKind::Unreachable);
-        self.handshake.flow.icmp.iter().find(says_so).filter(|_| self.unanswered() && self.handshake.outcome.failed())
+        // Who has a cookie was answered, in the capture or not.
+        let unanswered = self.unanswered() && !self.answered_unseen();
+        self.handshake.flow.icmp.iter().find(says_so).filter(|_| unanswered && self.handshake.outcome.failed())
     }
 
     /// A QUIC endpoint ended it with a code that is no alert.

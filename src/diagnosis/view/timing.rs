@@ -93,12 +93,13 @@ impl View<'_> {
     }
 
     /// The SYN is a system's, which made it for a program, and its answer was long on the way: when it came, the program had closed. Checks and scans
-    /// whose SYNs no program asked for are answered as late on a long path, but do not offer all that systems do. How long it took from the SYN to the
-    /// RST, which is a round trip and more wherever that is seen.
+    /// whose SYNs no program asked for are answered as late on a long path, but do not offer all that systems do; and a RST that acknowledges the SYN-ACK is
+    /// that of a program that was still there, and had seen enough. How long it took from the SYN to the RST, which is a round trip and more wherever
+    /// that is seen.
     pub fn gave_up_connecting(&self) -> Option<Duration> {
         let syn = self.client().syn.filter(|_| !self.is_up() && self.server().syn.is_some())?;
         let by_system = syn.timestamp.is_some() && syn.window_scale.is_some() && syn.sack;
-        let ending = self.left_without_a_word().filter(|_| by_system)?;
+        let ending = self.left_without_a_word().filter(|ending| by_system && ending.reset.is_some_and(|reset| reset.unknowing))?;
         Some(ending.mark.time.since(syn.first.time)).filter(|took| *took >= LONG_WAY)
     }
 

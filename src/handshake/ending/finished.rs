@@ -96,10 +96,11 @@ pub(in crate::handshake) fn is_farewell(h: &Observed, alert: &ReadAlert) -> bool
     sealed && h.dtls.is_some() && !h.is_tls13() && h.finished.client.is_some()
 }
 
-/// The server closed with a FIN, a round trip or more after the client had finished: it had the client's Finished and did not mind it, and
+/// The server closed with a FIN, a way to it and back or more after the client had finished: it had the client's Finished and did not mind it, and
 /// issues no tickets. A FIN that crossed the Finished on its way says nothing of the kind.
 fn closed_in_answer(h: &Over<'_>, end: Terminator, client_finished: Mark) -> bool {
-    !end.reset && h.flow.rtt().is_some_and(|rtt| end.mark.time.since(client_finished.time) >= rtt)
+    let way = h.flow.rtt().or_else(|| h.flow.leg(Side::Server));
+    !end.reset && way.is_some_and(|way| end.mark.time.since(client_finished.time) >= way)
 }
 
 /// The server had ended the connection before the client finished, and had said nothing inside: what the client says then arrives nowhere. One that only

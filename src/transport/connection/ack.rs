@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::{Connection, Step};
 use crate::packet::{Segment, tcp_options, tcp_options_are_plain};
 use crate::transport::facts::FlowEventKind;
@@ -114,21 +116,27 @@ impl<S: FlowSink> Connection<S> {
             return;
         }
         let low = segment.from_low;
-        let reach = self.reach(low);
+        let (reach, blocks) = (self.reach(low), self.sacked(segment));
         let (stream, facts) = self.both(!low);
         let mut beyond = false;
-        for (left, right) in tcp_options(segment.options).sack.into_iter().flatten() {
-            let near = facts.acked;
-            let edges = stream.offset(left, near).zip(stream.offset(right, near));
-            let Some((left, right)) = edges.and_then(|(left, right)| Some((u64::try_from(left).ok()?, u64::try_from(right).ok()?))) else {
-                continue;
-            };
+        for (left, right) in blocks {
             if left > facts.acked && right > left && right <= facts.highest.max(facts.acked).saturating_add(reach) {
                 beyond = true;
                 facts.largest_acked_segment = facts.largest_acked_segment.max(stream.selectively_acknowledged(left, right));
             }
         }
         self.side_facts(low).sent_sack |= beyond;
+    }
+
+    /// The places in the other side's stream that SACK blocks name, from and to.
+    pub(super) fn sacked(&mut self, segment: &Segment<'_>) -> SmallVec<[(u64, u64); 4]> {
+        if segment.flags.syn() || tcp_options_are_plain(segment.options) {
+            return SmallVec::new();
+        }
+        let (stream, facts) = self.both(!segment.from_low);
+        let place = |number: u32| stream.offset(number, facts.acked).and_then(|offset| u64::try_from(offset).ok());
+        let blocks = tcp_options(segment.options).sack.into_iter().flatten();
+        blocks.filter_map(|(left, right)| place(left).zip(place(right))).collect()
     }
 
     /// A packet without payload may tell by its number that its sender sent more than was seen, one byte of which may be a FIN.

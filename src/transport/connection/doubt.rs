@@ -123,7 +123,7 @@ impl<S: FlowSink> Connection<S> {
         let last = stream.doubted.iter().map(|held| held.end).max().unwrap_or(0);
         let acked = stream.offset(segment.ack, last).and_then(|offset| u64::try_from(offset).ok()).filter(|_| segment.flags.ack());
         if segment.flags.syn() {
-            self.take_doubted(shared, room, low, acked.unwrap_or(0))?;
+            self.take_doubted(shared, room, low, |held| held.end <= acked.unwrap_or(0))?;
             let held = mem::take(&mut self.stream(low).doubted);
             let (denied, kept): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| held.why == Doubt::InSyn);
             self.stream(low).doubted = kept;
@@ -135,23 +135,27 @@ impl<S: FlowSink> Connection<S> {
         if segment.flags.rst() || segment.flags.fin() {
             return self.believe_doubted(shared, room, low);
         }
-        self.take_doubted(shared, room, low, acked.unwrap_or(0))
+        let sacked = self.sacked(segment);
+        self.take_doubted(shared, room, low, |held| {
+            let within = |block: &(u64, u64)| block.0 <= held.aside.start && held.end <= block.1;
+            held.end <= acked.unwrap_or(0) || sacked.iter().any(within)
+        })
     }
 
     /// Takes in what is doubted: nothing can be learnt about it any more. Only what a SYN carries without a word of Fast Open needs its
     /// acknowledgment.
     pub(super) fn believe_doubted(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool) -> Step {
         self.stream(low).doubted.retain(|held| held.why != Doubt::InSyn);
-        self.take_doubted(shared, room, low, u64::MAX)
+        self.take_doubted(shared, room, low, |_| true)
     }
 
     /// Takes in what is doubted up to this offset, in the order in which it came.
-    fn take_doubted(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool, up_to: u64) -> Step {
-        if self.stream(low).doubted.iter().all(|held| held.end > up_to) {
+    fn take_doubted(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool, taken: impl Fn(&Doubted) -> bool) -> Step {
+        if !self.stream(low).doubted.iter().any(&taken) {
             return Step::Continue(());
         }
         let held = mem::take(&mut self.stream(low).doubted);
-        let (taken, kept): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| held.end <= up_to);
+        let (taken, kept): (Vec<_>, Vec<_>) = held.into_iter().partition(taken);
         self.stream(low).doubted = kept;
         for held in taken {
             let segment = held.aside.segment();

@@ -244,9 +244,12 @@ impl<S: FlowSink> Connection<S> {
         let Some(kind) = u8::try_from(index).ok().filter(|_| index < limits::ICMP_NOTES).map(|index| FlowEventKind::Icmp { index }) else {
             return Step::Continue(());
         };
+        let note = IcmpNote::of(error, self.side(error.quoted_from_low));
+        if self.facts.icmp.last().is_some_and(|last| last.is_copied_by(&note)) {
+            return Step::Continue(());
+        }
         self.calm = false;
-        let about = self.side(error.quoted_from_low);
-        self.facts.icmp.push(IcmpNote::of(error, about));
+        self.facts.icmp.push(note);
         self.event(shared, error.mark, error.quoted_from_low, kind)
     }
 

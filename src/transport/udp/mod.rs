@@ -147,12 +147,13 @@ impl<S: DatagramSink> UdpTable<S> {
         let Some(Place::Followed(id)) = self.find_by_any_way(&error.key).or_else(|| self.find_quoted(&error.key)) else { return };
         let Some(flow) = self.flows.get_mut(id) else { return };
         let facts = &mut flow.facts;
-        if facts.icmp.len() >= limits::ICMP_NOTES {
+        let about = if error.quoted_from_low == facts.client_is_low { Side::Client } else { Side::Server };
+        let note = IcmpNote::of(error, about);
+        if facts.icmp.len() >= limits::ICMP_NOTES || facts.icmp.last().is_some_and(|last| last.is_copied_by(&note)) {
             return;
         }
-        let about = if error.quoted_from_low == facts.client_is_low { Side::Client } else { Side::Server };
         facts.last = facts.last.max(error.mark);
-        facts.icmp.push(IcmpNote::of(error, about));
+        facts.icmp.push(note);
         let index = u8::try_from(facts.icmp.len() - 1).unwrap_or(u8::MAX);
         event(facts, FlowEvent { mark: error.mark, side: about, kind: FlowEventKind::Icmp { index } });
     }

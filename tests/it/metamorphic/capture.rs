@@ -118,6 +118,11 @@ impl Capture {
         self.with(self.frames[..keep].to_vec())
     }
 
+    /// Without its first frames.
+    pub fn from(&self, gone: usize) -> Self {
+        self.with(self.frames[gone..].to_vec())
+    }
+
     /// The same capture as `parts` rotated files.
     pub fn rotated(&self, parts: usize) -> Vec<Self> {
         let each = self.frames.len().div_ceil(parts).max(1);
@@ -175,12 +180,35 @@ impl Capture {
 
     /// Other hosts in the same networks, other ephemeral ports, checksums carried along. `None` where a frame is more than IP in its link layer.
     pub fn renamed(&self) -> Option<Self> {
+        self.with_names(Names { addresses: true, ports: 0x0a35, randoms: 0 })
+    }
+
+    /// The same as it is and then so many times more, five minutes apart, each time with other ports of clients and other randoms.
+    pub fn repeated(&self, times: u16) -> Option<Self> {
+        let mut frames = self.frames.clone();
+        for number in 1..=times {
+            let later = self.later(i64::from(number) * 300_000_000_000);
+            frames.extend(later.with_names(Names { addresses: false, ports: number * 0x35, randoms: number * 0x35 })?.frames);
+        }
+        Some(self.with(frames))
+    }
+
+    /// Together with what hosts of other names do at the same time in the same way. `None` where frames name no hosts.
+    pub fn beside_its_like(&self) -> Option<Self> {
+        let like = self.with_names(Names { addresses: true, ports: 0x0a35, randoms: 0x0a35 })?;
+        like.frames.iter().zip(&self.frames).all(|(one, other)| one.bytes != other.bytes).then_some(())?;
+        let mut frames: Vec<Taken> = self.frames.iter().cloned().chain(like.frames).collect();
+        frames.sort_by_key(|frame| frame.time);
+        Some(self.with(frames))
+    }
+
+    fn with_names(&self, names: Names) -> Option<Self> {
         self.each(|frame| {
             let mut bytes = frame.bytes.clone();
             if let Some(packet) = self.packet(&frame.bytes) {
                 packet.is_plain().then_some(())?;
                 let at = packet.at;
-                rename_packet(&mut bytes, at, &[]);
+                rename_packet(&mut bytes, at, &[], names);
             }
             Some(bytes)
         })
@@ -193,7 +221,7 @@ impl Capture {
     }
 
     /// The IP packet directly inside the link layer.
-    fn packet<'a>(&self, bytes: &'a [u8]) -> Option<IpPacket<'a>> {
+    pub(super) fn packet<'a>(&self, bytes: &'a [u8]) -> Option<IpPacket<'a>> {
         let word = |at: usize| bytes.get(at..at + 2).map(|two| u16::from_be_bytes([two[0], two[1]]));
         let (at, ethertype) = match self.link {
             ETHERNET => {
@@ -220,22 +248,32 @@ impl Capture {
     }
 }
 
+/// What changes of the names of hosts and connections.
+#[derive(Clone, Copy)]
+struct Names {
+    addresses: bool,
+    /// The bits of clients' ports that turn.
+    ports: u16,
+    /// The bits of a ClientHello's random that turn.
+    randoms: u16,
+}
+
 /// An IP packet in a frame.
-struct IpPacket<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct IpPacket<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
 }
 
 impl IpPacket<'_> {
-    fn is_v4(&self) -> bool {
+    pub(super) fn is_v4(&self) -> bool {
         self.bytes[self.at] >> 4 == 4
     }
 
-    fn source(&self) -> IpAddr {
+    pub(super) fn source(&self) -> IpAddr {
         self.address(0)
     }
 
-    fn destination(&self) -> IpAddr {
+    pub(super) fn destination(&self) -> IpAddr {
         self.address(1)
     }
 
@@ -248,11 +286,11 @@ impl IpPacket<'_> {
     }
 
     /// The port that it comes from, where it has one.
-    fn source_port(&self) -> Option<u16> {
+    pub(super) fn source_port(&self) -> Option<u16> {
         self.port(0)
     }
 
-    fn destination_port(&self) -> Option<u16> {
+    pub(super) fn destination_port(&self) -> Option<u16> {
         self.port(1)
     }
 
@@ -261,7 +299,7 @@ impl IpPacket<'_> {
         matches!(self.protocol(), 6 | 17).then(|| u16::from_be_bytes([port[0], port[1]]))
     }
 
-    fn goes_up(&self) -> Option<bool> {
+    pub(super) fn goes_up(&self) -> Option<bool> {
         let behind = self.at + self.header_len();
         if matches!(self.protocol(), 1 | 58) {
             let quoted = IpPacket { bytes: self.bytes, at: behind + 8 };
@@ -274,16 +312,20 @@ impl IpPacket<'_> {
         }
     }
 
-    fn header_len(&self) -> usize {
+    pub(super) fn header_len(&self) -> usize {
         if self.is_v4() { usize::from(self.bytes[self.at] & 15) * 4 } else { 40 }
     }
 
-    fn protocol(&self) -> u8 {
+    pub(super) fn protocol(&self) -> u8 {
         self.bytes[self.at + if self.is_v4() { 9 } else { 6 }]
     }
 
+    pub(super) fn is_fragment(&self) -> bool {
+        self.is_v4() && u16::from_be_bytes([self.bytes[self.at + 6], self.bytes[self.at + 7]]) & 0x3fff != 0
+    }
+
     /// TCP, UDP or ICMP stands directly behind the header.
-    fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         let ports = || {
             self.bytes
                 .get(self.at + self.header_len()..)
@@ -298,6 +340,12 @@ impl IpPacket<'_> {
         }
     }
 
+    /// It is more than an acknowledgment.
+    pub(super) fn asks(&self) -> bool {
+        let flags = self.bytes.get(self.at + self.header_len() + 13).copied().unwrap_or(0);
+        self.protocol() != 6 || flags & (FIN | SYN | RST) != 0 || self.tcp_payload_len() > 0
+    }
+
     fn carries_payload(&self) -> bool {
         match self.protocol() {
             6 => {
@@ -309,7 +357,7 @@ impl IpPacket<'_> {
         }
     }
 
-    fn tcp_payload_len(&self) -> usize {
+    pub(super) fn tcp_payload_len(&self) -> usize {
         let total = if self.is_v4() {
             usize::from(u16::from_be_bytes([self.bytes[self.at + 2], self.bytes[self.at + 3]]))
         } else {
@@ -320,7 +368,7 @@ impl IpPacket<'_> {
     }
 
     /// The sequence numbers that a TCP segment covers, from and to, where they do not wrap.
-    fn sequence(&self) -> Option<(u64, u64)> {
+    pub(super) fn sequence(&self) -> Option<(u64, u64)> {
         let number = self.bytes.get(self.at + self.header_len() + 4..)?.get(..4).filter(|_| self.protocol() == 6)?;
         let from = u64::from(u32::from_be_bytes([number[0], number[1], number[2], number[3]]));
         Some((from, from + self.tcp_payload_len() as u64))
@@ -328,7 +376,7 @@ impl IpPacket<'_> {
 }
 
 /// Renames the addresses and ports of the IP packet at `at`. `outer` are places of checksums that cover the whole packet, as ICMP's does a quoted one.
-fn rename_packet(bytes: &mut [u8], at: usize, outer: &[usize]) {
+fn rename_packet(bytes: &mut [u8], at: usize, outer: &[usize], names: Names) {
     let Some(first) = bytes.get(at) else { return };
     let v4 = first >> 4 == 4;
     let header = if v4 { usize::from(first & 15) * 4 } else { 40 };
@@ -350,7 +398,7 @@ fn rename_packet(bytes: &mut [u8], at: usize, outer: &[usize]) {
     for address in if v4 { [at + 12, at + 16] } else { [at + 8, at + 24] } {
         let (low, mask) = if v4 { (address + 2, 0x15fe) } else { (address + 14, 0x1500) };
         let multicast = bytes.get(address).is_some_and(|byte| if v4 { *byte >= 224 } else { *byte == 0xff });
-        if !multicast {
+        if names.addresses && !multicast {
             set_word(bytes, low, &sums_ip, |word| word ^ mask);
         }
     }
@@ -359,22 +407,33 @@ fn rename_packet(bytes: &mut [u8], at: usize, outer: &[usize]) {
     }
     match protocol {
         6 | 17 => {
+            let random = client_random(bytes, l4).filter(|_| names.randoms != 0);
+            if let Some(random) = random {
+                set_word(bytes, random, &sums_l4, |word| word ^ names.randoms);
+            }
             for port in [l4, l4 + 2] {
-                set_word(bytes, port, &sums_l4, |port| if port >= 32_768 { port ^ 0x0a35 } else { port });
+                set_word(bytes, port, &sums_l4, |port| if port >= 32_768 { port ^ names.ports } else { port });
             }
         }
         1 | 58 if outer.is_empty() => {
             let error = bytes.get(l4).is_some_and(|kind| if protocol == 1 { [3, 11].contains(kind) } else { (1..=4).contains(kind) });
             if error {
-                rename_packet(bytes, l4 + 8, &[l4 + 2]);
+                rename_packet(bytes, l4 + 8, &[l4 + 2], names);
             }
         }
         _ => {}
     }
 }
 
+/// Where the random of a ClientHello begins that is behind `from` in one record, at an even distance, as checksums count.
+fn client_random(bytes: &[u8], from: usize) -> Option<usize> {
+    let is_hello = |begin: &[u8]| matches!(begin, [22, 3, _, _, _, 1, 0, _, _, 3, 3, ..]);
+    let record = from + bytes.get(from..)?.windows(11).position(is_hello)?;
+    Some(record + 11 + (record + 11 - from) % 2)
+}
+
 /// Changes a word and carries the change into the checksums that cover it (RFC 1624), so that a wrong one stays wrong by as much.
-fn set_word(bytes: &mut [u8], at: usize, sums: &[usize], change: impl Fn(u16) -> u16) {
+pub(super) fn set_word(bytes: &mut [u8], at: usize, sums: &[usize], change: impl Fn(u16) -> u16) {
     let read = |bytes: &[u8], at: usize| bytes.get(at..at + 2).map(|two| u16::from_be_bytes([two[0], two[1]]));
     let Some(old) = read(bytes, at) else { return };
     let new = change(old);

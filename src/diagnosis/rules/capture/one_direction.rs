@@ -112,7 +112,7 @@ fn like_all_others(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     Some(
         Finding::new(
             Cause::CaptureOneDirection,
-            Confidence::Strong,
+            if view.server().acked > 0 { Confidence::Certain } else { Confidence::Strong },
             format!("Only the client's packets to {} were captured, as on every other connection here; what the server sent is unknown.", view.target()),
         )
         .weight(Weight::Overrides)

@@ -17,7 +17,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // Of a side of which no datagram is there at all, none came too early.
     let unseen = !view.is_tcp() && view.client().packets == 0;
     if case.handshake.flow.saw_start() || view.hello_whole() || unseen || filtered(case) {
-        return None;
+        return explained_by_nothing_else(case, view);
     }
     let finding = Finding::new(
         Cause::CaptureStartedLate,
@@ -35,5 +35,27 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .shown_by(case.handshake.flow.first, "first captured packet of the connection, and not the one that opened it")
             .or_else(&[Cause::CaptureGaps])
             .advise("Start the capture first, then make the client connect again."),
+    )
+}
+
+/// What would explain its end may stand in what is missing of its start: the client's SYN, or the datagram that opened it.
+fn explained_by_nothing_else(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let lacks_start = if view.is_tcp() { view.client().syn.is_none() && view.client().packets > 0 } else { !facts.flow.saw_start() };
+    if !lacks_start || !facts.outcome.failed() {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Cause::CaptureStartedLate,
+            Confidence::Hint,
+            format!(
+                "The capture lacks the first packets of the connection to {}, and what it holds does not show why it ended.",
+                view.target()
+            ),
+        )
+        .weight(Weight::Fallback)
+        .shown_by(facts.flow.first, "first captured packet of the connection, and not the one that opened it")
+        .advise("Start the capture first, then make the client connect again."),
     )
 }

@@ -4,7 +4,9 @@ use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Related};
-use crate::diagnosis::testing::{Scene, at, connected, found, found_knowing, outstanding, over_udp, partial_hello, related};
+use crate::diagnosis::testing::{
+    Scene, at, connected, found, found_knowing, outstanding, over_udp, partial_hello, related, said_hello, verdict,
+};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, Protocol, QuicFacts, StoppedBy};
@@ -56,6 +58,30 @@ fn a_connection_without_its_beginning_started_before_the_capture() {
     assert_eq!((finding.weight, finding.stopped_by), (Weight::Note, Some(StoppedBy::Nobody)));
     facts.outcome = Outcome::Alerted;
     assert_eq!(found(&started_late::RULE, &facts).map(|finding| finding.weight), Some(Weight::Fallback), "what came later may tell more");
+}
+
+#[test]
+fn an_end_that_nothing_explains_lacks_its_first_packets() {
+    let mut facts = connected();
+    (facts.outcome, facts.stopped_by) = (Outcome::Closed, StoppedBy::Client);
+    assert!(found(&started_late::RULE, &facts).is_none(), "it is all there");
+    facts.flow.sides.client.syn = None;
+    let finding = found(&started_late::RULE, &facts).expect("the SYN is not there, its answer is");
+    assert_eq!((finding.weight, finding.confidence), (Weight::Fallback, Confidence::Hint));
+}
+
+#[test]
+fn an_end_without_a_reason_is_not_sure_where_the_begin_is_missing() {
+    let mut facts = connected();
+    said_hello(&mut facts, at(4, 25));
+    let client = &mut facts.flow.sides.client;
+    (client.data_packets, client.bytes_seen, client.highest, client.acked) = (1, 300, 300, 300);
+    facts.flow.sides.server.fin = Some((at(6, 1_200), 0));
+    (facts.outcome, facts.stopped_by, facts.end) = (Outcome::Closed, StoppedBy::Server, Some(at(6, 1_200)));
+    let told = |facts: &Handshake| verdict(facts).cause.map(|finding| (finding.cause, finding.confidence));
+    assert_eq!(told(&facts), Some((Cause::ServerClosed, Confidence::Strong)));
+    (facts.flow.sides.client.syn, facts.flow.sides.server.syn) = (None, None);
+    assert_eq!(told(&facts), Some((Cause::ServerClosed, Confidence::Likely)), "something may have been said before");
 }
 
 #[test]

@@ -94,9 +94,9 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
             match (handshake.end, flight_end(case)) {
                 // A client that waits is not one that refuses, and one that left before the certificate came has not seen it.
                 (Some(end), Some(flight))
-                    if !took_it_often(case) && end.frame > flight.frame && is_soon(handshake, end.time.since(flight.time)) =>
+                    if !took_it_often(case) && end.frame > flight.frame && is_soon(handshake, thought(handshake, flight, end)) =>
                 {
-                    let after = end.time.since(flight.time);
+                    let after = thought(handshake, flight, end);
                     let late = after > AT_ONCE || !clock::runs(handshake);
                     let prompt = after <= READ && !late && took_flight(handshake) && reset_itself(handshake);
                     Reaction::Left { mark: end, reset: handshake.outcome == Outcome::Reset, prompt, late }
@@ -136,6 +136,11 @@ fn flight_end(case: &Case<'_>) -> Option<Mark> {
         return handshake.encrypted.server.last().map(|record| record.mark).or_else(chain);
     }
     handshake.server_hello_done.or_else(chain)
+}
+
+/// How long the client took for it, without the way to it and back.
+fn thought(handshake: &Handshake, flight: Mark, end: Mark) -> Duration {
+    end.time.since(flight.time).saturating_sub(handshake.flow.leg(Side::Client).unwrap_or_default())
 }
 
 /// Whether a client that left so long after the server's flight may have left because of it. One that has all of it waits for nothing, but may be
@@ -286,7 +291,7 @@ pub(super) fn drops_tls(handshake: &Handshake) -> Option<Mark> {
     let client = handshake.flow.side(Side::Client);
     let finished = handshake.finished.client.filter(|_| client.gap_bytes == 0 && client.snaplen_cut == 0)?;
     let in_clear = |anomaly: &&Anomaly| anomaly.side == Side::Client && matches!(anomaly.kind, AnomalyKind::NotARecord { .. });
-    handshake.anomalies.iter().filter(in_clear).map(|anomaly| anomaly.mark).find(|mark| *mark > finished)
+    handshake.anomalies.iter().filter(in_clear).map(|anomaly| anomaly.mark).find(|mark| *mark >= finished)
 }
 
 /// A server of HTTP/2 sends its settings unasked, mostly together with its Finished: they answer nothing (RFC 9113 section 3.4).

@@ -187,9 +187,20 @@ fn answered_too_late(took: i64, by_system: bool) -> Handshake {
     let mut facts = unanswered();
     facts.flow.sides.client.syn = Some(SynFacts { timestamp: by_system.then_some(7), ..syn(at(1, 0), at(1, 0), 1, 64) });
     facts.flow.sides.server = SideFacts { syn: Some(syn(at(2, took), at(2, took), 1, 55)), packets: 1, ..SideFacts::default() };
-    facts.flow.sides.client.resets.push(reset(at(3, took + 1), 64));
+    facts.flow.sides.client.resets.push(Reset { unknowing: true, ..reset(at(3, took + 1), 64) });
     (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
     facts
+}
+
+#[test]
+fn a_check_of_a_distant_server_has_seen_its_answer() {
+    let mut facts = answered_too_late(350, true);
+    facts.flow.sides.client.resets = [reset(at(3, 351), 64)].into_iter().collect();
+    let again = |start| Related { same_endpoint: true, outcome: Outcome::Reset, ..related(at(10, start)) };
+    let knowledge = Knowledge { related: vec![again(800), again(1_600)], ..Knowledge::default() };
+    let finding = found_knowing(&probe::RULE, &facts, &knowledge).expect("nobody wanted it");
+    assert!(!finding.summary.contains("had given up"), "{}", finding.summary);
+    assert_eq!(verdict_knowing(&facts, &knowledge).cause(), Some(Cause::TcpProbe));
 }
 
 #[test]

@@ -137,7 +137,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let segment = view.repeated_in_vain(Side::Client).next()?;
     let others = case.knowledge.completed_other_names;
     let large = view.hello_is_large();
-    let confidence = if (others > 0 && !large || copies >= 3) && !deferred { Confidence::Strong } else { Confidence::Likely };
+    let paused = view.pause_before(segment) >= SHORT_PAUSE;
+    let confidence = if (others > 0 && !large || copies >= 3) && !deferred && !paused { Confidence::Strong } else { Confidence::Likely };
     // A pause explains it better, when there is one: then this stands back.
     let explained = paused_before_hello(view);
     let fate = Fate::of(view, Side::Client);
@@ -184,7 +185,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let finding = finding
         .or_else(if large { &[Cause::SplitClientHello, Cause::PathMtuBlackHole] } else { &[] })
-        .or_else(if view.pause_before(segment) >= SHORT_PAUSE { &[Cause::IdleTimeout] } else { &[] })
+        .or_else(if paused { &[Cause::IdleTimeout] } else { &[] })
         .or_else(&[Cause::OneWayPath, Cause::AcceptQueueFull])
         .or_else(if super::version_is_suspect(case) { &[Cause::Tls13Dropped] } else { &[] });
     Some(super::try_otherwise(case, finding))

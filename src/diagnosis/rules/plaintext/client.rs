@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{hello_begun, implicit, last_line, server_spoke_tls, upgrade};
+use super::{client_spoke_tls, implicit, last_line, server_spoke_tls, upgrade};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -21,13 +21,17 @@ pub(super) const RULE: Rule = Rule { cause: Cause::ClientSpeaksPlaintext, agains
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    if !handshake.outcome.failed() || hello_begun(handshake) {
+    if !handshake.outcome.failed() || client_spoke_tls(handshake) {
         return None;
     }
     if let Some(facts) = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Demanded) {
         return Some(demanded(case, facts));
     }
     let (protocol, first, mark) = spoken(handshake).or_else(|| dialogue(case))?;
+    // Where the capture began later, these are not the client's first bytes: they may be of TLS that cannot be told from its middle.
+    if protocol == "unknown" && !handshake.flow.saw_start() {
+        return None;
+    }
     let (confidence, why) = expects_tls(case);
     let named = if protocol == "unknown" { format!("bytes that are not TLS, `{first}`,") } else { format!("{protocol} (`{first}`)") };
     let confidence = if protocol == "unknown" { confidence.lowered() } else { confidence };

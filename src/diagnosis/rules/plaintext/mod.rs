@@ -31,9 +31,11 @@ fn upgrade(handshake: &Handshake) -> Option<&PreambleFacts> {
     handshake.preamble.as_deref().filter(|facts| facts.dialect.is_starttls() && handshake.outcome.failed())
 }
 
-/// The first `ClientHello`, whole or begun.
-fn hello_begun(handshake: &Handshake) -> bool {
-    !handshake.client_hellos.is_empty() || handshake.partial_client_hello.is_some()
+/// The client spoke TLS.
+fn client_spoke_tls(handshake: &Handshake) -> bool {
+    // Where the capture has cut off its hello, an alert tells as much.
+    let alerts = || handshake.alerts.iter().any(|seen| seen.from == Side::Client);
+    !handshake.client_hellos.is_empty() || handshake.partial_client_hello.is_some() || alerts()
 }
 
 /// The server sent something of TLS: any message, or an alert.

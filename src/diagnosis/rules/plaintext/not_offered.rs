@@ -1,6 +1,6 @@
 //! `starttls-not-offered`: the list of capabilities came without the upgrade, or a device took it out.
 
-use super::{hello_begun, implicit, last_line, quoting, upgrade};
+use super::{client_spoke_tls, implicit, last_line, quoting, upgrade};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -55,7 +55,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(mark) = facts.went_on {
         finding = finding.shown_by(mark, "client continued in clear");
         // it lived without TLS: nothing ended here
-        if facts.asked.is_none() && facts.stripped.is_none() && !hello_begun(handshake) {
+        if facts.asked.is_none() && facts.stripped.is_none() && !client_spoke_tls(handshake) {
             return Some(finding.weight(Weight::Note));
         }
     }

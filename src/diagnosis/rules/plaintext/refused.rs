@@ -1,6 +1,6 @@
 //! `starttls-refused`: the server said no.
 
-use super::{hello_begun, implicit, quoting, upgrade};
+use super::{client_spoke_tls, implicit, quoting, upgrade};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
@@ -19,7 +19,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = closed_instead(case) {
         return Some(finding);
     }
-    let unwilling = |facts: &PreambleFacts| facts.demands_the_impossible() && !hello_begun(handshake);
+    let unwilling = |facts: &PreambleFacts| facts.demands_the_impossible() && !client_spoke_tls(handshake);
     let facts = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Refused || unwilling(facts))?;
     // what was not on offer, or was overwritten on the way, has a rule of its own
     if facts.offered == Some(false) || facts.stripped.is_some() {
@@ -64,7 +64,7 @@ fn closed_instead(case: &Case<'_>) -> Option<Finding> {
     }
     // Every server of PostgreSQL, and every pooler, answers the request, and refuses it in a byte.
     let answers = facts.dialect == Dialect::Postgres;
-    let asked = facts.asked.filter(|_| !hello_begun(handshake))?;
+    let asked = facts.asked.filter(|_| !client_spoke_tls(handshake))?;
     let ending = view.ended_by(Side::Server).filter(|ending| ending.mark.frame > asked.frame)?;
     let silent = view.server().gap_bytes == 0 && view.server().last_data.is_none_or(|last| last < asked);
     // It may speak TLS at once.

@@ -1,6 +1,6 @@
 //! `server-speaks-plaintext`: another protocol in answer to a `ClientHello`.
 
-use super::{clear_service, hello_begun, implicit, server_spoke_tls};
+use super::{clear_service, client_spoke_tls, implicit, server_spoke_tls};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::clear::{PROXY_IS_CLEAR, towards};
@@ -25,7 +25,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = instead_of_waiting(handshake) {
         return Some(finding);
     }
-    if !handshake.outcome.failed() || !hello_begun(handshake) || server_spoke_tls(handshake) {
+    if !handshake.outcome.failed() || !client_spoke_tls(handshake) || server_spoke_tls(handshake) {
         return None;
     }
     let preamble = handshake.preamble.as_ref();
@@ -73,7 +73,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// The server agreed to the upgrade, and went on in clear before the client could begin TLS.
 fn instead_of_waiting(handshake: &Handshake) -> Option<Finding> {
     let preamble = handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls() && facts.upgrade == Upgrade::Granted)?;
-    let seen = handshake.plaintext.server.as_ref().filter(|_| handshake.outcome == Outcome::Plaintext && !hello_begun(handshake))?;
+    let seen = handshake.plaintext.server.as_ref().filter(|_| handshake.outcome == Outcome::Plaintext && !client_spoke_tls(handshake))?;
     let summary =
         format!("{} agreed to {} and then continued in clear: `{}`.", handshake.server, preamble.dialect.request(), seen.what.first);
     let finding = Finding::new(Cause::ServerSpeaksPlaintext, Confidence::Likely, summary).stopped_by(StoppedBy::Server);
@@ -232,6 +232,9 @@ mod tests {
     use super::*;
     use crate::diagnosis::knowledge::Knowledge;
     use crate::diagnosis::testing::{at, connection, dialogue, hello, said_hello, says, verdict, verdict_knowing};
+    use crate::handshake::facts::AlertSeen;
+    use crate::tls::message::Alert;
+    use crate::tls::registry::AlertDescription;
 
     #[test]
     fn an_http_server_on_a_tls_port() {
@@ -244,6 +247,24 @@ mod tests {
             (finding.cause, finding.confidence, verdict.stopped_by),
             (Cause::ServerSpeaksPlaintext, Confidence::Certain, StoppedBy::Server)
         );
+    }
+
+    #[test]
+    fn who_sends_an_alert_spoke_tls_though_its_hello_was_cut_off() {
+        let mut handshake = connection("192.0.2.1:443");
+        says(&mut handshake, Side::Server, b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", at(5, 21));
+        let cause = |handshake: &Handshake| verdict(handshake).cause.map(|finding| finding.cause);
+        assert_ne!(cause(&handshake), Some(Cause::ServerSpeaksPlaintext), "nobody shows that TLS was wanted");
+        let alert = Some(Alert { fatal: false, level: 1, description: AlertDescription::CLOSE_NOTIFY });
+        handshake.alerts.push(AlertSeen {
+            from: Side::Client,
+            mark: at(6, 22),
+            alert,
+            encrypted: false,
+            after_handshake: false,
+            consequence: false,
+        });
+        assert_eq!(cause(&handshake), Some(Cause::ServerSpeaksPlaintext));
     }
 
     #[test]

@@ -22,7 +22,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let read = handshake.client_hellos.is_empty() && handshake.server_hello.is_none();
     // What the capture cut or missed may have been a hello.
     let quality = Quality::of(handshake);
-    let whole = !(quality.snaplen || quality.gap || quality.one_direction);
+    let whole = !(quality.snaplen || quality.gap || quality.one_direction || quality.midstream);
     let first = seen.from == Side::Client && read && whole && is_own(alert);
     if alert != AlertDescription::INTERNAL_ERROR && !first {
         return None;
@@ -44,6 +44,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Side::Client if handshake.carried.is_some() && handshake.server_chain.is_some() => {
             (Confidence::Likely, "The supplicant reports an error of its own (internal_error) behind the server's certificate.".to_owned())
         }
+        // Nor is it known what it can do of itself.
+        Side::Client if handshake.client_hellos.is_empty() => (
+            Confidence::Likely,
+            "The client reports an error of its own (internal_error); its ClientHello is not in the capture.".to_owned(),
+        ),
         Side::Client => (Confidence::Strong, "The client reports an error of its own (internal_error).".to_owned()),
     };
     // OpenSSL's security level says so of a version that is too old for it.

@@ -138,7 +138,8 @@ fn echoed(case: &Case<'_>) -> Option<Finding> {
 /// The server's hellos with what is wrong with each, given the hello it answers.
 fn answers(case: &Case<'_>) -> impl Iterator<Item = (Mark, &'static str, Vec<Defect>)> {
     let handshake = case.handshake;
-    let retry = handshake.hello_retry.as_ref().zip(handshake.client_hellos.first());
+    // The hello that it answers may not be in the capture, where the second one is.
+    let retry = handshake.hello_retry.as_ref().zip(handshake.client_hellos.first()).filter(|(answer, asked)| asked.mark < answer.mark);
     let retry = retry.map(|(answer, asked)| (answer.mark, "HelloRetryRequest", grave(&answer.what, &asked.what)));
     let hello = handshake.server_hello.as_ref().zip(handshake.last_hello());
     let hello = hello.map(|(answer, asked)| (answer.mark, "ServerHello", grave(&answer.what, &asked.what)));

@@ -4,11 +4,12 @@ use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Related};
-use crate::diagnosis::testing::{BROAD, Scene, at, extensions, found_knowing, related, verdict, without};
+use crate::diagnosis::testing::{BROAD, Scene, at, extensions, found_knowing, related, syn, verdict, without};
 use crate::flow::Side::{Client, Server};
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::{Located, Outcome, StoppedBy};
 use crate::time::Mark;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
+use crate::tls::server_hello::ServerHello;
 use crate::transport::{FlowEvent, FlowEventKind, GapCause};
 
 #[test]
@@ -37,9 +38,32 @@ fn violations_are_named() {
 }
 
 #[test]
+fn a_retry_answers_the_hello_before_it() {
+    let told = |frame: u64| {
+        let mut scene = Scene::broad();
+        let group = scene.handshake.client_hellos[0].what.key_shares().next().unwrap().0;
+        let random = [
+            0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a,
+            0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+        ];
+        let asks = [0, 51, 0, 2, group.0.to_be_bytes()[0], group.0.to_be_bytes()[1]];
+        let bytes = [&[3, 3], &random[..], &[0, 0x13, 0x01, 0, 0, 12, 0, 43, 0, 2, 3, 4], &asks].concat();
+        let mark = Mark { frame, ..scene.handshake.client_hellos[0].mark };
+        let what = ServerHello::parse(&bytes).unwrap();
+        scene.handshake.hello_retry = Some(Box::new(Located { what, mark, first: mark, span: (0, 0) }));
+        scene.alert(Client, A::UNKNOWN_CA).findings().iter().any(|finding| finding.summary.contains("whose share the client has sent"))
+    };
+    assert!(told(9), "it asks for what it has");
+    assert!(!told(1), "the hello that it answers is not there");
+}
+
+#[test]
 fn a_side_speaks_for_itself() {
     assert_eq!(Scene::broad().alert(Server, A::INTERNAL_ERROR).cause(), Some((Cause::InternalError, Confidence::Strong)));
-    assert_eq!(Scene::blank().alert(Client, A::INTERNAL_ERROR).cause(), Some((Cause::InternalError, Confidence::Certain)));
+    let mut scene = Scene::blank().alert(Client, A::INTERNAL_ERROR);
+    assert_eq!(scene.cause(), Some((Cause::InternalError, Confidence::Likely)), "its hello came before the capture, for all that is known");
+    scene.handshake.flow.sides.client.syn = Some(syn(Mark::default(), Mark::default(), 1, 64));
+    assert_eq!(scene.cause(), Some((Cause::InternalError, Confidence::Certain)));
     assert_eq!(Scene::broad().alert(Server, A::ACCESS_DENIED).cause(), Some((Cause::AccessDenied, Confidence::Strong)));
 }
 
@@ -97,7 +121,7 @@ fn a_server_that_was_not_offered_what_the_client_offers_breaks_no_rule() {
             bytes.extend([0x22; 24]);
             bytes.extend(b"DOWNGRD\x01");
             bytes.extend([0, 0xc0, 0x2f, 0, 0, 0]);
-            hello.what = crate::tls::server_hello::ServerHello::parse(&bytes).unwrap();
+            hello.what = ServerHello::parse(&bytes).unwrap();
         }
         let scene = scene.alert(Client, A::ILLEGAL_PARAMETER);
         let verdict = verdict(&scene.handshake);

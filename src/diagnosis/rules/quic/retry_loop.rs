@@ -32,7 +32,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let mut finding = Finding::new(
         Cause::QuicRetryLoop,
-        if refused.is_some() || quic.retries_after_token >= 2 { Confidence::Certain } else { Confidence::Strong },
+        match quic.retries_after_token {
+            _ if refused.is_some() => Confidence::Certain,
+            0 | 1 if quic.retry.count < 2 => Confidence::Likely,
+            0 | 1 => Confidence::Strong,
+            _ => Confidence::Certain,
+        },
         summary,
     )
     .stopped_by(StoppedBy::Server);

@@ -172,3 +172,13 @@ fn a_server_flight_that_is_damaged_gives_way_to_the_copy_that_is_sound() {
     let (stream, facts) = told(&[answer(0, first).wrong_checksum(), answer(10, second).wrong_checksum()]);
     assert_eq!((stream.as_bytes(), facts.retransmits), (&b"\x16\x03\x03\x00\x07first flight"[..], 0));
 }
+
+/// Seen on the host that sends, before its network card has filled in the checksums.
+#[test]
+fn what_is_selectively_acknowledged_has_arrived() {
+    let mut trace = Trace::new();
+    trace.open(W()).see(hello(b"first").wrong_checksum()).see(W().client(1006).ack(5001).data(b"then").wrong_checksum());
+    trace.see(W().server(5001).ack(1001).sack(1006, 1010)).see(hello(b"first").wrong_checksum().at(300)).end();
+    let client = &trace.only().0.sides.client;
+    assert!(client.outstanding.iter().any(|sent| sent.sacked && sent.offset == 5), "{:?}", client.outstanding);
+}
