@@ -75,7 +75,11 @@ impl<'a> Case<'a> {
         let reset = view.client().resets.iter().any(|reset| reset.mark.frame < answer.first.frame);
         let unnoticed = unanswered && !reset && answer.first.time.since(syn.first.time) >= LATE;
         let whole = Side::BOTH.into_iter().all(|side| view.side(side).retransmits == 0);
-        let in_a_row = crowd.up >= CROWD && crowd.asked_again >= IN_A_ROW && crowd.resent == 0 && whole;
+        // What is in a queue that stays full from one SYN to the next waits as long. Where those that came up did not, somebody else drops SYNs: a
+        // limit of new connections by the second, say.
+        let lasting = syn.count > 2 || crowd.asked_twice > 0;
+        let drained = lasting && crowd.slowest < LATE;
+        let in_a_row = crowd.up >= CROWD && crowd.asked_again >= IN_A_ROW && crowd.resent == 0 && whole && !drained;
         let near = view.near_side() == Some(Side::Server) && crowd.asked_again > 0;
         unnoticed && !self.knowledge.is_flooded() && (in_a_row || near || self.at_the_servers_host())
     }
@@ -140,17 +144,55 @@ impl<'a> Case<'a> {
     }
 
     /// The client's program ended and nothing failed: it left this handshake without a word, and others at the same moment, while the server served more of
-    /// them, and this one had not waited for longer than those. How many others ended with it.
-    pub fn ended_with_its_program(&self) -> Option<usize> {
+    /// them, and this one had not waited for longer than those; or it had made connections without a pause, and made none after this one.
+    pub fn ended_with_its_program(&self) -> Option<ProgramEnd> {
         let view = View::new(self.handshake);
         let left = view.is_tcp() && view.failed_without_words() && view.hello_begun() && self.handshake.outcome != Outcome::Stalled;
-        let others = self.ended_with_others();
-        if !left || others == 0 {
+        let ending = view.ended_by(Side::Client).filter(|_| left)?;
+        let end = match self.ended_with_others() {
+            0 => ProgramEnd::LastOf(self.was_last_of_many()?),
+            others => ProgramEnd::With(others),
+        };
+        let served = self.knowledge.related.iter().filter(|other| other.same_endpoint && other.outcome == Outcome::Completed);
+        // What a busy client takes for its own part is no wait for the server. Whatever that had said, others like it took it.
+        let own_turn = view.awaited_at(ending.mark).is_some_and(|awaited| awaited.side == Side::Client);
+        if own_turn {
+            let shape = hello_shape(self.handshake.hello()?);
+            let took = served.clone().any(|other| other.same_name && other.hello_shape == shape);
+            return (took && view.silence() < A_LIMIT).then_some(end);
+        }
+        let slowest = served.filter_map(|other| other.answered_in).max()?;
+        // On a path that loses packets of others, what it waited for may have been lost.
+        let lost = self.knowledge.related.iter().any(|other| other.same_endpoint && (other.resent || other.asked_again));
+        let patience = if lost { QUIET } else { Duration::ZERO };
+        (view.silence() <= (slowest.max(view.rtt()) * 2).max(patience)).then_some(end)
+    }
+
+    /// The client had made connections like this one to the server without a pause, all of which were served, and made none after it had left this one.
+    /// How many those were.
+    fn was_last_of_many(&self) -> Option<usize> {
+        let ending = View::new(self.handshake).ended_by(Side::Client)?;
+        self.last_of_many(ending.mark, Some(hello_shape(self.handshake.hello()?)))
+    }
+
+    /// The same of a connection on which nothing was said, whose client is known to be gone at this moment.
+    pub fn last_of_many(&self, gone: Mark, shape: Option<u64>) -> Option<usize> {
+        let others = self.knowledge.related.iter().filter(|other| other.same_endpoint);
+        if !clock::runs(self.handshake) || others.clone().any(|other| other.start > gone || other.outcome == Outcome::Alerted) {
             return None;
         }
-        let served = self.knowledge.related.iter().filter(|other| other.same_endpoint && other.outcome == Outcome::Completed);
-        let slowest = served.filter_map(|other| other.answered_in).max()?;
-        (view.silence() <= slowest.max(view.rtt()) * 2).then_some(others)
+        let with_it = |other: &&Related| {
+            let before = gone.time.since(other.start.time) <= WITHOUT_A_PAUSE;
+            let alike = shape.is_none_or(|shape| other.same_name && other.hello_shape == shape);
+            before && other.outcome == Outcome::Completed && alike
+        };
+        let count = others.filter(with_it).count();
+        (count >= MANY).then_some(count)
+    }
+
+    /// In another attempt of this client at this server a side could not decrypt what the other had sent.
+    pub fn others_met_changed_bytes(&self) -> bool {
+        self.knowledge.related.iter().any(|other| other.same_endpoint && other.cause == Some(Cause::RecordCorrupted))
     }
 
     /// The client's only SYN was not answered, and as it did not send it again when systems do, it had given up.
@@ -238,6 +280,15 @@ impl<'a> Case<'a> {
     }
 }
 
+/// How it shows that a client's program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgramEnd {
+    /// So many other connections of it ended at the same moment.
+    With(usize),
+    /// It was the last of so many that it had made and not left.
+    LastOf(usize),
+}
+
 /// A program's limit, met twice.
 fn is_same_limit(one: Duration, other: Duration) -> bool {
     other.abs_diff(one) <= (one / 20).max(TIMER)
@@ -261,6 +312,9 @@ const SHORTEST: Duration = Duration::from_millis(250);
 const LIKE_IT: usize = 2;
 /// How exact a time limit is, with the time that a program takes.
 const TIMER: Duration = Duration::from_millis(20);
+/// Who makes so many connections within so long makes them without a pause.
+const MANY: usize = 20;
+const WITHOUT_A_PAUSE: Duration = Duration::from_secs(2);
 /// A SYN is sent again no sooner.
 const LATE: Duration = Duration::from_millis(200);
 /// So many connections of one client at once may be more than a short queue takes.

@@ -148,6 +148,10 @@ pub struct Crowd {
     pub up: u32,
     /// Their SYN was sent again.
     pub asked_again: u32,
+    /// Of these, those whose second SYN went unanswered as well.
+    pub asked_twice: u32,
+    /// How long those that came up at once waited for the answer to their ClientHello, at most.
+    pub slowest: Duration,
     /// Something else of them was sent again.
     pub resent: u32,
 }
@@ -249,6 +253,8 @@ pub struct Related {
     pub mute: bool,
     /// Its SYN was sent again.
     pub asked_again: bool,
+    /// It was sent a third time.
+    pub asked_twice: bool,
     /// Payload of either side was sent again.
     pub resent: bool,
     /// A proxy let it through: the tag of where to.

@@ -410,6 +410,7 @@ impl KnowledgeStore {
             too_late: view.gave_up_connecting().is_some(),
             mute: handshake.outcome != Outcome::Completed && view.is_mute(),
             asked_again: asked_again(handshake),
+            asked_twice: asked_twice(handshake),
             resent: client.retransmits > 0 || server.retransmits > 0,
             let_in: logins::let_in(handshake),
         };
@@ -443,9 +444,12 @@ impl KnowledgeStore {
             attempt.server == handshake.server && start.apart(first) <= OPENED_TOGETHER
         };
         self.tried(handshake, entered).filter(at_once).fold(Crowd::default(), |mut crowd, attempt| {
-            let Related { outcome, asked_again, resent, .. } = attempt.related;
-            crowd.up += u32::from(outcome == Outcome::Completed && !asked_again);
+            let Related { outcome, asked_again, asked_twice, resent, answered_in, .. } = attempt.related;
+            let up = outcome == Outcome::Completed && !asked_again;
+            crowd.up += u32::from(up);
             crowd.asked_again += u32::from(asked_again);
+            crowd.asked_twice += u32::from(asked_twice);
+            crowd.slowest = crowd.slowest.max(answered_in.filter(|_| up).unwrap_or_default());
             crowd.resent += u32::from(resent);
             crowd
         })
@@ -461,6 +465,11 @@ fn was_left(handshake: &Handshake) -> bool {
 /// The client's SYN was sent again.
 pub fn asked_again(handshake: &Handshake) -> bool {
     handshake.flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 1)
+}
+
+/// And its copy was not answered either.
+pub fn asked_twice(handshake: &Handshake) -> bool {
+    handshake.flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 2)
 }
 
 /// The largest packets that passed between the two addresses in the attempts around one.

@@ -237,6 +237,7 @@ pub fn related(start: Mark) -> Related {
         too_late: false,
         mute: false,
         asked_again: false,
+        asked_twice: false,
         resent: false,
         let_in: None,
     }

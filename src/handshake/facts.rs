@@ -66,6 +66,8 @@ pub struct Observed {
     pub early_data_records: u32,
     /// Application data records of each side after its Finished, as far as looked at (tickets, in TLS 1.3 without keys, are not counted).
     pub application_records: PerSide<u32>,
+    /// Length of the server's first application data record up to TLS 1.2, as its header says.
+    pub first_answer: Option<u16>,
     /// One letter a message, capitals from the client; at most 100.
     pub history: History,
     /// ChangeCipherSpec of each side.
@@ -457,6 +459,7 @@ impl Observed {
         self.finished.swap();
         self.application_data.swap();
         self.application_records.swap();
+        self.first_answer = None;
         self.encrypted.swap();
         for alert in &mut self.read_alerts {
             alert.from = alert.from.other();

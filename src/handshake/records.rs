@@ -49,6 +49,8 @@ impl Head {
 
 /// First bytes that are gathered at most before they are judged.
 const HEAD: usize = 64;
+/// So many records from a server since the client's first data are no notice that it does not serve: two tickets, and a page.
+const ANSWERS_THAT_SERVE: u32 = 4;
 
 impl Default for Stream {
     fn default() -> Self {
@@ -423,6 +425,9 @@ fn on_application_data(h: &mut Observed, side: Side, record: &Record<'_>, mark: 
         letter(h, side, 'd');
     }
     h.application_data.of_mut(side).get_or_insert(mark);
+    if side == Side::Server {
+        h.first_answer.get_or_insert(record.len);
+    }
     let count = h.application_records.of_mut(side);
     *count = count.saturating_add(1);
 }
@@ -440,7 +445,9 @@ fn settled(h: &Observed, decryption: Option<&Decryption>) -> bool {
     }
     let both = h.finished.client.is_some() && h.finished.server.is_some();
     let tunnels = decryption.is_some_and(|decryption| decryption.contents.are_wanted());
-    (both && !tunnels && h.application_records.client > 0 && h.application_records.server > 0)
+    // Of a server that asked for a certificate, what it says first may be that it does not like the answer, if nothing follows.
+    let said = if h.certificate_request.is_some() { 2 } else { 1 };
+    (both && !tunnels && h.application_records.client > 0 && h.application_records.server >= said)
         || (h.decrypted && decryption.is_some_and(Decryption::is_full))
 }
 
@@ -465,5 +472,8 @@ fn settled_unread(h: &Observed, hello: &ServerHello, decryption: Option<&Decrypt
     }
     let resumed = hello.selected_psk().is_some();
     let reading = hidden::read(hello.cipher_suite(), resumed, h.early_data_offered, records);
-    reading.finished.client.is_some() && reading.application_records.client > 0 && reading.application_records.server > 0
+    // Of a server that asked for a certificate, what it says last may be that it does not like the answer.
+    let asked = reading.hidden.client_certificate_empty || reading.hidden.client_certificate_sent;
+    let said = if asked { ANSWERS_THAT_SERVE } else { 1 };
+    reading.finished.client.is_some() && reading.application_records.client > 0 && reading.application_records.server >= said
 }

@@ -5,8 +5,8 @@ use super::identify::{http_method, named};
 use super::services::Service;
 use super::text::{contains, first_line, starts_with, words};
 use super::{
-    Dialect, amqp, ftp, http_connect, http_upgrade, imap, irc, ldap, mysql, nats, nbd, nntp, openvpn, pop3, postgres, proxy_v1, proxy_v2,
-    rdp, sieve, smtp, socks4, socks5, tds, vnc, websocket, xmpp,
+    Dialect, amqp, ftp, http_connect, http_upgrade, imap, irc, ldap, mysql, mysqlx, nats, nbd, nntp, nut, openvpn, pop3, postgres,
+    proxy_v1, proxy_v2, rdp, sieve, smtp, socks4, socks5, tds, vnc, websocket, xmpp,
 };
 use crate::carriers::openvpn::{RESET_V2, RESET_V3};
 use crate::flow::Side;
@@ -58,6 +58,8 @@ pub(super) fn dialogue(dialect: Dialect) -> Box<dyn Dialogue> {
         Dialect::Nntp => Box::<nntp::Nntp>::default(),
         Dialect::Sieve => Box::<sieve::Sieve>::default(),
         Dialect::Irc => Box::<irc::Irc>::default(),
+        Dialect::Nut => Box::<nut::Nut>::default(),
+        Dialect::MysqlX => Box::<mysqlx::MysqlX>::default(),
         Dialect::HttpConnect => Box::<http_connect::HttpConnect>::default(),
         Dialect::WebSocket | Dialect::ConnectUdp => Box::<websocket::Over>::default(),
         Dialect::Socks4 => Box::<socks4::Socks4>::default(),
@@ -86,6 +88,9 @@ fn client(bytes: &[u8], port: u16) -> Detected {
     }
     if bytes.starts_with(b"CONNECT ") {
         return Detected::Dialect(Dialect::HttpConnect);
+    }
+    if mysqlx::begins(Side::Client, bytes) {
+        return Detected::Dialect(Dialect::MysqlX);
     }
     match http_upgrade::asks(bytes) {
         Some(true) => return Detected::Dialect(Dialect::HttpUpgrade),
@@ -181,6 +186,9 @@ fn command(line: &[u8], port: u16) -> Detected {
 }
 
 fn server(bytes: &[u8], port: u16) -> Detected {
+    if mysqlx::begins(Side::Server, bytes) {
+        return Detected::Dialect(Dialect::MysqlX);
+    }
     if let [_, _, _, 0, 0x0a | 0xff, ..] = bytes {
         let greeting = bytes.get(5).is_some_and(u8::is_ascii_digit) || bytes.get(4) == Some(&0xff) && by_port(port) == Some(Dialect::Mysql);
         if greeting && bytes.get(2) == Some(&0) {
@@ -299,7 +307,10 @@ fn texty(bytes: &[u8]) -> bool {
 /// The text dialect that a port is known for, in clear or not.
 fn by_port(port: u16) -> Option<Dialect> {
     let dialect = Service::at(port)?.0.dialect()?;
-    let text = !matches!(dialect, Dialect::Ldap | Dialect::Xmpp | Dialect::Postgres | Dialect::Rdp | Dialect::Tds | Dialect::Vnc);
+    let text = !matches!(
+        dialect,
+        Dialect::Ldap | Dialect::Xmpp | Dialect::Postgres | Dialect::Rdp | Dialect::Tds | Dialect::Vnc | Dialect::MysqlX
+    );
     text.then_some(dialect)
 }
 

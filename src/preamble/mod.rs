@@ -33,9 +33,11 @@ mod irc;
 mod ldap;
 mod machine;
 mod mysql;
+mod mysqlx;
 mod nats;
 mod nbd;
 mod nntp;
+mod nut;
 mod openvpn;
 mod pop3;
 mod postgres;
@@ -104,6 +106,10 @@ pub enum Dialect {
     Sieve,
     /// IRC `STARTTLS`.
     Irc,
+    /// Network UPS Tools, RFC 9271.
+    Nut,
+    /// The X protocol of `MySQL`.
+    MysqlX,
     /// HTTP CONNECT, RFC 9110 section 9.3.6, and RFC 9113 section 8.5.
     HttpConnect,
     /// WebSocket that carries a stream of bytes, RFC 6455.
@@ -143,6 +149,8 @@ impl Dialect {
             Self::Nntp => "nntp",
             Self::Sieve => "sieve",
             Self::Irc => "irc",
+            Self::Nut => "nut",
+            Self::MysqlX => "mysqlx",
             Self::HttpConnect => "http-connect",
             Self::WebSocket => "websocket",
             Self::ConnectUdp => "connect-udp",
@@ -175,6 +183,8 @@ impl Dialect {
             Self::Nntp => "NNTP",
             Self::Sieve => "ManageSieve",
             Self::Irc => "IRC",
+            Self::Nut => "NUT",
+            Self::MysqlX => "MySQL X",
             Self::HttpConnect => "HTTP CONNECT",
             Self::WebSocket => "WebSocket",
             Self::ConnectUdp => "CONNECT-UDP",
@@ -188,7 +198,8 @@ impl Dialect {
     /// The request that asks for TLS in this dialect, as its users know it; for a proxy, the request that asks for the tunnel.
     pub const fn request(self) -> &'static str {
         match self {
-            Self::Smtp | Self::Imap | Self::Nntp | Self::Sieve | Self::Irc | Self::Nbd => "STARTTLS",
+            Self::Smtp | Self::Imap | Self::Nntp | Self::Sieve | Self::Irc | Self::Nbd | Self::Nut => "STARTTLS",
+            Self::MysqlX => "the capability tls",
             Self::Pop3 => "STLS",
             Self::Ftp => "AUTH TLS",
             Self::Ldap => "StartTLS",

@@ -125,6 +125,8 @@ const SERVICES: &[Service] = &[
     service("XMPP", &[5222, 5269], &[5223, 5270]).by(Dialect::Xmpp).alpn("xmpp-client"),
     service("PostgreSQL", &[5432, 5433, 6432], &[]).by(Dialect::Postgres).alpn("postgresql"),
     service("MySQL", &[3306, 3307], &[]).by(Dialect::Mysql).greets(),
+    service("MySQL X", &[33_060], &[]).by(Dialect::MysqlX),
+    service("NUT", &[3493], &[]).by(Dialect::Nut),
     service("RDP", &[3389], &[]).by(Dialect::Rdp),
     service("TDS", &[1433], &[]).by(Dialect::Tds).alpn("tds/8.0"),
     service("DNS", &[DNS_PORT], &[853]).alpn("dot"),

@@ -42,15 +42,17 @@ impl<'a> View<'a> {
         (on_the_wire && unheard && victim.copies >= 3 && self.pause_before(victim) < SHORT_PAUSE).then_some(victim)
     }
 
-    /// What came of the server when the client had left filled a hole: all that lies behind it had come before, and the server had waited for nothing.
+    /// What came of the server when the client had left filled a hole: all that lies behind it had come before, and the server had waited for nothing. A hole
+    /// that the client had acknowledged before it left was none any more.
     pub fn filled_late(&self, left: Mark) -> Option<Mark> {
         let late = self.server().last_data.filter(|late| *late > left)?;
-        let flow = &self.handshake.flow;
-        let behind = flow
-            .events
-            .iter()
-            .any(|event| event.side == Side::Server && event.mark <= left && matches!(event.kind, FlowEventKind::OutOfOrder { .. }));
-        (self.client().sent_sack || behind && flow.arrived_behind_hole(Side::Server)).then_some(late)
+        let (flow, server) = (&self.handshake.flow, self.server());
+        let behind = |from: u64| {
+            let ahead = |kind: FlowEventKind| matches!(kind, FlowEventKind::OutOfOrder { offset, .. } if offset >= from);
+            flow.events.iter().any(|event| event.side == Side::Server && event.mark <= left && ahead(event.kind))
+        };
+        let whole = server.acked > 0 && server.acked_at.is_some_and(|acked| acked <= left) && !behind(server.acked);
+        (!whole && (self.client().sent_sack || behind(0) && flow.arrived_behind_hole(Side::Server))).then_some(late)
     }
 
     /// Whether a hole can only have held segments larger than all that arrived from this side, and of full size.

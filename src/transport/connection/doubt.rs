@@ -1,6 +1,6 @@
-//! Segments of a client that its server may drop: the decoys that tools against filters send before the real bytes, and what was damaged on its way.
+//! Segments that their receiver may drop: the decoys that tools against filters send before a client's real bytes, and what was damaged on its way.
 //!
-//! Such a segment waits until the server acknowledges it, or the client sends other bytes in its place. What no decoy was is delivered a little
+//! Such a segment waits until the receiver acknowledges it, or its sender sends other bytes in its place. What no decoy was is delivered a little
 //! later and nothing else.
 
 use std::mem;
@@ -17,12 +17,17 @@ use crate::transport::sink::FlowSink;
 use crate::transport::stream::{self, Aside, Doubted, is_far_below};
 
 impl<S: FlowSink> Connection<S> {
-    /// Why the server may drop this segment of the client's, if anything says so. Timestamps count until the server speaks: no decoy is sent later. A wrong
-    /// checksum counts as long as the client says little, as it does in a handshake: a copy that is sound follows one that was damaged.
+    /// Why its receiver may drop this segment, if anything says so. Hop counters and timestamps count of a client, and timestamps until the server speaks: no
+    /// decoy is sent later. A wrong checksum counts of either side as long as it has said little, as in a handshake: a copy that is sound follows one that
+    /// was damaged.
     pub(super) fn doubt(&self, segment: &Segment<'_>) -> Option<Doubt> {
         let side = self.side(segment.from_low);
-        if side != Side::Client || segment.payload.is_empty() || segment.payload.len() > limits::DOUBTED_LEN {
+        if segment.payload.is_empty() || segment.payload.len() > limits::DOUBTED_LEN {
             return None;
+        }
+        if side == Side::Server {
+            let soon = self.facts.sides.server.highest <= FLIGHTS && !segment.flags.syn();
+            return (soon && segment.is_damaged()).then_some(Doubt::Checksum);
         }
         if self.is_spent(segment) {
             return Some(Doubt::HopCounter);
@@ -169,7 +174,7 @@ impl<S: FlowSink> Connection<S> {
     }
 }
 
-/// What a client says in a handshake is no longer.
+/// What a side says in a handshake is hardly longer.
 const FLIGHTS: u64 = 16 << 10;
 
 /// No timer sends anything again within this time (RFC 6298 section 2.4; Linux waits for 200 ms).

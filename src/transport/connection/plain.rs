@@ -4,7 +4,6 @@
 
 use super::{Connection, Step};
 use crate::count::low_bits;
-use crate::flow::Side;
 use crate::limits;
 use crate::packet::{Segment, TcpFlags, tcp_options_are_plain};
 use crate::transport::facts::{FlowEventKind, SideFacts};
@@ -29,7 +28,7 @@ impl<S: FlowSink> Connection<S> {
         let small_start = segment.payload.len() <= limits::ASIDE && (facts.highest == 0 || segment.payload.first() == Some(&ALERT));
         let small_start = small_start && !segment.payload.is_empty();
         // Of what goes the long way it is asked there.
-        if !goes_on || small_start || acknowledged > others.highest || own == Side::Client && self.doubt(segment).is_some() {
+        if !goes_on || small_start || acknowledged > others.highest || self.doubt(segment).is_some() {
             return None;
         }
         self.count_any(segment);

@@ -99,6 +99,10 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
         let or = if facts.protocol == Protocol::Quic { "" } else { ", or retry once with TLS 1.2" };
         finding = finding.advise(format!("To see the reason in a capture, supply a key log (SSLKEYLOGFILE){or}."));
     }
+    // Where the path changes bytes, that explains an alert that nobody can read.
+    if view.source == Source::Hidden && view.case.others_met_changed_bytes() {
+        finding = finding.weight(Weight::Fallback);
+    }
     finding
 }
 

@@ -14,6 +14,9 @@ use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::handshake::stack::{self, Stack};
 use crate::time::Mark;
 use crate::tls::registry::AlertDescription as A;
+use crate::wording::counted;
+
+use super::pages;
 
 /// What the client answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,13 @@ pub(super) enum Reaction {
     HiddenAlert { mark: Mark },
     /// It closed or reset without an alert.
     Left { mark: Mark, reset: bool },
+    /// It finished the handshake, answered the first request with what has the size of a page that says so, and closed.
+    Page {
+        /// The record that holds the page.
+        mark: Mark,
+        /// Its size in bytes.
+        len: u16,
+    },
     /// Over UDP: it said nothing more, however often the client repeated its answer.
     FellSilent { mark: Mark },
     /// It went on.
@@ -77,7 +87,11 @@ impl<'a> ClientAuthView<'a> {
         };
         let after = |mark: Mark| answered_at.is_none_or(|answered| mark >= answered);
         let reaction = match reaction(case, &after) {
-            Reaction::WentOn if answer == Answer::Nothing => shut_out(case).unwrap_or(Reaction::WentOn),
+            Reaction::WentOn => {
+                let shut = (answer == Answer::Nothing).then(|| shut_out(case)).flatten();
+                let page = || pages::served(handshake, answer == Answer::Nothing).map(|(mark, len)| Reaction::Page { mark, len });
+                shut.or_else(page).unwrap_or(Reaction::WentOn)
+            }
             reaction => reaction,
         };
         Some(Self { case, answer, answered_at, reaction, chain: case.client_chain.filter(|_| answer == Answer::Sent) })
@@ -120,7 +134,7 @@ impl<'a> ClientAuthView<'a> {
         let handshake = self.case.handshake;
         let mark = match self.reaction {
             Reaction::Alert { mark, .. } | Reaction::HiddenAlert { mark } | Reaction::Left { mark, .. } => Some(mark),
-            Reaction::FellSilent { .. } | Reaction::WentOn => None,
+            Reaction::Page { .. } | Reaction::FellSilent { .. } | Reaction::WentOn => None,
         };
         handshake.finished.client.zip(mark).is_some_and(|(done, mark)| handshake.flow.elapsed(done, mark) >= LATE)
     }
@@ -145,6 +159,10 @@ impl<'a> ClientAuthView<'a> {
             Reaction::Left { reset: true, .. } => "the server reset the connection".to_owned(),
             Reaction::Left { .. } if self.case.handshake.carried.is_some() => "the server rejected the client without an alert".to_owned(),
             Reaction::Left { reset: false, .. } => "the server closed the connection without an alert".to_owned(),
+            Reaction::Page { .. } => {
+                "the server finished the handshake, answered the first request with what has the size of nginx's page 400, and closed"
+                    .to_owned()
+            }
             Reaction::FellSilent { .. } => "the server said nothing more".to_owned(),
             Reaction::WentOn => "the server went on".to_owned(),
         }
@@ -193,6 +211,14 @@ impl<'a> ClientAuthView<'a> {
             Reaction::Left { mark, reset } => {
                 let word = View::new(handshake).closing_word(reset);
                 finding.shown_by(mark, if reset { format!("server sent {word}") } else { format!("server sent {word} without an alert") })
+            }
+            // Of the handshake nobody complained.
+            Reaction::Page { mark, len } => {
+                let page = counted(u64::from(len), "byte", "bytes");
+                return finding
+                    .shown_by(mark, format!("server sent {page} of data, as many as that page has, and closed"))
+                    .noting("the answer is encrypted: another one may be as long")
+                    .stopped_by(StoppedBy::Nobody);
             }
             Reaction::FellSilent { mark } => finding.shown_by(mark, "last packet from the client, which repeated its answer without success"),
             Reaction::WentOn => return finding.weight(Weight::Note),

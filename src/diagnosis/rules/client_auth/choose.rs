@@ -15,7 +15,13 @@ impl ClientAuthView<'_> {
         let alert = match self.reaction {
             Reaction::Alert { alert, .. } => Some(alert),
             Reaction::HiddenAlert { .. } | Reaction::Left { .. } => None,
-            Reaction::FellSilent { .. } if self.answer == Answer::Nothing => return Some((&faults::MISSING, Confidence::Likely)),
+            Reaction::Page { .. } | Reaction::FellSilent { .. } if self.answer == Answer::Nothing => {
+                return Some((&faults::MISSING, Confidence::Likely));
+            }
+            Reaction::Page { .. } => {
+                let shown = FAULTS.iter().copied().find(|fault| (fault.is_true)(self));
+                return Some((shown.unwrap_or(&faults::REJECTED), Confidence::Likely));
+            }
             Reaction::FellSilent { .. } | Reaction::WentOn => return None,
         };
         match self.answer {

@@ -15,6 +15,7 @@ use crate::tls::registry::AlertDescription;
 mod answer;
 mod choose;
 mod faults;
+mod pages;
 #[cfg(test)]
 mod tests;
 

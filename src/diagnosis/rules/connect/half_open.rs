@@ -94,9 +94,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let arrives = gone.is_none() && view.near_side() == Some(Side::Client);
-    let (confidence, summary) = match gone {
-        Some(_) => (Confidence::Likely, format!("{client} answered the late SYN-ACK with a RST: it had given up waiting.")),
-        None if syns > 1 && arrives => (
+    let over = gone.and_then(|reset| case.last_of_many(reset.mark, None));
+    let (confidence, summary) = match (gone, over) {
+        (Some(_), Some(count)) => (
+            Confidence::Likely,
+            format!(
+                "{client} answered the late SYN-ACK with a RST: it had made {} to the server within two seconds, all of them served, and made none after that: its program had ended.",
+                counted(count as u64, "other connection", "other connections")
+            ),
+        ),
+        (Some(_), None) => (Confidence::Likely, format!("{client} answered the late SYN-ACK with a RST: it had given up waiting.")),
+        (None, _) if syns > 1 && arrives => (
             Confidence::Strong,
             format!(
                 "The server's SYN-ACKs arrive, and {client} ignores them: it sent its SYN {syns}.",
@@ -104,10 +112,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 syns = times(syns)
             ),
         ),
-        None if syns > 1 => {
+        (None, _) if syns > 1 => {
             (Confidence::Strong, format!("The server's SYN-ACKs do not reach {client}: it sent its SYN {syns}.", syns = times(syns)))
         }
-        None => (
+        (None, _) => (
             Confidence::Likely,
             format!("{client} never completed the TCP handshake: the SYN-ACK was sent {} and never acknowledged.", times(answer.count)),
         ),
@@ -122,6 +130,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             (None, true) => &[Cause::OneWayPath],
             (None, false) => &[Cause::OneWayPath, Cause::TcpSynUnanswered],
         });
+    let finding = if over.is_some() { finding.undecided() } else { finding };
     let finding = if case.knowledge.is_flooded() {
         finding.noting(format!(
             "{} to this server at that time",

@@ -419,16 +419,34 @@ fn a_rst_to_a_second_answer_says_no_less() {
 
 #[test]
 fn a_rst_with_the_number_of_the_last_syn_ack_says_that_it_arrived() {
-    let told = |unknowing: bool| {
-        let mut facts = unanswered();
-        facts.flow.sides.client.syn = Some(syn(at(1, 0), at(4, 1_030), 2, 62));
-        facts.flow.sides.server = SideFacts { syn: Some(syn(at(2, 0), at(5, 1_030), 2, 64)), packets: 2, ..SideFacts::default() };
-        facts.flow.sides.client.resets.push(Reset { unknowing, ..Reset::fitting(at(6, 1_052), 62) });
-        (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
-        found_knowing(&half_open::RULE, &facts, &Knowledge::default()).map(|finding| (finding.confidence, finding.stopped_by))
-    };
+    let told = |unknowing: bool| found_knowing(&half_open::RULE, &answered_late(unknowing), &Knowledge::default());
+    let told = |unknowing: bool| told(unknowing).map(|finding| (finding.confidence, finding.stopped_by));
     assert_eq!(told(true), Some((Confidence::Likely, Some(StoppedBy::Client))));
     assert_eq!(told(false), Some((Confidence::Strong, Some(StoppedBy::Network))), "it answers something else");
+}
+
+#[test]
+fn a_program_that_has_ended_answers_no_syn_ack() {
+    let facts = answered_late(true);
+    let told = |served: i64, next: Option<i64>| {
+        let other = |start: i64| Related { same_endpoint: true, ..related(at(2, start)) };
+        let others = (0..served).map(|number| other(number * 30)).chain(next.map(|start| Related { start: at(40, start), ..other(start) }));
+        let knowledge = Knowledge { related: others.collect(), ..Knowledge::default() };
+        found_knowing(&half_open::RULE, &facts, &knowledge).map(|finding| finding.undecided)
+    };
+    assert_eq!(told(24, None), Some(true));
+    assert_eq!(told(24, Some(1_200)), Some(false), "it went on");
+    assert_eq!(told(8, None), Some(false), "too few to tell");
+}
+
+/// The client's RST answers the second SYN-ACK, and says by its number that this one arrived, or does not.
+fn answered_late(unknowing: bool) -> Handshake {
+    let mut facts = unanswered();
+    facts.flow.sides.client.syn = Some(syn(at(1, 0), at(4, 1_030), 2, 62));
+    facts.flow.sides.server = SideFacts { syn: Some(syn(at(2, 0), at(5, 1_030), 2, 64)), packets: 2, ..SideFacts::default() };
+    facts.flow.sides.client.resets.push(Reset { unknowing, ..Reset::fitting(at(6, 1_052), 62) });
+    (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
+    facts
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Tests of the family path.
 
+use std::time::Duration;
+
 use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
@@ -130,11 +132,19 @@ fn a_syn_that_was_passed_over_met_a_full_queue() {
     assert_eq!(late((55, 64), behind, alone), Some(Cause::PacketLoss), "one that was lost on the last link");
     assert_eq!(late((55, 64), at(2, 20), another), Some(Cause::PacketLoss), "its answer to the first SYN was lost");
     assert_eq!(late((64, 55), behind, alone), Some(Cause::PacketLoss), "seen at the client");
-    let crowd = Crowd { up: 7, asked_again: 2, resent: 0 };
+    let crowd = Crowd { up: 7, asked_again: 2, ..alone };
     assert_eq!(late((64, 55), behind, crowd), Some(Cause::AcceptQueueFull), "SYNs alone, and several");
     assert_eq!(late((64, 55), behind, Crowd { asked_again: 1, ..crowd }), Some(Cause::PacketLoss), "two may be lost by chance");
     assert_eq!(late((64, 55), behind, Crowd { resent: 1, ..crowd }), Some(Cause::PacketLoss), "the path loses others, too");
     assert_eq!(late((64, 55), behind, Crowd { up: 1, ..crowd }), Some(Cause::PacketLoss), "nothing fills a queue");
+    let lasting = Crowd { asked_twice: 1, slowest: Duration::from_millis(8), ..crowd };
+    assert_eq!(
+        late((64, 55), behind, lasting),
+        Some(Cause::PacketLoss),
+        "a second later SYNs are dropped as before, and nothing waits in a queue"
+    );
+    let busy = Crowd { slowest: Duration::from_millis(900), ..lasting };
+    assert_eq!(late((64, 55), behind, busy), Some(Cause::AcceptQueueFull), "what is in the queue waits, too");
 }
 
 #[test]

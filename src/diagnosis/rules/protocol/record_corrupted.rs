@@ -50,6 +50,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Some(A::DECODE_ERROR | A::DECOMPRESSION_FAILURE) if answered => (Confidence::Likely, Weight::Fallback, "cannot read a message"),
         _ if broken.is_some() => (Confidence::Strong, Weight::Explains, "received a record that its keys do not decrypt"),
         _ if overlap.is_some() => (Confidence::Likely, Weight::Explains, "received something other than was sent"),
+        // Whoever cannot decrypt the server's flight may say so in a record that nobody else can read.
+        None if from_client && case.others_met_changed_bytes() => (
+            Confidence::Likely,
+            Weight::Explains,
+            "broke off in answer to what the server sent, as it did elsewhere for a record that it could not decrypt",
+        ),
         _ => return None,
     };
     // A chain with faults that clients answer with decrypt_error explains it better.

@@ -3,7 +3,8 @@
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
-use crate::diagnosis::testing::{BROAD, Scene, extensions, syn, verdict, without};
+use crate::diagnosis::knowledge::{Knowledge, Related};
+use crate::diagnosis::testing::{BROAD, Scene, at, extensions, found_knowing, related, syn, verdict, without};
 use crate::flow::Side::{Client, Server};
 use crate::handshake::facts::{Located, Outcome, StoppedBy};
 use crate::time::Mark;
@@ -128,4 +129,20 @@ fn a_server_that_was_not_offered_what_the_client_offers_breaks_no_rule() {
     };
     assert_eq!(refused(true), (Some(Cause::RecordCorrupted), Some(Confidence::Likely)));
     assert_ne!(refused(false).0, Some(Cause::RecordCorrupted));
+}
+
+#[test]
+fn an_alert_that_nobody_can_read_is_of_changed_bytes_where_another_was() {
+    let told = |cause: Option<Cause>| {
+        let mut facts = Scene::broad().answered(V::TLS12, 0x1301, &[(0x002b, &[3, 4])]).alert(Client, A::BAD_RECORD_MAC).handshake;
+        for seen in &mut facts.alerts {
+            (seen.alert, seen.encrypted) = (None, true);
+        }
+        let other = Related { same_endpoint: true, outcome: Outcome::Alerted, cause, ..related(at(1, 0)) };
+        let knowledge = Knowledge { related: vec![other], ..Knowledge::default() };
+        found_knowing(&super::record_corrupted::RULE, &facts, &knowledge).map(|finding| finding.confidence)
+    };
+    assert_eq!(told(Some(Cause::RecordCorrupted)), Some(Confidence::Likely));
+    assert_eq!(told(Some(Cause::CertificateExpired)), None);
+    assert_eq!(told(None), None);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::case::Case;
+use crate::diagnosis::case::{Case, ProgramEnd};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::clock;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -41,8 +41,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let ending = view.ended_by(Side::Client)?;
-    if let Some(others) = case.ended_with_its_program() {
-        return Some(program_ended(facts, &ending, others));
+    if let Some(end) = case.ended_with_its_program() {
+        return Some(program_ended(facts, &ending, end));
     }
     if let Some(preamble) = passed_by {
         return Some(left_an_offer(facts, preamble, &ending));
@@ -142,14 +142,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Whatever its program had under way ended with it.
-fn program_ended(facts: &Handshake, ending: &Ending<'_>, others: usize) -> Finding {
+fn program_ended(facts: &Handshake, ending: &Ending<'_>, end: ProgramEnd) -> Finding {
     let view = View::new(facts);
-    let summary = format!(
-        "{} ended this connection to {} and {} to it at one moment, each at another point of its handshake, while the server served more of them: its program ended.",
-        facts.client.host(),
-        view.target(),
-        counted(others as u64, "other connection", "other connections")
-    );
+    let (client, target) = (facts.client.host(), view.target());
+    let others = |count: usize| counted(count as u64, "other connection", "other connections");
+    let summary = match end {
+        ProgramEnd::With(count) => format!(
+            "{client} ended this connection to {target} and {} to it at one moment, each at another point of its handshake, while the server served more of them: its program ended.",
+            others(count)
+        ),
+        ProgramEnd::LastOf(count) => format!(
+            "{client} left this connection to {target} in the middle of the handshake, after the server had served {} of it within two seconds, and made none after it: its program ended.",
+            others(count)
+        ),
+    };
     Finding::new(Cause::ClientAborted, Confidence::Likely, summary)
         .weight(Weight::Fallback)
         .headline("the client's program ended in the middle of it")
@@ -249,8 +255,9 @@ fn left_an_offer(facts: &Handshake, preamble: &PreambleFacts, ending: &Ending<'_
 mod tests {
     use super::super::tests::left_unanswered;
     use super::*;
-    use crate::diagnosis::knowledge::{Knowledge, Related};
-    use crate::diagnosis::testing::{at, related, verdict_knowing};
+    use crate::diagnosis::knowledge::{Knowledge, Related, hello_shape};
+    use crate::diagnosis::testing::{Scene, at, connected, related, verdict_knowing};
+    use crate::tls::registry::ProtocolVersion;
 
     #[test]
     fn a_program_that_ends_with_connections_under_way_has_not_failed() {
@@ -281,5 +288,67 @@ mod tests {
         assert_eq!(told(200, &[226], &[(closed, 150)]), left, "nobody was served");
         assert_eq!(told(200, &[626], &[(completed, 150)]), left, "at another moment");
         assert_eq!(told(200, &[], &[(completed, 150)]), left, "alone");
+    }
+
+    #[test]
+    fn the_last_of_many_was_left_by_a_program_that_ended() {
+        let facts = left_unanswered(120);
+        let shape = hello_shape(facts.hello().unwrap());
+        // As many were served after this wait, one every 50 ms; then perhaps one more.
+        let told = |served: i64, millis: u64, more: Option<Related>| {
+            let like = |start: i64| Related {
+                same_endpoint: true,
+                same_name: true,
+                hello_shape: shape,
+                answered_in: Some(Duration::from_millis(millis)),
+                ..related(Mark { frame: 1, time: at(1, -start * 50).time })
+            };
+            let knowledge = Knowledge { related: (1..=served).map(like).chain(more).collect(), ..Knowledge::default() };
+            verdict_knowing(&facts, &knowledge).cause.map(|finding| (finding.cause, finding.undecided))
+        };
+        let [ended, left] = [true, false].map(|undecided| Some((Cause::ClientAborted, undecided)));
+        assert_eq!(told(24, 80, None), ended);
+        assert_eq!(told(12, 80, None), left, "too few to tell");
+        assert_eq!(told(24, 30, None), left, "it had waited for longer than others");
+        let next = Related { same_endpoint: true, ..related(at(40, 400)) };
+        assert_eq!(told(24, 80, Some(next)), left, "its program went on");
+        let alerted = Related { same_endpoint: true, outcome: Outcome::Alerted, ..related(at(0, -300)) };
+        assert_eq!(told(24, 80, Some(alerted)), left, "something failed there");
+        let lossy = Related { same_endpoint: true, resent: true, ..related(at(0, -300)) };
+        assert_eq!(told(24, 30, Some(lossy)), ended, "what it waited for may have been lost");
+    }
+
+    #[test]
+    fn a_program_that_ends_owes_an_answer_of_its_own() {
+        let told = |after: i64, shape: u64| {
+            let mut facts = Scene::broad().answered(ProtocolVersion::TLS12, 0xc02f, &[]).handshake;
+            facts.flow.tcp = connected().flow.tcp;
+            facts.flow.sides = left_unanswered(after).flow.sides;
+            let server = &mut facts.flow.sides.server;
+            (server.highest, server.acked, server.first_data, server.last_data) = (1_400, 1_400, Some(at(5, 27)), Some(at(5, 27)));
+            let hello = facts.server_hello.as_mut().unwrap();
+            (hello.first, hello.mark) = (at(5, 27), at(5, 27));
+            facts.server_hello_done = Some(at(5, 27));
+            for hello in &mut facts.client_hellos {
+                (hello.first, hello.mark) = (at(4, 25), at(4, 25));
+            }
+            (facts.outcome, facts.stopped_by, facts.end) = (Outcome::Closed, StoppedBy::Client, Some(at(6, 25 + after)));
+            let shape = shape + hello_shape(facts.hello().unwrap());
+            let like = |left: Option<i64>, outcome: Outcome| Related {
+                same_endpoint: true,
+                same_name: true,
+                hello_shape: shape,
+                outcome,
+                left: left.map(|left| at(7, left).time),
+                answered_in: Some(Duration::from_millis(2)),
+                ..related(at(20, 20))
+            };
+            let others = vec![like(Some(26 + after), Outcome::Closed), like(None, Outcome::Completed)];
+            verdict_knowing(&facts, &Knowledge { related: others, ..Knowledge::default() })
+                .cause
+                .map(|finding| (finding.cause, finding.undecided))
+        };
+        assert_eq!(told(40, 0), Some((Cause::ClientAborted, true)), "the client had its own work to do");
+        assert_ne!(told(40, 1), Some((Cause::ClientAborted, true)), "none like it took what the server says");
     }
 }

@@ -149,6 +149,30 @@ fn a_decoy_is_told_where_it_came() {
     assert_eq!(told.iter().map(|event| event.mark.frame).collect::<Vec<_>>(), [4]);
 }
 
+#[test]
+fn a_server_flight_that_is_damaged_gives_way_to_the_copy_that_is_sound() {
+    let told = |answers: &[Told]| {
+        let mut trace = Trace::new();
+        trace.open(W()).see(hello(b"hello"));
+        for answer in answers {
+            trace.see(answer.clone());
+        }
+        trace.see(W().client(1006).ack(5018).data(b"more")).end();
+        (trace.stream(Side::Server), trace.only().0.sides.server.clone())
+    };
+    let answer = |at: u32, bytes: &[u8]| W().server(5001 + at).ack(1006).data(bytes).id(u16::try_from(at).ok());
+    let (first, spoilt, second) = (b"\x16\x03\x03\x00\x07first", b"\x16\x03\x03\x00\x07f*rst", b" flight");
+    // The copy that is sound has the same identification where it was the path that made two of one; what follows comes before it.
+    let asked_again = W().client(1006).ack(5001).at(101);
+    let seen = [answer(0, spoilt).wrong_checksum().at(100), answer(10, second).at(100), asked_again, answer(0, first).at(104)];
+    let (stream, facts) = told(&seen);
+    assert_eq!((stream.as_bytes(), facts.differing_overlaps, facts.decoys), (&b"\x16\x03\x03\x00\x07first flight"[..], 0, None));
+    assert_eq!((facts.retransmits, facts.gap_bytes, facts.outstanding.len()), (1, 0, 0));
+    // The client takes it, whatever the checksum looks like here: it was captured before the card had filled it in.
+    let (stream, facts) = told(&[answer(0, first).wrong_checksum(), answer(10, second).wrong_checksum()]);
+    assert_eq!((stream.as_bytes(), facts.retransmits), (&b"\x16\x03\x03\x00\x07first flight"[..], 0));
+}
+
 /// Seen on the host that sends, before its network card has filled in the checksums.
 #[test]
 fn what_is_selectively_acknowledged_has_arrived() {
