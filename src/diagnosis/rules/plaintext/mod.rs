@@ -34,7 +34,8 @@ fn upgrade(handshake: &Handshake) -> Option<&PreambleFacts> {
 /// The client spoke TLS.
 fn client_spoke_tls(handshake: &Handshake) -> bool {
     // Where the capture has cut off its hello, an alert tells as much.
-    let alerts = || handshake.alerts.iter().any(|seen| seen.from == Side::Client);
+    let cut = handshake.flow.side(Side::Client).snaplen_cut > 0;
+    let alerts = || cut && handshake.alerts.iter().any(|seen| seen.from == Side::Client);
     !handshake.client_hellos.is_empty() || handshake.partial_client_hello.is_some() || alerts()
 }
 

@@ -253,6 +253,7 @@ mod tests {
     fn who_sends_an_alert_spoke_tls_though_its_hello_was_cut_off() {
         let mut handshake = connection("192.0.2.1:443");
         says(&mut handshake, Side::Server, b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", at(5, 21));
+        handshake.flow.sides.client.snaplen_cut = 1;
         let cause = |handshake: &Handshake| verdict(handshake).cause.map(|finding| finding.cause);
         assert_ne!(cause(&handshake), Some(Cause::ServerSpeaksPlaintext), "nobody shows that TLS was wanted");
         let alert = Some(Alert { fatal: false, level: 1, description: AlertDescription::CLOSE_NOTIFY });
