@@ -358,6 +358,13 @@ pub struct ZeroWindow {
     pub reopened: Option<Mark>,
 }
 
+impl ZeroWindow {
+    /// Whether it was closed at this moment, or later.
+    pub fn lasted_past(&self, mark: Mark) -> bool {
+        self.reopened.is_none_or(|reopened| reopened > mark)
+    }
+}
+
 /// Notes a packet that came in fragments and never became whole.
 pub(in crate::transport) fn note_unfinished(facts: &mut SideFacts, lost: &LostFragments) {
     let (count, first) = facts.unfinished.unwrap_or((0, lost.mark));

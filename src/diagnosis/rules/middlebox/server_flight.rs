@@ -47,7 +47,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         || left
         || super::too_large(case, view, Side::Server)
         || view.black_hole(Side::Server).is_some_and(|segment| case.knowledge.passed.server < segment.len)
-        || view.client().zero_window.is_some()
+        || view.client().zero_window.is_some_and(|window| window.lasted_past(segment.first))
     {
         return None;
     }

@@ -17,7 +17,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Timestamp;
 use crate::tls::registry::AlertDescription;
 use crate::tls::registry::ProtocolVersion as V;
-use crate::transport::{FlowEventKind, Reset};
+use crate::transport::{FlowEventKind, Reset, ZeroWindow};
 
 /// A ClientHello in frame 4 and a ServerHello in frame 5 of a connection that came up.
 fn answered() -> Handshake {
@@ -514,8 +514,14 @@ fn what_arrives_and_is_not_taken_is_not_lost() {
     let mut hello = partial_hello(300, 291);
     hello.flow.sides.client.outstanding.push(outstanding(0, 300, at(4, 25), at(20, 6_000), 6));
     (hello.flow.sides.server.duplicate_acks, hello.flow.sides.server.last_packet) = (6, Some(at(21, 6_001)));
-    let found = found(&hello_dropped::RULE, &hello).expect("six times in vain");
-    assert_eq!((found.confidence, found.stopped_by), (Confidence::Likely, Some(StoppedBy::Server)));
+    let told = |hello: &Handshake| found(&hello_dropped::RULE, hello).map(|found| (found.confidence, found.stopped_by));
+    let ignored = Some((Confidence::Likely, Some(StoppedBy::Server)));
+    assert_eq!(told(&hello), ignored);
+    // A SYN proxy opens its window when it has reached the server.
+    hello.flow.sides.server.zero_window = Some(ZeroWindow { first: at(2, 1), last: at(2, 1), reopened: Some(at(3, 2)) });
+    assert_eq!(told(&hello), ignored, "it was open before the hello came");
+    hello.flow.sides.server.zero_window = Some(ZeroWindow { first: at(2, 1), last: at(21, 6_001), reopened: None });
+    assert_ne!(told(&hello), ignored, "nothing is taken in a closed window");
 }
 
 #[test]

@@ -21,7 +21,8 @@ pub(super) fn check(facts: &Handshake, side: Side, start: u64, cause: Cause) -> 
     let refused = facts.flow.copies_answered(side, segment) && own.acked <= segment.offset;
     // Nor does a side take what comes when it has left, or has been told that the other has.
     let over = Side::BOTH.into_iter().any(|side| view.side(side).fin.is_some_and(|(fin, _)| fin < segment.first));
-    if !view.failed_over_tcp() || !refused || over || receiver.zero_window.is_some() || view.arrives_damaged(side) {
+    let shut = receiver.zero_window.is_some_and(|window| window.lasted_past(segment.first));
+    if !view.failed_over_tcp() || !refused || over || shut || view.arrives_damaged(side) {
         return None;
     }
     let other = side.other();

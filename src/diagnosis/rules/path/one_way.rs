@@ -104,7 +104,8 @@ fn gone(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let peer = view.side(side.other());
     let heard_since = peer.last_packet.is_some_and(|mark| mark.frame > victim.first.frame);
     let peer_ended = view.first_end().is_some_and(|ending| ending.side == side.other());
-    if view.black_hole(side).is_some() || peer_ended || peer.zero_window.is_some() {
+    let shut = peer.zero_window.is_some_and(|window| window.lasted_past(victim.first));
+    if view.black_hole(side).is_some() || peer_ended || shut {
         return None;
     }
     let message = view.message_at(side, victim.offset);
