@@ -42,7 +42,7 @@ use super::held::{Held, Unnamed, report};
 use super::listening::Listening;
 use super::options::Options;
 use super::point::CapturePoint;
-use super::summary::Totals;
+use super::summary::{Totals, count};
 use super::twins::{Likeness, Sight, Twins};
 use super::worker::{Drained, Upto};
 
@@ -425,7 +425,7 @@ impl<'a> Collector<'a> {
         self.tickets_held = self.tickets_held.saturating_sub(usize::from(held.ticket_refused));
         self.note_losses(&mut held);
         if let Some(word) = held.dismissed(&self.knowledge) {
-            count(&mut self.totals.other_flows, word, 1);
+            self.totals.pass_over(word, held.handshake.server.port);
             return Ok(());
         }
         if held.handshake.outcome.failed() || held.handshake.outcome == Outcome::Incomplete {
@@ -478,9 +478,4 @@ impl<'a> Collector<'a> {
 fn learn(knowledge: &mut KnowledgeStore, totals: &mut Totals, half_open: &HalfOpen) {
     knowledge.learn_half_open((half_open.site, half_open.server), half_open.first.time, half_open.count);
     count(&mut totals.other_flows, "half-open", u64::from(half_open.count));
-}
-
-fn count(counts: &mut report::Counts, what: &'static str, more: u64) {
-    let count = counts.entry(what).or_default();
-    *count = count.saturating_add(more);
 }

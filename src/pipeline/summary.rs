@@ -43,9 +43,22 @@ pub(super) struct Totals {
     /// Handshakes for which there was no time at the end.
     pub(super) unjudged: u64,
     pub(super) other_flows: report::Counts,
+    /// Ports of servers to which connections did not come up, where nobody knows whether TLS was wanted: the least of them.
+    pub(super) closed_ports: BTreeSet<u16>,
 }
 
 impl Totals {
+    /// A connection that is not reported, because of this word.
+    pub(super) fn pass_over(&mut self, word: &'static str, port: u16) {
+        count(&mut self.other_flows, word, 1);
+        if [REFUSED, UNANSWERED].contains(&word) {
+            self.closed_ports.insert(port);
+            if self.closed_ports.len() > PORTS {
+                self.closed_ports.pop_last();
+            }
+        }
+    }
+
     /// A handshake whose client's port changed was followed, under the other port, as a flow that shows no hello: it is known now to be none of its own.
     pub(super) fn went_on(&mut self, known: Option<&Knowledge>) {
         if known.is_some_and(|known| known.moved.is_some())
@@ -55,6 +68,12 @@ impl Totals {
             self.other_flows.retain(|_, count| *count > 0);
         }
     }
+}
+
+/// Counts so many more of these.
+pub(super) fn count(counts: &mut report::Counts, what: &'static str, more: u64) {
+    let count = counts.entry(what).or_default();
+    *count = count.saturating_add(more);
 }
 
 pub(super) fn summary(
@@ -271,7 +290,7 @@ fn notes(
         let (refused, unanswered, unspoken) = (of(REFUSED), of(UNANSWERED), of(UNSPOKEN));
         let empty = refused.saturating_add(unanswered).saturating_add(unspoken);
         notes.push(if table.flows > 0 && refused.saturating_add(unanswered) == table.flows {
-            never_up(refused, unanswered)
+            never_up(refused, unanswered, &totals.closed_ports)
         } else if scan == table.flows {
             format!("No TLS handshake was found in {flows}: they are a scan's, with SYNs that no system makes by itself.")
         } else if cut > 0 {
@@ -289,8 +308,11 @@ fn notes(
     notes
 }
 
+/// Ports that are remembered, one more than are named.
+const PORTS: usize = 9;
+
 /// No connection came up: what each of them met with.
-fn never_up(refused: u64, unanswered: u64) -> String {
+fn never_up(refused: u64, unanswered: u64, ports: &BTreeSet<u16>) -> String {
     let (were, got) =
         (counted(refused, "was refused", "were refused"), counted(unanswered, "SYN was not answered", "SYNs were not answered"));
     let met = match (refused, unanswered) {
@@ -298,8 +320,12 @@ fn never_up(refused: u64, unanswered: u64) -> String {
         (0, _) => got,
         _ => format!("{were}, and {got}"),
     };
+    let told: Vec<String> = ports.iter().take(PORTS - 1).map(u16::to_string).collect();
+    let more = if ports.len() >= PORTS { " and others" } else { "" };
+    let named = if ports.len() == 1 { "TCP port" } else { "TCP ports" };
     format!(
-        "No connection came up, so that nobody could begin with TLS: {met}. Check what listens on these ports, and the firewalls in between."
+        "No connection came up, so that nobody could begin with TLS: {met} ({named} {}{more}). Check what listens there, and the firewalls in between.",
+        told.join(", ")
     )
 }
 
@@ -353,3 +379,21 @@ fn silences(inventory: &Inventory, counts: &RouterCounts, totals: &Totals) -> Ve
 const LEAST_HIDDEN: u64 = 5;
 /// Times without a frame that are told one by one.
 const SILENCES: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_that_nobody_reached_are_named() {
+        let mut totals = Totals::default();
+        for port in [5432, 389, 5432] {
+            totals.pass_over(REFUSED, port);
+        }
+        totals.pass_over(UNSPOKEN, 443);
+        let note = |totals: &Totals| never_up(totals.other_flows[REFUSED], 0, &totals.closed_ports);
+        assert!(note(&totals).contains("3 were refused (TCP ports 389, 5432). Check"), "{}", note(&totals));
+        (7001..7020).for_each(|port| totals.pass_over(REFUSED, port));
+        assert!(note(&totals).contains("5432, 7001, 7002, 7003, 7004, 7005, 7006 and others)"), "{}", note(&totals));
+    }
+}
