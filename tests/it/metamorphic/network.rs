@@ -123,11 +123,11 @@ impl Capture {
         let header = |bytes: &[u8]| bytes.get(l4 + 12).map(|byte| l4 + usize::from(byte >> 4) * 4);
         (joins && calm(&one.bytes) && calm(&two.bytes) && len <= most && header(&one.bytes) == header(&two.bytes)).then_some(())?;
         let start = header(&one.bytes)?;
-        let ends = [&one.bytes, &two.bytes].map(|bytes| tcp_sum(&bytes[..bytes.len()], a.at, l4) == 0);
+        let sound = [one, two].iter().all(|frame| tcp_sum(&frame.bytes, a.at, l4) == 0);
         let mut bytes = [one.bytes.get(..start + a.tcp_payload_len())?, two.bytes.get(start..start + b.tcp_payload_len())?].concat();
         bytes[l4 + 13] |= two.bytes[l4 + 13] & PSH;
         set_ip_len(&mut bytes, a.at);
-        if ends == [true; 2] {
+        if sound {
             set_tcp_sum(&mut bytes, a.at, l4);
         }
         Some(Taken { time: one.time, original_len: bytes.len() as u32, bytes })
