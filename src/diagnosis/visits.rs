@@ -103,10 +103,9 @@ impl Visits {
         let place = self.bursts.iter().position(|burst| burst.is_near(start)).unwrap_or_else(|| {
             if self.bursts.len() >= BURSTS {
                 // A scan is remembered for its members that are judged late.
-                match self.bursts.iter().position(|burst| !burst.is_scan()) {
-                    Some(least) => drop(self.bursts.remove(least)),
-                    None if self.bursts.len() >= SCANS => drop(self.bursts.remove(0)),
-                    None => {}
+                let other = self.bursts.iter().position(|burst| !burst.is_scan());
+                if let Some(least) = other.or_else(|| (self.bursts.len() >= SCANS).then_some(0)) {
+                    self.bursts.remove(least);
                 }
             }
             self.bursts.push(Burst::begun(start));
@@ -194,8 +193,7 @@ fn left_when_answered(handshake: &Handshake) -> Option<u64> {
     let answer = handshake.server_hello.as_ref()?.mark;
     let own = handshake.client_key_exchange.or_else(|| *handshake.change_cipher_spec.of(Side::Client)).or(handshake.finished.client);
     let ending = view.ended_by(Side::Client).filter(|_| view.failed_without_words() && own.is_none())?;
-    let soon = SOON.saturating_add(handshake.flow.leg(Side::Client).unwrap_or_default());
-    let at_once = ending.mark.frame > answer.frame && ending.mark.time.since(answer.time) <= soon;
+    let at_once = ending.mark.frame > answer.frame && handshake.flow.reaction_time(Side::Client, answer, ending.mark) <= SOON;
     let random = handshake.hello()?.random();
     (at_once && handshake.client_hellos.len() == 1).then(|| {
         let mut hasher = FixedState::default().build_hasher();

@@ -208,6 +208,11 @@ impl FlowFacts {
         opening.into_iter().chain(self.side(side).quickest_ack).min()
     }
 
+    /// How long a side took from what reached it to what it did then, seen from here: without the round trip to it.
+    pub fn reaction_time(&self, side: Side, reached: Mark, did: Mark) -> Duration {
+        self.elapsed(reached, did).saturating_sub(self.leg(side).unwrap_or_default())
+    }
+
     /// The routers between the client and here, by the TTL with which its packets come: systems begin with 64, 128 or 255.
     pub fn hops_from_client(&self) -> Option<u8> {
         let client = &self.sides.client;

@@ -185,9 +185,9 @@ fn answered(h: &Over<'_>) -> bool {
     }
 }
 
-/// The client has a cookie, which only the server's answer can have given it, in the capture or not.
-fn bears_cookie(h: &Over<'_>) -> bool {
-    h.dtls.as_ref().is_some_and(|dtls| dtls.hellos_with_cookie.count > 0)
+/// The same, in the capture or before it: a client that has a cookie was given it.
+fn was_answered(h: &Over<'_>) -> bool {
+    answered(h) || h.dtls.as_ref().is_some_and(|dtls| dtls.hellos_with_cookie.count > 0)
 }
 
 /// The client goes on as only one that was answered does, and the answers are not in the capture. A client that waits in vain repeats itself
@@ -245,7 +245,7 @@ fn completed_out_of_view(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
 
 /// An ICMP error that says that the client's packets do not get to the server, which never spoke.
 pub(super) fn refusal<'a>(h: &Over<'a>) -> Option<&'a IcmpNote> {
-    if answered(h) || bears_cookie(h) {
+    if was_answered(h) {
         return None;
     }
     h.flow.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, IcmpKind::TooBig(_) | IcmpKind::Other))
@@ -256,7 +256,7 @@ pub(super) fn refusal<'a>(h: &Over<'a>) -> Option<&'a IcmpNote> {
 pub(in crate::handshake) fn server_is_gone(h: &Over<'_>) -> Option<Mark> {
     let says_so =
         |note: &&IcmpNote| note.about == Side::Client && note.kind == IcmpKind::PortUnreachable && note.reporter == h.flow.ends().1.address;
-    let note = h.flow.icmp.iter().find(says_so).filter(|_| answered(h) || bears_cookie(h))?;
+    let note = h.flow.icmp.iter().find(says_so).filter(|_| was_answered(h))?;
     let before = |side: Side| h.flow.side(side).last_packet.is_some_and(|last| last < note.mark);
     (before(Side::Server) || before(Side::Client)).then_some(note.mark)
 }
@@ -270,7 +270,7 @@ pub(super) fn left(h: &Over<'_>) -> bool {
 pub(in crate::handshake) fn client_is_gone(h: &Over<'_>) -> Option<Mark> {
     let client = h.flow.ends().0.address;
     let says_so = |note: &&IcmpNote| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable && note.reporter == client;
-    let note = h.flow.icmp.iter().find(says_so).filter(|_| answered(h) || bears_cookie(h))?;
+    let note = h.flow.icmp.iter().find(says_so).filter(|_| was_answered(h))?;
     h.flow.side(Side::Client).last_packet.is_some_and(|last| last < note.mark).then_some(note.mark)
 }
 

@@ -30,12 +30,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         lacking(case, finding)
     };
-    Some(
-        finding
-            .shown_by(case.handshake.flow.first, "first captured packet of the connection, and not the one that opened it")
-            .or_else(&[Cause::CaptureGaps])
-            .advise("Start the capture first, then make the client connect again."),
-    )
+    Some(shown(case, finding.or_else(&[Cause::CaptureGaps])))
+}
+
+fn shown(case: &Case<'_>, finding: Finding) -> Finding {
+    finding
+        .shown_by(case.handshake.flow.first, "first captured packet of the connection, and not the one that opened it")
+        .advise("Start the capture first, then make the client connect again.")
 }
 
 /// What would explain its end may stand in what is missing of its start: the client's SYN, or the datagram that opened it.
@@ -45,17 +46,13 @@ fn explained_by_nothing_else(case: &Case<'_>, view: View<'_>) -> Option<Finding>
     if !lacks_start || !facts.outcome.failed() {
         return None;
     }
-    Some(
-        Finding::new(
-            Cause::CaptureStartedLate,
-            Confidence::Hint,
-            format!(
-                "The capture lacks the first packets of the connection to {}, and what it holds does not show why it ended.",
-                view.target()
-            ),
-        )
-        .weight(Weight::Fallback)
-        .shown_by(facts.flow.first, "first captured packet of the connection, and not the one that opened it")
-        .advise("Start the capture first, then make the client connect again."),
-    )
+    let finding = Finding::new(
+        Cause::CaptureStartedLate,
+        Confidence::Hint,
+        format!(
+            "The capture lacks the first packets of the connection to {}, and what it holds does not show why it ended.",
+            view.target()
+        ),
+    );
+    Some(shown(case, finding.weight(Weight::Fallback)))
 }

@@ -91,12 +91,11 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
                 && !left_unknowing(handshake)
                 && had_certificate(handshake) =>
         {
+            let took = |flight: Mark, end: Mark| handshake.flow.reaction_time(Side::Client, flight, end);
             match (handshake.end, flight_end(case)) {
                 // A client that waits is not one that refuses, and one that left before the certificate came has not seen it.
-                (Some(end), Some(flight))
-                    if !took_it_often(case) && end.frame > flight.frame && is_soon(handshake, thought(handshake, flight, end)) =>
-                {
-                    let after = thought(handshake, flight, end);
+                (Some(end), Some(flight)) if !took_it_often(case) && end.frame > flight.frame && is_soon(handshake, took(flight, end)) => {
+                    let after = took(flight, end);
                     let late = after > AT_ONCE || !clock::runs(handshake);
                     let prompt = after <= READ && !late && took_flight(handshake) && reset_itself(handshake);
                     Reaction::Left { mark: end, reset: handshake.outcome == Outcome::Reset, prompt, late }
@@ -136,11 +135,6 @@ fn flight_end(case: &Case<'_>) -> Option<Mark> {
         return handshake.encrypted.server.last().map(|record| record.mark).or_else(chain);
     }
     handshake.server_hello_done.or_else(chain)
-}
-
-/// How long the client took for it, without the way to it and back.
-fn thought(handshake: &Handshake, flight: Mark, end: Mark) -> Duration {
-    end.time.since(flight.time).saturating_sub(handshake.flow.leg(Side::Client).unwrap_or_default())
 }
 
 /// Whether a client that left so long after the server's flight may have left because of it. One that has all of it waits for nothing, but may be

@@ -32,11 +32,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let mut finding = Finding::new(
         Cause::QuicRetryLoop,
-        match quic.retries_after_token {
-            _ if refused.is_some() => Confidence::Certain,
-            0 | 1 if quic.retry.count < 2 => Confidence::Likely,
-            0 | 1 => Confidence::Strong,
-            _ => Confidence::Certain,
+        if refused.is_some() || quic.retries_after_token >= 2 {
+            Confidence::Certain
+        } else if quic.retry.count >= 2 {
+            Confidence::Strong
+        } else {
+            // The Retry that gave the token is not in the capture.
+            Confidence::Likely
         },
         summary,
     )
