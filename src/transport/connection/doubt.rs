@@ -149,7 +149,7 @@ impl<S: FlowSink> Connection<S> {
         self.take_doubted(shared, room, low, |_| true)
     }
 
-    /// Takes in what is doubted up to this offset, in the order in which it came.
+    /// Takes in what is doubted and `taken`, in the order in which it came.
     fn take_doubted(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool, taken: impl Fn(&Doubted) -> bool) -> Step {
         if !self.stream(low).doubted.iter().any(&taken) {
             return Step::Continue(());
