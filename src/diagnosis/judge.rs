@@ -64,6 +64,12 @@ pub fn judge(case: &Case<'_>) -> Verdict {
             finding.confidence = finding.confidence.min(Confidence::Likely);
         }
     }
+    // What is said in clear answers what was said before it, which is not all here.
+    if handshake.preamble.is_some() && quality.gap || handshake.flow.side(Side::Client).gap_bytes_acked > 0 {
+        for finding in findings.iter_mut().filter(|finding| finding.cause.family() == Family::Plaintext) {
+            finding.confidence = finding.confidence.min(Confidence::Likely);
+        }
+    }
     if let Some(peer) = speaks_of_the_unread(case) {
         for finding in findings.iter_mut().filter(|finding| rests_on_messages_of(peer, finding.cause.family())) {
             finding.confidence = finding.confidence.min(Confidence::Likely);
@@ -110,6 +116,11 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     // What is alike in all stays in the rules' order.
     findings.sort_by_key(|finding| std::cmp::Reverse(rank(handshake.outcome, finding)));
     let cause = findings.iter().position(|finding| is_cause(case, finding)).map(|index| findings.remove(index));
+    // Where nothing else explains a failure, what the capture lacks explains why.
+    let cause = cause.or_else(|| {
+        let lacks = |finding: &Finding| handshake.outcome.failed() && !went_on && finding.cause.family() == Family::Capture;
+        findings.iter().position(lacks).map(|index| findings.remove(index).stopped_by(handshake.stopped_by))
+    });
     let cause = cause.map(|finding| match View::new(handshake).answered_by_two() {
         Some(text) if finding.cause.family() != Family::Capture => finding.noting(text),
         _ => finding,

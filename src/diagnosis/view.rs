@@ -307,7 +307,8 @@ impl<'a> View<'a> {
             let greeted = |ending: &Ending<'_>| self.server().first_data.is_some_and(|first| first.frame < ending.mark.frame);
             // Its end stands behind bytes that it said and that are not here, or the server's does.
             let lost = self.client().lost_at_end() > 0 || self.server().lost_at_end() > 0;
-            let spoke_unseen = |ending: &Ending<'_>| lost || ending.reset.is_some_and(|reset| reset.seq_distance > 0);
+            // A RST of a system that does not know the connection any more is not its first word either.
+            let spoke_unseen = |ending: &Ending<'_>| lost || ending.reset.is_some_and(|reset| reset.seq_distance > 0 || reset.unknowing);
             let own = |ending: &Ending<'_>| {
                 !greeted(ending) && !spoke_unseen(ending) && !self.is_foreign(ending) && !self.answers_nothing(ending)
             };

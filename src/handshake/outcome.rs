@@ -130,7 +130,9 @@ fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
         let behind = |moment: Option<Mark>| moment.is_some_and(|moment| moment <= mark);
         let fin = h.flow.side(from.other()).fin.map(|(fin, _)| fin);
         let gone = alert.is_none() && !h.flow.is_udp() && h.finished.of(from).is_some() && behind(*h.finished.of(from)) && behind(fin);
-        let consequence = gone || before.into_iter().flatten().any(|before| *before < mark);
+        // What acknowledges a FIN that the capture lacks comes behind it.
+        let unseen = !h.flow.is_udp() && h.flow.unseen_fin(from.other()).is_some_and(|fin| fin <= mark);
+        let consequence = gone || unseen || before.into_iter().flatten().any(|before| *before < mark);
         if alert.is_none_or(|alert| alert.fatal || alert.description == AlertDescription(0)) {
             alerted.of_mut(from).get_or_insert(mark);
         }

@@ -97,6 +97,7 @@ impl Stream {
     pub(super) fn missed_beginning(&mut self, offset: u64, keep_encrypted: bool) {
         self.head = None;
         self.begin(offset, true, keep_encrypted);
+        self.joiner.lose((Mark::default(), offset));
     }
 
     /// Nothing more is wanted of this direction.
@@ -158,7 +159,7 @@ impl Stream {
     /// Bytes are missing.
     pub(super) fn gap(&mut self, handshake: &mut Observed, shared: &mut Shared, decryption: Option<&mut Decryption>, gap: Gap) {
         let Self { reader, joiner, record_began, .. } = self;
-        joiner.reset();
+        joiner.lose((gap.mark, gap.offset));
         if let Some(decryption) = decryption {
             decryption.gap(handshake, gap.side);
         }
@@ -318,7 +319,7 @@ fn on_handshake(
         return side;
     }
     let Some(mut body) = record.body else {
-        joiner.reset();
+        joiner.lose((place.first, record.start));
         h.protocol = Protocol::Tls;
         return side;
     };

@@ -48,6 +48,8 @@ struct Spanning<Origin> {
     /// Bytes of an overlong message still to skip.
     skip: usize,
     first: Origin,
+    /// Bytes went missing: where the next message begins is not known.
+    lost: bool,
 }
 
 impl<Origin: Copy> Joiner<Origin> {
@@ -96,24 +98,46 @@ impl<Origin: Copy> Joiner<Origin> {
         self.spanning.as_ref().map_or(0, |spanning| size_of::<Spanning<Origin>>() + spanning.gathered.capacity())
     }
 
-    /// Forgets what is pending: encryption begins, or bytes went missing.
+    /// Forgets what is pending: encryption begins.
     pub fn reset(&mut self) {
         self.spanning = None;
     }
+
+    /// Bytes went missing before the record that comes next, which may begin in the middle of a message: it is read only if it holds whole messages that
+    /// handshakes are made of, and skipped otherwise.
+    pub fn lose(&mut self, next: Origin) {
+        self.spanning = Some(Box::new(Spanning { lost: true, ..Spanning::new(next) }));
+    }
+}
+
+/// The body of a record is a row of whole messages of known types.
+fn holds_whole_messages(mut body: &[u8]) -> bool {
+    while let Some((header, behind)) = body.split_first_chunk::<4>() {
+        let (kind, len) = decode(*header);
+        let Some(rest) = behind.get(len..).filter(|_| kind.name().is_some()) else { return false };
+        body = rest;
+    }
+    body.is_empty()
 }
 
 impl<Origin: Copy> Spanning<Origin> {
     const fn new(first: Origin) -> Self {
-        Self { header: [0; 4], header_len: 0, gathered: Vec::new(), skip: 0, first }
+        Self { header: [0; 4], header_len: 0, gathered: Vec::new(), skip: 0, first, lost: false }
     }
 
     /// Nothing of it is still to come.
     const fn is_over(&self) -> bool {
-        self.header_len == 0 && self.skip == 0
+        self.header_len == 0 && self.skip == 0 && !self.lost
     }
 
     #[inline(never)]
     fn read<'r>(&'r mut self, bytes: &'r [u8], origin: Origin) -> (usize, Option<Joined<'r, Origin>>) {
+        if self.lost {
+            if !holds_whole_messages(bytes) {
+                return (bytes.len(), None);
+            }
+            self.lost = false;
+        }
         if self.skip > 0 {
             let used = self.skip.min(bytes.len());
             self.skip -= used;
@@ -210,6 +234,21 @@ mod tests {
         assert_eq!(joiner.pending_body(), [9; 100]);
         joiner.reset();
         assert_eq!(joiner.pending(), None);
+    }
+
+    #[test]
+    fn behind_missing_bytes_only_whole_messages_of_known_types_are_read() {
+        let mut joiner = Joiner::new();
+        feed(&mut joiner, [&message(11, &[2; 50])[..20]]);
+        joiner.lose(7);
+        assert_eq!(joiner.pending(), None);
+        // What goes on in the middle of a certificate may begin like a message.
+        let middle = [&[0x65, 0x2e, 0x6c, 0x61, 0x62][..], &message(14, &[])].concat();
+        let torn = [&message(14, &[])[..], &[11, 0, 3, 0]].concat();
+        let whole = [message(12, &[4; 9]), message(14, &[])].concat();
+        let got = feed(&mut joiner, [&middle[..], &torn[..], &whole[..], &message(20, &[5; 12])[..5]]);
+        assert_eq!(got, [(12, 9, Some(vec![4; 9]), 2), (14, 0, Some(vec![]), 2)]);
+        assert_eq!(joiner.pending().map(|pending| (pending.have, pending.want)), Some((1, 12)), "messages may span records again");
     }
 
     #[test]

@@ -130,14 +130,18 @@ impl FlowFacts {
         self.sides.of(side)
     }
 
-    /// Where a FIN of this side was acknowledged that the capture lacks, at the latest by the other side's own: this side ended first. One that
-    /// [denies](SideFacts::denies) it never sent it.
+    /// Where a FIN of this side was acknowledged that the capture lacks, at the latest by the other side's own, or before a RST of this side that stands
+    /// behind it: this side ended first. One that [denies](SideFacts::denies) it never sent it.
     pub fn unseen_fin(&self, side: Side) -> Option<Mark> {
         let own = self.side(side);
-        let (other_fin, _) = self.side(side.other()).fin?;
-        let seen = own.fin.is_some() || !own.resets.is_empty() || own.syn.is_none();
-        let unseen = !seen && !own.denies && own.acked == own.highest.saturating_add(1);
-        own.acked_at.filter(|mark| unseen && *mark <= other_fin)
+        let acked_at = own.acked_at.filter(|_| own.fin.is_none() && own.syn.is_some() && !own.denies)?;
+        let unseen = own.acked == own.highest.saturating_add(1);
+        let ahead_of_other = self.side(side.other()).fin.is_some_and(|(fin, _)| acked_at <= fin);
+        let ended = match own.resets.first() {
+            None => ahead_of_other,
+            Some(reset) => reset.seq_distance == 0 && acked_at < reset.mark,
+        };
+        (unseen && ended).then_some(acked_at)
     }
 
     /// Bytes of the other side that the first RST of this one acknowledges and that the capture lacks. One with another hop counter, or off the

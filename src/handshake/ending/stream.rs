@@ -153,6 +153,11 @@ fn blind(h: &Over<'_>, end: Option<Terminator>) -> Option<Ending> {
     if Side::BOTH.into_iter().any(|side| impossible_silence(h, side)) || h.flow.is_picked_out() && end.is_none() {
         return incomplete();
     }
+    // The client took an answer that is not here, or only as a damaged copy; or the server served what came early, and the client's last word is not here.
+    let served = |end: Terminator| end.side == Side::Server && !end.reset && h.finished.client.is_none() && h.served_early(end.mark);
+    if h.went_on_unanswered().is_some() || end.is_some_and(served) {
+        return incomplete();
+    }
     let lost = client.gap_bytes_acked + server.gap_bytes_acked;
     let cut = client.snaplen_cut + server.snaplen_cut;
     // The receiver acknowledged bytes that were never captured.

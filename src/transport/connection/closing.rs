@@ -20,7 +20,7 @@ impl<S: FlowSink> Connection<S> {
         let (peer_ack, peer_window, peer_origin) = (peer.last_ack, peer.window, peer.origin);
         let shift = self.window_shift(!low);
         let peer_syn = self.side_facts(!low).syn;
-        let peer_acked = self.side_facts(!low).acked;
+        let (peer_acked, peer_heard) = (self.side_facts(!low).acked, self.side_facts(!low).packets > 0);
         let peer = self.stream(!low);
         let answered = peer.offset(segment.ack, peer_acked).and_then(|offset| u64::try_from(offset).ok());
         let answers = answered.filter(|_| segment.flags.ack()).and_then(|offset| peer.sent_up_to(offset));
@@ -37,7 +37,8 @@ impl<S: FlowSink> Connection<S> {
             segment.flags.ack() && ack_distance == Some(0)
         } else {
             let edge = peer_ack.or_else(|| stream.origin.map(|origin| origin.wrapping_add(low_bits(facts.acked))));
-            let size = (u64::from(peer_window) << shift).max(1);
+            // Where the peer was never heard its window may be any.
+            let size = if peer_heard { (u64::from(peer_window) << shift).max(1) } else { LARGEST_WINDOW };
             edge.is_some_and(|edge| u64::from(segment.seq.wrapping_sub(edge)) < size)
         };
         // It takes its number from what it answers: what the other side acknowledged last or, where that was on its way, before.
@@ -220,6 +221,9 @@ const ONE_FIN_QUIET: Duration = Duration::from_secs(60);
 
 /// RFC 7323 section 2.3.
 const LARGEST_SHIFT: u8 = 14;
+
+/// The largest window that can be announced.
+const LARGEST_WINDOW: u64 = (u16::MAX as u64) << LARGEST_SHIFT;
 
 /// How often a connection is looked at where someone watches.
 const WATCHED: Duration = Duration::from_millis(500);

@@ -255,9 +255,11 @@ impl<S: FlowSink> Connection<S> {
         if answer.map_or_else(|| self.facts.sides.client.syn.is_none(), |answer| answer.acked.is_none()) {
             return Step::Continue(());
         }
+        // What ends the connection is not the first acknowledgment: that came right behind the SYN-ACK, and is not in the capture.
+        let unseen = answer.filter(|answer| segment.flags.fin() && segment.payload.is_empty() && answer.first < mark);
         if let Some(tcp) = &mut self.facts.tcp {
-            tcp.established = Some(mark);
-            let once = answer.filter(|answer| answer.count == 1 && answer.first.time <= mark.time);
+            tcp.established = Some(unseen.map_or(mark, |answer| answer.first));
+            let once = answer.filter(|answer| unseen.is_none() && answer.count == 1 && answer.first.time <= mark.time);
             tcp.ack_rtt = once.map(|answer| mark.time.since(answer.first.time));
         }
         self.note_echo(!low, tcp_timestamps(segment.options));

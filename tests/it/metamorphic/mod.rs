@@ -5,6 +5,7 @@
 
 mod capture;
 mod network;
+mod seen;
 mod ways;
 
 use std::collections::BTreeMap;
@@ -106,7 +107,16 @@ impl Verdict {
             "server-certificate-rejected" => family == Some(Family::Certificate) || before.cause == "sni-missing",
             "client-certificate-rejected" | "access-denied" => family == Some(Family::ClientAuth),
             "certificate-untrusted-ca" => ["certificate-self-signed", "chain-incomplete"].contains(&before.cause.as_str()),
-            "client-hello-dropped" => before.cause == "tls13-dropped",
+            "client-hello-dropped" => {
+                ["tls13-dropped", "split-client-hello", "path-mtu-black-hole", "icmp-unreachable"].contains(&before.cause.as_str())
+            }
+            "server-flight-dropped" | "path-mtu-black-hole" => family == Some(Family::Path),
+            "certificate-name-mismatch" => before.cause == "captive-portal",
+            "eap-rejected" => ["closed", "alerted"].contains(&before.outcome.as_str()),
+            "quic-server-silent" => before.cause == "quic-blocked",
+            "tcp-handshake-incomplete" => before.cause == "icmp-unreachable",
+            "tcp-refused" => before.cause == "firewall-reject",
+            "server-closed" => before.cause == "load-balancer-no-backend",
             _ => false,
         }
     }

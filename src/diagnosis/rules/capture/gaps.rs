@@ -21,7 +21,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     if !view.is_tcp() {
-        return never_repeated_over_quic(case, view).or_else(|| dropped(case));
+        return never_repeated_over_quic(case, view).or_else(|| speaks_of_the_unseen(case)).or_else(|| dropped(case));
     }
     if let Some(finding) = picked_out(case, view) {
         return Some(finding);
@@ -31,7 +31,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         // A FIN has a number, too, and one that is acknowledged and was not captured may have been forged.
         own.gap_bytes_acked.max(own.acked.saturating_sub(own.highest.saturating_add(1)))
     };
-    if let Some(finding) = broken_off_over_unseen(case) {
+    if let Some(finding) = broken_off_over_unseen(case).or_else(|| answers_the_unseen(case)).or_else(|| left_unseen(case)) {
         return Some(finding);
     }
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
@@ -78,6 +78,75 @@ fn broken_off_over_unseen(case: &Case<'_>) -> Option<Finding> {
             .stopped_by(StoppedBy::Capture)
             .shown_by(ending.mark, format!("the {}'s RST acknowledges {lost} from the {other} that the capture lacks", ending.side))
             .or_else(if ending.side == Side::Client { &[Cause::ClientAborted] } else { &[Cause::ServerAborted] })
+            .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
+            .advise(remedy::capture_here(facts, "-B 65536 -n -w again.pcap")),
+    )
+}
+
+/// The client changed its keys, and so took a flight of the server that is not in the capture, or only as a damaged copy.
+fn answers_the_unseen(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    // Where the capture holds nothing of the server, or cut it, others say so.
+    let here = view.server().data_packets > 0 && view.server().snaplen_cut == 0;
+    let changed = facts.went_on_unanswered().filter(|_| here && facts.outcome == Outcome::Incomplete)?;
+    let text = format!("The capture lacks the answer of {}, or holds it damaged: the client read it and went on.", view.target());
+    Some(
+        Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
+            .weight(Weight::Overrides)
+            .stopped_by(StoppedBy::Capture)
+            .shown_by(changed, "the client's ChangeCipherSpec, which answers a ServerHello")
+            .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
+            .advise(remedy::capture_here(facts, "-B 65536 -n -w again.pcap")),
+    )
+}
+
+/// The client's first RST is one of a system that does not know the connection, on which the client had said nothing: its end came before.
+fn left_unseen(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    let ending = view.first_end().filter(|ending| facts.outcome == Outcome::Reset && ending.side == Side::Client)?;
+    let silent = view.is_up() && !view.spoke(Side::Client) && facts.preamble.is_none();
+    let unknowing = ending.reset.filter(|reset| silent && reset.unknowing && reset.seq_distance == 0)?;
+    let text = format!(
+        "The RST of {} is that of a system which does not know the connection any more: how the client left before is not in the capture.",
+        facts.client.host()
+    );
+    Some(
+        Finding::new(Cause::CaptureGaps, Confidence::Likely, text)
+            .weight(Weight::Fallback)
+            .stopped_by(StoppedBy::Client)
+            .shown_by(unknowing.mark, "the client's RST, without ACK flag and with the number of what it answers")
+            .or_else(&[Cause::TcpProbe, Cause::ResetInjected])
+            .advise("Capture on the client at the same time:")
+            .advise(remedy::capture_here(facts, "-n -w again.pcap")),
+    )
+}
+
+/// An alert over UDP that cannot be read ends it, and what comes before it does not show what it answers. Up to DTLS 1.2 its sender's Finished is missing, if
+/// that is; otherwise whatever lets a refusal be told from a farewell.
+fn speaks_of_the_unseen(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let unread = facts.outcome == Outcome::Alerted && facts.carried.is_none();
+    let alert = facts.deciding_alert().filter(|seen| unread && seen.alert.is_none())?;
+    let from = alert.from;
+    let unfinished = facts.dtls.is_some() && !facts.is_tls13() && facts.finished.of(from).is_none();
+    let (confidence, weight, by, text) = if unfinished {
+        let text =
+            format!("The capture lacks the {from}'s Finished, which came before its encrypted alert: that may have been a farewell.");
+        (Confidence::Strong, Weight::Overrides, StoppedBy::Capture, text)
+    } else {
+        let text = format!(
+            "An encrypted alert of the {from} ended it, behind less of the {}'s flight than tells a refusal from a farewell: the capture may lack datagrams.",
+            from.other()
+        );
+        (Confidence::Hint, Weight::Fallback, from.into(), text)
+    };
+    Some(
+        Finding::new(Cause::CaptureGaps, confidence, text)
+            .weight(weight)
+            .stopped_by(by)
+            .shown_by(alert.mark, format!("the {from}'s encrypted alert"))
             .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
             .advise(remedy::capture_here(facts, "-B 65536 -n -w again.pcap")),
     )

@@ -15,9 +15,11 @@ pub(super) const RULE: Rule = Rule { cause: Cause::CaptureOutOfStep, against: &[
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let late = facts.flow.out_of_step;
-    if late == 0 || facts.outcome != Outcome::Incomplete {
+    if late == 0 || facts.outcome == Outcome::Completed {
         return None;
     }
+    // What can be read for all that says more, if it says anything.
+    let open = facts.outcome == Outcome::Incomplete;
     // Times that run back show that frames do not stand in their order, whatever the clocks are.
     let unsorted = facts.flow.clock_steps_back > 0;
     let why = if unsorted {
@@ -30,12 +32,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         View::new(facts).target()
     );
     let sort = "Sort the file by time and read it again, as of directions that were captured apart and put one behind the other; if it says the same then, the clocks of the two differ:";
-    let finding = Finding::new(Cause::CaptureOutOfStep, Confidence::Strong, summary);
+    let finding = Finding::new(Cause::CaptureOutOfStep, if open { Confidence::Strong } else { Confidence::Hint }, summary);
     let finding = if unsorted { finding.advise(sort).advise(Command::new("reordercap unsorted.pcap sorted.pcap")) } else { finding };
     Some(
         finding
-            .weight(Weight::Overrides)
-            .stopped_by(StoppedBy::Capture)
+            .weight(if open { Weight::Overrides } else { Weight::Fallback })
+            .stopped_by(if open { StoppedBy::Capture } else { facts.stopped_by })
             .noting(format!("{} behind what answers or acknowledges them", counted(late, "packet stands", "packets stand")))
             .advise("Capture both directions on one clock: on a host, or with a mirror port that carries both; or set the clocks of both taps by the same source (PTP)."),
     )

@@ -5,13 +5,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::{Knowledge, Related};
 use crate::diagnosis::testing::{
-    Scene, at, connected, found, found_knowing, outstanding, over_udp, partial_hello, related, said_hello, verdict,
+    Scene, at, connected, found, found_knowing, outstanding, over_udp, partial_hello, related, reset, said_hello, verdict,
 };
 use crate::flow::Side;
 use crate::handshake::Handshake;
-use crate::handshake::facts::{Outcome, Protocol, QuicFacts, StoppedBy};
+use crate::handshake::facts::{AlertSeen, Outcome, Protocol, QuicFacts, StoppedBy};
 use crate::quic::version::Version;
-use crate::tls::registry::ProtocolVersion;
+use crate::tls::registry::{AlertDescription, ProtocolVersion};
 use crate::transport::{Close, SideFacts};
 
 #[test]
@@ -44,6 +44,9 @@ fn who_ended_it_does_not_show_where_the_clocks_of_the_directions_differ() {
     assert!(found(&ended::RULE, &facts).is_none(), "a longer capture would show no more");
     facts.outcome = Outcome::Completed;
     assert!(found(&out_of_step::RULE, &facts).is_none(), "nothing is open");
+    facts.outcome = Outcome::Alerted;
+    let finding = found(&out_of_step::RULE, &facts).expect("what the alert answers does not show");
+    assert_eq!((finding.weight, finding.confidence), (Weight::Fallback, Confidence::Hint));
 }
 
 #[test]
@@ -129,6 +132,57 @@ fn bytes_that_were_acknowledged_and_never_seen_were_lost_by_the_capture() {
     assert!(finding.summary.contains("1,448 bytes"), "{}", finding.summary);
     facts.outcome = Outcome::Alerted;
     assert_eq!(found(&gaps::RULE, &facts).map(|finding| finding.weight), Some(Weight::Note), "an alert says more");
+}
+
+#[test]
+fn where_nothing_else_explains_an_alert_the_bytes_that_it_answers_are_missing() {
+    let mut scene = Scene::broad().alert(Side::Server, AlertDescription::PROTOCOL_VERSION);
+    scene.handshake.client_hellos.clear();
+    scene.handshake.flow = connected().flow;
+    let told = |scene: &Scene| {
+        let verdict = verdict(&scene.handshake);
+        (verdict.outcome, verdict.stopped_by, verdict.cause())
+    };
+    assert_eq!(told(&scene).2, None);
+    scene.handshake.flow.sides.client.gap_bytes_acked = 517;
+    assert_eq!(told(&scene), (Outcome::Alerted, StoppedBy::Server, Some(Cause::CaptureGaps)));
+}
+
+#[test]
+fn who_changes_keys_has_read_a_server_hello() {
+    let mut facts = connected();
+    said_hello(&mut facts, at(4, 25));
+    (facts.outcome, facts.observed.change_cipher_spec.client) = (Outcome::Incomplete, Some(at(6, 40)));
+    assert!(found(&gaps::RULE, &facts).is_none(), "nothing of the server is here");
+    facts.flow.sides.server.data_packets = 1;
+    let finding = found(&gaps::RULE, &facts).expect("the ServerHello is not here");
+    assert_eq!((finding.weight, finding.confidence), (Weight::Overrides, Confidence::Strong));
+    facts.observed.early_data_offered = true;
+    assert!(found(&gaps::RULE, &facts).is_none(), "who sends early data changes keys at once");
+}
+
+#[test]
+fn a_system_that_does_not_know_the_connection_any_more_was_left_before() {
+    let mut facts = connected();
+    (facts.outcome, facts.stopped_by) = (Outcome::Reset, StoppedBy::Client);
+    facts.flow.sides.client.resets = vec![reset(at(6, 1_000), 64)];
+    assert!(found(&gaps::RULE, &facts).is_none(), "its own word");
+    facts.flow.sides.client.resets[0].unknowing = true;
+    let finding = found(&gaps::RULE, &facts).expect("its end is not here");
+    assert_eq!((finding.weight, finding.confidence), (Weight::Fallback, Confidence::Likely));
+}
+
+#[test]
+fn an_encrypted_alert_over_dtls_behind_no_finished_may_be_a_farewell() {
+    let mut facts = over_udp(Protocol::Dtls);
+    facts.dtls = Some(Box::default());
+    facts.outcome = Outcome::Alerted;
+    facts.alerts =
+        vec![AlertSeen { from: Side::Client, alert: None, encrypted: true, mark: at(9, 900), after_handshake: false, consequence: false }];
+    let told = |facts: &Handshake| found(&gaps::RULE, facts).map(|finding| (finding.weight, finding.confidence)).unwrap();
+    assert_eq!(told(&facts), (Weight::Overrides, Confidence::Strong));
+    facts.observed.finished.client = Some(at(8, 800));
+    assert_eq!(told(&facts), (Weight::Fallback, Confidence::Hint), "what it answers does not show");
 }
 
 #[test]

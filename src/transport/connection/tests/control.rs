@@ -40,6 +40,39 @@ fn a_handshake_gives_roles_times_and_options() {
 }
 
 #[test]
+fn an_end_is_no_first_acknowledgment() {
+    let mut trace = Trace::new();
+    trace.see(W().client(1000).syn().at(0)).see(W().server(5000).syn().ack(1001).at(30));
+    trace.see(W().client(1001).ack(5001).fin().at(4000)).end();
+    let (flow, _) = trace.only();
+    assert_eq!((flow.established().map(|mark| mark.frame), flow.tcp.unwrap().ack_rtt), (Some(2), None));
+}
+
+#[test]
+fn a_reset_to_who_was_never_heard_may_be_in_any_window() {
+    let mut trace = Trace::new();
+    trace.see(W().client(1000).syn().at(0)).see(W().client(1001).ack(5001).at(30));
+    trace.see(W().client(1518).ack(5001).rst().at(1000)).end();
+    let (flow, _) = trace.only();
+    let reset = flow.sides.client.resets[0];
+    assert_eq!((reset.seq_distance, reset.in_window), (517, true));
+}
+
+#[test]
+fn a_reset_behind_an_acknowledged_fin_shows_that_there_was_one() {
+    let ended = |fin_acked: bool, next: u32| {
+        let mut trace = Trace::new();
+        trace.open(W());
+        trace.see(W().client(1001).ack(5001).data(b"hello").at(10));
+        trace.see(W().server(5001).ack(1006 + u32::from(fin_acked)).data(b"bye").at(20));
+        trace.see(W().client(next).rst().at(21)).end();
+        trace.only().0.unseen_fin(Side::Client).map(|mark| mark.frame)
+    };
+    assert_eq!(ended(true, 1007), Some(5), "where it was acknowledged");
+    assert_eq!((ended(false, 1006), ended(true, 1500)), (None, None));
+}
+
+#[test]
 fn a_repeated_syn_gives_no_round_trip() {
     let mut trace = Trace::new();
     trace.see(W().client(1000).syn().at(0)).see(W().client(1000).syn().at(1000)).see(W().client(1000).syn().at(3000));
