@@ -58,17 +58,16 @@ pub fn judge(case: &Case<'_>) -> Verdict {
             }
         }
     }
-    // What an end without a reason answers may have been said before the capture began.
-    if quality.midstream {
-        for finding in findings.iter_mut().filter(|finding| finding.weight == Weight::Fallback) {
-            finding.confidence = finding.confidence.min(Confidence::Likely);
-        }
-    }
-    // What is said in clear answers what was said before it, which is not all here.
-    if handshake.preamble.is_some() && quality.gap || handshake.flow.side(Side::Client).gap_bytes_acked > 0 {
-        for finding in findings.iter_mut().filter(|finding| finding.cause.family() == Family::Plaintext) {
-            finding.confidence = finding.confidence.min(Confidence::Likely);
-        }
+    // What an end without a reason answers may have been said before the capture began; and whose RST it is shows by the opening.
+    let opening_is_missing = !handshake.flow.saw_opening();
+    let unsure = |finding: &Finding| match finding.cause.family() {
+        Family::Capture => false,
+        // What is said in clear answers what was said before it, which is not all here.
+        Family::Plaintext if quality.gap => true,
+        _ => opening_is_missing && (finding.weight == Weight::Fallback || handshake.outcome == Outcome::Reset),
+    };
+    for finding in findings.iter_mut().filter(|finding| unsure(finding)) {
+        finding.confidence = finding.confidence.min(Confidence::Likely);
     }
     if let Some(peer) = speaks_of_the_unread(case) {
         for finding in findings.iter_mut().filter(|finding| rests_on_messages_of(peer, finding.cause.family())) {

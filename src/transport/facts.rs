@@ -174,6 +174,11 @@ impl FlowFacts {
         Side::BOTH.iter().any(|side| self.side(*side).syn.is_some())
     }
 
+    /// The capture holds both SYNs; over UDP the flow's beginning.
+    pub fn saw_opening(&self) -> bool {
+        self.saw_start() && (self.is_udp() || Side::BOTH.iter().all(|side| self.side(*side).syn.is_some()))
+    }
+
     /// The other side answered the copies of a segment, so that they arrived: each copy of a segment that is already there draws an acknowledgment
     /// that says nothing new, while what a hole draws comes before the copies and names what lies behind it.
     pub fn copies_answered(&self, side: Side, sent: &Outstanding) -> bool {

@@ -187,7 +187,9 @@ impl<'a> BrokenOff<'a> {
         }
         let meant = |ending: &Ending<'_>| ending.reset.map_or(!by_reset, |reset| by_reset && !reset.to_syn);
         let ending = view.ended_by(Side::Server).filter(meant)?;
-        let silent = !view.spoke(Side::Client);
+        // What it said to a server that had closed came too late, and need not all be here.
+        let late = view.client().first_data.is_some_and(|first| first > ending.mark) && !view.hello_begun();
+        let silent = late || !view.spoke(Side::Client);
         // Before the ClientHello only a side that closes at once is meant: later is a time limit, and after a greeting another dialogue.
         let at_once = silent && !view.waited() && !view.spoke(Side::Server);
         (at_once || !silent && view.hello_begun()).then_some(Self { unheard: view.unheard_before(&ending), ending, silent })
