@@ -33,6 +33,9 @@ pub(super) fn towards(finding: Finding, handshake: &Handshake, service: &'static
         ("TDS", ..) => finding.advise(
             "On the client, use TDS 7.4 (`Encrypt=Mandatory` rather than `Strict`): TLS from the first byte (TDS 8.0) needs SQL Server 2022.",
         ),
+        ("Zabbix", ..) => finding.advise(
+            "On the agent, proxy or server, read the log, and compare TLSAccept and Server= with this client: Zabbix has TLS on the same port, and closes without an alert on an address, a key or a kind of connection that it does not take.",
+        ),
         ("HTTP proxy", ..) => finding.advise(PROXY_IS_CLEAR),
         (_, Upgradable::By(dialect), Some(tls)) => {
             finding.advise(format!("On the client, use port {tls} for TLS from the first byte, or request TLS on this port ({}).", dialect.request()))

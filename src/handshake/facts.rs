@@ -298,6 +298,8 @@ pub struct Hidden {
     pub client_certificate_sent: bool,
     /// The client's flight held no Finished-sized record but one that fits an alert.
     pub client_alert_instead_of_finished: bool,
+    /// Where, behind its Finished, the server first sent what is neither ticket nor alert, judging by its size.
+    pub server_spoke: Option<Mark>,
 }
 
 /// How a session was resumed.

@@ -166,12 +166,21 @@ pub(super) fn read(suite: CipherSuite, resumed: bool, early_data: bool, records:
     }
     if let Some(end) = server_end {
         let after = records.server.get(end + 1..).unwrap_or_default();
+        let mut ticket = None;
         // Behind an alert that refuses nothing follows: what something follows was none, or was said of a connection that is up.
         for record in sizes.before_farewell(after, padding.server, 1) {
             if client_finished.is_some_and(|finished| record.mark >= finished) {
                 reading.server_went_on = true;
             }
-            if client_spoke.is_some_and(|spoke| record.mark >= spoke) {
+            let answers = client_spoke.is_some_and(|spoke| record.mark >= spoke);
+            // A server's tickets are of one size; the first of them is known where nothing had been asked.
+            if ticket.is_none() && !answers && record.len >= LEAST_TICKET.saturating_add(sizes.overhead) {
+                ticket = Some(record.len);
+            }
+            if ticket != Some(record.len) {
+                reading.hidden.server_spoke.get_or_insert(record.mark);
+            }
+            if answers {
                 reading.application.server.get_or_insert(record.mark);
                 reading.application_records.server += 1;
             } else {
@@ -337,6 +346,9 @@ impl Observed {
 /// the one, length of the list and of the name (RFC 8446 section 4.3.1, RFC 7301 section 3.1).
 const LEAST_WITH_ALPN: usize = 4 + 2 + 4 + 2 + 1;
 
+/// NewSessionTicket with a ticket that is no more than an identifier of 32 bytes (RFC 8446 section 4.6.1): the message's header, lifetime, age, a nonce,
+/// the ticket, the length of the extensions.
+const LEAST_TICKET: u16 = 4 + 4 + 4 + 1 + 2 + 32 + 2;
 /// EncryptedExtensions without any extension.
 const LEAST_EXTENSIONS: u16 = 6;
 /// The shortest CertificateRequest: header, context, and the signature algorithms that it must name.
@@ -372,6 +384,21 @@ mod tests {
         assert!(got.server_went_on && got.hidden.certificate_requested == Fact::DidNot);
         assert_eq!(got.hidden.server_certificate_record, Some(832));
         assert_eq!(got.hidden.certificate_verify_record, Some(281));
+    }
+
+    #[test]
+    fn what_a_server_says_behind_its_finished_is_told_from_its_tickets() {
+        let flight = [(5, 23), (5, 832), (5, 281), (5, 69)];
+        let spoke = |behind: &[(u64, u16)], client: &[(u64, u16)]| {
+            read(AES256, false, false, &flights(&[&flight[..], behind].concat(), client)).hidden.server_spoke.is_some()
+        };
+        let quiet = [(7, 69)];
+        let asks = [(7, 69), (9, 100)];
+        assert!(!spoke(&[(8, 250), (8, 250), (10, 19)], &quiet), "two tickets and a goodbye");
+        assert!(!spoke(&[(8, 250), (10, 250), (11, 19)], &asks), "the second ticket crosses the request");
+        assert!(spoke(&[(8, 250), (8, 250), (8, 43), (8, 19)], &quiet), "a greeting behind the tickets");
+        assert!(spoke(&[(8, 53), (8, 19)], &quiet), "no ticket is so short");
+        assert!(spoke(&[(10, 250), (10, 19)], &asks), "what follows a request may answer it");
     }
 
     #[test]

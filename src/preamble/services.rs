@@ -18,6 +18,8 @@ pub struct Service {
     pub greets: bool,
     /// curl's schemes in clear and with TLS, where curl speaks it.
     pub curl: Option<(&'static str, &'static str)>,
+    /// TLS has no port of its own: where it is switched on, it begins with the first byte on the port that is in clear elsewhere.
+    pub shares_port: bool,
     /// The application protocol (ALPN) without which servers refuse TLS from the first byte.
     pub alpn: Option<&'static str>,
 }
@@ -75,7 +77,7 @@ pub fn is_implicit_tls(port: u16) -> bool {
 }
 
 const fn service(name: &'static str, clear: &'static [u16], tls: &'static [u16]) -> Service {
-    Service { name, clear, tls, upgrade: Upgradable::Never, greets: false, curl: None, alpn: None }
+    Service { name, clear, tls, upgrade: Upgradable::Never, greets: false, curl: None, shares_port: false, alpn: None }
 }
 
 impl Service {
@@ -86,6 +88,11 @@ impl Service {
 
     const fn greets(mut self) -> Self {
         self.greets = true;
+        self
+    }
+
+    const fn shares_port(mut self) -> Self {
+        self.shares_port = true;
         self
     }
 
@@ -137,22 +144,22 @@ const SERVICES: &[Service] = &[
     service("syslog", &[514, 601], &[6514]),
     service("NATS", &[4222], &[]).by(Dialect::Nats).greets(),
     service("NBD", &[10_809], &[]).by(Dialect::Nbd).greets(),
-    service("memcached", &[11211], &[]),
-    service("MongoDB", &[27017, 27018, 27019], &[]),
+    service("memcached", &[11211], &[]).shares_port(),
+    service("MongoDB", &[27017, 27018, 27019], &[]).shares_port(),
     service("Cassandra", &[9042], &[9142]),
     service("ZooKeeper", &[2181], &[2182]),
     service("Oracle Net", &[1521], &[2484]),
     service("SIP", &[5060], &[5061]),
     service("RTSP", &[554, 8554], &[322]),
     service("NTS-KE", &[], &[4460]).alpn("ntske/1"),
-    service("Zabbix", &[10050, 10051], &[]),
+    service("Zabbix", &[10050, 10051], &[]).shares_port(),
     service("STUN", &[3478], &[5349]),
     service("Telnet", &[23], &[992]).greets(),
     service("SSH", &[22], &[]).greets(),
     service("VNC", &[5900, 5901], &[]).by(Dialect::Vnc).greets(),
     service("rsync", &[873], &[]).greets(),
     service("SOCKS", &[1080], &[]),
-    service("gRPC", &[50051], &[]),
+    service("gRPC", &[50051], &[]).shares_port(),
     service("Modbus", &[502], &[802]),
     service("Diameter", &[3868], &[5868]),
     service("IEC 60870-5-104", &[2404], &[19_998]),

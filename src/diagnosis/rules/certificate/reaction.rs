@@ -219,7 +219,9 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let soon = View::new(handshake).rtt().saturating_add(FORTHWITH);
     let unasked = |data: Mark| sends_settings(handshake) && mark.time.since(data.time) <= soon;
     let spoke = handshake.application_data.server.is_some_and(|data| data < mark && !unasked(data));
-    let server_first = server.fin.is_some_and(|(end, _)| end < mark) || spoke;
+    // A goodbye in a record of TLS goes before the FIN behind it, which may come last of all.
+    let goodbye = handshake.alerts.iter().any(|seen| seen.from == Side::Server && seen.mark < mark);
+    let server_first = server.fin.is_some_and(|(end, _)| end < mark) || goodbye || spoke;
     if server_first || mark.frame < finished.frame && alert.is_none() || mark.time.since(finished.time) > PROMPT {
         return None;
     }

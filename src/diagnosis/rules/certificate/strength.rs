@@ -14,16 +14,18 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::time::Timestamp;
 use crate::tls::certificate::{Certificate, SignatureHash};
-use crate::tls::registry::{AlertDescription, SignatureScheme};
+use crate::tls::registry::{AlertDescription, NamedGroup, SignatureScheme};
 
 /// Key too small, or of a kind the client refuses.
 pub(super) const WEAK_KEY: Fault = Fault {
     rank: Some(80),
     may_explain: refused_aloud,
+    // What a client lists shows how strict it is, and not that this was the reason.
+    doubtful: |view, _| view.chain.is_some_and(|chain| chain.weak_keys.is_empty()),
     ..Fault::new(
         Cause::CertificateWeakKey,
         page!("certificate-weak-key"),
-        |view| view.chain.is_some_and(|chain| !chain.weak_keys.is_empty()),
+        |view| view.chain.is_some_and(|chain| !chain.weak_keys.is_empty()) || view.below_floor().is_some(),
         weak_key,
     )
 };
@@ -35,6 +37,9 @@ const fn refused_aloud(view: &CertificateView<'_>) -> bool {
 
 fn weak_key(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     let weak = view.chain.and_then(|chain| chain.certificate(*chain.weak_keys.first()?));
+    if let (None, Some((small, floor))) = (weak, view.below_floor()) {
+        return Some(below_floor(view, standing, small, floor));
+    }
     let summary = match (weak, view.weak_key_by_size()) {
         (Some(certificate), _) if view.leaf().is_some_and(|leaf| leaf.sha256 == certificate.sha256) => {
             format!("{} has a key that clients consider too weak: {}", view.certificate(), certificate.key_name())
@@ -63,6 +68,27 @@ fn weak_key(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
             );
     }
     Some(finding)
+}
+
+/// The client asks for more than most do.
+fn below_floor(view: &CertificateView<'_>, standing: Standing, small: &Certificate, floor: NamedGroup) -> Finding {
+    let summary = format!(
+        "In the chain of {}, {} has the key {}, and the smallest group of its kind that the client lists is {floor}: it is set to refuse what is weaker",
+        view.target(),
+        small.display_name(),
+        small.key_name()
+    );
+    let finding = view.finding(Cause::CertificateWeakKey, standing, summary);
+    if !matches!(standing, Standing::Chosen(_)) {
+        return finding;
+    }
+    finding
+        .or_else(&view.alternatives(Cause::CertificateWeakKey))
+        .advise("On the client, lower the security level (OpenSSL SECLEVEL=2, GnuTLS NORMAL, `update-crypto-policies --set DEFAULT`); or on the server, use keys that it takes: RSA with 3072 bits or more, or ECDSA, in the certificate and in its authorities.")
+        .advise(
+            remedy::x509(view.case.handshake, "-noout -text")
+                .map(|command| command.pipe(Command::new("grep -A1").operand("Public Key Algorithm"))),
+        )
 }
 
 /// Signed with a hash the client refuses.

@@ -21,8 +21,9 @@ use crate::flow::Side;
 use crate::handshake::facts::Outcome;
 use crate::handshake::stack::{self, Speaker, Stack};
 use crate::time::Timestamp;
+use crate::tls::certificate::{Certificate, PublicKey};
 use crate::tls::client_hello::ClientHello;
-use crate::tls::registry::{AlertDescription as A, HandshakeType, KeyExchange, ProtocolVersion};
+use crate::tls::registry::{AlertDescription as A, HandshakeType, KeyExchange, NamedGroup, ProtocolVersion};
 
 /// Where a cause stands in this handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -440,8 +441,27 @@ impl<'a> CertificateView<'a> {
         // Header 4, algorithm 2, length 2, content type 1, tag 16: 25 bytes beside the signature.
         match self.case.handshake.hidden.certificate_verify_record? {
             153 if self.source != Source::Seen => Some(1024),
+            281 if self.source != Source::Seen && self.group_floor().is_some() => Some(2048),
             _ => None,
         }
+    }
+
+    /// The smallest group of a finite field that a client lists which refused, where that is more than the usual least, of 2048 bits. A library that is
+    /// told to be strict (security level 3, SECURE256, a policy like FUTURE) leaves out of its hello what it would refuse, and RSA keys weigh as such groups do.
+    pub(super) fn group_floor(&self) -> Option<NamedGroup> {
+        let refused = matches!(self.reaction, Reaction::Alert { .. } | Reaction::HiddenAlert { .. });
+        let fields = |group: &NamedGroup| (NamedGroup::FFDHE2048.0..=NamedGroup::FFDHE8192.0).contains(&group.0);
+        let least =
+            self.case.handshake.last_hello().filter(|_| refused)?.what.supported_groups().filter(fields).min_by_key(|group| group.0);
+        least.filter(|group| *group != NamedGroup::FFDHE2048)
+    }
+
+    /// A certificate on the path with an RSA key that is smaller than all groups of this client.
+    pub(super) fn below_floor(&self) -> Option<(&Certificate, NamedGroup)> {
+        let floor = self.group_floor()?;
+        let chain = self.chain?;
+        let small = |certificate: &&Certificate| matches!(certificate.key, PublicKey::Rsa { bits } | PublicKey::RsaPss { bits } if (1..3072).contains(&bits));
+        chain.path.iter().filter_map(|index| chain.certificate(*index)).find(small).map(|certificate| (certificate, floor))
     }
 }
 

@@ -88,7 +88,7 @@ impl<'a> ClientAuthView<'a> {
         let after = |mark: Mark| answered_at.is_none_or(|answered| mark >= answered);
         let reaction = match reaction(case, &after) {
             Reaction::WentOn => {
-                let shut = (answer == Answer::Nothing).then(|| shut_out(case)).flatten();
+                let shut = shut_out(case, answer);
                 let page = || pages::served(handshake, answer == Answer::Nothing).map(|(mark, len)| Reaction::Page { mark, len });
                 shut.or_else(page).unwrap_or(Reaction::WentOn)
             }
@@ -205,6 +205,10 @@ impl<'a> ClientAuthView<'a> {
                 mark,
                 "server answered with a Handshake packet, which closes the connection: a server that accepts the client has discarded the Handshake keys",
             ),
+            Reaction::HiddenAlert { mark } if !handshake.is_tls13() => finding.shown_by(mark, "server sent an encrypted alert"),
+            Reaction::HiddenAlert { mark } if handshake.outcome == Outcome::Completed => {
+                finding.shown_by(mark, "server sent an encrypted record of an alert's size, and no data before it")
+            }
             Reaction::HiddenAlert { mark } => {
                 finding.shown_by(mark, "server sent an encrypted record of an alert's size, and no ticket or data")
             }
@@ -267,19 +271,38 @@ fn reaction(case: &Case<'_>, after: &dyn Fn(Mark) -> bool) -> Reaction {
     }
 }
 
-/// The handshake completed, and the server closed at once, before it had sent any data, whatever the client had asked meanwhile: many programs look for the
-/// certificate only then, and leave when there is none.
-fn shut_out(case: &Case<'_>) -> Option<Reaction> {
+/// The handshake completed, and the server left at once, before it had sent any data, whatever the client had asked meanwhile: many programs look at the
+/// certificate only then, and leave when there is none or when they do not like it. A server that answers the client's goodbye with its own shuts nobody out.
+fn shut_out(case: &Case<'_>, answer: Answer) -> Option<Reaction> {
     let handshake = case.handshake;
-    let unused = handshake.application_data.server.is_none();
+    let hidden = handshake.is_tls13() && !handshake.decrypted;
+    let spoke = if hidden { handshake.hidden.server_spoke } else { handshake.application_data.server };
+    let unused = spoke.is_none();
     if handshake.outcome != Outcome::Completed || !unused || handshake.flow.is_udp() || !clock::runs(handshake) {
         return None;
     }
     let view = View::new(handshake);
-    let end = view.first_end().filter(|ending| ending.side == Side::Server)?;
-    let patience = if handshake.application_data.client.is_some() { ASKED } else { AT_ONCE };
-    let soon = end.mark.time.since(handshake.finished.client?.time) <= patience + view.rtt();
-    soon.then_some(Reaction::Left { mark: end.mark, reset: end.reset.is_some() })
+    let said = |side: Side| handshake.alerts.iter().find(|seen| seen.from == side);
+    let end = view.first_end();
+    let left =
+        |side: Side| said(side).map(|seen| seen.mark).into_iter().chain(end.filter(|end| end.side == side).map(|end| end.mark)).min();
+    let goodbye = left(Side::Server)?;
+    if left(Side::Client).is_some_and(|client| client < goodbye) {
+        return None;
+    }
+    // What is wrong with a certificate that was sent shows at the first look; a request that goes unanswered has other reasons as well.
+    let asked = handshake.application_data.client.is_some_and(|asked| asked < goodbye);
+    let patience = if handshake.application_data.client.is_some() && answer == Answer::Nothing { ASKED } else { AT_ONCE };
+    // What was asked behind the handshake takes the way there and back once more.
+    let ways = view.rtt().saturating_mul(if asked { 2 } else { 1 });
+    let soon = goodbye.time.since(handshake.finished.client?.time) <= patience.saturating_add(ways);
+    if !soon {
+        return None;
+    }
+    match said(Side::Server).filter(|seen| answer == Answer::Sent && seen.mark == goodbye) {
+        Some(seen) if seen.alert.is_none() => Some(Reaction::HiddenAlert { mark: goodbye }),
+        _ => end.filter(|end| end.side == Side::Server).map(|end| Reaction::Left { mark: end.mark, reset: end.reset.is_some() }),
+    }
 }
 
 /// A server over DTLS that drops a client tells it nothing: the client's whole flight came, it repeats that in vain, and the server does not so much as

@@ -30,7 +30,11 @@ impl ClientAuthView<'_> {
                 Some((&faults::MISSING, self.missed(alert)?.min(Confidence::Likely)))
             }
             Answer::Nothing => Some((&faults::MISSING, self.missed(alert)?)),
-            Answer::Sent => self.said(alert).or_else(|| self.shown(alert)),
+            Answer::Sent => {
+                let (fault, confidence) = self.said(alert).or_else(|| self.shown(alert))?;
+                let content = self.case.handshake.outcome == Outcome::Completed;
+                Some((fault, if content { confidence.min(Confidence::Likely) } else { confidence }))
+            }
         }
     }
 

@@ -79,7 +79,10 @@ fn unanswered(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let answer = handshake.server_hello.as_ref()?;
     let hello = handshake.last_hello()?;
-    let insists = hello.what.alpn().next().is_some() && hello.what.alpn().all(|protocol| INSISTED_ON.contains(&protocol));
+    // Who asked for TLS in the protocol's own words knows already what is spoken.
+    let direct = handshake.preamble.as_ref().is_none_or(|facts| !facts.dialect.is_starttls());
+    let needed = |protocol: &[u8]| INSISTED_ON.contains(&protocol) || direct && protocol == POSTGRESQL;
+    let insists = hello.what.alpn().next().is_some() && hello.what.alpn().all(needed);
     let left = match handshake.outcome {
         Outcome::Completed => left_first(case),
         Outcome::Closed | Outcome::Reset => handshake.stopped_by == StoppedBy::Client && handshake.server_flight_is_over(),
@@ -114,6 +117,12 @@ fn advised(case: &Case<'_>, finding: Finding) -> Finding {
     let handshake = case.handshake;
     let http = |protocol: &[u8]| protocol == b"h2" || protocol.starts_with(b"h3") || protocol.starts_with(b"http/");
     let web = handshake.last_hello().is_none_or(|hello| hello.what.alpn().any(http));
+    if handshake.last_hello().is_some_and(|hello| hello.what.alpn().any(|protocol| protocol == POSTGRESQL)) {
+        return finding
+            .advise("On the server, or on what ends TLS in front of it, let it choose postgresql (PostgreSQL 17 does; `alpn postgresql` on HAProxy's bind line); or on the client, request TLS in the protocol (`sslnegotiation=postgres`).")
+            .advise("Check what the server chooses:")
+            .advise(remedy::s_client(handshake, "-alpn postgresql"));
+    }
     match (handshake.protocol == Protocol::Quic, web) {
         (true, true) => finding
             .advise("On the server, enable HTTP/3 for this address and name; on the client, offer h3 and not only an old draft.")
@@ -140,3 +149,6 @@ fn protocols(hello: &ClientHello) -> String {
 
 /// Protocols that cannot be spoken unless they were agreed on; others (`dot`, `imap`, `xmpp-client`) are offered as a courtesy.
 const INSISTED_ON: [&[u8]; 5] = [b"h2", b"grpc-exp", b"h3", b"doq", b"acme-tls/1"];
+
+/// libpq leaves a server that TLS begins at from the first byte and that does not choose this (since version 17).
+const POSTGRESQL: &[u8] = b"postgresql";

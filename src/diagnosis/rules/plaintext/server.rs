@@ -120,7 +120,8 @@ fn unheard(case: &Case<'_>) -> Option<Finding> {
 fn mute(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let view = View::new(handshake);
-    let service = clear_service(case).filter(|service| !(WAITS.contains(&service.name) && view.ended_by(Side::Server).is_some()))?;
+    let has_other_reasons = |service: &Service| WAITS.contains(&service.name) || service.shares_port;
+    let service = clear_service(case).filter(|service| !(has_other_reasons(service) && view.ended_by(Side::Server).is_some()))?;
     if !view.failed_without_words() || !view.hello_begun() || view.answer_begun() || view.server().bytes_seen > 0 {
         return None;
     }
@@ -158,7 +159,8 @@ fn mute(case: &Case<'_>) -> Option<Finding> {
 /// Servers that read on until a line or a request is whole, which a `ClientHello` never makes.
 const PATIENT: &[&str] = &["Redis", "memcached", "HTTP proxy", "HTTP", "LDAP", "IRC", "SIP", "Modbus"];
 
-/// Of these, those that do not end a connection for what they cannot read: one that does has another reason.
+/// Of these, those that do not end a connection for what they cannot read: one that does has another reason. So has one on a port where the service
+/// speaks TLS as well: its certificate, its keys, whom it admits.
 const WAITS: &[&str] = &["Redis"];
 
 /// The server's clear text: after the `ClientHello`, or its greeting before it, with no upgrade in between.
@@ -308,6 +310,10 @@ mod tests {
         assert!(finding.remedy.iter().any(|line| line.line().contains("-starttls postgres")), "{:?}", finding.remedy);
         // It waits for the end of its line and does not close.
         assert_ne!(closed("192.0.2.1:6379").cause, Cause::ServerSpeaksPlaintext);
+        // Where TLS has no port of its own it may be on, and refuse this client.
+        for port in [10050, 27017, 11211, 50051] {
+            assert_ne!(closed(&format!("192.0.2.1:{port}")).cause, Cause::ServerSpeaksPlaintext, "{port}");
+        }
         // A port for TLS, and one for a greeting that did not come, tell nothing of the kind.
         assert_ne!(closed("192.0.2.1:8883").cause, Cause::ServerSpeaksPlaintext);
         assert_ne!(closed("192.0.2.1:25").cause, Cause::ServerSpeaksPlaintext);

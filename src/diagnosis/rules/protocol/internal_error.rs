@@ -28,12 +28,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let outdated = handshake.hello().is_some_and(|hello| offer::is_outdated(hello, case.knowledge));
+    let for_the_hello = seen.from == Side::Server && handshake.server_hello.is_none() && handshake.carried.is_none();
     let (confidence, summary) = match seen.from {
         Side::Client if first => (
             Confidence::Certain,
             "The client could not build a ClientHello from its own settings: its first record is an alert.".to_owned(),
         ),
-        Side::Server if outdated => (Confidence::Likely, format!("The server {} reports an internal error.", offer::server(case))),
+        // In the place of a ServerHello it may mean the version, or a name that was never served here.
+        Side::Server if outdated || for_the_hello && case.knowledge.completed_same_name == 0 => {
+            (Confidence::Likely, format!("The server {} reports an internal error.", offer::server(case)))
+        }
         Side::Server => (Confidence::Strong, format!("The server {} reports an error of its own (internal_error).", offer::server(case))),
         // Many codes of an answer that is not in the capture hide behind this one.
         Side::Client if handshake.server_hello.is_none() => (
@@ -56,7 +60,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         && handshake.server_hello.as_ref().is_some_and(|hello| hello.what.version().rank() <= ProtocolVersion::TLS11.rank());
     // What a client says behind the server's flight is most often about the certificate, and any rule that can say what explains it better.
     let behind_flight = seen.from == Side::Client && (handshake.server_hello_done.is_some() || handshake.server_flight_is_over());
-    let weight = if old_answer || behind_flight { Weight::Fallback } else { Weight::Explains };
+    // A server that completes handshakes for other names, and none for this one, means the name: Go's servers say so of one that they have no
+    // certificate for.
+    let knowledge = case.knowledge;
+    let by_name = seen.from == Side::Server
+        && handshake.server_hello.is_none()
+        && handshake.server_name().is_some()
+        && knowledge.completed_other_names > 0
+        && knowledge.completed_same_name == 0;
+    let weight = if old_answer || behind_flight || by_name { Weight::Fallback } else { Weight::Explains };
     let mut finding = Finding::new(Cause::InternalError, confidence, summary).weight(weight);
     if let Some(hello) = handshake.last_hello() {
         finding = finding.shown_by(hello.mark, format!("client offers {}", offer::versions(&hello.what)));
@@ -65,7 +77,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if outdated {
         finding = finding.or_else(&[Cause::ClientVersionTooOld]);
     }
-    if seen.from == Side::Server && handshake.server_hello.is_none() && handshake.carried.is_none() {
+    if for_the_hello {
         finding = finding.or_else(&[if handshake.server_name().is_some() { Cause::SniUnrecognized } else { Cause::SniMissing }]);
     }
     finding = finding.advise(remedy::log(handshake, seen.from, "it records the reason"));
