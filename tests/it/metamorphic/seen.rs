@@ -98,7 +98,7 @@ impl Capture {
     }
 }
 
-fn in_order(subject: &&Subject) -> bool {
+fn in_order(subject: &Subject) -> bool {
     subject.capture.frames.is_sorted_by_key(|frame| frame.time)
 }
 
@@ -161,7 +161,7 @@ fn both_sides_of_a_router_change_no_verdict() {
 #[test]
 fn both_sides_of_a_translator_make_no_other_verdict() {
     let mut faults = Faults::default();
-    for subject in SUBJECTS.iter().filter(in_order) {
+    for subject in SUBJECTS.iter().filter(|subject| in_order(subject)) {
         if let Some(capture) = subject.capture.translated(&servers(subject), 40_000) {
             faults.weaker(subject, "translated", &analyse_bytes(capture.pcap()).handshakes);
         }
@@ -172,7 +172,7 @@ fn both_sides_of_a_translator_make_no_other_verdict() {
 #[test]
 fn two_clocks_make_no_other_verdict() {
     let mut faults = Faults::default();
-    for subject in SUBJECTS.iter().filter(in_order) {
+    for subject in SUBJECTS.iter().filter(|subject| in_order(subject)) {
         for ahead in [-700_000, 700_000, -20_000_000, 20_000_000] {
             faults.weaker(subject, &format!("{ahead} ns ahead"), &analyse_bytes(subject.capture.by_two_clocks(ahead).pcap()).handshakes);
         }
