@@ -118,7 +118,12 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     // Where nothing else explains a failure, what the capture lacks explains why.
     let cause = cause.or_else(|| {
         let lacks = |finding: &Finding| handshake.outcome.failed() && !went_on && finding.cause.family() == Family::Capture;
-        findings.iter().position(lacks).map(|index| findings.remove(index).stopped_by(handshake.stopped_by))
+        let finding = findings.iter().position(lacks).map(|index| findings.remove(index))?;
+        // Words in clear may answer what is missing: then nobody knows whether TLS was wanted.
+        Some(match handshake.outcome {
+            Outcome::Plaintext => finding.weight(Weight::Overrides).stopped_by(StoppedBy::Capture),
+            _ => finding.stopped_by(handshake.stopped_by),
+        })
     });
     let cause = cause.map(|finding| match View::new(handshake).answered_by_two() {
         Some(text) if finding.cause.family() != Family::Capture => finding.noting(text),

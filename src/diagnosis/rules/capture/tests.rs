@@ -146,6 +146,9 @@ fn where_nothing_else_explains_an_alert_the_bytes_that_it_answers_are_missing() 
     assert_eq!(told(&scene).2, None);
     scene.handshake.flow.sides.client.gap_bytes_acked = 517;
     assert_eq!(told(&scene), (Outcome::Alerted, StoppedBy::Server, Some(Cause::CaptureGaps)));
+    scene.handshake.alerts.clear();
+    scene.handshake.outcome = Outcome::Plaintext;
+    assert_eq!(told(&scene), (Outcome::Incomplete, StoppedBy::Capture, Some(Cause::CaptureGaps)), "what was said in clear answers them");
 }
 
 #[test]
