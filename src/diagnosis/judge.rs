@@ -11,6 +11,7 @@ use super::cause::{Cause, Family};
 use super::chain::{ChainFacts, Unverified};
 use super::clock;
 use super::finding::{Confidence, Finding, Weight};
+use super::offer;
 use super::quality::Quality;
 use super::rules;
 use super::signs::Signs;
@@ -120,9 +121,14 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         let lacks = |finding: &Finding| handshake.outcome.failed() && !went_on && finding.cause.family() == Family::Capture;
         let finding = findings.iter().position(lacks).map(|index| findings.remove(index))?;
         // Words in clear may answer what is missing: then nobody knows whether TLS was wanted.
-        Some(match handshake.outcome {
-            Outcome::Plaintext => finding.weight(Weight::Overrides).stopped_by(StoppedBy::Capture),
-            _ => finding.stopped_by(handshake.stopped_by),
+        if handshake.outcome == Outcome::Plaintext {
+            return Some(finding.weight(Weight::Overrides).stopped_by(StoppedBy::Capture));
+        }
+        // What is missing is sure, and that the end answers it is not.
+        let finding = Finding { confidence: Confidence::Hint, ..finding.stopped_by(handshake.stopped_by) };
+        Some(match handshake.deciding_alert().and_then(|seen| Some((seen, seen.alert?.description))) {
+            Some((seen, alert)) => finding.shown_by(seen.mark, format!("the {} sent alert {}", seen.from, offer::spoken(alert))),
+            None => finding,
         })
     });
     let cause = cause.map(|finding| match View::new(handshake).answered_by_two() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::diagnosis::cause::Cause;
+use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::rules;
 use crate::time::Timestamp;
@@ -266,10 +266,12 @@ impl Group {
             Some(attempts) if attempts > self.count => format!("{} of {}", number(self.count), number(attempts)),
             _ => number(self.count),
         };
-        let because = self.title(cause).map_or_else(
-            || ", without a cause that was found".to_owned(),
-            |title| format!(", {}because {title}", unsure(self.confidence).map(|word| format!("{word} ")).unwrap_or_default()),
-        );
+        let because = match (self.title(cause), unsure(self.confidence)) {
+            (None, _) => ", without a cause that was found".to_owned(),
+            (Some(title), _) if is_of_the_capture(cause) => format!(", and why does not show: {title}"),
+            (Some(title), None) => format!(", because {title}"),
+            (Some(title), Some(word)) => format!(", {word} because {title}"),
+        };
         format!("{number} with {}{}{because}", self.places(), self.time(run, moment))
     }
 
@@ -321,6 +323,7 @@ impl Group {
     /// `: the certificate had expired`, `, probably because …`.
     fn why(&self, cause: Option<Cause>) -> String {
         match (self.title(cause), unsure(self.confidence)) {
+            (Some(title), _) if is_of_the_capture(cause) => format!("; why does not show: {title}"),
             (Some(title), None) => format!(": {title}"),
             (Some(title), Some(word)) => format!(", {word} because {title}"),
             (None, _) => ": no cause was found".to_owned(),
@@ -336,6 +339,11 @@ fn place(report: &Handshake<'_>) -> String {
 /// What happened, in the words of the cause's page.
 fn title(cause: Cause) -> Option<&'static str> {
     rules::of(cause).map(|about| about.page.title)
+}
+
+/// It explains why no other cause can be told, and nothing that happened.
+fn is_of_the_capture(cause: Option<Cause>) -> bool {
+    cause.is_some_and(|cause| cause.family() == Family::Capture)
 }
 
 const fn unsure(confidence: Option<Confidence>) -> Option<&'static str> {
@@ -438,6 +446,14 @@ mod tests {
         let mut report = samples::expired(0);
         report.diagnosis.confidence = Some(Confidence::Likely);
         assert_eq!(said(&[report], &[]), format!("The handshake with www.example.test failed at 09:00:12, probably because {EXPIRED}."));
+    }
+
+    #[test]
+    fn what_a_capture_lacks_is_not_why_a_handshake_failed() {
+        let mut report = samples::expired(0);
+        (report.diagnosis.cause, report.diagnosis.confidence) = (Some(Cause::CaptureGaps), Some(Confidence::Hint));
+        let text = said(&[report], &[]);
+        assert!(text.ends_with("failed at 09:00:12; why does not show: the capture lacks packets that did arrive."), "{text}");
     }
 
     #[test]

@@ -141,14 +141,18 @@ fn where_nothing_else_explains_an_alert_the_bytes_that_it_answers_are_missing() 
     scene.handshake.flow = connected().flow;
     let told = |scene: &Scene| {
         let verdict = verdict(&scene.handshake);
-        (verdict.outcome, verdict.stopped_by, verdict.cause())
+        (verdict.outcome, verdict.stopped_by, verdict.cause.map(|finding| (finding.cause, finding.confidence)))
     };
     assert_eq!(told(&scene).2, None);
     scene.handshake.flow.sides.client.gap_bytes_acked = 517;
-    assert_eq!(told(&scene), (Outcome::Alerted, StoppedBy::Server, Some(Cause::CaptureGaps)));
+    assert_eq!(told(&scene), (Outcome::Alerted, StoppedBy::Server, Some((Cause::CaptureGaps, Confidence::Hint))));
     scene.handshake.alerts.clear();
     scene.handshake.outcome = Outcome::Plaintext;
-    assert_eq!(told(&scene), (Outcome::Incomplete, StoppedBy::Capture, Some(Cause::CaptureGaps)), "what was said in clear answers them");
+    assert_eq!(
+        told(&scene),
+        (Outcome::Incomplete, StoppedBy::Capture, Some((Cause::CaptureGaps, Confidence::Certain))),
+        "what was said in clear answers them"
+    );
 }
 
 #[test]
