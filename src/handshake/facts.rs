@@ -449,9 +449,10 @@ impl From<Side> for StoppedBy {
 }
 
 impl Observed {
-    /// The client changes its keys, as it does when it has read a ServerHello, though none is here. Who sends early data does so before.
+    /// The client changes its keys, as it does when it has read a ServerHello or HelloRetryRequest, though none is here. Who sends early data does so before.
     pub fn went_on_unanswered(&self) -> Option<Mark> {
-        self.change_cipher_spec.client.filter(|_| self.server_hello.is_none() && !self.early_data_offered)
+        let answered = self.server_hello.is_some() || self.hello_retry.is_some();
+        self.change_cipher_spec.client.filter(|_| !answered && !self.early_data_offered)
     }
 
     /// Bytes that it takes with all that it holds.

@@ -166,6 +166,10 @@ fn who_changes_keys_has_read_a_server_hello() {
     assert_eq!((finding.weight, finding.confidence), (Weight::Overrides, Confidence::Strong));
     facts.observed.early_data_offered = true;
     assert!(found(&gaps::RULE, &facts).is_none(), "who sends early data changes keys at once");
+    facts.observed.early_data_offered = false;
+    let hello = Scene::broad().answered(ProtocolVersion::TLS13, 0x1301, &[]).handshake.observed.server_hello;
+    facts.observed.hello_retry = hello.map(Box::new);
+    assert!(found(&gaps::RULE, &facts).is_none(), "and so does who was asked for another hello");
 }
 
 #[test]
