@@ -31,6 +31,12 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
+    /// The server completes handshakes under other names, and none under this one.
+    pub fn refused_by_name(&self) -> bool {
+        let knowledge = self.knowledge;
+        self.handshake.server_name().is_some() && knowledge.completed_other_names > 0 && knowledge.completed_same_name == 0
+    }
+
     /// After a Version Negotiation the same client began another QUIC handshake with this server, from another port: it knew a version by then.
     pub fn went_on_after_the_list(&self) -> Option<&'a Related> {
         let quic = self.handshake.quic.as_ref().filter(|quic| quic.no_common_version())?;

@@ -61,13 +61,13 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     }
     // What an end without a reason answers may have been said before the capture began; and whose RST it is shows by the opening.
     let opening_is_missing = !handshake.flow.saw_opening();
-    let unsure = |finding: &Finding| match finding.cause.family() {
+    let answers_the_unseen = |finding: &Finding| match finding.cause.family() {
         Family::Capture => false,
         // What is said in clear answers what was said before it, which is not all here.
         Family::Plaintext if quality.gap => true,
         _ => opening_is_missing && (finding.weight == Weight::Fallback || handshake.outcome == Outcome::Reset),
     };
-    for finding in findings.iter_mut().filter(|finding| unsure(finding)) {
+    for finding in findings.iter_mut().filter(|finding| answers_the_unseen(finding)) {
         finding.confidence = finding.confidence.min(Confidence::Likely);
     }
     if let Some(peer) = speaks_of_the_unread(case) {

@@ -129,6 +129,11 @@ impl Capture {
         self.frames.chunks(each).map(|frames| self.with(frames.to_vec())).collect()
     }
 
+    /// Its frames stand in the order of their times.
+    pub fn is_in_order(&self) -> bool {
+        self.frames.is_sorted_by_key(|frame| frame.time)
+    }
+
     /// Later by this much.
     pub fn later(&self, nanos: i64) -> Self {
         self.with(self.frames.iter().map(|frame| Taken { time: frame.time + nanos, ..frame.clone() }).collect())
@@ -197,9 +202,14 @@ impl Capture {
     pub fn beside_its_like(&self) -> Option<Self> {
         let like = self.with_names(Names { addresses: true, ports: 0x0a35, randoms: 0x0a35 })?;
         like.frames.iter().zip(&self.frames).all(|(one, other)| one.bytes != other.bytes).then_some(())?;
-        let mut frames: Vec<Taken> = self.frames.iter().cloned().chain(like.frames).collect();
+        Some(self.merged_with(like.frames))
+    }
+
+    /// With other frames, in the order of their times.
+    pub(super) fn merged_with(&self, others: Vec<Taken>) -> Self {
+        let mut frames: Vec<Taken> = self.frames.iter().cloned().chain(others).collect();
         frames.sort_by_key(|frame| frame.time);
-        Some(self.with(frames))
+        self.with(frames)
     }
 
     fn with_names(&self, names: Names) -> Option<Self> {

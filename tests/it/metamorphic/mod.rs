@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 
 use handshark::diagnosis::cause::{Cause, Family};
 
-use crate::support::report::HandshakeReport;
+use crate::support::report::{HandshakeReport, Peer};
 use crate::support::{analyse, analyse_bytes, analyse_with_keys, fixtures};
 use capture::Capture;
 use network::Far;
@@ -183,6 +183,13 @@ impl Faults {
         }
     }
 
+    /// The same of what is left of a capture, where anything is, and not all.
+    fn weaker_with_less(&mut self, subject: &Subject, how: &str, rest: &Capture) {
+        if !rest.frames.is_empty() && rest.frames.len() < subject.capture.frames.len() {
+            self.weaker(subject, how, &analyse_bytes(rest.pcap()).handshakes);
+        }
+    }
+
     fn assert_none(self, what: &str) {
         let known: Vec<&str> = KNOWN.lines().filter_map(|line| line.strip_prefix(what)?.strip_prefix(": ")).collect();
         let is_known = |name: &str| known.iter().any(|known| name.ends_with(known));
@@ -282,7 +289,7 @@ fn rotated_files_change_no_verdict() {
     for subject in SUBJECTS.iter().filter(|subject| subject.capture.frames.len() >= 3) {
         let said = together(&subject.capture.rotated(3));
         // Files are put in the order of their times: where the clock was set back, nothing tells which came first.
-        if subject.capture.frames.is_sorted_by_key(|frame| frame.time) {
+        if subject.capture.is_in_order() {
             faults.same(subject, &said);
         } else {
             faults.weaker(subject, "rotated", &said);
@@ -308,13 +315,17 @@ fn an_unrelated_capture_of_another_day_changes_no_verdict() {
 
 /// The servers of its handshakes.
 fn servers(subject: &Subject) -> Vec<(IpAddr, u16)> {
-    subject.said.iter().filter_map(|report| Some((report.server.address.parse().ok()?, report.server.port))).collect()
+    subject.said.iter().filter_map(|report| end(&report.server)).collect()
+}
+
+fn end(peer: &Peer) -> Option<(IpAddr, u16)> {
+    Some((peer.address.parse().ok()?, peer.port))
 }
 
 /// Farther away by this many milliseconds, there and back.
 fn from_afar(far: Far, millis: i64) {
     let mut faults = Faults::default();
-    for subject in SUBJECTS.iter().filter(|subject| subject.capture.frames.is_sorted_by_key(|frame| frame.time)) {
+    for subject in SUBJECTS.iter().filter(|subject| subject.capture.is_in_order()) {
         if let Some(capture) = subject.capture.farther(&servers(subject), far, millis * 1_000_000) {
             faults.same(subject, &analyse_bytes(capture.pcap()).handshakes);
         }
@@ -383,7 +394,7 @@ fn a_segment_that_is_lost_and_comes_again_makes_no_other_verdict() {
     for subject in SUBJECTS.iter() {
         let mut done = Vec::new();
         for report in &subject.said {
-            let ends = [&report.client, &report.server].map(|peer| Some((peer.address.parse::<IpAddr>().ok()?, peer.port)));
+            let ends = [&report.client, &report.server].map(end);
             for (end, seen) in ends.into_iter().flatten().flat_map(|end| [(end, true), (end, false)]) {
                 if done.len() > 8 || done.contains(&(end, seen)) {
                     continue;
@@ -444,7 +455,7 @@ fn ipv6_changes_no_verdict() {
 #[test]
 fn the_like_of_it_elsewhere_at_the_same_time_changes_no_verdict() {
     let mut faults = Faults::default();
-    for subject in SUBJECTS.iter().filter(|subject| subject.capture.frames.is_sorted_by_key(|frame| frame.time)) {
+    for subject in SUBJECTS.iter().filter(|subject| subject.capture.is_in_order()) {
         let Some(both) = subject.capture.beside_its_like() else { continue };
         let twice = subject.said.iter().chain(&subject.said).cloned().collect();
         let alone = Subject { name: subject.name.clone(), capture: subject.capture.clone(), said: twice };
@@ -516,39 +527,6 @@ fn an_earlier_end_makes_no_other_verdict() {
         }
     }
     faults.assert_none("cut at the end");
-}
-
-#[test]
-fn one_direction_alone_makes_no_other_verdict() {
-    let mut faults = Faults::default();
-    for subject in SUBJECTS.iter() {
-        let Some(first) = subject.said.first() else { continue };
-        let shared = first.client.address == first.server.address;
-        for (whose, peer) in [("client", &first.client), ("server", &first.server)] {
-            let Ok(address) = peer.address.parse::<IpAddr>() else { continue };
-            let rest = subject.capture.without_sender(address, shared.then_some(peer.port));
-            if !rest.frames.is_empty() && rest.frames.len() < subject.capture.frames.len() {
-                faults.weaker(subject, &format!("without the {whose}"), &analyse_bytes(rest.pcap()).handshakes);
-            }
-        }
-    }
-    faults.assert_none("one direction alone");
-}
-
-#[test]
-fn what_is_sent_to_servers_or_by_them_alone_makes_no_other_verdict() {
-    let mut faults = Faults::default();
-    for subject in SUBJECTS.iter() {
-        let server = |report: &HandshakeReport| Some((report.server.address.parse::<IpAddr>().ok()?, report.server.port));
-        let servers: Vec<(IpAddr, u16)> = subject.said.iter().filter_map(server).collect();
-        for (how, answers) in [("to servers", false), ("from servers", true)] {
-            let rest = subject.capture.of_servers(&servers, answers);
-            if !rest.frames.is_empty() && rest.frames.len() < subject.capture.frames.len() {
-                faults.weaker(subject, how, &analyse_bytes(rest.pcap()).handshakes);
-            }
-        }
-    }
-    faults.assert_none("to servers or from them alone");
 }
 
 #[test]

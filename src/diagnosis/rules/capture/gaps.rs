@@ -42,26 +42,26 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if view.side(worst).snaplen_cut > 0 || view.side(worst).packets == 0 {
         return None;
     }
-    Some(
-        Finding::new(
-            Cause::CaptureGaps,
-            Confidence::Certain,
-            format!(
-                "The capture lacks {} that the {worst} sent and the {} received.",
-                counted(lost(worst), "byte", "bytes"),
-                worst.other()
-            ),
-        )
-        .weight(if incomplete { Weight::Overrides } else { Weight::Note })
-        .stopped_by(StoppedBy::Capture)
-        .noting(format!(
-            "the {} acknowledged {} from the {worst} that the capture lacks",
-            worst.other(),
-            counted(lost(worst), "byte", "bytes")
-        ))
-        .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
-        .advise(remedy::capture_here(case.handshake, "-B 65536 -n -w again.pcap")),
+    let finding = Finding::new(
+        Cause::CaptureGaps,
+        Confidence::Certain,
+        format!("The capture lacks {} that the {worst} sent and the {} received.", counted(lost(worst), "byte", "bytes"), worst.other()),
     )
+    .weight(if incomplete { Weight::Overrides } else { Weight::Note })
+    .stopped_by(StoppedBy::Capture)
+    .noting(format!(
+        "the {} acknowledged {} from the {worst} that the capture lacks",
+        worst.other(),
+        counted(lost(worst), "byte", "bytes")
+    ));
+    Some(again(case, finding))
+}
+
+/// Advises to capture what this one lacks.
+fn again(case: &Case<'_>, finding: Finding) -> Finding {
+    finding
+        .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
+        .advise(remedy::capture_here(case.handshake, "-B 65536 -n -w again.pcap"))
 }
 
 /// The RST that ended it acknowledges bytes that the capture lacks: it may answer them, an alert say.
@@ -72,15 +72,12 @@ fn broken_off_over_unseen(case: &Case<'_>) -> Option<Finding> {
     let bytes = Some(facts.flow.reset_over_unseen(ending.side)).filter(|bytes| *bytes > 1 && ending.reset.is_some())?;
     let (lost, other) = (counted(bytes, "byte", "bytes"), ending.side.other());
     let text = format!("The capture lacks {lost} that the {other} sent, and in answer to which the {} may have left.", ending.side);
-    Some(
-        Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
-            .weight(Weight::Overrides)
-            .stopped_by(StoppedBy::Capture)
-            .shown_by(ending.mark, format!("the {}'s RST acknowledges {lost} from the {other} that the capture lacks", ending.side))
-            .or_else(if ending.side == Side::Client { &[Cause::ClientAborted] } else { &[Cause::ServerAborted] })
-            .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
-            .advise(remedy::capture_here(facts, "-B 65536 -n -w again.pcap")),
-    )
+    let finding = Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Capture)
+        .shown_by(ending.mark, format!("the {}'s RST acknowledges {lost} from the {other} that the capture lacks", ending.side))
+        .or_else(if ending.side == Side::Client { &[Cause::ClientAborted] } else { &[Cause::ServerAborted] });
+    Some(again(case, finding))
 }
 
 /// The client changed its keys, and so took a flight of the server that is not in the capture, or only as a damaged copy.
@@ -91,14 +88,11 @@ fn answers_the_unseen(case: &Case<'_>) -> Option<Finding> {
     let here = view.server().data_packets > 0 && view.server().snaplen_cut == 0;
     let changed = facts.went_on_unanswered().filter(|_| here && facts.outcome == Outcome::Incomplete)?;
     let text = format!("The capture lacks the answer of {}, or holds it damaged: the client read it and went on.", view.target());
-    Some(
-        Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
-            .weight(Weight::Overrides)
-            .stopped_by(StoppedBy::Capture)
-            .shown_by(changed, "the client's ChangeCipherSpec, which answers a ServerHello")
-            .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
-            .advise(remedy::capture_here(facts, "-B 65536 -n -w again.pcap")),
-    )
+    let finding = Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Capture)
+        .shown_by(changed, "the client's ChangeCipherSpec, which answers a ServerHello");
+    Some(again(case, finding))
 }
 
 /// The client's first RST is one of a system that does not know the connection, on which the client had said nothing: its end came before.
@@ -142,14 +136,11 @@ fn speaks_of_the_unseen(case: &Case<'_>) -> Option<Finding> {
         );
         (Confidence::Hint, Weight::Fallback, from.into(), text)
     };
-    Some(
-        Finding::new(Cause::CaptureGaps, confidence, text)
-            .weight(weight)
-            .stopped_by(by)
-            .shown_by(alert.mark, format!("the {from}'s encrypted alert"))
-            .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
-            .advise(remedy::capture_here(facts, "-B 65536 -n -w again.pcap")),
-    )
+    let finding = Finding::new(Cause::CaptureGaps, confidence, text)
+        .weight(weight)
+        .stopped_by(by)
+        .shown_by(alert.mark, format!("the {from}'s encrypted alert"));
+    Some(again(case, finding))
 }
 
 /// A filter by content, or by flags, let some packets of the connection pass.

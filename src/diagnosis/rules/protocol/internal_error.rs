@@ -60,14 +60,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         && handshake.server_hello.as_ref().is_some_and(|hello| hello.what.version().rank() <= ProtocolVersion::TLS11.rank());
     // What a client says behind the server's flight is most often about the certificate, and any rule that can say what explains it better.
     let behind_flight = seen.from == Side::Client && (handshake.server_hello_done.is_some() || handshake.server_flight_is_over());
-    // A server that completes handshakes for other names, and none for this one, means the name: Go's servers say so of one that they have no
-    // certificate for.
-    let knowledge = case.knowledge;
-    let by_name = seen.from == Side::Server
-        && handshake.server_hello.is_none()
-        && handshake.server_name().is_some()
-        && knowledge.completed_other_names > 0
-        && knowledge.completed_same_name == 0;
+    // Go's servers say so of a name that they have no certificate for.
+    let by_name = for_the_hello && case.refused_by_name();
     let weight = if old_answer || behind_flight || by_name { Weight::Fallback } else { Weight::Explains };
     let mut finding = Finding::new(Cause::InternalError, confidence, summary).weight(weight);
     if let Some(hello) = handshake.last_hello() {

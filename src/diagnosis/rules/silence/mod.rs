@@ -105,7 +105,7 @@ fn through_proxy(facts: &Handshake) -> bool {
 /// What else may be behind a server that breaks off on a ClientHello without a word, likeliest first.
 fn broken_off_for(case: &Case<'_>, injected: bool) -> Vec<Cause> {
     let knowledge = case.knowledge;
-    let by_name = refused_by_name(case);
+    let by_name = case.refused_by_name();
     // Who completes others without a header expects none.
     let header = knowledge.completed <= knowledge.completed_with_proxy_header;
     let all = [
@@ -117,12 +117,6 @@ fn broken_off_for(case: &Case<'_>, injected: bool) -> Vec<Cause> {
         (!by_name, Cause::SniUnrecognized),
     ];
     all.into_iter().filter_map(|(fits, cause)| fits.then_some(cause)).collect()
-}
-
-/// The server completes handshakes under other names, and none under this one.
-fn refused_by_name(case: &Case<'_>) -> bool {
-    let knowledge = case.knowledge;
-    case.handshake.server_name().is_some() && knowledge.completed_other_names > 0 && knowledge.completed_same_name == 0
 }
 
 /// Says of a RST that it is that of a system which does not know the connection.
@@ -144,7 +138,7 @@ fn noting_next_door(case: &Case<'_>, finding: Finding) -> Finding {
 /// The evidence by names, where there is any.
 fn noting_names(case: &Case<'_>, finding: Finding) -> Finding {
     let others = case.knowledge.completed_other_names;
-    if !refused_by_name(case) {
+    if !case.refused_by_name() {
         return finding;
     }
     finding

@@ -44,11 +44,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = or_clear(case, finding.shown_by(ending.mark, format!("the server's {}, with no TLS record before it", ending.name())));
     let finding = super::noting_names(case, finding);
     // A name that was refused in another handshake, too, was not refused for what this one offers.
-    let finding = if super::refused_by_name(case) && case.knowledge.attempts_same_name > 0 {
-        finding.or_else(&[Cause::SniUnrecognized])
-    } else {
-        finding
-    };
+    let finding =
+        if case.refused_by_name() && case.knowledge.attempts_same_name > 0 { finding.or_else(&[Cause::SniUnrecognized]) } else { finding };
     let finding = super::or_no_cipher(case, super::or_narrow(case, finding));
     // Servers that close without an alert do so on versions, too.
     let old = facts.last_hello().map(|hello| &hello.what).filter(|hello| !hello.highest_version().is_tls13());
